@@ -1,0 +1,38 @@
+package import CognitionCore
+
+/// Why something could not be written to the log or read from it.
+package struct EventError: CodedError {
+    package let code: ErrorCode
+    package let message: String
+    package let cause: (any Error)?
+    /// With `event.version_conflict`: the version that the stream has, 0 for one that does not exist.
+    package let actualVersion: Int64?
+    /// With `event.damaged`, where the damage is known to be: the event's position.
+    package let position: Int64?
+
+    package init(
+        _ code: ErrorCode, _ message: String, actualVersion: Int64? = nil, position: Int64? = nil,
+        cause: (any Error)? = nil
+    ) {
+        self.code = code
+        self.message = message
+        self.actualVersion = actualVersion
+        self.position = position
+        self.cause = cause
+    }
+}
+
+extension ErrorCode {
+    /// The stream has another version than the caller expected.
+    package static let eventVersionConflict = ErrorCode("event.version_conflict", category: .conflict)
+    /// An event with that id exists, and is not the one that was sent.
+    package static let eventIDReused = ErrorCode("event.id_reused", category: .conflict)
+    /// A name, a number or a text of an event is not what it may be.
+    package static let eventInvalid = ErrorCode("event.invalid", category: .invalid)
+    /// An event, or the events of one append together, have more bytes than the log takes.
+    package static let eventTooLarge = ErrorCode("event.too_large", category: .limited)
+    /// Stored data is missing or is not JSON.
+    package static let eventDamaged = ErrorCode("event.damaged", category: .internal)
+    /// There is no subscription of that name.
+    package static let subscriptionUnknown = ErrorCode("event.subscription_unknown", category: .notFound)
+}

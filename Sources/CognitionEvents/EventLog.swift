@@ -1,0 +1,115 @@
+package import CognitionCore
+package import CognitionStorage
+
+/// What happened, in which order?
+///
+/// The log has every event of every workspace in the order of the commits: positions count from 1, without a gap, and no
+/// event appears before one that was read already. An event belongs to a **stream**, in which versions count from 1. Events
+/// are written with ``CognitionStorage/Transaction/append(_:to:expecting:context:)``, in the transaction of the change that
+/// they tell about, and never changed.
+///
+/// Each way to read comes twice: `async`, and with `in tx` as a part of another transaction.
+package struct EventLog: Sendable {
+    package let database: any Database
+
+    package init(_ database: any Database) { self.database = database }
+
+    /// Writes events in a transaction of their own.
+    /// - Throws: As ``CognitionStorage/Transaction/append(_:to:expecting:context:)`` does.
+    @discardableResult
+    package func append(
+        _ events: [NewEvent], to stream: StreamName, expecting expected: ExpectedVersion = .any, context: EventContext
+    ) async throws -> AppendReceipt {
+        try await database.write { try $0.append(events, to: stream, expecting: expected, context: context) }
+    }
+
+    /// The position of the last event, 0 for an empty log.
+    package func head() async throws -> Int64 {
+        try await database.read { try EventReader.head(in: $0) }
+    }
+
+    package static func head(in tx: borrowing Transaction) throws -> Int64 {
+        try EventReader.head(in: tx)
+    }
+
+    /// Events of one stream, in the order of their versions; none when there is no such stream.
+    ///
+    /// - Parameters:
+    ///   - fromVersion: The first version wanted; versions count from 1.
+    ///   - limit: 1...1,000; a page with much data may have fewer.
+    package func readStream(
+        _ stream: StreamName, workspace: WorkspaceID, fromVersion: Int64 = 1, limit: Int = 1_000
+    ) async throws -> StreamPage {
+        try await database.read { tx in
+            try Self.readStream(stream, workspace: workspace, fromVersion: fromVersion, limit: limit, in: tx)
+        }
+    }
+
+    package static func readStream(
+        _ stream: StreamName, workspace: WorkspaceID, fromVersion: Int64 = 1, limit: Int = 1_000,
+        in tx: borrowing Transaction
+    ) throws -> StreamPage {
+        try EventReader.readStream(stream, workspace: workspace, fromVersion: fromVersion, limit: limit, in: tx)
+    }
+
+    /// Events of the log, in the order of their positions.
+    ///
+    /// A page looks through a bounded piece of the log, so it may have fewer events than `limit`, or none, before the end;
+    /// the next starts after its `position`.
+    ///
+    /// - Parameter limit: 1...1,000.
+    package func readAll(
+        after position: Int64 = 0, limit: Int = 1_000, filter: EventFilter = .all
+    ) async throws -> EventPage {
+        try await database.read { try Self.readAll(after: position, limit: limit, filter: filter, in: $0) }
+    }
+
+    package static func readAll(
+        after position: Int64 = 0, limit: Int = 1_000, filter: EventFilter = .all, in tx: borrowing Transaction
+    ) throws -> EventPage {
+        try EventReader.readAll(after: position, limit: limit, filter: filter, in: tx)
+    }
+
+    /// The events after `position` and then every new one, as long as they are pulled.
+    ///
+    /// - Parameters:
+    ///   - position: `nil` for the end of the log at the first pull.
+    ///   - pageMax: Events held in memory, 1...1,000.
+    ///   - polling: How long to wait at most before looking again, for the case that a wake-up was lost.
+    package func tail(
+        after position: Int64? = nil, filter: EventFilter = .all, pageMax: Int = 256,
+        clock: any Clock<Duration> = ContinuousClock(), polling: Duration = .seconds(1)
+    ) -> EventTail {
+        EventTail(
+            database: database, position: position, filter: filter, pageMax: pageMax, clock: clock, polling: polling)
+    }
+}
+
+// MARK: - Subscriptions
+
+extension EventLog {
+    /// All durable subscriptions, by name; at most 1,000.
+    package func subscriptions() async throws -> [SubscriptionState] {
+        try await database.read { try SubscriptionStore.list(in: $0) }
+    }
+
+    /// - Throws: `event.subscription_unknown`.
+    package func subscription(named name: String) async throws -> SubscriptionState {
+        try await database.read { tx in
+            guard let state = try SubscriptionStore.find(name, in: tx) else { throw SubscriptionStore.unknown(name) }
+            return state
+        }
+    }
+
+    /// Lets a subscription that has stopped go on.
+    ///
+    /// - Parameter skippingFailed: Go on after the event that failed, which is then never handled.
+    /// - Throws: `event.subscription_unknown`.
+    package func resumeSubscription(
+        named name: String, skippingFailed: Bool = false, now: Timestamp
+    ) async throws {
+        try await database.write { tx in
+            try SubscriptionStore.resume(name, skipping: skippingFailed, now: now, in: tx)
+        }
+    }
+}

@@ -1,0 +1,58 @@
+package import CognitionCore
+
+/// Which events of the log a reader wants; what is `nil` does not matter.
+package struct EventFilter: Sendable, Hashable {
+    package static let typesMax = 64
+
+    package var workspace: WorkspaceID?
+    /// Any of these, spelled out; at most ``typesMax``.
+    package var types: [String]?
+    package var streamType: String?
+    /// One stream of `workspace`, which must then be given.
+    package var stream: StreamName?
+    /// Events of this moment or later. The clocks of the machines that write may differ by ``clockSkewMax``.
+    package var since: Timestamp?
+
+    package static let clockSkewMax: Duration = .seconds(300)
+
+    package init(
+        workspace: WorkspaceID? = nil, types: [String]? = nil, streamType: String? = nil, stream: StreamName? = nil,
+        since: Timestamp? = nil
+    ) {
+        self.workspace = workspace
+        self.types = types
+        self.streamType = streamType
+        self.stream = stream
+        self.since = since
+    }
+
+    /// Everything.
+    package static let all = EventFilter()
+
+    func check() throws(EventError) {
+        if let types, types.count > Self.typesMax {
+            throw EventError(.eventInvalid, "a filter takes at most \(Self.typesMax) types, not \(types.count)")
+        }
+        if stream != nil, workspace == nil {
+            throw EventError(.eventInvalid, "a filter for a stream names its workspace")
+        }
+    }
+}
+
+/// A piece of the log.
+package struct EventPage: Sendable {
+    /// In the order of their positions.
+    package let events: [Event]
+    /// Up to where the log was looked through; the next page starts after it, also when this one has no events.
+    package let position: Int64
+    /// Nothing follows: `position` was the end of the log.
+    package let isAtEnd: Bool
+}
+
+/// A piece of one stream.
+package struct StreamPage: Sendable {
+    /// In the order of their versions.
+    package let events: [Event]
+    /// The version of the stream's last event, 0 when there is no such stream; more follow while `events` ends before it.
+    package let version: Int64
+}

@@ -1,0 +1,204 @@
+package import CognitionCore
+package import CognitionStorage
+import Logging
+
+/// Hands the events of the log to a handler, batch by batch, each in the transaction that also moves the subscription's
+/// place: what the handler writes there is written **exactly once** for every event.
+///
+/// Any number of runners may serve one subscription, on any number of machines; one of them moves, the others follow.
+///
+/// A failure that may pass (an error of category `unavailable`) is tried again after ever longer delays. Any other error of
+/// the handler, and an event that is damaged, stop the subscription before that event, with the error in its row, until it
+/// is resumed; the runner waits for that.
+package struct SubscriptionRunner: Sendable {
+    /// Synchronous and without effects outside of the transaction, as it may run more than once. A batch has one event at
+    /// least; all match the subscription's filter.
+    package typealias Handler = @Sendable (_ events: [Event], _ tx: borrowing Transaction) throws -> Void
+
+    package let subscription: Subscription
+    private let database: any Database
+    private let wallClock: any WallClock
+    private let clock: any Clock<Duration>
+    private let polling: Duration
+    private let retry: RetryPolicy
+    private let handler: Handler
+
+    /// Positions without a matching event after which the place is stored all the same.
+    private static let silentPositionsMax: Int64 = 1_000
+
+    /// Delays of 100 ms, doubled up to 30 s, without end.
+    package static let standardRetry = RetryPolicy(
+        delay: .milliseconds(100), backoff: .exponential(), delayMax: .seconds(30))
+
+    /// - Parameters:
+    ///   - clock: What the runner sleeps on.
+    ///   - polling: How long it waits at most before it looks again, for the case that a wake-up was lost.
+    ///   - retry: Delays between attempts; its bounds on their number and duration do not count.
+    package init(
+        _ subscription: Subscription, database: any Database, wallClock: any WallClock = SystemWallClock(),
+        clock: any Clock<Duration> = ContinuousClock(), polling: Duration = .seconds(1),
+        retry: RetryPolicy = Self.standardRetry, handler: @escaping Handler
+    ) {
+        self.subscription = subscription
+        self.database = database
+        self.wallClock = wallClock
+        self.clock = clock
+        self.polling = polling
+        self.retry = retry
+        self.handler = handler
+    }
+
+    /// Runs until the task is cancelled, and then returns; a transaction that has begun is completed.
+    /// - Throws: What the database throws when it is closed.
+    package func run() async throws {
+        var progress = Progress()
+        while !Task.isCancelled {
+            do {
+                do {
+                    try await step(&progress)
+                } catch where !error.mayPass && !(error is CancellationError) {
+                    try await stop(for: error, &progress)
+                }
+                progress.failures = 0
+            } catch is CancellationError {
+                return
+            } catch let error as StorageError where error.code == .storageClosed {
+                throw error
+            } catch {
+                progress.failures += 1
+                await pause(after: error, attempt: progress.failures)
+            }
+        }
+    }
+
+    /// What one runner knows; all of it can be read again.
+    private struct Progress {
+        /// As it is stored; `nil`: to be loaded.
+        var stored: Int64?
+        /// Looked through up to here; not before `stored`.
+        var position: Int64 = 0
+        /// Up to here events are handled one by one.
+        var singlyUntil: Int64 = 0
+        /// Attempts that failed since the last that did not.
+        var failures = 0
+    }
+
+    /// An error of the handler, which no repetition mends.
+    private struct HandlerFailure: Error {
+        let error: any Error
+        let first: Int64
+        let end: Int64
+        let count: Int
+    }
+
+    private func step(_ progress: inout Progress) async throws {
+        guard let stored = progress.stored else {
+            let state = try await open()
+            guard state.failure == nil else { return try await waitUntilResumed() }
+            progress.stored = state.position
+            progress.position = state.position
+            return
+        }
+        let page = try await next(progress)
+        if page.events.isEmpty, page.position - stored < Self.silentPositionsMax {
+            progress.position = page.position
+            if page.isAtEnd { try await waitForMore(progress) }
+            return
+        }
+        if try await handle(page, from: stored) {
+            progress.stored = page.position
+            progress.position = page.position
+        } else {
+            progress.stored = nil
+        }
+    }
+
+    private func open() async throws -> SubscriptionState {
+        let subscription = subscription
+        if let state = try await database.read({ try SubscriptionStore.find(subscription.name, in: $0) }) { return state }
+        let now = wallClock.now
+        return try await database.write { try SubscriptionStore.open(subscription, now: now, in: $0) }
+    }
+
+    private func next(_ progress: Progress) async throws -> EventPage {
+        let limit = progress.position < progress.singlyUntil ? 1 : subscription.batchMax
+        let (filter, position) = (subscription.filter, progress.position)
+        return try await database.read { try EventReader.readAll(after: position, limit: limit, filter: filter, in: $0) }
+    }
+
+    /// - Returns: Whether the place was `stored` still; else nothing was handled.
+    private func handle(_ page: EventPage, from stored: Int64) async throws -> Bool {
+        let (name, handler, now) = (subscription.name, handler, wallClock.now)
+        return try await database.write { tx in
+            guard try SubscriptionStore.move(name, from: stored, to: page.position, now: now, in: tx) else { return false }
+            guard let first = page.events.first else { return true }
+            do {
+                try handler(page.events, tx)
+            } catch where error.mayPass {
+                throw error
+            } catch {
+                throw HandlerFailure(
+                    error: error, first: first.position, end: page.position, count: page.events.count)
+            }
+            return true
+        }
+    }
+
+    /// Waits for a change of the log that came after `progress.position` was read.
+    private func waitForMore(_ progress: Progress) async throws {
+        let wakeUps = database.signals.wakeUps(for: .log)
+        let head = try await database.read { try EventReader.head(in: $0) }
+        guard head <= progress.position else { return }
+        await wait(for: wakeUps, atMost: polling, on: clock)
+    }
+
+    private func waitUntilResumed() async throws {
+        let wakeUps = database.signals.wakeUps(for: .subscriptions)
+        guard try await open().failure != nil else { return }
+        await wait(for: wakeUps, atMost: polling, on: clock)
+    }
+
+    private func pause(after error: any Error, attempt: Int) async {
+        Logger.current.warning(
+            "Subscription is tried again",
+            metadata: [
+                "subscription.name": "\(subscription.name)", "attempt": "\(attempt)", "error": "\(error.codeName)",
+            ])
+        var random = SystemRandomNumberGenerator()
+        let delay = retry.delay(afterAttempt: attempt, using: &random)
+        // Its only error is cancellation, which the loop looks at.
+        try? await clock.sleep(for: delay)
+    }
+
+    /// Stops the subscription before the event that cannot be handled; of a batch, that one is found first.
+    private func stop(for error: any Error, _ progress: inout Progress) async throws {
+        let failure = error as? HandlerFailure
+        if let failure, failure.count > 1 {
+            progress.singlyUntil = failure.end
+            return
+        }
+        guard let stored = progress.stored, let position = failure?.first ?? (error as? EventError)?.position else {
+            throw error
+        }
+        let cause = failure?.error ?? error
+        Logger.current.error(
+            "Subscription stopped",
+            metadata: [
+                "subscription.name": "\(subscription.name)", "event.position": "\(position)", "error": "\(cause.codeName)",
+            ])
+        let entry = SubscriptionState.Failure(
+            error: String(decoding: "\(cause)".utf8.prefix(SubscriptionStore.errorBytesMax), as: UTF8.self),
+            time: wallClock.now, position: position)
+        let name = subscription.name
+        try await database.write { try SubscriptionStore.park(name, at: stored, failure: entry, in: $0) }
+        progress.stored = nil
+    }
+}
+
+extension Error {
+    /// The same may succeed later.
+    fileprivate var mayPass: Bool { (self as? any CodedError)?.category == .unavailable }
+
+    /// Nothing of the error's text, which may hold what belongs in no log.
+    fileprivate var codeName: String { (self as? any CodedError)?.code.name ?? "\(type(of: self))" }
+}

@@ -1,0 +1,244 @@
+import CognitionCore
+package import CognitionStorage
+
+/// Gives the events of all requests of a round their positions, in one statement, and writes them: last before COMMIT.
+///
+/// On PostgreSQL the row of the log's head is locked from here to the end of the commit only, so writers wait for each other
+/// no longer than that, and whoever reads a position has seen all before it.
+final class AppendStep: CommitStep {
+    /// One append, or one repeat of events of which some have no position yet.
+    private struct Piece {
+        let receipt: AppendReceipt
+        let context: EventContext
+        let destination: StreamAddress
+        let key: Int64
+        /// Where its events begin in `pending`.
+        let start: Int
+        /// Of a repeat: where each event's position comes from.
+        let places: [Place]?
+    }
+
+    private enum Place {
+        case known(Int64)
+        /// An index of `pending`.
+        case pending(Int)
+    }
+
+    private struct PendingEvent {
+        let event: NewEvent
+        let id: UUIDv7
+        let version: Int64
+        let piece: Int
+    }
+
+    private var pieces: [Piece] = []
+    private var pending: [PendingEvent] = []
+    /// Where events are in `pending`; made only when somebody asks, and then for the first `indexedCount` of them.
+    private var index: [UUIDv7: Int] = [:]
+    private var indexedCount = 0
+
+    init() {}
+
+    var count: Int { pieces.count }
+
+    func truncate(to count: Int) {
+        guard count < pieces.count else { return }
+        let start = pieces[count].start
+        for event in pending[start...] { index[event.id] = nil }
+        indexedCount = min(indexedCount, start)
+        pending.removeSubrange(start...)
+        pieces.removeSubrange(count...)
+    }
+
+    func add(_ events: [NewEvent], to stream: StreamName, row: StreamRow, context: EventContext) -> AppendReceipt {
+        let first = row.version - Int64(events.count) + 1
+        let ids = events.map { $0.id ?? context.ids.next() }
+        let receipt = AppendReceipt(eventIDs: ids, versions: Array(first...row.version))
+        let piece = Piece(
+            receipt: receipt, context: context, destination: StreamAddress(workspace: context.workspace, stream: stream),
+            key: row.key, start: pending.count, places: nil)
+        for (offset, event) in events.enumerated() {
+            pending.append(
+                PendingEvent(event: event, id: ids[offset], version: first + Int64(offset), piece: pieces.count))
+        }
+        pieces.append(piece)
+        return receipt
+    }
+
+    func run(in tx: borrowing Transaction) throws {
+        guard !pending.isEmpty else { return }
+        let head = try tx.first(
+            "UPDATE log_head SET position = position + \(pending.count) WHERE id = 1 RETURNING position"
+        ) { try $0[0] as Int64 }
+        guard let head else { throw EventError(.eventDamaged, "the log has no head") }
+        let first = head - Int64(pending.count) + 1
+        for (offset, event) in pending.enumerated() {
+            try tx.execute(SQL(Self.insertion, values(of: event, position: first + Int64(offset))))
+        }
+        for piece in pieces { piece.receipt.assign(positions(of: piece, first: first)) }
+        tx.signal(.log)
+    }
+
+    private static let insertion: StaticString = """
+        INSERT INTO events (
+            position, stream_key, version, event_id, type, type_version, time, actor, causation_id, correlation_id,
+            traceparent, subject, key_id, data, data_hash
+        ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+        """
+
+    private func values(of pending: PendingEvent, position: Int64) -> [SQLValue] {
+        let event = pending.event
+        let piece = pieces[pending.piece]
+        let context = piece.context
+        return [
+            .integer(position), .integer(piece.key), .integer(pending.version), .bytes(pending.id.storedBytes),
+            .text(event.type), .integer(Int64(event.typeVersion)), .integer(context.time.microseconds),
+            .text(context.actor), context.causationID.sqlValue, context.correlationID.sqlValue,
+            context.traceparent.sqlValue, event.subject.sqlValue, event.keyID.sqlValue,
+            event.data.count > PayloadStore.inlineBytesMax ? .null : .bytes(event.data), .bytes(event.dataHash.bytes),
+        ]
+    }
+
+    private func positions(of piece: Piece, first: Int64) -> [Int64] {
+        if let places = piece.places {
+            return places.map { place in
+                switch place {
+                case .known(let position): position
+                case .pending(let index): first + Int64(index)
+                }
+            }
+        }
+        let start = first + Int64(piece.start)
+        return Array(start..<start + Int64(piece.receipt.eventIDs.count))
+    }
+}
+
+// MARK: - Repeats
+
+extension AppendStep {
+    /// An event that the log, or this round, has under an id that a caller gave.
+    private struct Earlier {
+        let destination: StreamAddress
+        let version: Int64
+        let place: Place
+        let content: Content
+    }
+
+    /// What makes two events with one id the same; who sent them when and why may differ.
+    private struct Content: Equatable {
+        let type: String
+        let typeVersion: Int
+        let subject: String?
+        let keyID: String?
+        let dataHash: [UInt8]
+
+        init(type: String, typeVersion: Int, subject: String?, keyID: String?, dataHash: [UInt8]) {
+            self.type = type
+            self.typeVersion = typeVersion
+            self.subject = subject
+            self.keyID = keyID
+            self.dataHash = dataHash
+        }
+
+        init(_ event: NewEvent) {
+            self.init(
+                type: event.type, typeVersion: event.typeVersion, subject: event.subject, keyID: event.keyID,
+                dataHash: event.dataHash.bytes)
+        }
+    }
+
+    /// Looks for the ids that the caller has given, in this round and in the table.
+    /// - Returns: `nil` when none of them is known.
+    func receiptOfRepeat(
+        _ events: [NewEvent], to destination: StreamAddress, in tx: borrowing Transaction
+    ) throws -> AppendReceipt? {
+        let ids = events.compactMap(\.id)
+        guard Set(ids).count == ids.count else {
+            throw EventError(.eventIDReused, "one append has two events with the same id")
+        }
+        let known = try earlier(ids, in: tx)
+        guard !known.isEmpty else { return nil }
+        let originals = try events.map { event in
+            guard let id = event.id, let original = known[id] else {
+                throw EventError(.eventIDReused, "some of the events are in the log already, others are not")
+            }
+            guard original.destination == destination, original.content == Content(event) else {
+                throw EventError(.eventIDReused, "the id \(id) stands for another event")
+            }
+            return original
+        }
+        let positions = originals.compactMap { if case .known(let position) = $0.place { position } else { nil } }
+        let isComplete = positions.count == originals.count
+        let receipt = AppendReceipt(
+            eventIDs: ids, versions: originals.map(\.version), positions: isComplete ? positions : [], isRepeat: true)
+        if !isComplete { wait(receipt, for: originals) }
+        return receipt
+    }
+
+    private func wait(_ receipt: AppendReceipt, for originals: [Earlier]) {
+        for original in originals {
+            guard case .pending(let index) = original.place else { continue }
+            let piece = pieces[pending[index].piece]
+            pieces.append(
+                Piece(
+                    receipt: receipt, context: piece.context, destination: piece.destination, key: piece.key,
+                    start: pending.count, places: originals.map(\.place)))
+            return
+        }
+    }
+
+    private func earlier(_ ids: [UUIDv7], in tx: borrowing Transaction) throws -> [UUIDv7: Earlier] {
+        while indexedCount < pending.count {
+            index[pending[indexedCount].id] = indexedCount
+            indexedCount += 1
+        }
+        var known: [UUIDv7: Earlier] = [:]
+        var unknown: [UUIDv7] = []
+        for id in ids {
+            guard let place = index[id] else {
+                unknown.append(id)
+                continue
+            }
+            let found = pending[place]
+            known[id] = Earlier(
+                destination: pieces[found.piece].destination, version: found.version, place: .pending(place),
+                content: Content(found.event))
+        }
+        for start in stride(from: 0, to: unknown.count, by: Self.lookupMax) {
+            try find(unknown[start..<min(start + Self.lookupMax, unknown.count)], in: tx, into: &known)
+        }
+        return known
+    }
+
+    private static let lookupMax = 256
+
+    private func find(
+        _ ids: ArraySlice<UUIDv7>, in tx: borrowing Transaction, into known: inout [UUIDv7: Earlier]
+    ) throws {
+        // Lists of few lengths only, so that few statements are compiled; a value that comes twice does no harm.
+        var bytes = ids.map(\.storedBytes)
+        let length = ids.count == 1 ? 1 : ids.count <= 16 ? 16 : Self.lookupMax
+        if let last = bytes.last { bytes += repeatElement(last, count: length - bytes.count) }
+        let found = try tx.query(
+            """
+            SELECT e.event_id, s.workspace_id, s.type, s.id, e.version, e.position, e.type, e.type_version, e.subject,
+                e.key_id, e.data_hash
+            FROM events e JOIN streams s ON s.key = e.stream_key WHERE e.event_id IN \(list: bytes)
+            """
+        ) { row in
+            let original = Earlier(
+                destination: StreamAddress(workspace: try row[1], stream: StreamName(try row[2], try row[3])),
+                version: try row[4], place: .known(try row[5]),
+                content: Content(
+                    type: try row[6], typeVersion: try row[7], subject: try row[8], keyID: try row[9],
+                    dataHash: try row[10]))
+            return (try UUIDv7(stored: row[0]), original)
+        }
+        for (id, original) in found { known[id] = original }
+    }
+}
+
+extension SignalTopic {
+    /// The log has grown.
+    package static let log: SignalTopic = "log"
+}

@@ -1,0 +1,199 @@
+import CognitionCore
+import CognitionStorage
+
+/// Reads pieces of the log: bounded in events, in bytes and in how much is looked through.
+enum EventReader {
+    static let limitMax = 1_000
+    /// Positions that one page looks through at most, however few events match.
+    static let scanMax: Int64 = 10_000
+    /// Bytes of payloads after which a page ends; one event is always read.
+    static let payloadBytesMax = 16 << 20
+
+    static func head(in tx: borrowing Transaction) throws -> Int64 {
+        let head = try tx.first("SELECT position FROM log_head WHERE id = 1") { try $0[0] as Int64 }
+        guard let head else { throw EventError(.eventDamaged, "the log has no head") }
+        return head
+    }
+
+    static func readStream(
+        _ stream: StreamName, workspace: WorkspaceID, fromVersion: Int64, limit: Int, in tx: borrowing Transaction
+    ) throws -> StreamPage {
+        try check(limit)
+        guard let row = try StreamRow.find(stream, workspace: workspace, in: tx) else {
+            return StreamPage(events: [], version: 0)
+        }
+        let rows = try tx.query(
+            """
+            SELECT \(columns: EventRow.columns) FROM events e CROSS JOIN streams s
+            WHERE s.key = e.stream_key AND e.stream_key = \(row.key) AND e.version >= \(fromVersion)
+            ORDER BY e.version LIMIT \(limit)
+            """, as: EventRow.init)
+        return StreamPage(events: try events(rows, in: tx), version: row.version)
+    }
+
+    static func readAll(
+        after position: Int64, limit: Int, filter: EventFilter, in tx: borrowing Transaction
+    ) throws -> EventPage {
+        try check(limit)
+        try filter.check()
+        let head = try head(in: tx)
+        let start = max(0, position, try startOfTime(filter.since, after: position, head: head, in: tx))
+        // A position that is not there yet is kept, so that what comes before it is not taken for new.
+        guard start < head else { return EventPage(events: [], position: max(position, start), isAtEnd: true) }
+        var end = head
+        let rows: [EventRow]
+        if let stream = filter.stream, let workspace = filter.workspace {
+            guard let row = try StreamRow.find(stream, workspace: workspace, in: tx) else {
+                return EventPage(events: [], position: head, isAtEnd: true)
+            }
+            rows = try tx.query(
+                """
+                SELECT \(columns: EventRow.columns) FROM events e CROSS JOIN streams s
+                WHERE s.key = e.stream_key AND e.stream_key = \(row.key) AND e.position > \(start)\(conditions(of: filter))
+                ORDER BY e.version LIMIT \(limit)
+                """, as: EventRow.init)
+        } else {
+            end = min(head, start + scanMax)
+            // CROSS JOIN keeps SQLite's planner from starting at the streams of a workspace.
+            rows = try tx.query(
+                """
+                SELECT \(columns: EventRow.columns) FROM events e CROSS JOIN streams s
+                WHERE s.key = e.stream_key AND e.position > \(start) AND e.position <= \(end)\(conditions(of: filter))
+                ORDER BY e.position LIMIT \(limit)
+                """, as: EventRow.init)
+        }
+        let events = try events(rows, in: tx)
+        if events.count == limit || events.count < rows.count, let last = events.last { end = last.position }
+        return EventPage(events: events, position: end, isAtEnd: end == head)
+    }
+
+    /// Reads the data of `rows`; ends early when their payloads are too many bytes for one page, and before an event that is
+    /// damaged, so that an error always concerns the first.
+    private static func events(_ rows: [EventRow], in tx: borrowing Transaction) throws -> [Event] {
+        var events: [Event] = []
+        events.reserveCapacity(rows.count)
+        var payloadBytes = 0
+        for row in rows {
+            if row.data == nil, payloadBytes >= payloadBytesMax { break }
+            do {
+                let bytes = try row.loadData(in: tx)
+                if row.data == nil { payloadBytes += bytes.count }
+                events.append(try row.event(data: bytes))
+            } catch let error as EventError {
+                if !events.isEmpty { break }
+                throw EventError(
+                    error.code, "the event at position \(row.position) cannot be read: \(error.message)",
+                    position: row.position, cause: error)
+            }
+        }
+        return events
+    }
+
+    private static func check(_ limit: Int) throws(EventError) {
+        guard (1...limitMax).contains(limit) else {
+            throw EventError(.eventInvalid, "a page has 1 to \(limitMax) events, not \(limit)")
+        }
+    }
+
+    /// What `filter` demands beside a range of positions, beginning with AND.
+    private static func conditions(of filter: EventFilter) -> SQL {
+        var conditions: SQL = ""
+        if let workspace = filter.workspace { conditions = "\(conditions) AND s.workspace_id = \(workspace)" }
+        if let type = filter.streamType { conditions = "\(conditions) AND s.type = \(type)" }
+        if let types = filter.types { conditions = "\(conditions) AND e.type IN \(list: types)" }
+        if let since = filter.since { conditions = "\(conditions) AND e.time >= \(since)" }
+        return conditions
+    }
+
+    /// The last position before which no event is of `since` or later, found by halving: positions have no gaps, and times
+    /// follow them but for the skew of clocks.
+    private static func startOfTime(
+        _ since: Timestamp?, after position: Int64, head: Int64, in tx: borrowing Transaction
+    ) throws -> Int64 {
+        guard let since else { return 0 }
+        let early = since - EventFilter.clockSkewMax
+        var low = max(0, position)
+        var high = head
+        while low < high {
+            let middle = low + (high - low) / 2 + 1
+            let time = try tx.first("SELECT time FROM events WHERE position = \(middle)") { try $0[0] as Timestamp }
+            if let time, time < early { low = middle } else { high = middle - 1 }
+        }
+        return low
+    }
+}
+
+/// A row of the log with its stream's name.
+struct EventRow {
+    static let columns: StaticString = """
+        e.position, s.workspace_id, s.type, s.id, e.version, e.event_id, e.type, e.type_version, e.time, e.actor, \
+        e.causation_id, e.correlation_id, e.traceparent, e.subject, e.key_id, e.data, e.data_hash
+        """
+
+    let position: Int64
+    let workspace: WorkspaceID
+    let stream: StreamName
+    let version: Int64
+    let id: [UInt8]
+    let type: String
+    let typeVersion: Int
+    let time: Timestamp
+    let actor: String
+    let causationID: String?
+    let correlationID: String?
+    let traceparent: String?
+    let subject: String?
+    let keyID: String?
+    /// `nil` when it is a payload.
+    let data: [UInt8]?
+    let dataHash: [UInt8]
+
+    init(_ row: borrowing Row) throws {
+        position = try row[0]
+        workspace = try row[1]
+        stream = StreamName(try row[2], try row[3])
+        version = try row[4]
+        id = try row[5]
+        type = try row[6]
+        typeVersion = try row[7]
+        time = try row[8]
+        actor = try row[9]
+        causationID = try row[10]
+        correlationID = try row[11]
+        traceparent = try row[12]
+        subject = try row[13]
+        keyID = try row[14]
+        data = try row[15]
+        dataHash = try row[16]
+    }
+
+    func loadData(in tx: borrowing Transaction) throws -> [UInt8] {
+        if let data { return data }
+        return try PayloadStore.load(.reference(try digest), workspace: workspace, in: tx)
+    }
+
+    func event(data bytes: [UInt8]) throws -> Event {
+        Event(
+            position: position, workspace: workspace, stream: stream, version: version, id: try UUIDv7(stored: id),
+            type: type, typeVersion: typeVersion, time: time, actor: actor, causationID: causationID,
+            correlationID: correlationID, traceparent: traceparent, subject: subject, keyID: keyID,
+            data: try parse(bytes), dataHash: try digest)
+    }
+
+    private var digest: SHA256Digest {
+        get throws(EventError) {
+            guard let digest = SHA256Digest(bytes: dataHash) else {
+                throw EventError(.eventDamaged, "the hash of its data does not have 32 bytes")
+            }
+            return digest
+        }
+    }
+
+    private func parse(_ bytes: [UInt8]) throws(EventError) -> JSONValue {
+        do {
+            return try JSONValue(parsing: bytes)
+        } catch {
+            throw EventError(.eventDamaged, "its data is not JSON", cause: error)
+        }
+    }
+}

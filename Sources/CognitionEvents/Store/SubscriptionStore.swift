@@ -1,0 +1,85 @@
+import CognitionCore
+package import CognitionStorage
+
+/// The places of the durable subscriptions.
+enum SubscriptionStore {
+    static let errorBytesMax = 2_000
+    static let listMax = 1_000
+
+    /// Where the subscription is; made at its start when it is new.
+    static func open(
+        _ subscription: Subscription, now: Timestamp, in tx: borrowing Transaction
+    ) throws -> SubscriptionState {
+        if let state = try find(subscription.name, in: tx) { return state }
+        let position: Int64 = subscription.start == .end ? try EventReader.head(in: tx) : 0
+        try tx.execute(
+            """
+            INSERT INTO subscriptions (name, position, updated_at) VALUES (\(subscription.name), \(position), \(now))
+            ON CONFLICT (name) DO NOTHING
+            """)
+        guard let state = try find(subscription.name, in: tx) else { throw unknown(subscription.name) }
+        return state
+    }
+
+    static func find(_ name: String, in tx: borrowing Transaction) throws -> SubscriptionState? {
+        try tx.first("SELECT \(columns: columns) FROM subscriptions WHERE name = \(name)", as: state)
+    }
+
+    static func list(in tx: borrowing Transaction) throws -> [SubscriptionState] {
+        try tx.query("SELECT \(columns: columns) FROM subscriptions ORDER BY name LIMIT \(listMax)", as: state)
+    }
+
+    /// - Returns: Whether it was at `old` and works; else somebody else has moved, stopped or removed it.
+    static func move(
+        _ name: String, from old: Int64, to new: Int64, now: Timestamp, in tx: borrowing Transaction
+    ) throws -> Bool {
+        try tx.execute(
+            """
+            UPDATE subscriptions SET position = \(new), updated_at = \(now)
+            WHERE name = \(name) AND position = \(old) AND failed_at IS NULL
+            """) == 1
+    }
+
+    /// Stops a subscription that is still at `old`.
+    static func park(
+        _ name: String, at old: Int64, failure: SubscriptionState.Failure, in tx: borrowing Transaction
+    ) throws {
+        try tx.execute(
+            """
+            UPDATE subscriptions SET error = \(failure.error), failed_at = \(failure.time),
+                failed_position = \(failure.position), updated_at = \(failure.time)
+            WHERE name = \(name) AND position = \(old) AND failed_at IS NULL
+            """)
+        tx.signal(.subscriptions)
+    }
+
+    static func resume(_ name: String, skipping: Bool, now: Timestamp, in tx: borrowing Transaction) throws {
+        let changed = try tx.execute(
+            """
+            UPDATE subscriptions SET error = NULL, failed_at = NULL, failed_position = NULL, updated_at = \(now),
+                position = CASE WHEN \(skipping) = 1 AND failed_position > position THEN failed_position ELSE position END
+            WHERE name = \(name)
+            """)
+        guard changed == 1 else { throw unknown(name) }
+        tx.signal(.subscriptions)
+    }
+
+    static func unknown(_ name: String) -> EventError {
+        EventError(.subscriptionUnknown, "there is no subscription named \(name)")
+    }
+
+    private static let columns: StaticString = "name, position, updated_at, error, failed_at, failed_position"
+
+    private static func state(_ row: borrowing Row) throws -> SubscriptionState {
+        var failure: SubscriptionState.Failure?
+        if let error = try row[3] as String?, let time = try row[4] as Timestamp?, let position = try row[5] as Int64? {
+            failure = SubscriptionState.Failure(error: error, time: time, position: position)
+        }
+        return SubscriptionState(name: try row[0], position: try row[1], updatedAt: try row[2], failure: failure)
+    }
+}
+
+extension SignalTopic {
+    /// A subscription was stopped or resumed.
+    package static let subscriptions: SignalTopic = "subscriptions"
+}

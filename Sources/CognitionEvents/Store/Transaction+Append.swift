@@ -1,0 +1,92 @@
+import CognitionCore
+package import CognitionStorage
+
+extension Transaction {
+    /// Writes what has happened into one stream, together with everything else this transaction writes.
+    ///
+    /// The events are put into the log's order last before the commit, with those of the other requests of the round, so
+    /// this transaction does not read them back. Events whose ids the log has already, with the same content in the same
+    /// stream, are not written again: the receipt then names the places they have, whatever version is expected.
+    ///
+    /// - Parameters:
+    ///   - events: 1...10,000, with at most 64 MiB of data together; see ``AppendLimits``.
+    ///   - context: In whose name, when and why.
+    /// - Throws: `event.version_conflict` when the stream is not as expected, which leaves it as it was;
+    ///   `event.id_reused` when an id stands for another event, or only some of the events are in the log already;
+    ///   `event.invalid`, `event.too_large`.
+    @discardableResult
+    package func append(
+        _ events: [NewEvent], to stream: StreamName, expecting expected: ExpectedVersion = .any, context: EventContext
+    ) throws -> AppendReceipt {
+        try AppendLimits.check(events, to: stream, in: context)
+        let step = commitStep(AppendStep.self)
+        if events.contains(where: { $0.id != nil }) {
+            let destination = StreamAddress(workspace: context.workspace, stream: stream)
+            if let receipt = try step.receiptOfRepeat(events, to: destination, in: self) { return receipt }
+        }
+        let row = try StreamRow.advance(stream, by: events.count, expecting: expected, workspace: context.workspace, in: self)
+        for event in events where event.data.count > PayloadStore.inlineBytesMax {
+            _ = try PayloadStore.store(event.data, hash: event.dataHash, workspace: context.workspace, in: self)
+        }
+        return step.add(events, to: stream, row: row, context: context)
+    }
+}
+
+/// A stream among those of all workspaces.
+struct StreamAddress: Hashable {
+    let workspace: WorkspaceID
+    let stream: StreamName
+}
+
+/// A stream's row after it has taken new events.
+struct StreamRow {
+    let key: Int64
+    let version: Int64
+
+    /// Moves a stream's version, and makes the stream when there is none. A stream that is not as expected stays as it is.
+    static func advance(
+        _ stream: StreamName, by count: Int, expecting expected: ExpectedVersion, workspace: WorkspaceID,
+        in tx: borrowing Transaction
+    ) throws -> StreamRow {
+        let statement: SQL =
+            switch expected {
+            case .any:
+                SQL(
+                    """
+                    INSERT INTO streams (workspace_id, type, id, version) VALUES ($1, $2, $3, $4)
+                    ON CONFLICT (workspace_id, type, id) DO UPDATE SET version = streams.version + excluded.version
+                    RETURNING key, version
+                    """, [.text(workspace.name), .text(stream.type), .text(stream.id), .integer(Int64(count))])
+            case .none, .exact(0):
+                """
+                INSERT INTO streams (workspace_id, type, id, version)
+                VALUES (\(workspace), \(stream.type), \(stream.id), \(count))
+                ON CONFLICT (workspace_id, type, id) DO NOTHING
+                RETURNING key, version
+                """
+            case .exact(let version):
+                """
+                UPDATE streams SET version = version + \(count)
+                WHERE workspace_id = \(workspace) AND type = \(stream.type) AND id = \(stream.id) AND version = \(version)
+                RETURNING key, version
+                """
+            }
+        let row = try tx.first(statement) { StreamRow(key: try $0[0], version: try $0[1]) }
+        if let row { return row }
+        let actual = try find(stream, workspace: workspace, in: tx)?.version ?? 0
+        let wanted = if case .exact(let version) = expected { version } else { Int64(0) }
+        throw EventError(
+            .eventVersionConflict, "the stream \(stream) has version \(actual), not \(wanted)", actualVersion: actual)
+    }
+
+    static func find(
+        _ stream: StreamName, workspace: WorkspaceID, in tx: borrowing Transaction
+    ) throws -> StreamRow? {
+        try tx.first(
+            """
+            SELECT key, version FROM streams
+            WHERE workspace_id = \(workspace) AND type = \(stream.type) AND id = \(stream.id)
+            """
+        ) { StreamRow(key: try $0[0], version: try $0[1]) }
+    }
+}

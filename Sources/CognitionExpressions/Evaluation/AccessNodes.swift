@@ -1,0 +1,297 @@
+import CognitionCore
+
+/// `.a.b.c`: members by constant names.
+final class FieldsNode: Node {
+    let names: [String]
+
+    init(_ names: [String]) {
+        self.names = names
+        super.init(.one, isUpdatable: true)
+    }
+
+    override func value(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue {
+        var current = try Self.member(input, names[0], machine)
+        for index in 1..<names.count { current = try Self.member(current, names[index], machine) }
+        return current
+    }
+
+    @inline(__always)
+    private static func member(_ value: JSONValue, _ name: String, _ machine: Machine) throws(Unwind) -> JSONValue {
+        switch value {
+        case .object(let members): members[name] ?? .null
+        case .null: .null
+        default: throw machine.cannotIndex(value, .string(name))
+        }
+    }
+
+    override func run(
+        _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
+    ) throws(Unwind) {
+        guard var path else { return try emit(try value(input, frame, machine), nil) }
+        var current = input
+        for name in names {
+            try machine.checkPath(path, current, "attempt to access element", .string(name))
+            current = try Self.member(current, name, machine)
+            path = try path.appending(.string(name), machine)
+        }
+        try emit(current, path)
+    }
+
+    override func update(
+        _ value: inout JSONValue, _ frame: Int, _ machine: Machine, _ change: (inout JSONValue) throws(Unwind) -> Void
+    ) throws(Unwind) { try update(from: 0, &value, machine, change) }
+
+    private func update(
+        from index: Int, _ value: inout JSONValue, _ machine: Machine,
+        _ change: (inout JSONValue) throws(Unwind) -> Void
+    ) throws(Unwind) {
+        if index == names.count { return try change(&value) }
+        try machine.modify(&value, at: .string(names[index])) { (part) throws(Unwind) in
+            try self.update(from: index + 1, &part, machine, change)
+        }
+    }
+}
+
+/// `base[key]`; the key is evaluated for the same input as the base.
+final class IndexNode: Node {
+    let base: Node?
+    let key: Node
+
+    init(base: Node?, key: Node) {
+        self.base = base
+        self.key = key
+        let isUpdatable = key.cardinality == .one && base == nil
+        super.init(max(base?.cardinality ?? .one, key.cardinality), isUpdatable: isUpdatable)
+    }
+
+    override func value(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue {
+        let key = try key.value(input, frame, machine)
+        guard let base else { return try machine.index(input, key) }
+        return try machine.index(try base.value(input, frame, machine), key)
+    }
+
+    override func optional(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue? {
+        guard let key = try key.optional(input, frame, machine) else { return nil }
+        guard let base else { return try machine.index(input, key) }
+        guard let container = try base.optional(input, frame, machine) else { return nil }
+        return try machine.index(container, key)
+    }
+
+    override func run(
+        _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
+    ) throws(Unwind) {
+        if path == nil, cardinality != .many {
+            if let output = try optional(input, frame, machine) { try emit(output, nil) }
+            return
+        }
+        try key.forEach(input, frame, machine) { (key) throws(Unwind) in
+            guard let base = self.base else { return try Self.emit(input, key, path, machine, emit) }
+            try base.run(input, path, frame, machine) { (container, path) throws(Unwind) in
+                try Self.emit(container, key, path, machine, emit)
+            }
+        }
+    }
+
+    private static func emit(
+        _ container: JSONValue, _ key: JSONValue, _ path: Path?, _ machine: Machine, _ emit: Emit
+    ) throws(Unwind) {
+        guard let path else { return try emit(try machine.index(container, key), nil) }
+        try machine.checkPath(path, container, "attempt to access element", key)
+        try emit(try machine.index(container, key), try path.appending(key, machine))
+    }
+
+    override func update(
+        _ value: inout JSONValue, _ frame: Int, _ machine: Machine, _ change: (inout JSONValue) throws(Unwind) -> Void
+    ) throws(Unwind) {
+        let key = try key.value(value, frame, machine)
+        try machine.modify(&value, at: key, change)
+    }
+}
+
+/// `base[]`: all elements of an array, all values of an object.
+final class IterateNode: Node {
+    let base: Node?
+
+    init(base: Node?) {
+        self.base = base
+        super.init(.many, isUpdatable: base == nil)
+    }
+
+    override func run(
+        _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
+    ) throws(Unwind) {
+        guard let base else { return try Self.iterate(input, path, machine, emit) }
+        if path == nil, base.cardinality == .one {
+            return try Self.iterate(try base.value(input, frame, machine), nil, machine, emit)
+        }
+        try base.run(input, path, frame, machine) { (value, path) throws(Unwind) in
+            try Self.iterate(value, path, machine, emit)
+        }
+    }
+
+    static func iterate(_ value: JSONValue, _ path: Path?, _ machine: Machine, _ emit: Emit) throws(Unwind) {
+        if let path, !path.isValid {
+            throw machine.fail("Invalid path expression near attempt to iterate through \(machine.shown(value))")
+        }
+        switch value {
+        case .array(let elements):
+            for index in elements.indices {
+                try machine.step()
+                try emit(elements[index], try path?.appending(.integer(Int64(index)), machine))
+            }
+        case .object(let members):
+            for (name, element) in members {
+                try machine.step()
+                try emit(element, try path?.appending(.string(name), machine))
+            }
+        default: throw machine.fail("Cannot iterate over \(value.typeName)" + machine.detail(value))
+        }
+    }
+
+    override func update(
+        _ value: inout JSONValue, _ frame: Int, _ machine: Machine, _ change: (inout JSONValue) throws(Unwind) -> Void
+    ) throws(Unwind) {
+        switch value {
+        case .array(var elements):
+            value = .null
+            try machine.charge(elements.count * 32)
+            for index in elements.indices {
+                try machine.step()
+                var part = JSONValue.null
+                swap(&part, &elements[index])
+                try change(&part)
+                try machine.nest(part)
+                elements[index] = part
+            }
+            value = .array(elements)
+        case .object(var members):
+            let names = Array(members.keys)
+            value = .null
+            try machine.charge(names.count * 64)
+            for name in names {
+                try machine.step()
+                var part = members.updateValue(.null, forKey: name) ?? .null
+                try change(&part)
+                try machine.nest(part)
+                members[name] = part
+            }
+            value = .object(members)
+        default: throw machine.fail("Cannot iterate over \(value.typeName)" + machine.detail(value))
+        }
+    }
+}
+
+/// The key of a slice, `{start, end}`.
+final class SliceKeyNode: Node {
+    let from: Node
+    let to: Node
+
+    init(from: Node, to: Node) {
+        self.from = from
+        self.to = to
+        super.init(from.cardinality == .one && to.cardinality == .one ? .one : .many)
+    }
+
+    override func value(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue {
+        Self.key(try from.value(input, frame, machine), try to.value(input, frame, machine))
+    }
+
+    override func run(
+        _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
+    ) throws(Unwind) {
+        try to.forEach(input, frame, machine) { (to) throws(Unwind) in
+            try self.from.forEach(input, frame, machine) { (from) throws(Unwind) in
+                try emit(Self.key(from, to), path.map { _ in Path.invalid() })
+            }
+        }
+    }
+
+    private static func key(_ from: JSONValue, _ to: JSONValue) -> JSONValue { .object(["start": from, "end": to]) }
+}
+
+/// `getpath(paths)`.
+final class GetPathNode: Node {
+    let paths: Node
+
+    init(_ paths: Node) {
+        self.paths = paths
+        super.init(paths.cardinality)
+    }
+
+    override func value(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue {
+        try machine.part(input, try machine.keys(try paths.value(input, frame, machine)))
+    }
+
+    override func optional(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue? {
+        guard let path = try paths.optional(input, frame, machine) else { return nil }
+        return try machine.part(input, try machine.keys(path))
+    }
+
+    override func run(
+        _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
+    ) throws(Unwind) {
+        try paths.forEach(input, frame, machine) { (keys) throws(Unwind) in
+            let keys = try machine.keys(keys)
+            guard var path else { return try emit(try machine.part(input, keys), nil) }
+            if !path.isValid {
+                let shown = machine.shown(.array(keys))
+                throw machine.fail("Invalid path expression near attempt to access element \(shown) of \(machine.shown(input))")
+            }
+            for key in keys { path = try path.appending(key, machine) }
+            try emit(try machine.part(input, keys), path)
+        }
+    }
+}
+
+/// `path(filter)`: where the outputs are.
+final class PathNode: Node {
+    let filter: Node
+
+    init(_ filter: Node) {
+        self.filter = filter
+        super.init(.many)
+    }
+
+    override func run(
+        _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
+    ) throws(Unwind) {
+        try filter.run(input, Path.root(), frame, machine) { (value, found) throws(Unwind) in
+            try emit(.array(try machine.keys(of: found, value)), path.map { _ in Path.invalid() })
+        }
+    }
+}
+
+extension Machine {
+    /// The keys of a path that must be one.
+    func keys(of path: Path?, _ value: JSONValue) throws(Unwind) -> [JSONValue] {
+        guard let path, path.isValid else { throw fail("Invalid path expression with result \(shown(value))") }
+        try charge(path.length * 32)
+        return path.keys
+    }
+
+    /// Throws when a value that is not part of the input is gone into while paths are wanted.
+    func checkPath(_ path: Path, _ value: JSONValue, _ attempt: String, _ key: JSONValue) throws(Unwind) {
+        if path.isValid { return }
+        throw fail("Invalid path expression near \(attempt) \(shown(key)) of \(shown(value))")
+    }
+
+    /// The part of a value at a path; below `null` everything is `null`.
+    func part(_ value: JSONValue, _ keys: [JSONValue]) throws(Unwind) -> JSONValue {
+        var value = value
+        for key in keys { value = try index(value, key) }
+        return value
+    }
+
+    func detail(_ value: JSONValue) -> String { " (\(shown(value)))" }
+
+    /// All paths of a filter's outputs.
+    func paths(_ filter: Node, _ input: JSONValue, _ frame: Int) throws(Unwind) -> [[JSONValue]] {
+        var found: [[JSONValue]] = []
+        try filter.run(input, Path.root(), frame, self) { (value, path) throws(Unwind) in
+            try self.step()
+            try self.charge(32)
+            found.append(try self.keys(of: path, value))
+        }
+        return found
+    }
+}

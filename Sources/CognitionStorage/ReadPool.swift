@@ -1,0 +1,89 @@
+import Dispatch
+import Synchronization
+
+/// Reading threads, each with its own connection, and the bodies that wait for one.
+///
+/// At most ``waitingMax`` bodies wait; one more is refused as overloaded.
+package final class ReadPool: Sendable {
+    package static let waitingMax = 16_384
+
+    private struct State {
+        var jobs = Backlog<ConnectionJob>()
+        /// Threads that wait for `work` and have not been woken yet.
+        var idle = 0
+        var isClosing = false
+    }
+
+    private let state = Mutex(State())
+    private let work = DispatchSemaphore(value: 0)
+    private let ended = Latch()
+
+    package init() {}
+
+    /// Starts `count` threads and returns once each has its connection; when one fails, ``close()`` ends the others.
+    package func start(
+        _ name: String, count: Int, open: @escaping @Sendable () throws -> any StorageConnection
+    ) async throws {
+        for number in 1...count {
+            try await StorageThread.start("\(name)-\(number)", until: ended, open: open) { connection in
+                while let job = self.next() { job.run(on: connection) }
+            }
+        }
+    }
+
+    /// Runs `body` in a read transaction; cancellation before it starts throws `CancellationError`.
+    package func read<Value: Sendable>(
+        _ body: @escaping @Sendable (borrowing Transaction) throws -> Value
+    ) async throws -> Value {
+        try await exclusively { try $0.read(body) }
+    }
+
+    /// Lends a connection that has no transaction open.
+    package func exclusively<Value: Sendable>(
+        _ body: @escaping @Sendable (any StorageConnection) throws -> Value
+    ) async throws -> Value {
+        try await ConnectionJob.perform(body, submit: submit)
+    }
+
+    /// Lets the queued bodies finish and returns once every connection is closed.
+    package func close() async {
+        let idle = state.withLock { state in
+            state.isClosing = true
+            defer { state.idle = 0 }
+            return state.idle
+        }
+        for _ in 0..<idle { work.signal() }
+        await ended.wait()
+    }
+
+    private func submit(_ job: ConnectionJob) {
+        enum Outcome { case wake, queued, refused(StorageError) }
+        let outcome: Outcome = state.withLock { state in
+            if state.isClosing { return .refused(.closed) }
+            if state.jobs.count >= Self.waitingMax { return .refused(.overloaded(waiting: Self.waitingMax)) }
+            state.jobs.append(job)
+            guard state.idle > 0 else { return .queued }
+            state.idle -= 1
+            return .wake
+        }
+        switch outcome {
+        case .wake: work.signal()
+        case .queued: break
+        case .refused(let error): job.refuse(error)
+        }
+    }
+
+    /// The next job; waits for one, and is `nil` when the pool has closed and none is left.
+    private func next() -> ConnectionJob? {
+        while true {
+            let (job, isClosing) = state.withLock { state -> (ConnectionJob?, Bool) in
+                if let job = state.jobs.popFirst() { return (job, false) }
+                if !state.isClosing { state.idle += 1 }
+                return (nil, state.isClosing)
+            }
+            if let job { return job }
+            if isClosing { return nil }
+            work.wait()
+        }
+    }
+}

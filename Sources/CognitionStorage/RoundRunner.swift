@@ -1,0 +1,139 @@
+/// Takes requests through one transaction and one fsync: the group commit.
+///
+/// A round takes at most ``requestsMax`` requests or ``workMax`` of work. It is tried without savepoints, which cost up to
+/// a third of the throughput; when a request fails, the round is undone and repeated with a savepoint for each, and so are
+/// the next ``cautiousRounds``. When the engine itself ends the transaction, or COMMIT fails, every request is repeated in
+/// a transaction of its own, and one that fails there fails alone. Nobody is answered before COMMIT, not even a request
+/// that failed: what it failed at may have been written by another of the same round.
+final class RoundRunner {
+    static let requestsMax = 256
+    static let workMax: Duration = .milliseconds(2)
+    static let cautiousRounds = 64
+
+    private let connection: any StorageConnection
+    private let signals: Signals
+    private var cautiousRoundsLeft = 0
+
+    init(connection: any StorageConnection, signals: Signals) {
+        self.connection = connection
+        self.signals = signals
+    }
+
+    /// What became of one attempt of a round.
+    private enum Attempt {
+        /// Every request has been answered.
+        case answered
+        /// A request failed where there was no savepoint to go back to.
+        case needsSavepoints
+        /// The engine ended the transaction, or could not commit it.
+        case lost(any Error)
+        /// The engine could not begin a transaction.
+        case refused(any Error)
+    }
+
+    /// Answers `first` and the requests that `next` gives while the round lasts.
+    func run(from first: any WriteRequest, next: () -> (any WriteRequest)?) {
+        var requests = [first]
+        if cautiousRoundsLeft == 0 {
+            guard case .needsSavepoints = settle(attempt(&requests, growing: next, savepoints: false), requests) else { return }
+            cautiousRoundsLeft = Self.cautiousRounds
+            _ = settle(attempt(&requests, growing: { nil }, savepoints: true), requests)
+        } else {
+            cautiousRoundsLeft -= 1
+            _ = settle(attempt(&requests, growing: next, savepoints: true), requests)
+        }
+    }
+
+    /// Answers the requests of a round that was lost or refused.
+    private func settle(_ attempt: Attempt, _ requests: [any WriteRequest]) -> Attempt {
+        switch attempt {
+        case .answered, .needsSavepoints: break
+        case .lost: runAlone(requests[...])
+        case .refused(let error): for request in requests { request.fail(error) }
+        }
+        return attempt
+    }
+
+    /// Runs `requests`, then those that `growing` still gives, and commits.
+    private func attempt(
+        _ requests: inout [any WriteRequest], growing: () -> (any WriteRequest)?, savepoints: Bool
+    ) -> Attempt {
+        do { try connection.begin(.write) } catch { return .refused(error) }
+        let round = WriteRound()
+        let tx = Transaction(on: connection, round: round)
+        let deadline = ContinuousClock.now + Self.workMax
+        var failures: [Int: any Error] = [:]
+        var index = 0
+        while true {
+            if index == requests.count {
+                guard index < Self.requestsMax, ContinuousClock.now < deadline, let more = growing() else { break }
+                requests.append(more)
+            }
+            let mark = savepoints ? round.mark : nil
+            do {
+                try run(requests[index], in: tx, savepoint: savepoints)
+            } catch {
+                guard connection.isTransactionOpen, !error.isEngineFailure else { return lose(error) }
+                guard let mark else {
+                    connection.rollback()
+                    guard requests.count == 1 else { return .needsSavepoints }
+                    requests[0].fail(error)
+                    return .answered
+                }
+                do { try connection.rollbackToSavepoint() } catch { return lose(error) }
+                round.undo(to: mark)
+                failures[index] = error
+            }
+            index += 1
+        }
+        do {
+            try round.runSteps(in: tx)
+            try connection.commit()
+        } catch {
+            return lose(error)
+        }
+        answer(requests, failures: failures, round: round)
+        return .answered
+    }
+
+    private func run(_ request: any WriteRequest, in tx: borrowing Transaction, savepoint: Bool) throws {
+        if savepoint { try connection.setSavepoint() }
+        try request.run(in: tx)
+        // A body may have caught the failure that ended the transaction, and all the others' work with it.
+        guard connection.isTransactionOpen else { throw StorageError.transactionEnded }
+        if savepoint { try connection.releaseSavepoint() }
+    }
+
+    private func lose(_ error: any Error) -> Attempt {
+        connection.rollback()
+        return .lost(error)
+    }
+
+    private func answer(_ requests: [any WriteRequest], failures: [Int: any Error], round: WriteRound) {
+        for action in round.afterCommit { action() }
+        if !round.topics.isEmpty { signals.wake(round.topics) }
+        for (index, request) in requests.enumerated() {
+            if let error = failures[index] { request.fail(error) } else { request.succeed() }
+        }
+    }
+
+    /// Gives each request a transaction of its own; when the engine begins no more, the rest fail at once.
+    private func runAlone(_ requests: ArraySlice<any WriteRequest>) {
+        for (index, request) in zip(requests.indices, requests) {
+            var alone = [request]
+            switch attempt(&alone, growing: { nil }, savepoints: false) {
+            case .answered: break
+            case .needsSavepoints: preconditionFailure("a round of one needs no savepoint")
+            case .lost(let error): request.fail(error)
+            case .refused(let error):
+                for request in requests[index...] { request.fail(error) }
+                return
+            }
+        }
+    }
+}
+
+extension Error {
+    /// The engine could not do its work, whatever the request was; the transaction is not to be trusted.
+    fileprivate var isEngineFailure: Bool { (self as? StorageError)?.isTransient ?? false }
+}

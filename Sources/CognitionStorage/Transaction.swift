@@ -1,0 +1,106 @@
+/// What a body reads and writes with; lent for the duration of the body.
+package struct Transaction: ~Copyable {
+    private let connection: any StorageConnection
+    private let round: WriteRound?
+
+    package init(on connection: any StorageConnection, round: WriteRound? = nil) {
+        self.connection = connection
+        self.round = round
+    }
+
+    package var dialect: Dialect { connection.dialect }
+
+    /// Runs a statement and returns how many rows it changed.
+    @discardableResult
+    package func execute(_ statement: SQL) throws -> Int {
+        try connection.run(statement) { _ in true }
+    }
+
+    /// All rows of a statement, in the statement's order; `RETURNING` promises none.
+    package func query<Value>(_ statement: SQL, as decode: (borrowing Row) throws -> Value) throws -> [Value] {
+        var values: [Value] = []
+        _ = try connection.run(statement) { row in
+            values.append(try decode(row))
+            return true
+        }
+        return values
+    }
+
+    /// The first row of a statement, which is stepped through to its end so that an UPDATE … RETURNING completes.
+    package func first<Value>(_ statement: SQL, as decode: (borrowing Row) throws -> Value) throws -> Value? {
+        var value: Value?
+        _ = try connection.run(statement) { row in
+            if value == nil { value = try decode(row) }
+            return true
+        }
+        return value
+    }
+
+    /// Calls `action` on the driver's thread once this body's writes are durable, before `write` returns; it must be brief.
+    package func afterCommit(_ action: @escaping @Sendable () -> Void) {
+        writing.afterCommit.append(action)
+    }
+
+    /// Wakes those who wait for `topic`, once, after the commit.
+    package func signal(_ topic: SignalTopic) {
+        writing.topics.insert(topic)
+    }
+
+    /// The round's own instance of a step that runs once, last before COMMIT, for all requests of the round.
+    package func commitStep<Step: CommitStep>(_: Step.Type = Step.self) -> Step {
+        writing.step(Step.self)
+    }
+
+    private var writing: WriteRound {
+        guard let round else { preconditionFailure("a read transaction writes nothing") }
+        return round
+    }
+}
+
+/// Work of many requests that is done in one go, last before COMMIT, such as giving events their positions.
+///
+/// An instance lives as long as one attempt of a round. When a request is undone, what it added is cut off again.
+package protocol CommitStep: AnyObject {
+    init()
+    /// How many pieces of work were added so far.
+    var count: Int { get }
+    /// Forgets all pieces after the first `count`.
+    func truncate(to count: Int)
+    func run(in tx: borrowing Transaction) throws
+}
+
+/// What the requests of one write transaction share.
+package final class WriteRound {
+    fileprivate(set) var afterCommit: [@Sendable () -> Void] = []
+    fileprivate(set) var topics: Set<SignalTopic> = []
+    private var steps: [ObjectIdentifier: any CommitStep] = [:]
+    private var order: [ObjectIdentifier] = []
+
+    /// How far each list had grown before a request began.
+    struct Mark {
+        fileprivate let actions: Int
+        fileprivate let steps: [ObjectIdentifier: Int]
+    }
+
+    package init() {}
+
+    fileprivate func step<Step: CommitStep>(_: Step.Type) -> Step {
+        if let step = steps[ObjectIdentifier(Step.self)] as? Step { return step }
+        let step = Step()
+        steps[ObjectIdentifier(Step.self)] = step
+        order.append(ObjectIdentifier(Step.self))
+        return step
+    }
+
+    var mark: Mark { Mark(actions: afterCommit.count, steps: steps.mapValues(\.count)) }
+
+    /// Forgets what came after `mark`; a topic may stay, as waking somebody for nothing does no harm.
+    func undo(to mark: Mark) {
+        afterCommit.removeSubrange(mark.actions...)
+        for (key, step) in steps { step.truncate(to: mark.steps[key] ?? 0) }
+    }
+
+    func runSteps(in tx: borrowing Transaction) throws {
+        for key in order { try steps[key]?.run(in: tx) }
+    }
+}

@@ -1,0 +1,125 @@
+import Dispatch
+import Synchronization
+
+/// The one thread that writes, and the requests that wait for it.
+///
+/// While a round is being made durable the next requests gather, so the disk's own speed sets how many share a commit;
+/// an idle writer takes a request at once. At most ``waitingMax`` requests wait; one more is refused as overloaded.
+package final class WriteQueue: Sendable {
+    package static let waitingMax = 16_384
+
+    private enum Entry {
+        case write(any WriteRequest)
+        case job(ConnectionJob)
+    }
+
+    private struct State {
+        var entries = Backlog<Entry>()
+        /// The thread waits for `work` and has not been woken yet.
+        var isIdle = false
+        var isClosing = false
+    }
+
+    private let state = Mutex(State())
+    private let work = DispatchSemaphore(value: 0)
+    private let signals: Signals
+    private let ended = Latch()
+
+    package init(signals: Signals) { self.signals = signals }
+
+    /// Starts the thread, opens its connection there, and returns once it is open.
+    package func start(_ name: String, open: @escaping @Sendable () throws -> any StorageConnection) async throws {
+        try await StorageThread.start(name, until: ended, open: open) { connection in
+            let rounds = RoundRunner(connection: connection, signals: self.signals)
+            while let entry = self.next() {
+                switch entry {
+                case .write(let request): rounds.run(from: request) { self.nextWrite() }
+                case .job(let job): job.run(on: connection)
+                }
+            }
+        }
+    }
+
+    package func write<Value: Sendable>(
+        _ body: @escaping @Sendable (borrowing Transaction) throws -> Value
+    ) async throws -> Value {
+        let cancellation = Cancellation()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let request = TypedWriteRequest(body: body, continuation: continuation, cancellation: cancellation)
+                if let refusal = submit(.write(request)) { request.fail(refusal) }
+            }
+        } onCancel: {
+            cancellation.cancel()
+        }
+    }
+
+    /// Lends the connection between two rounds, in turn with the writes; it has no transaction open.
+    package func exclusively<Value: Sendable>(
+        _ body: @escaping @Sendable (any StorageConnection) throws -> Value
+    ) async throws -> Value {
+        try await ConnectionJob.perform(body) { job in
+            if let refusal = submit(.job(job)) { job.refuse(refusal) }
+        }
+    }
+
+    /// Lets the queued requests finish and returns once the connection is closed.
+    package func close() async {
+        let wake = state.withLock { state in
+            state.isClosing = true
+            defer { state.isIdle = false }
+            return state.isIdle
+        }
+        if wake { work.signal() }
+        await ended.wait()
+    }
+
+    /// - Returns: Why the entry is not taken.
+    private func submit(_ entry: Entry) -> StorageError? {
+        enum Outcome { case wake, queued, refused(StorageError) }
+        let outcome: Outcome = state.withLock { state in
+            if state.isClosing { return .refused(.closed) }
+            if state.entries.count >= Self.waitingMax { return .refused(.overloaded(waiting: Self.waitingMax)) }
+            state.entries.append(entry)
+            defer { state.isIdle = false }
+            return state.isIdle ? .wake : .queued
+        }
+        switch outcome {
+        case .wake: work.signal()
+        case .queued: break
+        case .refused(let error): return error
+        }
+        return nil
+    }
+
+    /// The next entry whose caller has not gone away; waits for one, and is `nil` when the queue has closed and none is left.
+    private func next() -> Entry? {
+        while true {
+            let (entry, isClosing) = state.withLock { state -> (Entry?, Bool) in
+                if let entry = state.entries.popFirst() { return (entry, false) }
+                state.isIdle = !state.isClosing
+                return (nil, state.isClosing)
+            }
+            switch entry {
+            case .write(let request) where request.isCancelled: request.fail(CancellationError())
+            case .some(let entry): return entry
+            case nil where isClosing: return nil
+            case nil: work.wait()
+            }
+        }
+    }
+
+    /// The next write that can join a round: `nil` when none waits, or when a job is before it.
+    private func nextWrite() -> (any WriteRequest)? {
+        while true {
+            let request = state.withLock { state -> (any WriteRequest)? in
+                guard case .write(let request) = state.entries.first else { return nil }
+                _ = state.entries.popFirst()
+                return request
+            }
+            guard let request else { return nil }
+            if !request.isCancelled { return request }
+            request.fail(CancellationError())
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package import CognitionCore
+
+/// Everything that is wrong with a definition.
+package struct DefinitionError: CodedError {
+    /// In the order of their positions; at least one and at most ``faultsMax``.
+    package let faults: [DefinitionFault]
+    /// How many more there are.
+    package let faultsLeftOut: Int
+
+    package static let faultsMax = 100
+
+    package var code: ErrorCode { .definitionInvalid }
+    package var cause: (any Error)? { nil }
+
+    /// The first faults, one per line.
+    package var message: String {
+        let shown = faults.prefix(10)
+        let rest = faults.count - shown.count + faultsLeftOut
+        let count = faults.count + faultsLeftOut
+        return (["the definition has \(count == 1 ? "a fault" : "\(count) faults"):"] + shown.map(\.description)
+            + (rest > 0 ? ["and \(rest) more"] : [])).joined(separator: "\n")
+    }
+
+    init(_ faults: [DefinitionFault]) {
+        self.faults = Array(faults.prefix(DefinitionError.faultsMax))
+        faultsLeftOut = max(0, faults.count - DefinitionError.faultsMax)
+    }
+}
+
+/// One thing that is wrong with a definition, and where.
+package struct DefinitionFault: Sendable, Hashable, CustomStringConvertible {
+    /// JSON pointer into the document; empty for the document itself.
+    package let pointer: String
+    /// Counted from 1; `nil` when the definition was not read from text.
+    package let line: Int?
+    /// Unicode code points since the start of the line, counted from 1.
+    package let column: Int?
+    /// For people: what is wrong and what to do.
+    package let message: String
+
+    package var description: String {
+        let place = pointer.isEmpty ? "the document" : pointer
+        guard let line, let column else { return "\(place): \(message)" }
+        return "line \(line), column \(column), \(place): \(message)"
+    }
+}
+
+extension ErrorCode {
+    /// A workflow definition has faults; each is named with its place.
+    package static let definitionInvalid = ErrorCode("workflow.definition_invalid", category: .invalid)
+}

@@ -1,0 +1,68 @@
+package import CognitionCore
+package import CognitionDocuments
+
+/// A workflow, read from its document and checked: every name resolved, every expression and schema compiled.
+///
+/// Reading is the only way to make one, so whoever holds a definition may run it.
+package struct WorkflowDefinition: Sendable {
+    /// The document as it was written.
+    package let document: JSONValue
+    /// SHA-256 of the document's RFC 8785 form: two documents are the same when their hashes are.
+    package let hash: SHA256Digest
+    package let id: WorkflowID
+    /// A semantic version (semver.org, 2.0.0).
+    package let version: String
+    package let title: String?
+    package let summary: String?
+    package let tags: JSONObject
+    package let input: InputDefinition
+    package let output: OutputDefinition
+    package let timeout: DurationTemplate?
+    package let tasks: TaskList
+    /// How many tasks the document holds, nested ones and functions counted once.
+    package let taskCount: Int
+}
+
+/// `namespace.name`; `name` alone is in namespace `default`.
+package struct WorkflowID: Sendable, Hashable, CustomStringConvertible {
+    package let namespace: String
+    package let name: String
+
+    package init(namespace: String = "default", name: String) {
+        self.namespace = namespace
+        self.name = name
+    }
+
+    package var description: String { "\(namespace).\(name)" }
+}
+
+/// Tasks that run one after the other, unless a flow directive jumps.
+package struct TaskList: Sendable {
+    /// JSON pointer of the list, e.g. `/do` or `/do/2/each/do`.
+    package let reference: String
+    package let tasks: [TaskDefinition]
+}
+
+/// What becomes of the data before a task or workflow sees it.
+package struct InputDefinition: Sendable {
+    /// Checked against the raw input.
+    package var schema: JSONSchema?
+    package var from: Template?
+
+    package static let asIs = InputDefinition(schema: nil, from: nil)
+}
+
+/// What becomes of the data that a task or workflow gives.
+package struct OutputDefinition: Sendable {
+    package var `as`: Template?
+    /// Checked against the transformed output.
+    package var schema: JSONSchema?
+
+    package static let asIs = OutputDefinition(as: nil, schema: nil)
+}
+
+/// What a task writes to `$context`; without `as` the context stays.
+package struct ExportDefinition: Sendable {
+    package var `as`: Template
+    package var schema: JSONSchema?
+}

@@ -1,0 +1,79 @@
+package import CognitionCore
+
+extension Execution {
+    /// The shape in which programs get an execution.
+    package var json: JSONValue {
+        var members: JSONObject = [
+            "id": .string(id.description),
+            "workflow_id": .string(workflow.description),
+            "version": .string(version),
+            "status": .string(status.name),
+            "progress": .integer(Int64(progress)),
+            "input": input,
+            "output": output ?? .null,
+            "error": fault?.json ?? .null,
+            "tasks": .array(tasks.map(\.json)),
+            "cost": ["micros": 0, "currency": "USD"],
+            "created_at": .string(createdAt.description),
+            "started_at": JSONValue(startedAt),
+            "ended_at": JSONValue(endedAt),
+        ]
+        if let reason { members["reason"] = .string(reason.rawValue) }
+        if hasMoreTasks { members["tasks_truncated"] = true }
+        return .object(members)
+    }
+}
+
+extension TaskSummary {
+    package var json: JSONValue {
+        var members: JSONObject = [
+            "number": .integer(Int64(number)),
+            "parent": .integer(Int64(parent)),
+            "scope": .integer(Int64(scope)),
+            "name": .string(name),
+            "reference": .string(reference),
+            "status": .string(status.name),
+            "attempt": .integer(Int64(attempt)),
+            "started_at": .string(startedAt.description),
+            "ended_at": JSONValue(endedAt),
+        ]
+        if let reason { members["reason"] = .string(reason.rawValue) }
+        if isSkipped { members["skipped"] = true }
+        if let fault { members["error"] = fault.json }
+        return .object(members)
+    }
+}
+
+extension ExecutionSummary {
+    package var json: JSONValue {
+        var members: JSONObject = [
+            "id": .string(id.description),
+            "workflow_id": .string(workflow.description),
+            "version": .string(version),
+            "status": .string(status.name),
+            "progress": .integer(Int64(progress)),
+            "created_at": .string(createdAt.description),
+            "ended_at": JSONValue(endedAt),
+        ]
+        if let reason { members["reason"] = .string(reason.rawValue) }
+        return .object(members)
+    }
+}
+
+extension StoredWorkflow {
+    package var json: JSONValue {
+        [
+            "id": .string(id.description),
+            "version": .string(version),
+            "hash": .string(hash.description),
+            "title": title.map(JSONValue.string) ?? .null,
+            "created_at": .string(createdAt.description),
+        ]
+    }
+}
+
+extension JSONValue {
+    fileprivate init(_ moment: Timestamp?) {
+        self = moment.map { .string($0.description) } ?? .null
+    }
+}

@@ -1,0 +1,94 @@
+import CognitionCore
+import CognitionDocuments
+
+extension ExecutionMachine {
+    /// A task has given its raw output: it is transformed, checked and exported, and the list goes on.
+    mutating func complete(_ number: Int, output raw: JSONValue, directive: FlowDirective? = nil, now: Timestamp) {
+        guard let task = tasks[number] else { return }
+        let definition = task.definition
+        var output = raw
+        do {
+            if let template = definition.output.as {
+                output = try template.evaluate(raw, scope: scope(of: task, stage: .output(raw: raw)))
+            }
+            try check(output, against: definition.output.schema, "output")
+            if let export = definition.export {
+                let stage = ExpressionScope.Stage.export(raw: raw, output: output)
+                let context = try export.as.evaluate(output, scope: scope(of: task, stage: stage))
+                try check(context, against: export.schema, "context")
+                setContext(context)
+            }
+        } catch {
+            return fail(number, WorkflowFault(error), now: now)
+        }
+        if number == 0 { return end(as: .completed, output: output, now: now) }
+        remove(number, as: .completed, output: output, now: now)
+        follow(task, output: output, directive: directive ?? definition.then, now: now)
+    }
+
+    /// Goes on behind a task that has ended well.
+    mutating func follow(_ task: LiveTask, output: JSONValue, directive: FlowDirective, now: Timestamp) {
+        guard let parent = tasks[task.parent] else { return }
+        let source = InputSource.task(task.number)
+        guard directive != .end else { return endWorkflow(behind: parent, output: output, now: now) }
+        guard let list = parent.list(in: task.scope) else {
+            return endList(of: parent.number, scope: task.scope, output: output, from: source, now: now)
+        }
+        let next: Int =
+            switch directive {
+            case .continue: task.place + 1
+            case .task(let place): place
+            case .exit, .end: list.tasks.count
+            }
+        if next < list.tasks.count {
+            place(
+                list.tasks[next], at: next, in: task.scope, of: parent.number, input: output, from: source, now: now)
+        } else {
+            endList(of: parent.number, scope: task.scope, output: output, from: source, now: now)
+        }
+    }
+
+    /// One of a task's lists has come to its end.
+    mutating func endList(of number: Int, scope: Int, output: JSONValue, from source: InputSource, now: Timestamp) {
+        guard let task = tasks[number] else { return }
+        switch task.definition.kind {
+        case .for(let loop): endIteration(number, loop, scope, output: output, from: source, now: now)
+        case .fork(let fork): endBranch(number, fork, scope, output: output, now: now)
+        default: complete(number, output: output, now: now)
+        }
+    }
+
+    /// `then: end`: the tasks around end with the same output, those beside are cancelled.
+    private mutating func endWorkflow(behind parent: LiveTask, output: JSONValue, now: Timestamp) {
+        var around = parent
+        while around.number > 0 {
+            for child in around.children where tasks[child] != nil { drop(child, as: .cancelled, now: now) }
+            remove(around.number, as: .completed, output: output, now: now)
+            guard let next = tasks[around.parent] else { return }
+            around = next
+        }
+        for child in around.children { drop(child, as: .cancelled, now: now) }
+        complete(0, output: output, now: now)
+    }
+
+    func check(_ value: JSONValue, against schema: JSONSchema?, _ what: String) throws {
+        guard let faults = schema?.faults(in: value, atMost: 5), !faults.isEmpty else { return }
+        let list = faults.map { fault in
+            let place = fault.instance.description
+            return place.isEmpty ? fault.message : "\(place): \(fault.message)"
+        }
+        throw WorkflowFault(.validation, "the \(what) does not fit its schema: " + list.joined(separator: "; "))
+    }
+}
+
+extension LiveTask {
+    /// The list that a child of the given scope belongs to; `nil` where the children are no list.
+    func list(in scope: Int) -> TaskList? {
+        switch definition.kind {
+        case .do(let list): list
+        case .for(let loop): loop.body
+        case .try(let attempt): scope == 0 ? attempt.body : attempt.handler
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,149 @@
+package import CognitionCore
+
+/// An execution as its rows tell it; what a machine is built again from.
+package struct StoredExecution: Sendable {
+    package var id: ExecutionID
+    package var input: JSONValue
+    package var state: ExecutionState
+    /// The tasks that have not ended, in the order of their numbers.
+    package var live: [TaskExecution]
+    /// Outputs of the ended tasks that live ones took their raw input from.
+    package var outputs: [Int: JSONValue]
+    /// The last ended task of each list inside a live parent whose lists run side by side.
+    package var lists: [EndedList]
+
+    package struct EndedList: Sendable {
+        package var parent: Int
+        package var scope: Int
+        package var status: TaskStatus
+        package var output: JSONValue
+    }
+}
+
+extension ExecutionMachine {
+    /// Builds the machine that has written these rows.
+    ///
+    /// What ran when the rows were written is started again by the next transition, in a new attempt; of effects of class
+    /// `once` nobody knows whether they happened, and they wait for a person instead.
+    ///
+    /// - Throws: `workflow.execution_unreadable` when the rows do not fit the definition.
+    package init(restoring stored: StoredExecution, of definition: WorkflowDefinition, now: Timestamp) throws {
+        self.init(definition: definition, id: stored.id, rawInput: stored.input, state: stored.state)
+        let places = definition.places
+        var root = LiveTask.root(of: definition, rawInput: stored.input, now: stored.state.startedAt)
+        root.status = .running
+        if let from = definition.input.from {
+            root.input = try from.evaluate(stored.input, scope: scope(of: root, stage: .input))
+        }
+        if let timeout = definition.timeout {
+            root.deadline = stored.state.startedAt + (try timeout.evaluate(root.input, scope: scope(of: root, stage: .body)))
+        }
+        tasks[0] = root
+        for row in stored.live {
+            guard let place = places[row.reference], tasks[row.parent] != nil, tasks[row.number] == nil else {
+                throw WorkflowError.unreadable(stored.id, "task \(row.number) fits nothing in the definition")
+            }
+            tasks[row.number] = try live(row, at: place, stored: stored)
+            tasks[row.parent]?.children.append(row.number)
+            if row.status == .pending { agenda.append(row.number) }
+        }
+        restoreLists(stored.lists)
+        for number in tasks.keys.sorted() { try restartEffect(number) }
+    }
+
+    private func live(_ row: TaskExecution, at place: TaskPlace, stored: StoredExecution) throws -> LiveTask {
+        let rawInput: JSONValue? =
+            switch row.source {
+            case .parent: tasks[row.parent]?.input
+            case .task(let number): stored.outputs[number]
+            case .own: row.ownInput
+            }
+        guard let rawInput else { throw WorkflowError.unreadable(stored.id, "the input of task \(row.number) is missing") }
+        var task = LiveTask(
+            number: row.number, parent: row.parent, scope: row.scope, place: place.index, definition: place.task,
+            source: row.source, rawInput: rawInput, input: row.input ?? rawInput, status: row.status, reason: row.reason,
+            attempt: row.attempt, startedAt: row.startedAt, deadline: row.deadline)
+        switch place.task.kind {
+        case .for where row.status != .pending:
+            guard case .array(let items) = row.items, let next = row.progress?["next"]?.integerValue else {
+                throw WorkflowError.unreadable(stored.id, "the items of task \(row.number) are missing")
+            }
+            task.progress = .looping(.init(items: items, next: Int(next)))
+        case .fork where row.status != .pending:
+            task.progress = .branching(.init())
+        case .try where row.status != .pending:
+            guard let attempts = TaskProgress.Attempts(json: row.progress) else {
+                throw WorkflowError.unreadable(stored.id, "the attempts of task \(row.number) are missing")
+            }
+            task.progress = .attempting(attempts)
+        default: break
+        }
+        if row.status == .waiting, row.reason == nil { task.wakeAt = row.wakeAt }
+        return task
+    }
+
+    private mutating func restoreLists(_ lists: [StoredExecution.EndedList]) {
+        for list in lists {
+            guard let parent = tasks[list.parent] else { continue }
+            let isLive = parent.children.contains { tasks[$0]?.scope == list.scope }
+            tasks[list.parent]?.progress.changeBranches { $0.started.insert(list.scope) }
+            guard !isLive, list.status == .completed else { continue }
+            tasks[list.parent]?.progress.changeLoop { $0.outputs[list.scope] = list.output }
+            tasks[list.parent]?.progress.changeBranches { $0.outputs[list.scope] = list.output }
+        }
+        for task in tasks.values where task.progress.branches != nil {
+            let started = task.children.compactMap { tasks[$0]?.scope }
+            tasks[task.number]?.progress.changeBranches { $0.started.formUnion(started) }
+        }
+    }
+
+    /// Asks again for the effect of a task that ran when its process ended.
+    private mutating func restartEffect(_ number: Int) throws {
+        guard let task = tasks[number], task.isEffect, task.status == .running else { return }
+        if case .call(let call) = task.definition.kind, call.effect == .once {
+            update(number) { task in
+                task.status = .waiting
+                task.reason = .needsReconcile
+            }
+            return
+        }
+        update(number) { $0.attempt += 1 }
+        if let task = tasks[number] { requestEffect(number, try action(of: task)) }
+    }
+}
+
+/// Where a task stands in its definition.
+package struct TaskPlace: Sendable {
+    package let task: TaskDefinition
+    /// Its place in the list it belongs to.
+    package let index: Int
+}
+
+extension WorkflowDefinition {
+    /// Every task of the document by its reference.
+    package var places: [String: TaskPlace] {
+        var places: [String: TaskPlace] = [:]
+        collect(tasks, into: &places)
+        return places
+    }
+
+    private func collect(_ list: TaskList, into places: inout [String: TaskPlace]) {
+        for (index, task) in list.tasks.enumerated() { collect(task, at: index, into: &places) }
+    }
+
+    private func collect(_ task: TaskDefinition, at index: Int, into places: inout [String: TaskPlace]) {
+        places[task.reference] = TaskPlace(task: task, index: index)
+        switch task.kind {
+        case .do(let list): collect(list, into: &places)
+        case .for(let loop): collect(loop.body, into: &places)
+        case .fork(let fork):
+            for (index, branch) in fork.branches.enumerated() { collect(branch.task, at: index, into: &places) }
+        case .try(let definition):
+            collect(definition.body, into: &places)
+            if let handler = definition.handler { collect(handler, into: &places) }
+        case .call(let call):
+            if case .defined(let function, _) = call.target { collect(function, at: 0, into: &places) }
+        case .set, .switch, .raise, .wait, .runWorkflow: break
+        }
+    }
+}

@@ -1,0 +1,289 @@
+package import CognitionCore
+
+/// One execution as a value: it is told what happened and answers what changes, and does nothing itself.
+///
+/// An outside event (an effect's result, a moment, a cancellation) goes in; the machine runs every task that needs no
+/// effect, and stops where something has to be waited for. ``takeTransition()`` then gives the rows to write, the events
+/// to append and the effects to start after the commit. The machine can be built again from those rows at any commit
+/// (`ExecutionMachine+Restore.swift`), and goes on as if nothing had happened.
+///
+/// The execution itself is task 0: its list is the document's `do`, its deadline the document's `timeout`.
+package struct ExecutionMachine: Sendable {
+    /// Tasks of one execution at most; one more faults it.
+    package static let tasksMax = 1_000_000
+    /// Tasks entered between two commits at most.
+    package static let stepsMax = 1_000
+
+    package let definition: WorkflowDefinition
+    package let id: ExecutionID
+    /// The input as it was given.
+    package let rawInput: JSONValue
+
+    var state: ExecutionState
+    /// Every task that has not ended, the execution itself among them as number 0.
+    var tasks: [Int: LiveTask] = [:]
+    /// Tasks that have been placed and not entered yet, first come first.
+    var agenda: [Int] = []
+    var random: SplitMix64
+    private var changed: Set<Int> = []
+    private var ended: [Int: TaskExecution] = [:]
+    private var events: [ExecutionEvent] = []
+    private var effects: [EffectRequest] = []
+    private var stopped: [Int] = []
+    private var abandoned: [Int] = []
+    private var newFrom: Int
+    private var contextChanged = true
+    /// Tasks whose input, or items, are not in their rows yet.
+    private var unwrittenInputs: Set<Int> = []
+    private var unwrittenItems: Set<Int> = []
+
+    init(definition: WorkflowDefinition, id: ExecutionID, rawInput: JSONValue, state: ExecutionState) {
+        self.definition = definition
+        self.id = id
+        self.rawInput = rawInput
+        self.state = state
+        self.newFrom = state.nextNumber
+        self.random = SplitMix64(seed: id.uuid.low ^ UInt64(bitPattern: Int64(state.nextNumber)))
+    }
+
+    package var status: ExecutionStatus { state.status }
+    package var hasEnded: Bool { state.status.hasEnded }
+
+    // MARK: What can happen
+
+    /// A new execution, taken as far as it goes without an effect.
+    package static func start(
+        _ definition: WorkflowDefinition, id: ExecutionID, input: JSONValue, now: Timestamp
+    ) -> ExecutionMachine {
+        let state = ExecutionState(status: .running, progress: 0, context: .null, startedAt: now, nextNumber: 1)
+        var machine = ExecutionMachine(definition: definition, id: id, rawInput: input, state: state)
+        machine.tasks[0] = .root(of: definition, rawInput: input, now: now)
+        machine.record("execution.started", at: now)
+        machine.agenda.append(0)
+        machine.advance(now: now)
+        return machine
+    }
+
+    /// An effect has given its result; one that is no longer waited for is ignored.
+    package mutating func finish(
+        task number: Int, attempt: Int, with result: Result<JSONValue, WorkflowFault>, now: Timestamp
+    ) {
+        guard let task = tasks[number], task.isEffect, task.status == .running, task.attempt == attempt else { return }
+        switch result {
+        case .success(let output): complete(number, output: output, now: now)
+        case .failure(let fault): fail(number, fault, now: now)
+        }
+        advance(now: now)
+    }
+
+    /// Time has passed: ends waits, starts retries, and faults what took too long.
+    package mutating func passTime(now: Timestamp) {
+        while !hasEnded, let due = earliestDue(now: now) {
+            fire(due, now: now)
+            advance(now: now)
+        }
+    }
+
+    /// Stops everything; an execution that has ended stays as it is.
+    package mutating func cancel(now: Timestamp) {
+        guard !hasEnded else { return }
+        for child in tasks[0]?.children ?? [] { drop(child, as: .cancelled, now: now) }
+        end(as: .cancelled, now: now)
+    }
+
+    /// Goes on with what was placed and not entered; needed after a transition that said `hasMore`.
+    package mutating func advance(now: Timestamp) {
+        var steps = 0
+        var next = 0
+        while next < agenda.count, steps < Self.stepsMax, !hasEnded {
+            enter(agenda[next], now: now)
+            next += 1
+            steps += 1
+        }
+        agenda.removeFirst(hasEnded ? agenda.count : next)
+    }
+
+    /// What has changed since the last call.
+    package mutating func takeTransition() -> Transition {
+        updateProgress()
+        state.wakeAt = hasEnded ? nil : tasks.values.compactMap(\.nextMoment).min()
+        if !hasEnded { updateStatus() }
+        var rows = ended
+        for number in changed where number > 0 {
+            if let task = tasks[number] { rows[number] = row(of: task) }
+        }
+        defer {
+            changed = []
+            ended = [:]
+            events = []
+            effects = []
+            stopped = []
+            abandoned = []
+            newFrom = state.nextNumber
+            contextChanged = false
+            unwrittenInputs = []
+            unwrittenItems = []
+        }
+        return Transition(
+            tasks: rows, newFrom: newFrom, contextChanged: contextChanged, events: events, effects: effects, stopped: stopped, abandoned: abandoned, execution: state,
+            hasMore: !agenda.isEmpty)
+    }
+
+    // MARK: Changes, remembered for the next transition
+
+    /// Changes a live task and remembers that its row has to be written.
+    mutating func update(_ number: Int, _ change: (inout LiveTask) -> Void) {
+        guard tasks[number] != nil else { preconditionFailure("task \(number) is live") }
+        change(&tasks[number]!)
+        changed.insert(number)
+    }
+
+    /// Puts a task at the end of the agenda; its number is its place in the order of starts.
+    mutating func place(
+        _ definition: TaskDefinition, at place: Int, in scope: Int, of parent: Int, input: JSONValue,
+        from source: InputSource, now: Timestamp
+    ) {
+        let number = state.nextNumber
+        state.nextNumber += 1
+        tasks[number] = LiveTask(
+            number: number, parent: parent, scope: scope, place: place, definition: definition, source: source,
+            rawInput: input, input: input, startedAt: now)
+        tasks[parent]?.children.append(number)
+        changed.insert(number)
+        agenda.append(number)
+    }
+
+    /// Takes a task out of the live ones; its row says how it ended.
+    mutating func remove(
+        _ number: Int, as status: TaskStatus, output: JSONValue? = nil, fault: WorkflowFault? = nil, isSkipped: Bool = false,
+        now: Timestamp
+    ) {
+        guard let task = tasks.removeValue(forKey: number) else { return }
+        tasks[task.parent]?.children.removeAll { $0 == number }
+        changed.remove(number)
+        guard number > 0 else { return }
+        var row = row(of: task)
+        row.status = status
+        row.reason = nil
+        row.endedAt = now
+        row.output = output
+        row.fault = fault
+        row.wakeAt = nil
+        row.deadline = nil
+        row.progress = isSkipped ? ["skipped": true] : nil
+        ended[number] = row
+        if task.isEffect, task.status == .running, status != .completed {
+            stopped.append(number)
+            if case .runWorkflow = task.definition.kind { abandoned.append(number) }
+            effects.removeAll { $0.task == number }
+        }
+        if task.isTold, task.status != .pending { recordTask("task.\(status.name)", task, fault: fault, at: now) }
+    }
+
+    /// Ends a task and everything inside it without asking anybody.
+    mutating func drop(_ number: Int, as status: TaskStatus, now: Timestamp) {
+        for child in tasks[number]?.children ?? [] { drop(child, as: status, now: now) }
+        remove(number, as: status, now: now)
+    }
+
+    /// Ends the execution.
+    mutating func end(as status: ExecutionStatus, output: JSONValue? = nil, fault: WorkflowFault? = nil, now: Timestamp) {
+        remove(0, as: status, now: now)
+        agenda = []
+        state.status = status
+        state.reason = nil
+        state.output = output
+        state.fault = fault
+        state.endedAt = now
+        state.progress = status == .completed ? 100 : state.progress
+        record("execution.\(status.name)", fault: fault, at: now)
+    }
+
+    mutating func request(_ effect: EffectRequest) { effects.append(effect) }
+
+    mutating func setContext(_ context: JSONValue) {
+        state.context = context
+        contextChanged = true
+    }
+
+    /// Marks a row's input or items as set; the row holds each once, however often it changes.
+    mutating func setInput(of number: Int, to input: JSONValue) {
+        update(number) { $0.input = input }
+        unwrittenInputs.insert(number)
+    }
+
+    mutating func setItems(of number: Int, to items: [JSONValue]) {
+        update(number) { $0.progress = .looping(.init(items: items)) }
+        unwrittenItems.insert(number)
+    }
+
+    // MARK: Events
+
+    mutating func record(_ type: String, fault: WorkflowFault? = nil, at now: Timestamp) {
+        var data: JSONObject = [
+            "execution_id": .string(id.description),
+            "workflow_id": .string(definition.id.description),
+            "version": .string(definition.version),
+        ]
+        if let fault { data["error"] = fault.json }
+        events.append(ExecutionEvent(type: type, time: now, data: data))
+    }
+
+    mutating func recordTask(_ type: String, _ task: LiveTask, fault: WorkflowFault? = nil, at now: Timestamp) {
+        var data: JSONObject = [
+            "task": .integer(Int64(task.number)),
+            "name": .string(task.definition.name),
+            "reference": .string(task.definition.reference),
+            "attempt": .integer(Int64(task.attempt)),
+        ]
+        if let loop = task.progress.loop { data["items"] = .integer(Int64(loop.items.count)) }
+        if task.parent > 0 {
+            data["parent"] = .integer(Int64(task.parent))
+            data["scope"] = .integer(Int64(task.scope))
+        }
+        if let fault { data["error"] = fault.json }
+        events.append(ExecutionEvent(type: type, time: now, data: data))
+    }
+
+    // MARK: Rows
+
+    private func row(of task: LiveTask) -> TaskExecution {
+        let writesInput = task.definition.input.from != nil && unwrittenInputs.contains(task.number)
+        let items = unwrittenItems.contains(task.number) ? task.progress.loop?.items : nil
+        return TaskExecution(
+            number: task.number, parent: task.parent, scope: task.scope, name: task.definition.name,
+            reference: task.definition.reference, source: task.source, ownInput: task.source == .own ? task.rawInput : nil,
+            status: task.status, reason: task.reason, attempt: task.attempt, startedAt: task.startedAt,
+            input: writesInput ? task.input : nil, wakeAt: task.wakeAt, deadline: task.deadline,
+            progress: task.progress.json, items: items.map(JSONValue.array))
+    }
+
+    /// An execution waits when each of its innermost tasks does.
+    private mutating func updateStatus() {
+        let innermost = tasks.values.filter(\.children.isEmpty)
+        let isWaiting = agenda.isEmpty && innermost.allSatisfy { $0.status == .waiting }
+        state.status = isWaiting ? .waiting : .running
+        state.reason = isWaiting ? innermost.compactMap(\.reason).first : nil
+    }
+}
+
+extension LiveTask {
+    /// The execution itself, as the task around the document's list.
+    static func root(of definition: WorkflowDefinition, rawInput: JSONValue, now: Timestamp) -> LiveTask {
+        let task = TaskDefinition(
+            name: definition.id.name, reference: "", json: .null, condition: nil, input: definition.input,
+            output: definition.output, export: nil, timeout: definition.timeout, then: .continue, metadata: [:],
+            kind: .do(definition.tasks))
+        return LiveTask(
+            number: 0, parent: -1, scope: 0, place: 0, definition: task, source: .own, rawInput: rawInput, input: rawInput,
+            startedAt: now)
+    }
+
+    /// Whether the log tells of the task: of those that take time, not of the steps between them.
+    var isTold: Bool {
+        switch definition.kind {
+        case .call, .runWorkflow, .wait, .for, .fork, .try: number > 0
+        case .set, .do, .switch, .raise: false
+        }
+    }
+}

@@ -1,0 +1,40 @@
+package import CognitionCore
+package import CognitionStorage
+
+/// Names the type of an execution's identifier.
+package enum ExecutionEntity {}
+package typealias ExecutionID = Identifier<ExecutionEntity>
+
+/// Status phases of the DSL; stored by number, shown by name.
+package enum ExecutionStatus: Int, Sendable, CaseIterable, SQLEncodable, SQLDecodable {
+    /// May become running or cancelled.
+    case pending = 0
+    /// May become waiting, suspended or ended.
+    case running = 1
+    /// Nothing to do before a moment or a message comes.
+    case waiting = 2
+    /// Set aside until somebody resumes it.
+    case suspended = 3
+    case completed = 10
+    case faulted = 11
+    case cancelled = 12
+
+    package var hasEnded: Bool { rawValue >= 10 }
+    package var name: String { String(describing: self) }
+
+    package init?(name: String) {
+        guard let status = Self.allCases.first(where: { $0.name == name }) else { return nil }
+        self = status
+    }
+}
+
+/// A task has the same phases as its execution.
+package typealias TaskStatus = ExecutionStatus
+
+/// Why an execution or task waits or is suspended, beyond what its status says.
+package enum StatusReason: String, Sendable, SQLEncodable, SQLDecodable {
+    /// A crash has hidden whether an effect of class `once` happened.
+    case needsReconcile = "needs_reconcile"
+    /// It was claimed again and again without getting anywhere, or its rows cannot be read.
+    case quarantined
+}

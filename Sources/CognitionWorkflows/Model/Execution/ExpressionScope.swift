@@ -1,0 +1,135 @@
+import CognitionCore
+
+/// The variables that the expressions of one task can name, worked out only when one is used.
+struct ExpressionScope: VariableScope {
+    /// Which expression it is for; the later ones know more.
+    enum Stage {
+        case condition
+        case input
+        case body
+        case output(raw: JSONValue)
+        case export(raw: JSONValue, output: JSONValue)
+    }
+
+    let definition: WorkflowDefinition
+    let executionID: ExecutionID
+    let executionInput: JSONValue
+    let executionStart: Timestamp
+    let context: JSONValue
+    let task: LiveTask
+    let stage: Stage
+    private(set) var locals: [String: JSONValue]
+
+    init(of task: LiveTask, stage: Stage, in machine: ExecutionMachine, locals: [String: JSONValue]) {
+        self.definition = machine.definition
+        self.executionID = machine.id
+        self.executionInput = machine.rawInput
+        self.executionStart = machine.state.startedAt
+        self.context = machine.state.context
+        self.task = task
+        self.stage = stage
+        self.locals = locals
+    }
+
+    mutating func define(_ variables: [String: JSONValue]) {
+        locals.merge(variables) { $1 }
+    }
+
+    func value(of variable: String) -> JSONValue {
+        if let value = locals[variable] { return value }
+        return switch variable {
+        case "context": context
+        case "input": inputVariable
+        case "output": if case .export(_, let output) = stage { output } else { .null }
+        case "task": task.number == 0 ? .null : taskDescriptor
+        case "workflow": workflowDescriptor
+        case "runtime": ["name": "cognitionos", "version": .string(Release.version), "metadata": [:]]
+        default: .null
+        }
+    }
+
+    private var inputVariable: JSONValue {
+        switch stage {
+        case .condition, .input: .null
+        case .body, .output, .export: task.input
+        }
+    }
+
+    private var taskDescriptor: JSONValue {
+        var members: JSONObject = [
+            "name": .string(task.definition.name),
+            "reference": .string(task.definition.reference),
+            "definition": task.definition.json,
+            "input": task.rawInput,
+            "startedAt": task.startedAt.descriptor,
+        ]
+        switch stage {
+        case .output(let raw), .export(let raw, _): members["output"] = raw
+        case .condition, .input, .body: break
+        }
+        return .object(members)
+    }
+
+    private var workflowDescriptor: JSONValue {
+        [
+            "id": .string(executionID.description),
+            "definition": definition.document,
+            "input": executionInput,
+            "startedAt": executionStart.descriptor,
+        ]
+    }
+}
+
+extension ExecutionMachine {
+    func scope(of task: LiveTask, stage: ExpressionScope.Stage) -> ExpressionScope {
+        ExpressionScope(of: task, stage: stage, in: self, locals: locals(around: task))
+    }
+
+    /// The variables that the tasks around define: loop items, caught errors, branches' outputs. A function of the document
+    /// sees none of its caller's.
+    private func locals(around task: LiveTask) -> [String: JSONValue] {
+        var locals: [String: JSONValue] = [:]
+        var child = task
+        while let parent = tasks[child.parent] {
+            switch parent.definition.kind {
+            case .for(let loop):
+                if let items = parent.progress.loop?.items, items.indices.contains(child.scope) {
+                    locals.define(loop.each, items[child.scope])
+                    locals.define(loop.at, .integer(Int64(child.scope)))
+                }
+            case .try(let definition) where child.scope == 1:
+                if let fault = parent.progress.attempts?.caught { locals.define(definition.variable, fault.json) }
+            case .fork(let fork) where !fork.branches[child.scope].needs.isEmpty:
+                let outputs = parent.progress.branches?.outputs ?? [:]
+                let needed = fork.branches[child.scope].needs.map { index in
+                    (fork.branches[index].task.name, outputs[index] ?? .null)
+                }
+                locals.define("branches", .object(JSONObject(needed)))
+            case .call:
+                return locals
+            default:
+                break
+            }
+            child = parent
+        }
+        return locals
+    }
+}
+
+extension [String: JSONValue] {
+    /// The innermost definition of a name wins.
+    fileprivate mutating func define(_ name: String, _ value: JSONValue) {
+        if self[name] == nil { self[name] = value }
+    }
+}
+
+extension Timestamp {
+    /// The DSL's description of a moment.
+    fileprivate var descriptor: JSONValue {
+        let milliseconds = microseconds / 1_000
+        return [
+            "iso8601": .string(description),
+            "epoch": ["seconds": .integer(milliseconds / 1_000), "milliseconds": .integer(milliseconds)],
+        ]
+    }
+}

@@ -1,0 +1,82 @@
+package import CognitionCore
+
+/// What has changed between two commits of an execution, and what is to be done once it is durable.
+package struct Transition: Sendable {
+    /// The rows to write, by number.
+    package var tasks: [Int: TaskExecution] = [:]
+    /// Tasks from this number on have no row yet.
+    package var newFrom: Int
+    package var contextChanged: Bool
+    package var events: [ExecutionEvent] = []
+    /// Effects to start after the commit.
+    package var effects: [EffectRequest] = []
+    /// Numbers of tasks whose effects are to be stopped at once.
+    package var stopped: [Int] = []
+    /// Numbers of tasks whose child executions are to be cancelled, in the same commit.
+    package var abandoned: [Int] = []
+    /// The execution's own columns, as they are now.
+    package var execution: ExecutionState
+    /// More can be done without waiting for anything; a long computation is committed in parts.
+    package var hasMore = false
+}
+
+/// The part of an execution that changes.
+package struct ExecutionState: Sendable {
+    package var status: ExecutionStatus
+    package var reason: StatusReason?
+    /// 0...100; never falls, and is 100 only when completed.
+    package var progress: Int
+    package var context: JSONValue
+    package var output: JSONValue?
+    package var fault: WorkflowFault?
+    package var startedAt: Timestamp
+    package var endedAt: Timestamp?
+    /// The next moment at which time alone changes something.
+    package var wakeAt: Timestamp?
+    /// The number that the next task gets.
+    package var nextNumber: Int
+}
+
+/// What the log tells of an execution.
+package struct ExecutionEvent: Sendable {
+    /// `execution.started`, `task.completed`, …
+    package var type: String
+    package var time: Timestamp
+    package var data: JSONObject
+}
+
+/// An effect, with its arguments worked out.
+package struct EffectRequest: Sendable {
+    package enum Action: Sendable {
+        case http(HTTPCallRequest)
+        case function(name: String, arguments: JSONValue)
+        case workflow(id: WorkflowID, version: String, input: JSONValue, await: Bool, returnsNothing: Bool)
+    }
+
+    package var task: Int
+    package var attempt: Int
+    package var name: String
+    package var reference: String
+    package var action: Action
+    package var effect: EffectClass
+    /// The moment at which the task or something around it times out.
+    package var deadline: Timestamp?
+    /// What the task gives when the action gives nothing.
+    package var input: JSONValue
+}
+
+/// An HTTP request of a task, with everything evaluated.
+package struct HTTPCallRequest: Sendable {
+    package var method: String
+    package var url: String
+    package var headers: [(name: String, value: String)]
+    package var body: JSONValue?
+    package var output: HTTPCallDefinition.Output
+    package var redirect: Bool
+    package var authorization: Authorization?
+
+    package struct Authorization: Sendable {
+        package var scheme: String
+        package var parameter: String
+    }
+}

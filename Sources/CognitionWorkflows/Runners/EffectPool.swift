@@ -1,0 +1,101 @@
+import CognitionCore
+import Synchronization
+
+/// Runs effects, so many at a time; the others wait in the order they came.
+///
+/// Effects that only wait for another execution take no place, so that parents cannot keep their children from running.
+final class EffectPool: Sendable {
+    struct EffectID: Hashable, Sendable {
+        let execution: Int64
+        let task: Int
+    }
+
+    private struct Waiting {
+        let id: EffectID
+        let work: @Sendable () async -> Void
+    }
+
+    private struct State {
+        var running = 0
+        var handles: [EffectID: Task<Void, Never>] = [:]
+        var waiting: [Waiting] = []
+        var taken = 0
+        var isClosed = false
+    }
+
+    private let runningMax: Int
+    private let state = Mutex(State())
+
+    init(runningMax: Int) { self.runningMax = runningMax }
+
+    func start(_ id: EffectID, takingPlace: Bool, _ work: @escaping @Sendable () async -> Void) {
+        state.withLock { state in
+            guard !state.isClosed else { return }
+            if takingPlace, state.running >= runningMax {
+                state.waiting.append(Waiting(id: id, work: work))
+            } else {
+                if takingPlace { state.running += 1 }
+                launch(id, takesPlace: takingPlace, work, &state)
+            }
+        }
+    }
+
+    /// Stops an effect at once, whether it runs or waits.
+    func stop(_ id: EffectID) {
+        let handle = state.withLock { state in
+            if let place = state.waiting[state.taken...].firstIndex(where: { $0.id == id }) { state.waiting.remove(at: place) }
+            return state.handles[id]
+        }
+        handle?.cancel()
+    }
+
+    func stopAll(of execution: Int64) {
+        let handles = state.withLock { state in
+            state.waiting.removeSubrange(..<state.taken)
+            state.taken = 0
+            state.waiting.removeAll { $0.id.execution == execution }
+            return state.handles.filter { $0.key.execution == execution }.map(\.value)
+        }
+        for handle in handles { handle.cancel() }
+    }
+
+    /// Stops everything, takes nothing new, and returns when all have ended.
+    func close() async {
+        let handles = state.withLock { state in
+            state.isClosed = true
+            state.waiting = []
+            state.taken = 0
+            return Array(state.handles.values)
+        }
+        for handle in handles { handle.cancel() }
+        for handle in handles { await handle.value }
+    }
+
+    /// The task is unstructured because it has to be cancelled alone, when its execution is cancelled or a deadline passes;
+    /// ``close()`` waits for all of them.
+    private func launch(
+        _ id: EffectID, takesPlace: Bool, _ work: @escaping @Sendable () async -> Void, _ state: inout sending State
+    ) {
+        state.handles[id] = Task {
+            await work()
+            self.end(id, takesPlace: takesPlace)
+        }
+    }
+
+    private func end(_ id: EffectID, takesPlace: Bool) {
+        state.withLock { state in
+            state.handles[id] = nil
+            guard takesPlace else { return }
+            state.running -= 1
+            guard state.taken < state.waiting.count else { return }
+            let next = state.waiting[state.taken]
+            state.taken += 1
+            if state.taken >= 256 {
+                state.waiting.removeFirst(state.taken)
+                state.taken = 0
+            }
+            state.running += 1
+            launch(next.id, takesPlace: true, next.work, &state)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import CognitionCore
+import CognitionStorage
+import Logging
+import Synchronization
+
+extension WorkflowEngine {
+    /// Frees what earlier processes held, so that it is claimed at once.
+    func recover() async throws {
+        let freed = try await workflows.recover(
+            node: node, isSoleOwner: settings.isSoleOwner, now: clock.now)
+        members.withLock { $0.isRunning = true }
+        if freed > 0 { logger.info("Executions recovered", metadata: ["count": "\(freed)"]) }
+    }
+
+    /// Claims executions that are due, reads them, and takes them over.
+    func claimDue(now: Timestamp) async throws {
+        while !Task.isCancelled {
+            let room = members.withLock { min(256, settings.executionsMax - $0.live.count) }
+            guard room > 0 else { return }
+            let claims = try await workflows.claimDue(by: node, limit: room, now: now)
+            for claim in claims { await takeOver(claim, now: now) }
+            guard claims.count == room else { return }
+        }
+    }
+
+    private func takeOver(_ claim: ExecutionClaim, now: Timestamp) async {
+        do {
+            guard claim.claims <= settings.claimsMax else {
+                throw WorkflowError.unreadable(claim.id, "it was claimed \(claim.claims - 1) times without any progress")
+            }
+            var machine = try await workflows.machine(of: claim, now: now)
+            machine.passTime(now: now)
+            if claim.isCancelled { machine.cancel(now: now) }
+            let live = LiveExecution(key: claim.key, workspace: claim.workspace, epoch: claim.epoch, machine: machine)
+            members.withLock { $0.live[live.key] = live }
+            deliver(.advance, to: live)
+        } catch let error as StorageError where error.isTransient {
+            logger.warning("Execution not read", metadata: ["execution.id": "\(claim.id)", "error": "\(error)"])
+            await giveBack(claim)
+        } catch {
+            logger.error("Execution set aside", metadata: ["execution.id": "\(claim.id)", "error": "\(error)"])
+            await setAside(claim, error)
+        }
+    }
+
+    /// A row that cannot be gone on with is suspended, visible, and blocks nothing else.
+    private func setAside(_ claim: ExecutionClaim, _ error: any Error) async {
+        do {
+            try await workflows.suspend(claim, reason: .quarantined, fault: WorkflowFault(error), now: clock.now)
+        } catch {
+            logger.error("Execution not set aside", metadata: ["execution.id": "\(claim.id)", "error": "\(error)"])
+        }
+    }
+
+    func giveBack(_ live: LiveExecution) async {
+        await giveBack(key: live.key, epoch: live.epoch, id: live.id)
+    }
+
+    private func giveBack(_ claim: ExecutionClaim) async {
+        await giveBack(key: claim.key, epoch: claim.epoch, id: claim.id)
+    }
+
+    /// Makes it due again after a moment; if even that cannot be written, the next recovery finds it.
+    private func giveBack(key: Int64, epoch: Int64, id: ExecutionID) async {
+        let moment = clock.now + .seconds(1)
+        for attempt in 1...5 {
+            do {
+                return try await workflows.giveBack(key: key, owner: node, epoch: epoch, wakeAt: moment)
+            } catch {
+                logger.warning(
+                    "Execution not given back",
+                    metadata: ["execution.id": "\(id)", "attempt": "\(attempt)", "error": "\(error)"])
+                await alarm.wait(atMost: settings.pollInterval * attempt)
+            }
+        }
+    }
+
+    /// Delivers cancellations that were asked for, by whichever process.
+    func noticeCancellations() async throws {
+        for key in try await workflows.cancellations(ownedBy: node) {
+            if let live = members.withLock({ $0.live[key] }) { deliver(.cancel, to: live) }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+package import CognitionCore
+package import CognitionStorage
+package import Logging
+import Synchronization
+
+/// Runs executions on this node: takes those that are due, starts their effects, and commits what comes of them.
+///
+/// Nothing is decided here: each execution's ``ExecutionMachine`` decides, and what it decides is durable before it is
+/// acted on. When a commit fails, the execution is forgotten in memory and read again, as after a crash.
+package final class WorkflowEngine: Sendable {
+    package struct Settings: Sendable {
+        /// Effects in flight.
+        package var effectsMax = 256
+        /// Executions in memory; further ones wait in the database.
+        package var executionsMax = 4_096
+        /// Executions whose next moment is farther away than this leave the memory.
+        package var memoryHorizon: Duration = .seconds(10)
+        /// How often the database is asked for what others have left there.
+        package var pollInterval: Duration = .milliseconds(250)
+        /// Claims without any progress after which an execution is set aside.
+        package var claimsMax = 20
+        /// No other process runs executions of this database, so whatever is owned at the start is free.
+        package var isSoleOwner = true
+
+        package init() {}
+    }
+
+    struct Members {
+        var live: [Int64: LiveExecution] = [:]
+        var drives = 0
+        var isRunning = false
+        var isClosing = false
+        var drained: CheckedContinuation<Void, Never>?
+    }
+
+    package let node: UUIDv7
+    let workflows: Workflows
+    let effects: EffectPool
+    let executor: EffectExecutor
+    let clock: any WallClock
+    let settings: Settings
+    let logger: Logger
+    let alarm = Alarm()
+    let timers = Timers()
+    let members = Mutex(Members())
+
+    package init(
+        workflows: Workflows, executor: EffectExecutor, node: UUIDv7, clock: any WallClock = SystemWallClock(),
+        settings: Settings = Settings(), logger: Logger
+    ) {
+        self.workflows = workflows
+        self.executor = executor
+        self.node = node
+        self.clock = clock
+        self.settings = settings
+        self.logger = logger
+        self.effects = EffectPool(runningMax: settings.effectsMax)
+    }
+
+    /// Recovers what an earlier process left, then runs until the task is cancelled; returns once everything that was in
+    /// hand is committed or given back.
+    package func run() async throws {
+        try await recover()
+        let wakeUps = workflows.database.signals.wakeUps(for: .executionsDue)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { for await _ in wakeUps { self.alarm.ring() } }
+            group.addTask {
+                while !Task.isCancelled {
+                    await self.tick()
+                    await self.alarm.wait(atMost: self.timeToNextTick)
+                }
+            }
+            await group.waitForAll()
+        }
+        await close()
+    }
+
+    /// One look at everything that time or another process may have made due.
+    package func tick() async {
+        let now = clock.now
+        for key in timers.takeDue(now: now) {
+            if let live = members.withLock({ $0.live[key] }) { deliver(.timePassed, to: live) }
+        }
+        do {
+            try await claimDue(now: now)
+            try await noticeCancellations()
+        } catch is CancellationError {
+            return
+        } catch {
+            logger.warning("Engine tick failed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private var timeToNextTick: Duration {
+        guard let next = timers.next else { return settings.pollInterval }
+        return max(.zero, min(settings.pollInterval, next - clock.now))
+    }
+
+    // MARK: Life of an execution in memory
+
+    /// Whether another execution fits into memory; asked before one is started as owned by this node.
+    var hasRoom: Bool {
+        members.withLock { $0.isRunning && !$0.isClosing && $0.live.count < settings.executionsMax }
+    }
+
+    /// Takes over an execution whose first transition has been committed as owned by this node.
+    func adopt(_ live: LiveExecution, after transition: Transition) {
+        let isTaken = members.withLock { members in
+            guard !members.isClosing else { return false }
+            members.live[live.key] = live
+            return true
+        }
+        guard isTaken else { return }
+        act(on: transition, of: live)
+        if transition.hasMore { deliver(.advance, to: live) }
+    }
+
+    func deliver(_ input: LiveExecution.Input, to live: LiveExecution) {
+        guard live.deliver(input) else { return }
+        members.withLock { $0.drives += 1 }
+        // Unstructured, so that neither a cancelled effect nor a cancelled caller cuts a commit short; `close` waits for it.
+        Task {
+            await drive(live)
+            endDrive()
+        }
+    }
+
+    /// Commits step after step until nothing is left to do.
+    private func drive(_ live: LiveExecution) async {
+        while let step = live.nextStep(now: clock.now) {
+            do {
+                try await commit(step, of: live)
+            } catch {
+                return await lose(live, error)
+            }
+            act(on: step.transition, of: live)
+        }
+    }
+
+    private func commit(_ step: LiveExecution.Step, of live: LiveExecution) async throws {
+        let leaves = leavesMemory(step.transition)
+        let write = ExecutionWrite(
+            step.transition, key: live.key, id: live.id, workspace: live.workspace, owner: node, epoch: live.epoch,
+            releases: leaves, ids: workflows.ids, now: clock.now)
+        let writes = step.writes
+        try await workflows.database.write { tx in
+            try write.run(in: tx)
+            for write in writes { try write(tx) }
+        }
+    }
+
+    /// What a committed transition asks for.
+    private func act(on transition: Transition, of live: LiveExecution) {
+        for task in transition.stopped { effects.stop(.init(execution: live.key, task: task)) }
+        if transition.execution.status.hasEnded || leavesMemory(transition) {
+            timers.remove(live.key)
+            members.withLock { $0.live[live.key] = nil }
+            if transition.execution.status.hasEnded {
+                workflows.ends.announce(live.id)
+            } else {
+                alarm.ring()
+            }
+            return
+        }
+        timers.set(live.key, to: transition.execution.wakeAt)
+        if transition.execution.wakeAt != nil { alarm.ring() }
+        for effect in transition.effects { start(effect, of: live) }
+    }
+
+    private func start(_ effect: EffectRequest, of live: LiveExecution) {
+        let id = EffectPool.EffectID(execution: live.key, task: effect.task)
+        effects.start(id, takingPlace: effect.takesPlace) { [self] in
+            let result = await executor.run(effect, of: live, on: self)
+            // What was cut off by the end of this process is not the task's result.
+            guard !Task.isCancelled || !members.withLock({ $0.isClosing }) else { return }
+            deliver(.finished(task: effect.task, attempt: effect.attempt, result), to: live)
+        }
+    }
+
+    /// Only time can go on with it, and not soon.
+    private func leavesMemory(_ transition: Transition) -> Bool {
+        let state = transition.execution
+        guard state.status == .waiting, transition.effects.isEmpty, !transition.hasMore else { return false }
+        guard let wakeAt = state.wakeAt else { return true }
+        return wakeAt > clock.now + settings.memoryHorizon
+    }
+
+    /// A commit has failed: the rows are the truth. What others own now is theirs; the rest is read again.
+    private func lose(_ live: LiveExecution, _ error: any Error) async {
+        live.lose()
+        effects.stopAll(of: live.key)
+        timers.remove(live.key)
+        members.withLock { $0.live[live.key] = nil }
+        if let error = error as? WorkflowError, error.code == .fenced {
+            logger.notice("Execution taken over elsewhere", metadata: ["execution.id": "\(live.id)"])
+            return
+        }
+        logger.warning("Commit failed", metadata: ["execution.id": "\(live.id)", "error": "\(error)"])
+        await giveBack(live)
+    }
+
+    private func endDrive() {
+        let drained = members.withLock { members in
+            members.drives -= 1
+            guard members.drives == 0, members.isClosing else { return CheckedContinuation<Void, Never>?.none }
+            defer { members.drained = nil }
+            return members.drained
+        }
+        drained?.resume()
+    }
+
+    /// Stops effects, lets commits end, and gives every execution back, so that the next process need not wait.
+    private func close() async {
+        members.withLock { $0.isClosing = true }
+        await effects.close()
+        await withCheckedContinuation { continuation in
+            let isDrained = members.withLock { members in
+                if members.drives > 0 { members.drained = continuation }
+                return members.drives == 0
+            }
+            if isDrained { continuation.resume() }
+        }
+        do {
+            try await workflows.release(ownedBy: node, now: clock.now)
+        } catch {
+            logger.warning("Executions could not be given back", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+extension EffectRequest {
+    /// Waiting for another execution takes none of the places that executions need to end.
+    fileprivate var takesPlace: Bool {
+        if case .workflow = action { false } else { true }
+    }
+}

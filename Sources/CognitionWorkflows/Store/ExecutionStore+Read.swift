@@ -1,0 +1,197 @@
+import CognitionCore
+import CognitionEvents
+import CognitionStorage
+
+extension ExecutionStore {
+    // MARK: What users see
+
+    /// - Parameter tasksMax: How many of its tasks to read; one more is looked at to know whether there are more.
+    static func execution(
+        _ id: ExecutionID, in workspace: WorkspaceID, tasksMax: Int, _ tx: borrowing Transaction
+    ) throws -> Execution? {
+        struct Found {
+            var key: Int64
+            var execution: Execution
+            var input: StoredPayload?
+            var output: StoredPayload?
+        }
+        let found = try tx.first(
+            """
+            SELECT e.key, w.namespace, w.name, w.version, e.status, e.reason, e.progress, e.error, e.created_at,
+                e.started_at, e.ended_at, e.input, e.input_sha256, e.output, e.output_sha256
+            FROM executions e JOIN workflows w ON w.key = e.workflow_key
+            WHERE e.id = \(id) AND e.workspace_id = \(workspace)
+            """
+        ) { row in
+            let execution = Execution(
+                id: id, workspace: workspace, workflow: WorkflowID(namespace: try row[1], name: try row[2]),
+                version: try row[3], status: try row[4], reason: try row[5], progress: try row[6], input: .null,
+                fault: try fault(row[7]), createdAt: try row[8], startedAt: try row[9], endedAt: try row[10])
+            return Found(
+                key: try row[0], execution: execution, input: try StoredPayload(row, at: 11),
+                output: try StoredPayload(row, at: 13))
+        }
+        guard var found else { return nil }
+        found.execution.input = try found.input?.json(for: workspace, in: tx) ?? .null
+        found.execution.output = try found.output?.json(for: workspace, in: tx)
+        if tasksMax > 0 {
+            let tasks = try tasks(of: found.key, after: 0, limit: tasksMax + 1, tx)
+            found.execution.tasks = Array(tasks.prefix(tasksMax))
+            found.execution.hasMoreTasks = tasks.count > tasksMax
+        }
+        return found.execution
+    }
+
+    static func tasks(
+        of key: Int64, after number: Int, limit: Int, _ tx: borrowing Transaction
+    ) throws -> [TaskSummary] {
+        let range = TaskKey.range(of: key)
+        return try tx.query(
+            """
+            SELECT id, parent, scope, name, reference, status, reason, attempt, started_at, ended_at, error, progress
+            FROM tasks WHERE id > \(TaskKey(key, number)) AND id <= \(range.upperBound) ORDER BY id LIMIT \(limit)
+            """
+        ) { row in
+            TaskSummary(
+                number: TaskKey.number(of: try row[0]), parent: try row[1], scope: try row[2], name: try row[3],
+                reference: try row[4], status: try row[5], reason: try row[6], attempt: try row[7],
+                startedAt: try row[8], endedAt: try row[9], fault: try fault(row[10]),
+                isSkipped: try json(row[11])?["skipped"]?.boolValue ?? false)
+        }
+    }
+
+    /// Executions, newest first, before the one with key `before`.
+    static func page(
+        before: Int64, limit: Int, status: ExecutionStatus?, in workspace: WorkspaceID, _ tx: borrowing Transaction
+    ) throws -> [(key: Int64, summary: ExecutionSummary)] {
+        let filter: SQL = if let status { "AND e.status = \(status)" } else { "" }
+        return try tx.query(
+            """
+            SELECT e.key, e.id, w.namespace, w.name, w.version, e.status, e.reason, e.progress, e.created_at, e.ended_at
+            FROM executions e JOIN workflows w ON w.key = e.workflow_key
+            WHERE e.workspace_id = \(workspace) AND e.key < \(before) \(filter) ORDER BY e.key DESC LIMIT \(limit)
+            """
+        ) { row in
+            (
+                key: try row[0],
+                summary: ExecutionSummary(
+                    id: try row[1], workflow: WorkflowID(namespace: try row[2], name: try row[3]), version: try row[4],
+                    status: try row[5], reason: try row[6], progress: try row[7], createdAt: try row[8],
+                    endedAt: try row[9])
+            )
+        }
+    }
+
+    static func status(
+        of id: ExecutionID, in workspace: WorkspaceID, _ tx: borrowing Transaction
+    ) throws -> ExecutionStatus? {
+        try tx.first("SELECT status FROM executions WHERE id = \(id) AND workspace_id = \(workspace)") { try $0[0] }
+    }
+
+    // MARK: What the machine goes on from
+
+    static func stored(
+        _ claim: ExecutionClaim, now: Timestamp, _ tx: borrowing Transaction
+    ) throws -> StoredExecution? {
+        let found = try tx.first(
+            """
+            SELECT input, input_sha256, context, context_sha256, progress, started_at, next_number, status
+            FROM executions WHERE key = \(claim.key)
+            """
+        ) { row in
+            (
+                input: try StoredPayload(row, at: 0), context: try StoredPayload(row, at: 2),
+                state: ExecutionState(
+                    status: try row[7], progress: try row[4], context: .null,
+                    startedAt: try row[5] as Timestamp? ?? now, nextNumber: try row[6])
+            )
+        }
+        guard let found else { return nil }
+        let live = try liveTasks(of: claim, tx)
+        var stored = StoredExecution(
+            id: claim.id, input: try found.input?.json(for: claim.workspace, in: tx) ?? .null, state: found.state,
+            live: live, outputs: [:], lists: [])
+        stored.state.context = try found.context?.json(for: claim.workspace, in: tx) ?? .null
+        for case .task(let number) in live.map(\.source) {
+            stored.outputs[number] = try output(of: number, in: claim, tx)
+        }
+        for parent in live { stored.lists += try endedLists(of: parent.number, in: claim, tx) }
+        return stored
+    }
+
+    private static func liveTasks(of claim: ExecutionClaim, _ tx: borrowing Transaction) throws -> [TaskExecution] {
+        struct Found {
+            var task: TaskExecution
+            var ownInput: StoredPayload?
+            var input: StoredPayload?
+            var items: StoredPayload?
+        }
+        let range = TaskKey.range(of: claim.key)
+        let found = try tx.query(
+            """
+            SELECT id, parent, scope, name, reference, source, status, reason, attempt, started_at, wake_at, deadline,
+                progress, own_input, own_input_sha256, input, input_sha256, items, items_sha256
+            FROM tasks WHERE id >= \(range.lowerBound) AND id <= \(range.upperBound) AND ended_at IS NULL ORDER BY id
+            """
+        ) { row in
+            let task = TaskExecution(
+                number: TaskKey.number(of: try row[0]), parent: try row[1], scope: try row[2], name: try row[3],
+                reference: try row[4], source: try row[5], ownInput: nil, status: try row[6], reason: try row[7],
+                attempt: try row[8], startedAt: try row[9], wakeAt: try row[10], deadline: try row[11],
+                progress: try json(row[12]))
+            return Found(
+                task: task, ownInput: try StoredPayload(row, at: 13), input: try StoredPayload(row, at: 15),
+                items: try StoredPayload(row, at: 17))
+        }
+        return try found.map { found in
+            let task = found.task
+            return TaskExecution(
+                number: task.number, parent: task.parent, scope: task.scope, name: task.name, reference: task.reference,
+                source: task.source, ownInput: try found.ownInput?.json(for: claim.workspace, in: tx),
+                status: task.status, reason: task.reason, attempt: task.attempt, startedAt: task.startedAt,
+                input: try found.input?.json(for: claim.workspace, in: tx), wakeAt: task.wakeAt, deadline: task.deadline,
+                progress: task.progress, items: try found.items?.json(for: claim.workspace, in: tx))
+        }
+    }
+
+    private static func output(
+        of number: Int, in claim: ExecutionClaim, _ tx: borrowing Transaction
+    ) throws -> JSONValue? {
+        let payload = try tx.first("SELECT output, output_sha256 FROM tasks WHERE id = \(TaskKey(claim.key, number))") { row in
+            try StoredPayload(row, at: 0)
+        }
+        guard case .some(.some(let payload)) = payload else { return nil }
+        return try payload.json(for: claim.workspace, in: tx)
+    }
+
+    /// The last ended task of each list inside a task whose lists run side by side.
+    private static func endedLists(
+        of parent: Int, in claim: ExecutionClaim, _ tx: borrowing Transaction
+    ) throws -> [StoredExecution.EndedList] {
+        let range = TaskKey.range(of: claim.key)
+        let rows = try tx.query(
+            """
+            SELECT t.scope, t.status, t.output, t.output_sha256 FROM tasks t
+            WHERE t.id IN (SELECT MAX(id) FROM tasks
+                           WHERE id >= \(range.lowerBound) AND id <= \(range.upperBound) AND parent = \(parent)
+                           GROUP BY scope)
+                AND t.ended_at IS NOT NULL
+            """
+        ) { row in
+            (scope: try row[0] as Int, status: try row[1] as TaskStatus, output: try StoredPayload(row, at: 2))
+        }
+        return try rows.map { row in
+            StoredExecution.EndedList(
+                parent: parent, scope: row.scope, status: row.status,
+                output: try row.output?.json(for: claim.workspace, in: tx) ?? .null)
+        }
+    }
+
+    private static func fault(_ bytes: [UInt8]?) throws -> WorkflowFault? {
+        try json(bytes).flatMap(WorkflowFault.init(json:))
+    }
+
+    private static func json(_ bytes: [UInt8]?) throws -> JSONValue? {
+        try bytes.map { try JSONValue(parsing: $0) }
+    }
+}

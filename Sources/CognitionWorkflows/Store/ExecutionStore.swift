@@ -1,0 +1,178 @@
+import CognitionCore
+import CognitionEvents
+import CognitionStorage
+
+/// An execution that this node has just taken.
+struct ExecutionClaim: Sendable {
+    var key: Int64
+    var id: ExecutionID
+    var workspace: WorkspaceID
+    var workflowKey: Int64
+    var status: ExecutionStatus
+    var epoch: Int64
+    /// Claims since the last progress, this one included.
+    var claims: Int
+    var isCancelled: Bool
+}
+
+/// Executions and their tasks in the database; what changes while one runs is an ``ExecutionWrite``.
+enum ExecutionStore {
+    /// Writes a new execution, before any of its tasks.
+    ///
+    /// - Parameter owner: The node that has run its first transition; `nil` leaves it to whoever claims it.
+    static func insert(
+        _ id: ExecutionID, of workflow: StoredWorkflow, _ command: ExecuteCommand, input: EncodedJSON,
+        inputHash: SHA256Digest, state: ExecutionState?, owner: UUIDv7?, by principal: Principal, now: Timestamp,
+        in tx: borrowing Transaction
+    ) throws -> Int64 {
+        let input = try input.store(for: principal.workspace, in: tx)
+        let key = try tx.first(
+            """
+            INSERT INTO executions (id, workspace_id, workflow_key, status, progress, input, input_sha256, input_hash,
+                next_number, idempotency_key, created_by, parent_key, parent_task, owner, epoch, claims, wake_at, created_at)
+            VALUES (\(id), \(principal.workspace), \(workflow.key), \(state?.status ?? .pending), 0,
+                \(input.inlineBytes), \(input.reference), \(inputHash.bytes), 1, \(command.idempotencyKey),
+                \(principal.actor), \(command.parent?.execution), \(command.parent?.task), \(owner), 1, 0,
+                \(owner == nil ? now : nil), \(now))
+            RETURNING key
+            """
+        ) { try $0[0] as Int64 }
+        guard let key else { preconditionFailure("an INSERT returns its row") }
+        if owner == nil { tx.signal(.executionsDue) }
+        return key
+    }
+
+    /// The execution that an idempotency key has started, with what it was started with.
+    static func find(
+        idempotencyKey: String, in workspace: WorkspaceID, _ tx: borrowing Transaction
+    ) throws -> (id: ExecutionID, workflowKey: Int64, inputHash: [UInt8])? {
+        try tx.first(
+            """
+            SELECT id, workflow_key, input_hash FROM executions
+            WHERE workspace_id = \(workspace) AND idempotency_key = \(idempotencyKey)
+            """
+        ) { row in (id: try row[0], workflowKey: try row[1], inputHash: try row[2]) }
+    }
+
+    /// The newest execution of a definition and input that has not ended.
+    static func findUnfinished(
+        of workflowKey: Int64, inputHash: SHA256Digest, _ tx: borrowing Transaction
+    ) throws -> ExecutionID? {
+        try tx.first(
+            """
+            SELECT id FROM executions
+            WHERE workflow_key = \(workflowKey) AND input_hash = \(inputHash.bytes) AND ended_at IS NULL
+            ORDER BY key DESC LIMIT 1
+            """
+        ) { try $0[0] }
+    }
+
+    // MARK: Claims
+
+    static func hasDue(now: Timestamp, _ tx: borrowing Transaction) throws -> Bool {
+        try tx.first("SELECT 1 FROM executions WHERE owner IS NULL AND wake_at <= \(now) LIMIT 1") { try $0[0] as Int } != nil
+    }
+
+    static func claimDue(
+        by node: UUIDv7, limit: Int, now: Timestamp, _ tx: borrowing Transaction
+    ) throws -> [ExecutionClaim] {
+        try tx.query(
+            """
+            UPDATE executions SET owner = \(node), epoch = epoch + 1, claims = claims + 1
+            WHERE key IN (SELECT key FROM executions WHERE owner IS NULL AND wake_at <= \(now)
+                          ORDER BY wake_at LIMIT \(limit) \(fragment: .skipLocked))
+            RETURNING \(columns: ExecutionClaim.columns)
+            """, as: ExecutionClaim.init(row:)
+        ).sorted { $0.key < $1.key }  // RETURNING promises no order
+    }
+
+    /// Claims one execution, due or not, that nobody owns.
+    static func claim(_ id: ExecutionID, by node: UUIDv7, _ tx: borrowing Transaction) throws -> ExecutionClaim? {
+        try tx.first(
+            """
+            UPDATE executions SET owner = \(node), epoch = epoch + 1, claims = claims + 1
+            WHERE id = \(id) AND owner IS NULL AND ended_at IS NULL
+            RETURNING \(columns: ExecutionClaim.columns)
+            """, as: ExecutionClaim.init(row:))
+    }
+
+    /// Frees what `owner` holds, or what anybody else but `node` holds; it is due at once.
+    static func release(heldBy owner: UUIDv7, now: Timestamp, _ tx: borrowing Transaction) throws -> Int {
+        let count = try tx.execute("UPDATE executions SET owner = NULL, wake_at = \(now) WHERE owner = \(owner)")
+        if count > 0 { tx.signal(.executionsDue) }
+        return count
+    }
+
+    static func releaseAll(except node: UUIDv7, now: Timestamp, _ tx: borrowing Transaction) throws -> Int {
+        let count = try tx.execute(
+            "UPDATE executions SET owner = NULL, wake_at = \(now) WHERE owner IS NOT NULL AND owner <> \(node)")
+        if count > 0 { tx.signal(.executionsDue) }
+        return count
+    }
+
+    static func giveBack(
+        _ key: Int64, owner: UUIDv7, epoch: Int64, wakeAt: Timestamp, _ tx: borrowing Transaction
+    ) throws {
+        try tx.execute(
+            """
+            UPDATE executions SET owner = NULL, wake_at = \(wakeAt)
+            WHERE key = \(key) AND owner = \(owner) AND epoch = \(epoch)
+            """)
+        tx.signal(.executionsDue)
+    }
+
+    /// Sets an execution aside; nothing wakes it but a person.
+    static func suspend(
+        _ claim: ExecutionClaim, reason: StatusReason, fault: WorkflowFault, _ tx: borrowing Transaction
+    ) throws {
+        try tx.execute(
+            """
+            UPDATE executions SET owner = NULL, wake_at = NULL, status = \(ExecutionStatus.suspended), reason = \(reason),
+                error = \(fault.json.jsonBytes)
+            WHERE key = \(claim.key) AND epoch = \(claim.epoch)
+            """)
+    }
+
+    // MARK: Cancellation
+
+    /// Asks for an execution's end; whoever owns it, or claims it now, ends it.
+    static func requestCancellation(
+        of id: ExecutionID, in workspace: WorkspaceID, now: Timestamp, _ tx: borrowing Transaction
+    ) throws -> Bool {
+        let count = try tx.execute(
+            """
+            UPDATE executions SET cancel_requested_at = \(now), wake_at = \(now)
+            WHERE id = \(id) AND workspace_id = \(workspace) AND ended_at IS NULL
+            """)
+        if count > 0 { tx.signal(.executionsDue) }
+        return count > 0
+    }
+
+    static func workflowKey(
+        of id: ExecutionID, in workspace: WorkspaceID, _ tx: borrowing Transaction
+    ) throws -> Int64? {
+        try tx.first("SELECT workflow_key FROM executions WHERE id = \(id) AND workspace_id = \(workspace)") { try $0[0] }
+    }
+
+    static func cancellations(ownedBy node: UUIDv7, _ tx: borrowing Transaction) throws -> [Int64] {
+        try tx.query(
+            "SELECT key FROM executions WHERE owner = \(node) AND cancel_requested_at IS NOT NULL LIMIT 1000"
+        ) { try $0[0] }
+    }
+}
+
+extension ExecutionClaim {
+    fileprivate static let columns: StaticString =
+        "key, id, workspace_id, workflow_key, status, epoch, claims, cancel_requested_at"
+
+    fileprivate init(row: borrowing Row) throws {
+        key = try row[0]
+        id = try row[1]
+        workspace = try row[2]
+        workflowKey = try row[3]
+        status = try row[4]
+        epoch = try row[5]
+        claims = try row[6]
+        isCancelled = try row[7] as Timestamp? != nil
+    }
+}

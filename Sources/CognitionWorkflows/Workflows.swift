@@ -1,0 +1,182 @@
+package import CognitionCore
+package import CognitionStorage
+
+/// Workflows: their definitions, and their executions from the request to the result.
+///
+/// What runs executions is a ``WorkflowEngine``; everything here works without one, and what it leaves in the database an
+/// engine takes up.
+package final class Workflows: Sendable {
+    /// Bytes of an execution's input as JSON.
+    package static let inputBytesMax = 32 << 20
+    /// Tasks that come with an execution; the others are read page by page.
+    package static let tasksShownMax = 1_000
+
+    package let database: any Database
+    let clock: any WallClock
+    let ids: UUIDGenerator
+    let context: DefinitionContext
+    let definitions = DefinitionCache()
+    let ends: EndAnnouncer
+
+    package init(
+        database: any Database, functions: [any TaskFunction], clock: any WallClock = SystemWallClock(),
+        ids: UUIDGenerator
+    ) {
+        self.database = database
+        self.clock = clock
+        self.ids = ids
+        self.ends = EndAnnouncer()
+        self.context = DefinitionContext(
+            functions: Dictionary(functions.map { ($0.name, $0.signature) }, uniquingKeysWith: { $1 }))
+    }
+
+    // MARK: Definitions
+
+    /// Reads and checks a document without storing it.
+    /// - Throws: `DefinitionError` with every fault.
+    package func validate(_ text: String) throws -> WorkflowDefinition {
+        try WorkflowDefinition(reading: text, context: context)
+    }
+
+    /// Stores a definition; the same document again answers the stored one.
+    /// - Throws: `workflow.version_taken` when its version is another document.
+    package func create(_ definition: WorkflowDefinition, as principal: Principal) async throws -> StoredWorkflow {
+        let now = clock.now
+        let stored = try await database.write { tx in
+            try WorkflowStore.insert(definition, by: principal, now: now, in: tx)
+        }
+        definitions.keep(definition, stored)
+        return stored
+    }
+
+    /// Definitions in the order they were stored.
+    package func list(after key: Int64 = 0, limit: Int, in workspace: WorkspaceID) async throws -> [StoredWorkflow] {
+        try await database.read { tx in try WorkflowStore.page(after: key, limit: min(limit, 200), in: workspace, tx) }
+    }
+
+    // MARK: Executions
+
+    /// Starts an execution, or answers the one that the idempotency key has started before.
+    ///
+    /// On an engine with room the execution runs at once: what needs no effect is done before the first commit.
+    package func execute(
+        _ command: ExecuteCommand, as principal: Principal, on engine: WorkflowEngine? = nil
+    ) async throws -> ExecutionSummary {
+        let (workflow, definition) = try await find(command.workflow, version: command.version, in: principal.workspace)
+        let start = try ExecutionStart(command, of: workflow, id: ids.next(), by: principal, ids: ids, now: clock.now)
+        guard let engine, engine.hasRoom else {
+            return try await database.write { tx in try start.leave(in: tx) }
+        }
+        var machine = ExecutionMachine.start(definition, id: start.id, input: command.input, now: start.now)
+        let transition = machine.takeTransition()
+        let node = engine.node
+        let (summary, key) = try await database.write { tx in try start.run(transition, on: node, in: tx) }
+        if let key {
+            let live = LiveExecution(key: key, workspace: principal.workspace, epoch: 1, machine: machine)
+            engine.adopt(live, after: transition)
+        }
+        return summary
+    }
+
+    /// The unfinished execution of the same definition and input, if there is one.
+    package func unfinished(_ workflow: StoredWorkflow, input: JSONValue) async throws -> ExecutionID? {
+        let hash = SHA256Digest(of: input.canonicalJSON)
+        return try await database.read { tx in
+            try ExecutionStore.findUnfinished(of: workflow.key, inputHash: hash, tx)
+        }
+    }
+
+    package func execution(_ id: ExecutionID, in workspace: WorkspaceID) async throws -> Execution {
+        try await database.read { tx in
+            guard
+                let execution = try ExecutionStore.execution(id, in: workspace, tasksMax: Self.tasksShownMax, tx)
+            else { throw WorkflowError.notFound(id) }
+            return execution
+        }
+    }
+
+    /// Executions, newest first.
+    /// - Returns: At most `limit`, and the cursor of the next page.
+    package func executions(
+        before cursor: Int64 = .max, limit: Int, status: ExecutionStatus? = nil, in workspace: WorkspaceID
+    ) async throws -> (items: [ExecutionSummary], next: Int64?) {
+        let limit = min(max(limit, 1), 200)
+        let page = try await database.read { tx in
+            try ExecutionStore.page(before: cursor, limit: limit + 1, status: status, in: workspace, tx)
+        }
+        return (page.prefix(limit).map(\.summary), page.count > limit ? page[limit - 1].key : nil)
+    }
+
+    /// Ends an execution: at once when nobody runs it, else whoever runs it is asked to, and stops its running call.
+    /// - Throws: `workflow.execution_ended`, `workflow.execution_not_found`.
+    package func cancel(_ id: ExecutionID, as principal: Principal) async throws {
+        let now = clock.now
+        let node: UUIDv7 = ids.next()
+        let ids = ids
+        guard let key = try await database.read({ tx in try ExecutionStore.workflowKey(of: id, in: principal.workspace, tx) })
+        else { throw WorkflowError.notFound(id) }
+        let definition = try await definition(key)
+        let hasEnded = try await database.write { tx in
+            guard try ExecutionStore.requestCancellation(of: id, in: principal.workspace, now: now, tx) else {
+                throw WorkflowError(.executionEnded, "execution \(id) has ended already")
+            }
+            guard let claim = try ExecutionStore.claim(id, by: node, tx),
+                let stored = try ExecutionStore.stored(claim, now: now, tx)
+            else { return false }
+            var machine = try ExecutionMachine(restoring: stored, of: definition, now: now)
+            machine.cancel(now: now)
+            try ExecutionWrite(
+                machine.takeTransition(), key: claim.key, id: id, workspace: claim.workspace, owner: node,
+                epoch: claim.epoch, releases: false, ids: ids, now: now
+            ).run(in: tx)
+            return true
+        }
+        if hasEnded { ends.announce(id) }
+    }
+
+    /// Waits until an execution has ended, whichever process runs it.
+    package func waitForEnd(of id: ExecutionID, in workspace: WorkspaceID) async throws -> Execution {
+        while true {
+            try Task.checkCancellation()
+            let ticket = ends.ticket(for: id)
+            defer { ends.drop(ticket) }
+            let status = try await database.read { tx in try ExecutionStore.status(of: id, in: workspace, tx) }
+            guard let status else { throw WorkflowError.notFound(id) }
+            if status.hasEnded { return try await execution(id, in: workspace) }
+            await ends.wait(ticket, atMost: .seconds(1))
+        }
+    }
+
+    // MARK: Parts
+
+    private func find(
+        _ id: WorkflowID, version: String, in workspace: WorkspaceID
+    ) async throws -> (StoredWorkflow, WorkflowDefinition) {
+        if version != "latest", let found = definitions.find(id, version: version, in: workspace) { return found }
+        let stored = try await database.read { tx in
+            version == "latest"
+                ? try WorkflowStore.versions(of: id, in: workspace, tx).first
+                : try WorkflowStore.find(id, version: version, in: workspace, tx)
+        }
+        guard let stored else {
+            throw WorkflowError(.workflowNotFound, "there is no workflow \(id) of version \(version)")
+        }
+        return (stored, try await definition(stored.key, stored))
+    }
+
+    /// A stored definition, read again when it is not in memory.
+    func definition(_ key: Int64, _ stored: StoredWorkflow? = nil) async throws -> WorkflowDefinition {
+        if let definition = definitions.find(key) { return definition }
+        let document = try await database.read { tx in try WorkflowStore.document(key, tx) }
+        guard let document else { throw WorkflowError(.workflowNotFound, "the definition of the execution is gone") }
+        let definition = try WorkflowDefinition(document: document, context: context)
+        definitions.keep(definition, key: key, stored)
+        return definition
+    }
+}
+
+extension WorkflowError {
+    static func notFound(_ id: ExecutionID) -> WorkflowError {
+        WorkflowError(.executionNotFound, "there is no execution \(id)")
+    }
+}
