@@ -12,6 +12,21 @@ package final class ExpressionCache: Sendable {
     private struct State {
         var current: [Key: Expression] = [:]
         var previous: [Key: Expression] = [:]
+
+        mutating func find(_ key: Key, _ generationMax: Int) -> Expression? {
+            if let found = current[key] { return found }
+            guard let found = previous.removeValue(forKey: key) else { return nil }
+            insert(found, key, generationMax)
+            return found
+        }
+
+        mutating func insert(_ expression: Expression, _ key: Key, _ generationMax: Int) {
+            if current.count >= generationMax {
+                previous = current
+                current = [:]
+            }
+            current[key] = expression
+        }
     }
 
     private let state = Mutex(State())
@@ -31,21 +46,4 @@ package final class ExpressionCache: Sendable {
     }
 
     package var count: Int { state.withLock { $0.current.count + $0.previous.count } }
-}
-
-extension ExpressionCache.State {
-    fileprivate mutating func find(_ key: ExpressionCache.Key, _ generationMax: Int) -> Expression? {
-        if let found = current[key] { return found }
-        guard let found = previous.removeValue(forKey: key) else { return nil }
-        insert(found, key, generationMax)
-        return found
-    }
-
-    fileprivate mutating func insert(_ expression: Expression, _ key: ExpressionCache.Key, _ generationMax: Int) {
-        if current.count >= generationMax {
-            previous = current
-            current = [:]
-        }
-        current[key] = expression
-    }
 }

@@ -3,7 +3,8 @@ import Metrics
 
 /// `http.client.requests` (count, by `outcome`) and `http.client.duration` (seconds, by `outcome`).
 ///
-/// Outcomes are `2xx`…`5xx`, the codes of `OutboundHTTPError` without their prefix, and `cancelled`: a bounded set, made once.
+/// Outcomes are `2xx`…`5xx`, the codes of `OutboundHTTPError` without their prefix, and `cancelled`: a bounded set,
+/// made once.
 struct ClientMetrics: Sendable {
     private struct Pair: Sendable {
         let requests: Counter
@@ -18,15 +19,17 @@ struct ClientMetrics: Sendable {
     ]
 
     init(factory: any MetricsFactory) {
-        pairs = Dictionary(uniqueKeysWithValues: ClientMetrics.outcomes.map { outcome in
-            let dimensions = [("outcome", outcome)]
-            return (
-                outcome,
-                Pair(
-                    requests: Counter(label: "http.client.requests", dimensions: dimensions, factory: factory),
-                    duration: Metrics.Timer(label: "http.client.duration", dimensions: dimensions, factory: factory))
-            )
-        })
+        pairs = Dictionary(
+            uniqueKeysWithValues: ClientMetrics.outcomes.map { outcome in
+                let dimensions = [("outcome", outcome)]
+                return (
+                    outcome,
+                    Pair(
+                        requests: Counter(label: "http.client.requests", dimensions: dimensions, factory: factory),
+                        duration: Metrics.Timer(label: "http.client.duration", dimensions: dimensions, factory: factory)
+                    )
+                )
+            })
     }
 
     func record(_ outcome: String, took: Duration) {

@@ -72,12 +72,14 @@ extension Hop {
     /// - Throws: `http_client.invalid_url` for a method or header that HTTP cannot say.
     init(_ request: OutboundRequest) throws {
         guard Self.isToken(request.method), request.method != "CONNECT" else {
-            throw OutboundHTTPError(OutboundHTTPError.invalidURL, "Not a method that can be sent: '\(request.method.prefix(32))'.")
+            throw OutboundHTTPError(
+                OutboundHTTPError.invalidURL, "Not a method that can be sent: '\(request.method.prefix(32))'.")
         }
         for (name, value) in request.headers {
             guard Self.isToken(name), value.utf8.allSatisfy({ ($0 >= 0x20 && $0 != 0x7F) || $0 == 0x09 }) else {
                 throw OutboundHTTPError(
-                    OutboundHTTPError.invalidURL, "The header '\(name.prefix(64))' has a name or value that cannot be sent.")
+                    OutboundHTTPError.invalidURL,
+                    "The header '\(name.prefix(64))' has a name or value that cannot be sent.")
             }
         }
         method = request.method
@@ -90,7 +92,9 @@ extension Hop {
         var request = HTTPClientRequest(url: url.description)
         request.method = HTTPMethod(rawValue: method)
         request.headers = HTTPHeaders(headers.map { ($0.name, $0.value) })
-        if !request.headers.contains(name: "user-agent") { request.headers.add(name: "User-Agent", value: "CognitionOS") }
+        if !request.headers.contains(name: "user-agent") {
+            request.headers.add(name: "User-Agent", value: "CognitionOS")
+        }
         if !request.headers.contains(name: "accept") { request.headers.add(name: "Accept", value: "*/*") }
         if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
         return request
@@ -107,7 +111,8 @@ extension Hop {
     private static func isToken(_ text: String) -> Bool {
         !text.isEmpty && text.utf8.count <= 256
             && text.utf8.allSatisfy {
-                (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0) || tokenMarks.contains($0)
+                (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
+                    || tokenMarks.contains($0)
             }
     }
 }

@@ -8,13 +8,14 @@ import Synchronization
 
 /// Calls other servers safely: egress rules, limits and a circuit breaker around AsyncHTTPClient.
 ///
-/// **Egress.** A host name is resolved and every address judged before anything is sent. The connection resolves again, so a
-/// name server could answer differently the second time; therefore the address a connection really reached is judged once
-/// more before the first byte of HTTP. What remains open to such a name server is a TCP (and TLS) handshake with a refused
-/// address, never a request. Hosts that `EGRESS_ALLOW` names go through a second pool without that last judgement.
+/// **Egress.** A host name is resolved and every address judged before anything is sent. The connection resolves again,
+/// so a name server could answer differently the second time; therefore the address a connection really reached is
+/// judged once more before the first byte of HTTP. What remains open to such a name server is a TCP (and TLS) handshake
+/// with a refused address, never a request. Hosts that `EGRESS_ALLOW` names go through a second pool without that last
+/// judgement.
 ///
-/// **Protocol.** HTTP/1.1 only, no proxies, no decompression (a body arrives as the server coded it), at most 256 header
-/// fields of 80 KiB each. Waiting for a connection counts against the request's timeout.
+/// **Protocol.** HTTP/1.1 only, no proxies, no decompression (a body arrives as the server coded it), at most 256
+/// header fields of 80 KiB each. Waiting for a connection counts against the request's timeout.
 ///
 /// **Lifecycle.** `shutdown()` must be called once before the last reference goes; later and running requests fail.
 package final class OutboundHTTPClient: OutboundHTTP {
@@ -32,7 +33,8 @@ package final class OutboundHTTPClient: OutboundHTTP {
 
     /// - Parameter lookup: Stands for the first resolution, in tests.
     package init(
-        settings: HTTPClientSettings, metrics: any MetricsFactory, lookup: @escaping @Sendable (String) throws -> [IPAddress]
+        settings: HTTPClientSettings, metrics: any MetricsFactory,
+        lookup: @escaping @Sendable (String) throws -> [IPAddress]
     ) {
         self.settings = settings
         checked = HTTPClient(configuration: settings.configuration(judgesPeers: true))
@@ -131,7 +133,9 @@ extension OutboundHTTPClient {
             return .redirect(next)
         }
         let hasBody = hop.method != "HEAD" && status != 204 && status != 304
-        if hasBody, let length = answer.headers.first(name: "content-length").flatMap({ Int($0) }), length > request.bodyBytesMax {
+        if hasBody, let length = answer.headers.first(name: "content-length").flatMap({ Int($0) }),
+            length > request.bodyBytesMax
+        {
             throw Self.tooLarge(hop, request)
         }
         var body: [UInt8] = []
@@ -141,7 +145,8 @@ extension OutboundHTTPClient {
         }
         return .answer(
             OutboundResponse(
-                status: status, headers: answer.headers.map { ($0.name, $0.value) }, body: body, url: hop.url.description))
+                status: status, headers: answer.headers.map { ($0.name, $0.value) }, body: body,
+                url: hop.url.description))
     }
 
     /// Reads the small body of a redirect so that its connection can be used again; a long one costs the connection.
@@ -171,13 +176,14 @@ extension OutboundHTTPClient {
         }
     }
 
-    /// Tells the circuit what an error means. Only the transport counts; an exchange that its caller gave less time than a
-    /// connection may take says nothing about the host.
+    /// Tells the circuit what an error means. Only the transport counts; an exchange that its caller gave less time
+    /// than a connection may take says nothing about the host.
     private func settle(_ error: any Error, at origin: Origin, isProbe: Bool, timeout: Duration) {
         let now = ContinuousClock.now
         let code = (error as? OutboundHTTPError)?.code
         switch code {
-        case OutboundHTTPError.unreachable, OutboundHTTPError.reset, OutboundHTTPError.malformedResponse, OutboundHTTPError.timeout:
+        case OutboundHTTPError.unreachable, OutboundHTTPError.reset, OutboundHTTPError.malformedResponse,
+            OutboundHTTPError.timeout:
             fail(origin, isProbe: isProbe, now: now)
         case nil where CallDeadline.hasPassed && timeout >= settings.connectTimeout:
             fail(origin, isProbe: isProbe, now: now)

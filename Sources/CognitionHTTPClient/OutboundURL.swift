@@ -22,9 +22,9 @@ package struct Origin: Sendable, Hashable, CustomStringConvertible {
 /// An absolute `http` or `https` URL, read strictly and written anew.
 ///
 /// What is checked and what is sent cannot differ, because only the text rebuilt from the parts leaves. Refused: other
-/// schemes, user information, a backslash or `%` in the authority, host names that are not letters, digits, `-`, `_` and `.`
-/// (international names in their `xn--` form). IPv4 is read in every spelling that C libraries take (`2130706433`,
-/// `0x7f.1`, `0177.0.0.1`: WHATWG URL, "IPv4 parser") and written as four decimal numbers.
+/// schemes, user information, a backslash or `%` in the authority, host names that are not letters, digits, `-`, `_`
+/// and `.` (international names in their `xn--` form). IPv4 is read in every spelling that C libraries take
+/// (`2130706433`, `0x7f.1`, `0177.0.0.1`: WHATWG URL, "IPv4 parser") and written as four decimal numbers.
 package struct OutboundURL: Sendable, Hashable {
     package let origin: Origin
     /// Set when the host is a literal address.
@@ -61,11 +61,7 @@ package struct OutboundURL: Sendable, Hashable {
     package func resolving(_ reference: String) throws -> OutboundURL {
         let plain = String(reference.prefix { $0 != "#" })
         if plain.hasPrefix("//") { return try OutboundURL((origin.isSecure ? "https:" : "http:") + plain) }
-        if let colon = plain.firstIndex(of: ":"), plain[..<colon].allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0)) }),
-            plain.first?.isLetter == true
-        {
-            return try OutboundURL(plain)
-        }
+        if OutboundURL.hasScheme(plain) { return try OutboundURL(plain) }
         guard plain.utf8.count <= OutboundURL.bytesMax else { throw OutboundURL.invalid("The redirect is too long.") }
         let ownPath = target.prefix { $0 != "?" }
         let merged: String
@@ -91,7 +87,18 @@ extension OutboundURL: CustomStringConvertible {
 // MARK: Parts
 
 extension OutboundURL {
-    private static func invalid(_ message: String) -> OutboundHTTPError { OutboundHTTPError(.init("http_client.invalid_url", category: .invalid), message) }
+    private static func invalid(_ message: String) -> OutboundHTTPError {
+        OutboundHTTPError(OutboundHTTPError.invalidURL, message)
+    }
+
+    /// Whether a reference begins with any scheme and is therefore absolute.
+    private static func hasScheme(_ reference: String) -> Bool {
+        guard let colon = reference.firstIndex(of: ":"), let first = reference.first, first.isASCII, first.isLetter
+        else {
+            return false
+        }
+        return reference[..<colon].allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0)) }
+    }
 
     private static func scheme(of bytes: [UInt8]) throws -> (isSecure: Bool, authority: Int) {
         let text = String(decoding: bytes.prefix(8), as: UTF8.self).lowercased()
@@ -107,7 +114,9 @@ extension OutboundURL {
         let host: Substring
         var port: Int?
         if text.hasPrefix("[") {
-            guard let close = text.firstIndex(of: "]") else { throw invalid("The bracket of the IPv6 address is not closed.") }
+            guard let close = text.firstIndex(of: "]") else {
+                throw invalid("The bracket of the IPv6 address is not closed.")
+            }
             host = text[text.index(after: text.startIndex)..<close]
             port = try self.port(text[text.index(after: close)...])
             guard !host.contains("%"), host.contains(":"), let address = IPAddress(String(host)) else {
@@ -142,12 +151,15 @@ extension OutboundURL {
         let labels = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         let isFine = labels.allSatisfy { label in
             (1...63).contains(label.count)
-                && label.allSatisfy { (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x5F }
+                && label.allSatisfy {
+                    (0x61...0x7A).contains($0) || (0x30...0x39).contains($0) || $0 == 0x2D || $0 == 0x5F
+                }
         }
         return isFine ? name : nil
     }
 
-    /// Whether resolvers would read the name as an IPv4 address: its last label is a decimal, octal or hexadecimal number.
+    /// Whether resolvers would read the name as an IPv4 address: its last label is a decimal, octal or hexadecimal
+    /// number.
     private static func endsInNumber(_ name: String) -> Bool {
         guard let last = name.split(separator: ".").last else { return false }
         return last.utf8.allSatisfy { (0x30...0x39).contains($0) } || number(last) != nil
@@ -167,19 +179,23 @@ extension OutboundURL {
             guard let value = number(label) else { return nil }
             numbers.append(value)
         }
-        guard let last = numbers.popLast(), numbers.allSatisfy({ $0 <= 255 }), last < 1 << (8 * (4 - UInt64(numbers.count)))
+        guard let last = numbers.popLast(), numbers.allSatisfy({ $0 <= 255 }),
+            last < 1 << (8 * (4 - UInt64(numbers.count)))
         else { return nil }
         return numbers.enumerated().reduce(UInt32(last)) { $0 | UInt32($1.element) << (8 * (3 - UInt32($1.offset))) }
     }
 
-    /// Drops the fragment and percent-encodes what may not stand in a request line; `%` that begins no escape becomes `%25`.
+    /// Drops the fragment and percent-encodes what may not stand in a request line; `%` that begins no escape becomes
+    /// `%25`.
     private static func target(_ text: String) -> String {
         let bytes = Array(text.utf8.prefix { $0 != UInt8(ascii: "#") })
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count + 1)
         if bytes.first != UInt8(ascii: "/") { out.append(UInt8(ascii: "/")) }
         for (index, byte) in bytes.enumerated() {
-            let isEscape = byte == UInt8(ascii: "%") && index + 2 < bytes.count && isHex(bytes[index + 1]) && isHex(bytes[index + 2])
+            let isEscape =
+                byte == UInt8(ascii: "%") && index + 2 < bytes.count && isHex(bytes[index + 1])
+                && isHex(bytes[index + 2])
             if isEscape || (byte != UInt8(ascii: "%") && isPlain(byte)) {
                 out.append(byte)
             } else {
@@ -200,7 +216,8 @@ extension OutboundURL {
 
     /// RFC 3986: unreserved, sub-delims and what else a path or query may hold.
     private static func isPlain(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || plainMarks.contains(byte)
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+            || plainMarks.contains(byte)
     }
 
     /// RFC 3986, section 5.2.4.

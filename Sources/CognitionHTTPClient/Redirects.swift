@@ -6,15 +6,16 @@ enum Redirects {
 
     /// The next request after an answer, or `nil` when the answer is final: no redirect, or one without `Location`.
     ///
-    /// 303 turns everything but HEAD into GET; 301 and 302 turn POST into GET, as every browser does and the RFC allows; 307
-    /// and 308 change nothing. A changed method loses the body and the headers that describe it. A change of origin drops
-    /// credentials.
+    /// 303 turns everything but HEAD into GET; 301 and 302 turn POST into GET, as every browser does and the RFC
+    /// allows; 307 and 308 change nothing. A changed method loses the body and the headers that describe it. A change
+    /// of origin drops credentials.
     /// - Throws: `http_client.invalid_url` when `Location` cannot be read.
     static func next(after status: Int, location: String?, of hop: Hop) throws -> Hop? {
         guard [301, 302, 303, 307, 308].contains(status), let location else { return nil }
         var next = hop
         next.url = try hop.url.resolving(location)
-        let becomesGet = (status == 303 && hop.method != "HEAD") || ((status == 301 || status == 302) && hop.method == "POST")
+        let becomesGet =
+            (status == 303 && hop.method != "HEAD") || ((status == 301 || status == 302) && hop.method == "POST")
         if becomesGet {
             next.method = "GET"
             next.body = nil

@@ -48,7 +48,8 @@ enum TransportErrors {
         case .writeTimeout: (OutboundHTTPError.timeout, "the server stopped reading.")
         case .deadlineExceeded: (OutboundHTTPError.timeout, "the exchange did not end in time.")
         case .alreadyShutdown, .cancelled: (OutboundHTTPError.overloaded, "the client was shut down.")
-        case .invalidURL, .emptyHost, .traceRequestWithBody: (OutboundHTTPError.invalidURL, "the request cannot be sent.")
+        case .invalidURL, .emptyHost, .traceRequestWithBody:
+            (OutboundHTTPError.invalidURL, "the request cannot be sent.")
         default: (OutboundHTTPError.reset, "the connection ended before the answer did.")
         }
     }
@@ -56,7 +57,8 @@ enum TransportErrors {
     private static func kind(of error: HTTPParserError) -> (ErrorCode, String) {
         switch error {
         case .headerOverflow: (OutboundHTTPError.bodyTooLarge, "the header of the answer is too long.")
-        case .invalidEOFState, .closedConnection: (OutboundHTTPError.reset, "the connection ended before the answer did.")
+        case .invalidEOFState, .closedConnection:
+            (OutboundHTTPError.reset, "the connection ended before the answer did.")
         default: (OutboundHTTPError.malformedResponse, "the answer is not valid HTTP.")
         }
     }

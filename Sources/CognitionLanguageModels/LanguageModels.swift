@@ -26,13 +26,14 @@ package struct LanguageModels: Sendable {
 
     /// Asks the provider, then each fallback while the failure is one of availability or limits.
     ///
-    /// - Throws: `LanguageModelError`, what the last provider asked throws, or `CancellationError`. An unknown provider among
-    ///   the fallbacks is refused before anybody is asked.
+    /// - Throws: `LanguageModelError`, what the last provider asked throws, or `CancellationError`. An unknown provider
+    ///   among the fallbacks is refused before anybody is asked.
     package func complete(_ request: CompletionRequest) async throws -> Completion {
         let isDefault = request.provider == nil
         let first = ModelReference(
             provider: request.provider ?? standard.provider, model: request.model ?? (isDefault ? standard.model : nil))
-        // The configured fallbacks belong to the configured default, not to a provider or model that a request insists on.
+        // The configured fallbacks belong to the configured default, not to a provider or model that a request insists
+        // on.
         let later = request.fallbacks.isEmpty && isDefault && request.model == nil ? fallbacks : request.fallbacks
         let asked = try ([first] + later).map { (try provider(named: $0.provider), $0) }
         for (index, (provider, reference)) in asked.enumerated() {
@@ -54,6 +55,7 @@ package struct LanguageModels: Sendable {
         if let provider = providers[name] { return provider }
         let known = providers.keys.sorted().joined(separator: ", ")
         throw LanguageModelError(
-            LanguageModelError.unknownProvider, "No language model provider '\(name)' is configured; there is: \(known).")
+            LanguageModelError.unknownProvider,
+            "No language model provider '\(name)' is configured; there is: \(known).")
     }
 }

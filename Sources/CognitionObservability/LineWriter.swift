@@ -3,8 +3,8 @@ import Logging
 
 /// One log line being made, never longer than its bound.
 ///
-/// Control characters, line feeds and the separators U+2028 and U+2029 are escaped in both formats, so that no value can
-/// begin a line of its own or talk to a terminal.
+/// Control characters, line feeds and the separators U+2028 and U+2029 are escaped in both formats, so that no value
+/// can begin a line of its own or talk to a terminal.
 struct LineWriter {
     /// Bytes of a line, its line feed included.
     static let bytesMax = 16_384
@@ -45,7 +45,9 @@ struct LineWriter {
 
     /// The text in quotes where it could be misread without them.
     mutating func plainOrQuoted(_ text: String) {
-        let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") }
+        let isPlain =
+            !text.isEmpty
+            && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") }
         if isPlain { escaped(text, quotes: false) } else { quoted(text) }
     }
 

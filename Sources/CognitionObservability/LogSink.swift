@@ -11,13 +11,13 @@ import Synchronization
 
 /// Writes whole lines to a file descriptor, one at a time.
 ///
-/// A line is one `write(2)`, so lines of several processes do not mix as far as the system promises it (a pipe: 4,096 bytes;
-/// a file opened for appending: any length). A longer line to a pipe or socket leaves in pieces of 4,096 bytes.
+/// A line is one `write(2)`, so lines of several processes do not mix as far as the system promises it (a pipe: 4,096
+/// bytes; a file opened for appending: any length). A longer line to a pipe or socket leaves in pieces of 4,096 bytes.
 ///
-/// **When nobody reads.** A full pipe must not stop the server. A line waits at most `patience` for room; then it is dropped
-/// and counted, and while there is still no room the next lines are dropped without waiting. The first line that gets through
-/// is preceded by one that tells how many were lost. A descriptor that is closed on the other side loses its lines in the same
-/// way; the process must ignore SIGPIPE.
+/// **When nobody reads.** A full pipe must not stop the server. A line waits at most `patience` for room; then it is
+/// dropped and counted, and while there is still no room the next lines are dropped without waiting. The first line
+/// that gets through is preceded by one that tells how many were lost. A descriptor that is closed on the other side
+/// loses its lines in the same way; the process must ignore SIGPIPE.
 package final class LogSink: Sendable {
     private struct State: Sendable {
         var isStalled = false
@@ -102,4 +102,6 @@ package final class LogSink: Sendable {
 }
 
 /// `write(2)` under a name that no method hides.
-private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int { write(descriptor, bytes, count) }
+private func systemWrite(_ descriptor: Int32, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
+    write(descriptor, bytes, count)
+}

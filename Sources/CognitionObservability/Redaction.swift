@@ -2,7 +2,8 @@ import CognitionCore
 
 /// Which metadata must not be written: a key that names a secret hides its value, whatever is in it.
 enum Redaction {
-    /// Whether a key, or one of its dotted parts, names a secret: `password`, `db.password`, `apiKey`, `x-api-key`, `auth_token`.
+    /// Whether a key, or one of its dotted parts, names a secret: `password`, `db.password`, `apiKey`, `x-api-key`,
+    /// `auth_token`.
     static func hides(_ key: String) -> Bool {
         key.utf8.split { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "/") }.contains { part in
             let plain = part.compactMap { byte -> UInt8? in

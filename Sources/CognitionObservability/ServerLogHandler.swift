@@ -11,9 +11,10 @@ package enum LogFormat: String, Sendable, Hashable, CaseIterable {
 
 /// Writes what swift-log is told, one line each, to a `LogSink`.
 ///
-/// Metadata keys stand beside `time`, `level`, `label` and `message`; one that has such a name gets an underscore in front.
-/// The most specific value wins: the call's, then the handler's, then the provider's. Keys that name secrets are masked
-/// (`Redaction`), control characters escaped and lines bounded (`LineWriter`); what is left out is marked by `log.cut`.
+/// Metadata keys stand beside `time`, `level`, `label` and `message`; one that has such a name gets an underscore in
+/// front. The most specific value wins: the call's, then the handler's, then the provider's. Keys that name secrets are
+/// masked (`Redaction`), control characters escaped and lines bounded (`LineWriter`); what is left out is marked by
+/// `log.cut`.
 package struct ServerLogHandler: LogHandler {
     package var logLevel: Logger.Level
     package var metadata: Logger.Metadata = [:]
@@ -25,7 +26,8 @@ package struct ServerLogHandler: LogHandler {
     private let clock: any WallClock
 
     package init(
-        label: String, level: Logger.Level = .info, format: LogFormat, sink: LogSink, clock: any WallClock = SystemWallClock(),
+        label: String, level: Logger.Level = .info, format: LogFormat, sink: LogSink,
+        clock: any WallClock = SystemWallClock(),
         metadataProvider: Logger.MetadataProvider? = nil
     ) {
         self.label = label

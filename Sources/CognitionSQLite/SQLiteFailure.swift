@@ -48,7 +48,8 @@ extension StorageError {
             case SQLITE_NOMEM: (.storageIO, "there is not enough memory to read or write the database")
             case SQLITE_CANTOPEN:
                 (.storageIO, "the database file cannot be opened; see that its folder exists and may be written to")
-            case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL: (.storageBusy, "another process holds the database locked")
+            case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_PROTOCOL:
+                (.storageBusy, "another process holds the database locked")
             case SQLITE_READONLY, SQLITE_PERM: (.storageReadOnly, "the database file may not be written to")
             case SQLITE_CONSTRAINT: (.constraintViolated, failure.constraintMessage)
             case SQLITE_CORRUPT: (.storageCorrupt, "the database file is damaged; restore a backup")

@@ -107,7 +107,8 @@ extension SQLiteOpener {
         configuration.foreignKeysEnabled = true
         configuration.readonly = role == .reader
         do {
-            let queue = try path.map { try DatabaseQueue(path: $0, configuration: configuration) }
+            let queue =
+                try path.map { try DatabaseQueue(path: $0, configuration: configuration) }
                 ?? DatabaseQueue(configuration: configuration)
             guard let connection = queue.inDatabase({ $0.sqliteConnection }) else {
                 throw DatabaseError(resultCode: .SQLITE_MISUSE)
@@ -138,7 +139,8 @@ extension SQLiteOpener {
             if let pagesMax = options.pagesMax { try set("max_page_count", to: String(pagesMax), on: connection) }
             let journal: String? = try value(of: "journal_mode", on: connection)
             let synchronous: Int? = try value(of: "synchronous", on: connection)
-            guard journal == "wal", synchronous == 2 else { throw StorageError(.storageUnsupported, "the file system cannot keep a write-ahead log")
+            guard journal == "wal", synchronous == 2 else {
+                throw StorageError(.storageUnsupported, "the file system cannot keep a write-ahead log")
             }
         }
     }

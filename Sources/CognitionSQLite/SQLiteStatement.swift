@@ -145,7 +145,9 @@ extension SQLiteStatement {
         case .bytes(let bytes):
             if bytes.count >= Self.largeValueBytes { holdsLargeValue = true }
             code = bytes.withUnsafeBytes { buffer in
-                guard let start = buffer.baseAddress, !buffer.isEmpty else { return sqlite3_bind_zeroblob(pointer, index, 0) }
+                guard let start = buffer.baseAddress, !buffer.isEmpty else {
+                    return sqlite3_bind_zeroblob(pointer, index, 0)
+                }
                 return sqlite3_bind_blob64(pointer, index, start, UInt64(buffer.count), .copied)
             }
         }

@@ -72,7 +72,8 @@ private func pending(_ migrations: [Migration], in tx: borrowing Transaction) th
         })
     if let unknown = applied.keys.filter({ name in !migrations.contains { $0.name == name } }).min() {
         throw StorageError(
-            .databaseNewer, "the database was written by a newer release: it has migration \(unknown), which this one lacks")
+            .databaseNewer,
+            "the database was written by a newer release: it has migration \(unknown), which this one lacks")
     }
     for migration in migrations {
         if let fingerprint = applied[migration.name], fingerprint != migration.fingerprint {

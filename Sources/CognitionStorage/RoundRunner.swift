@@ -35,7 +35,9 @@ final class RoundRunner {
     func run(from first: any WriteRequest, next: () -> (any WriteRequest)?) {
         var requests = [first]
         if cautiousRoundsLeft == 0 {
-            guard case .needsSavepoints = settle(attempt(&requests, growing: next, savepoints: false), requests) else { return }
+            guard case .needsSavepoints = settle(attempt(&requests, growing: next, savepoints: false), requests) else {
+                return
+            }
             cautiousRoundsLeft = Self.cautiousRounds
             _ = settle(attempt(&requests, growing: { nil }, savepoints: true), requests)
         } else {

@@ -10,7 +10,9 @@ package struct Row: ~Copyable {
     package subscript<Value: SQLDecodable>(column: Int) -> Value {
         get throws {
             if source.isNull(at: column) {
-                guard let value = Value.null else { throw StorageError.unexpectedValue(column: column, wanted: Value.self) }
+                guard let value = Value.null else {
+                    throw StorageError.unexpectedValue(column: column, wanted: Value.self)
+                }
                 return value
             }
             guard let value = Value(source, at: column) else {

@@ -26,8 +26,7 @@ package final class Workflows: Sendable {
         self.clock = clock
         self.ids = ids
         self.ends = EndAnnouncer()
-        self.context = DefinitionContext(
-            functions: Dictionary(functions.map { ($0.name, $0.signature) }, uniquingKeysWith: { $1 }))
+        self.context = DefinitionContext(of: functions)
     }
 
     // MARK: Definitions

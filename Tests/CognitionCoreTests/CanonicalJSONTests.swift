@@ -23,8 +23,10 @@ import Testing
     func order() throws {
         let value = try JSONValue(
             parsing: #"""
-                {"\u20ac": "Euro Sign", "\r": "Carriage Return", "\ufb33": "Hebrew Letter Dalet With Dagesh", "1": "One",
-                 "\ud83d\ude00": "Emoji: Grinning Face", "\u0080": "Control", "\u00f6": "Latin Small Letter O With Diaeresis"}
+                {"\u20ac": "Euro Sign", "\r": "Carriage Return",
+                 "\ufb33": "Hebrew Letter Dalet With Dagesh", "1": "One",
+                 "\ud83d\ude00": "Emoji: Grinning Face", "\u0080": "Control",
+                 "\u00f6": "Latin Small Letter O With Diaeresis"}
                 """#)
         let canonical = try JSONValue(parsing: value.canonicalJSON)
         #expect(canonical.objectValue?.keys == ["\r", "1", "\u{80}", "ö", "€", "😀", "\u{FB33}"])
@@ -41,7 +43,7 @@ import Testing
             (0x44B5_2D02_C7E1_4AF7, "1.0000000000000001e+23"), (0x444B_1AE4_D6E2_EF4E, "999999999999999700000"),
             (0x444B_1AE4_D6E2_EF4F, "999999999999999900000"), (0x444B_1AE4_D6E2_EF50, "1e+21"),
             (0x3EB0_C6F7_A0B5_ED8C, "9.999999999999997e-7"), (0x3EB0_C6F7_A0B5_ED8D, "0.000001"),
-            (0x41B3_DE43_5555_53E3, "333333333.3333332"), (0x41B3_DE43_5555_5555, "333333333.3333333"),
+            (0x41B3_DE43_5555_5553, "333333333.3333332"), (0x41B3_DE43_5555_5555, "333333333.3333333"),
             (0xBECB_F647_612F_3696, "-0.0000033333333333333333"), (0x4314_3FF3_C1CB_0959, "1424953923781206.2"),
         ] as [(UInt64, String)])
     func numbers(bits: UInt64, text: String) {

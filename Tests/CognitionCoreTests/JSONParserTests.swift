@@ -4,7 +4,8 @@ import Testing
 @Suite struct JSONParserTests {
     @Test("Values are read as they are meant")
     func values() throws {
-        let value = try JSONValue(parsing: #" { "a" : [1, -2, 0.5, true, false, null], "b": {"c": ""}, "": "é\u00e9\n" } "#)
+        let value = try JSONValue(
+            parsing: #" { "a" : [1, -2, 0.5, true, false, null], "b": {"c": ""}, "": "é\u00e9\n" } "#)
         #expect(value == ["a": [1, -2, 0.5, true, false, nil], "b": ["c": ""], "": "éé\n"])
         #expect(value.objectValue?.keys == ["a", "b", ""])
     }
@@ -41,7 +42,8 @@ import Testing
         var random = SeededGenerator(seed: 7)
         for _ in 0..<20_000 {
             let whole = String(Int.random(in: -999_999...999_999, using: &random))
-            let digits = String(UInt64.random(in: 0...UInt64.max, using: &random)).prefix(Int.random(in: 1...18, using: &random))
+            let digits = String(UInt64.random(in: 0...UInt64.max, using: &random)).prefix(
+                Int.random(in: 1...18, using: &random))
             let exponent = Bool.random(using: &random) ? "" : "e\(Int.random(in: -30...30, using: &random))"
             let text = whole + "." + digits + exponent
             #expect(try JSONValue(parsing: text).jsonText == text)
@@ -63,10 +65,12 @@ import Testing
     @Test(
         "Texts that are not JSON are refused",
         arguments: [
-            "", " ", "{", "[", "[1", "[1,", "[1,]", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{a:1}", "{1:1}", "[1 2]",
+            "", " ", "{", "[", "[1", "[1,", "[1,]", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{a:1}", "{1:1}",
+            "[1 2]",
             "[,1]", "]", "01", "-", "-01", "1.", ".5", "1e", "1e+", "+1", "0x1", "NaN", "Infinity", "nul", "truefalse",
             "True", "1 2", "\"", "\"a", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\udc00\"",
-            "\"\\ud800\\u0041\"", "\"a\nb\"", "\"\t\"", "'a'", "[1}", "{\"a\":1]", "\u{FEFF}1", "1/", "/* */1", "\u{A0}1",
+            "\"\\ud800\\u0041\"", "\"a\nb\"", "\"\t\"", "'a'", "[1}", "{\"a\":1]", "\u{FEFF}1", "1/", "/* */1",
+            "\u{A0}1",
         ])
     func refused(text: String) {
         let error = #expect(throws: JSONParsingError.self) { try JSONValue(parsing: text) }
@@ -76,7 +80,8 @@ import Testing
     @Test(
         "Bytes that are not UTF-8 are refused where they stand",
         arguments: [
-            [0xFF], [0xC0, 0x80], [0xC3], [0xE2, 0x82], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80],
+            [0xFF], [0xC0, 0x80], [0xC3], [0xE2, 0x82], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80],
+            [0xF5, 0x80, 0x80, 0x80],
             [0x80], [0xE0, 0x80, 0x80], [0xF0, 0x80, 0x80, 0x80],
         ] as [[UInt8]])
     func notUTF8(bytes: [UInt8]) {

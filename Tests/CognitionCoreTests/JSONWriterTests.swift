@@ -34,9 +34,11 @@ import Testing
         "Doubles are printed as jq prints computed ones",
         arguments: [
             (3, "3"), (0.1, "0.1"), (1e-5, "1e-05"), (0.00012, "0.00012"), (0.0001, "0.0001"), (1.25e-7, "1.25e-07"),
-            (1e15, "1000000000000000"), (1e17, "1e+17"), (1e18, "1e+18"), (123456789012345678901, "123456789012345680000"),
+            (1e15, "1000000000000000"), (1e17, "1e+17"), (1e18, "1e+18"),
+            (123456789012345678901, "123456789012345680000"),
             (1.5e300, "1.5e+300"), (.infinity, "1.7976931348623157e+308"), (-.infinity, "-1.7976931348623157e+308"),
-            (.nan, "null"), (-0.0, "-0"), (0, "0"), (5e-324, "5e-324"), (-1.5, "-1.5"), (1e-4, "0.0001"), (1e16, "1e+16"),
+            (.nan, "null"), (-0.0, "-0"), (0, "0"), (5e-324, "5e-324"), (-1.5, "-1.5"), (1e-4, "0.0001"),
+            (1e16, "1e+16"),
             (12345678901234567, "12345678901234568"), (0.1 + 0.2, "0.30000000000000004"),
         ] as [(Double, String)])
     func doubles(value: Double, text: String) {
@@ -45,7 +47,9 @@ import Testing
 
     @Test("Strings escape what jq escapes and nothing else")
     func strings() throws {
-        #expect(JSONValue.string("\"\\/\u{8}\t\n\u{C}\r\u{1}\u{1F}\u{7F}é😀").jsonText == #""\"\\/\b\t\n\f\r\u0001\u001f\u007fé😀""#)
+        #expect(
+            JSONValue.string("\"\\/\u{8}\t\n\u{C}\r\u{1}\u{1F}\u{7F}é😀").jsonText
+                == #""\"\\/\b\t\n\f\r\u0001\u001f\u007fé😀""#)
         for length in 0..<40 {
             for place in 0..<max(1, length) {
                 var letters = Array(repeating: Character("a"), count: length)
@@ -70,7 +74,8 @@ import Testing
     @Test("Damaged texts are read or refused, and what was read can be written", arguments: 0..<10)
     func mutations(seed: Int) throws {
         var random = SeededGenerator(seed: 1_000 + UInt64(seed))
-        let alphabet = Array("{}[]\",:0123456789.eE+-truefalsn\\u \n\u{1F}".utf8) + [0x00, 0x80, 0xC3, 0xE2, 0xED, 0xF0, 0xFF]
+        let alphabet =
+            Array("{}[]\",:0123456789.eE+-truefalsn\\u \n\u{1F}".utf8) + [0x00, 0x80, 0xC3, 0xE2, 0xED, 0xF0, 0xFF]
         for _ in 0..<500 {
             var bytes = JSONValue.random(depth: 4, using: &random).jsonBytes
             for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty {
@@ -103,7 +108,9 @@ import Testing
             for level in 0..<2_000 { deep = level.isMultiple(of: 2) ? [deep] : ["a": deep] }
             let text = deep.jsonText
             guard text.utf8.count == 1_000 * 2 + 1_000 * 6 + 4 else { return "wrote \(text.utf8.count) bytes" }
-            guard let read = try? JSONValue(parsing: text, limits: JSONLimits(depthMax: 10_000)) else { return "not read" }
+            guard let read = try? JSONValue(parsing: text, limits: JSONLimits(depthMax: 10_000)) else {
+                return "not read"
+            }
             return read.canonicalJSON == Array(text.utf8) ? "fine" : "canonical text differs"
         }
         #expect(outcome == "fine")
@@ -135,13 +142,16 @@ extension JSONValue {
         switch Int.random(in: 0..<(depth > 0 ? 10 : 7), using: &random) {
         case 0: return nil
         case 1: return .bool(Bool.random(using: &random))
-        case 2: return .integer(Int64.random(in: .min ... .max, using: &random) >> Int64.random(in: 0..<63, using: &random))
+        case 2:
+            return .integer(Int64.random(in: .min ... .max, using: &random) >> Int64.random(in: 0..<63, using: &random))
         case 3:
             let double = Double(bitPattern: UInt64.random(in: 0...UInt64.max, using: &random))
             return JSONValue(double)
         case 4: return .number(Double.random(in: -1_000...1_000, using: &random))
         case 5, 6: return .string(String.random(using: &random))
-        case 7: return .array((0..<Int.random(in: 0..<5, using: &random)).map { _ in .random(depth: depth - 1, using: &random) })
+        case 7:
+            return .array(
+                (0..<Int.random(in: 0..<5, using: &random)).map { _ in .random(depth: depth - 1, using: &random) })
         default:
             var object = JSONObject()
             for _ in 0..<Int.random(in: 0..<20, using: &random) {
@@ -154,9 +164,13 @@ extension JSONValue {
 
 extension String {
     fileprivate static func random(using random: inout SeededGenerator) -> String {
-        let letters: [Unicode.Scalar] = ["a", "b", "\"", "\\", "/", "\n", "\u{0}", "\u{7F}", "é", "€", "😀", "\u{2028}", " "]
+        let letters: [Unicode.Scalar] = [
+            "a", "b", "\"", "\\", "/", "\n", "\u{0}", "\u{7F}", "é", "€", "😀", "\u{2028}", " ",
+        ]
         var text = String.UnicodeScalarView()
-        for _ in 0..<Int.random(in: 0..<24, using: &random) { text.append(letters.randomElement(using: &random) ?? "x") }
+        for _ in 0..<Int.random(in: 0..<24, using: &random) {
+            text.append(letters.randomElement(using: &random) ?? "x")
+        }
         return String(text)
     }
 }

@@ -10,14 +10,22 @@ import Testing
     @Test("Delays stay, grow by steps or by factors, up to a bound")
     func growth() {
         #expect(delays(RetryPolicy(delay: .seconds(2))) == [.seconds(2), .seconds(2), .seconds(2), .seconds(2)])
-        #expect(delays(RetryPolicy(delay: .seconds(2), backoff: .linear)) == [.seconds(2), .seconds(4), .seconds(6), .seconds(8)])
+        #expect(
+            delays(RetryPolicy(delay: .seconds(2), backoff: .linear)) == [
+                .seconds(2), .seconds(4), .seconds(6), .seconds(8),
+            ])
         let exponential = RetryPolicy(delay: .seconds(2), backoff: .exponential())
         #expect(delays(exponential) == [.seconds(2), .seconds(4), .seconds(8), .seconds(16)])
         let bounded = RetryPolicy(delay: .seconds(2), backoff: .exponential(multiplier: 3), delayMax: .seconds(10))
         #expect(delays(bounded) == [.seconds(2), .seconds(6), .seconds(10), .seconds(10)])
     }
 
-    @Test("Nothing overflows and nothing is negative", arguments: [Backoff.constant, .linear, .exponential(), .exponential(multiplier: 1e300), .exponential(multiplier: -2), .exponential(multiplier: .nan), .exponential(multiplier: 0.5)])
+    @Test(
+        "Nothing overflows and nothing is negative",
+        arguments: [
+            Backoff.constant, .linear, .exponential(), .exponential(multiplier: 1e300), .exponential(multiplier: -2),
+            .exponential(multiplier: .nan), .exponential(multiplier: 0.5),
+        ])
     func extremes(backoff: Backoff) {
         var random = SeededGenerator(seed: 2)
         for jitter in [Jitter.none, .full, .added(.seconds(-5) ... .seconds(Int64.max))] {
@@ -37,7 +45,8 @@ import Testing
         #expect(drawn.allSatisfy { (.zero ... .seconds(8)).contains($0) })
         #expect(Set(drawn).count > 190)
         #expect(drawn == delays(full, attempts: 1...200))
-        let added = delays(RetryPolicy(delay: .seconds(1), jitter: .added(.seconds(2) ... .seconds(3))), attempts: 1...200)
+        let added = delays(
+            RetryPolicy(delay: .seconds(1), jitter: .added(.seconds(2) ... .seconds(3))), attempts: 1...200)
         #expect(added.allSatisfy { (.seconds(3) ... .seconds(4)).contains($0) })
     }
 

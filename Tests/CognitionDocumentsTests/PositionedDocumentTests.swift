@@ -8,13 +8,20 @@ import Testing
     @Test(
         "Plain scalars follow the core schema of YAML 1.2",
         arguments: [
-            ("true", true), ("True", true), ("FALSE", false), ("yes", "yes"), ("no", "no"), ("on", "on"), ("off", "off"), ("y", "y"),
-            ("null", nil), ("~", nil), ("Null", nil), ("", nil), ("nULL", "nULL"), ("12", 12), ("-12", -12), ("+12", 12), ("012", 12),
-            ("0o14", 12), ("0xC", 12), ("0b11", "0b11"), ("1_000", "1_000"), ("1:30", "1:30"), ("2026-11-21", "2026-11-21"),
-            ("1.5", 1.5), (".5", 0.5), ("+.5", 0.5), ("1e3", 1000), ("-1.5E-3", -0.0015), ("5.", 5), (".", "."), ("-", [nil]), ("e3", "e3"),
-            ("1e", "1e"), ("1.2.3", "1.2.3"), ("0x", "0x"), ("0xG", "0xG"), ("12 apples", "12 apples"), ("'12'", "12"), ("\"true\"", "true"),
-            ("!!str 12", "12"), ("!!int \"12\"", 12), ("!!float 1", 1), ("! 12", "12"), ("'.inf'", ".inf"), (".INf", ".INf"), ("=", "="),
-            ("0xFFFFFFFFFFFFFFFFFF", .literal("4722366482869645213695")), ("123456789012345678901", .literal("123456789012345678901")),
+            ("true", true), ("True", true), ("FALSE", false), ("yes", "yes"), ("no", "no"), ("on", "on"),
+            ("off", "off"), ("y", "y"),
+            ("null", nil), ("~", nil), ("Null", nil), ("", nil), ("nULL", "nULL"), ("12", 12), ("-12", -12),
+            ("+12", 12), ("012", 12),
+            ("0o14", 12), ("0xC", 12), ("0b11", "0b11"), ("1_000", "1_000"), ("1:30", "1:30"),
+            ("2026-11-21", "2026-11-21"),
+            ("1.5", 1.5), (".5", 0.5), ("+.5", 0.5), ("1e3", 1000), ("-1.5E-3", -0.0015), ("5.", 5), (".", "."),
+            ("-", [nil]), ("e3", "e3"),
+            ("1e", "1e"), ("1.2.3", "1.2.3"), ("0x", "0x"), ("0xG", "0xG"), ("12 apples", "12 apples"), ("'12'", "12"),
+            ("\"true\"", "true"),
+            ("!!str 12", "12"), ("!!int \"12\"", 12), ("!!float 1", 1), ("! 12", "12"), ("'.inf'", ".inf"),
+            (".INf", ".INf"), ("=", "="),
+            ("0xFFFFFFFFFFFFFFFFFF", .literal("4722366482869645213695")),
+            ("123456789012345678901", .literal("123456789012345678901")),
         ] as [(String, JSONValue)])
     func scalars(text: String, value: JSONValue) throws {
         #expect(try yaml(text) == value)
@@ -43,10 +50,13 @@ import Testing
     @Test(
         "What documents must not use is refused with its place",
         arguments: [
-            ("a: 1\nb: 2\na: 3\n", 3, 1), ("a: 1\n'a': 3\n", 2, 1), ("x:\n  1: a\n  '1': b\n", 3, 3), ("a: &m {b: 1}\nc:\n  <<: *m\n", 3, 3),
-            ("a: !!set {b}\n", 1, 4), ("a: !mine 1\n", 1, 4), ("a: !!binary aGk=\n", 1, 4), ("a: !!int x\n", 1, 4), ("a: 1\n---\nb: 2\n", 2, 1),
-            ("a: .inf\n", 1, 4), ("- -.Inf\n", 1, 3), ("- .nan\n", 1, 3), ("? [a]\n: 1\n", 1, 3), ("[1, 2", 1, 6), ("a: *nothing\n", 1, 4),
-            ("a:\n\t- b\n", 2, 1), ("a: b: c\n", 1, 5), ("a: !!map [1]\n", 1, 4), ("\"a\": \"\\ud800\"\n", 1, 8),
+            ("a: 1\nb: 2\na: 3\n", 1, 1), ("b: 2\na: 1\n'a': 3\n", 2, 1), ("x:\n  1: a\n  '1': b\n", 2, 3),
+            ("a: &m {b: 1}\nc:\n  <<: *m\n", 3, 3),
+            ("a: !!set {b}\n", 1, 4), ("a: !mine 1\n", 1, 4), ("a: !!binary aGk=\n", 1, 4), ("a: !!int x\n", 1, 4),
+            ("a: 1\n---\nb: 2\n", 2, 1),
+            ("a: .inf\n", 1, 4), ("- -.Inf\n", 1, 3), ("- .nan\n", 1, 3), ("? [a]\n: 1\n", 1, 3), ("[1, 2\n", 2, 1),
+            ("a: *nothing\n", 1, 4),
+            ("a:\n\t- b\n", 2, 1), ("a: b: c\n", 1, 5), ("a: !!map [1]\n", 1, 4), ("\"a\": \"\\ud800\"\n", 1, 9),
         ] as [(String, Int, Int)])
     func refused(text: String, line: Int, column: Int) {
         let error = #expect(throws: YAMLError.self) { try PositionedDocument(yaml: text) }
@@ -88,7 +98,9 @@ import Testing
     @Test("Positions of YAML: members at their names, elements at their start")
     func positions() throws {
         let document = try PositionedDocument(yaml: "do:\n  - fetch:\n      call: http\n      with: {a: 1}\n  - x\n")
-        func position(_ text: String) throws -> String { document.position(of: try #require(JSONPointer(text))).description }
+        func position(_ text: String) throws -> String {
+            document.position(of: try #require(JSONPointer(text))).description
+        }
         #expect(try position("") == "line 1, column 1")
         #expect(try position("/do") == "line 1, column 1")
         #expect(try position("/do/0") == "line 2, column 5")
@@ -103,12 +115,14 @@ import Testing
         let text = " {\"a\\u0062\": [1,\n  {\"é\": \"]\\\"\", \"x\": -1.5e3}, true]}"
         let document = try PositionedDocument(yamlOrJSON: text)
         #expect(document.value == ["ab": [1, ["é": "]\"", "x": -1500], true]])
-        func position(_ text: String) throws -> String { document.position(of: try #require(JSONPointer(text))).description }
+        func position(_ text: String) throws -> String {
+            document.position(of: try #require(JSONPointer(text))).description
+        }
         #expect(try position("") == "line 1, column 2")
         #expect(try position("/ab") == "line 1, column 3")
-        #expect(try position("/ab/0") == "line 1, column 14")
-        #expect(try position("/ab/1/x") == "line 2, column 15")
-        #expect(try position("/ab/2") == "line 2, column 28")
+        #expect(try position("/ab/0") == "line 1, column 15")
+        #expect(try position("/ab/1/x") == "line 2, column 16")
+        #expect(try position("/ab/2") == "line 2, column 30")
         #expect(try position("/ab/7") == "line 1, column 3")
         #expect(try position("/nothing") == "line 1, column 2")
         #expect(try PositionedDocument(yamlOrJSON: "{a: b}").value == ["a": "b"])

@@ -61,7 +61,9 @@ import Testing
     @Test("Hosts are bounded; the one that failed longest ago goes first")
     func bounded() {
         var breaker = opened()
-        for (second, host) in ["b", "c", "d", "e", "f"].enumerated() { breaker.failed(host, isProbe: false, now: at(second + 1)) }
+        for (second, host) in ["b", "c", "d", "e", "f"].enumerated() {
+            breaker.failed(host, isProbe: false, now: at(second + 1))
+        }
         #expect(breaker.tracked == 4)
         #expect(breaker.admit("a", now: at(6)) == .allowed(isProbe: false))
     }

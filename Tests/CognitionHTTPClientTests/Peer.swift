@@ -12,7 +12,9 @@ import NIOSSL
 struct Peer: Sendable {
     let port: Int
 
-    func url(_ path: String = "/", host: String = "127.0.0.1", scheme: String = "http") -> String { "\(scheme)://\(host):\(port)\(path)" }
+    func url(_ path: String = "/", host: String = "127.0.0.1", scheme: String = "http") -> String {
+        "\(scheme)://\(host):\(port)\(path)"
+    }
 }
 
 /// One connection, in the hands of a script.
@@ -23,14 +25,16 @@ struct PeerConnection {
     private var unread = ""
 
     fileprivate init(
-        channel: any Channel, inbound: NIOAsyncChannelInboundStream<ByteBuffer>, outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+        channel: any Channel, inbound: NIOAsyncChannelInboundStream<ByteBuffer>,
+        outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
     ) {
         self.channel = channel
         self.inbound = inbound.makeAsyncIterator()
         self.outbound = outbound
     }
 
-    /// The head of the next request and as much of its body as `Content-Length` says; `nil` at the end of the connection.
+    /// The head of the next request and as much of its body as `Content-Length` says; `nil` at the end of the
+    /// connection.
     mutating func request() async throws -> String? {
         while true {
             let parts = unread.split(separator: "\r\n\r\n", maxSplits: 1, omittingEmptySubsequences: false)
@@ -99,7 +103,8 @@ func withPeer<Result: Sendable>(
     }
 }
 
-/// Wraps an accepted connection only now, so that one which nobody comes to serve is simply dropped at the end of a test.
+/// Wraps an accepted connection only now, so that one which nobody comes to serve is simply dropped at the end of a
+/// test.
 private func serve(
     _ channel: any Channel, tls: NIOSSLContext?, _ script: @Sendable (inout PeerConnection) async throws -> Void
 ) async throws {

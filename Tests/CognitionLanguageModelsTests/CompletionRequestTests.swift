@@ -26,24 +26,36 @@ import Testing
         #expect(request == CompletionRequest(prompt: "Hello"))
     }
 
-    @Test("Every fault is named", arguments: [
-        (["prompt": 1], ["prompt must be a string, not number"]),
-        ([:], ["exactly one of prompt and messages is needed"]),
-        (["prompt": "a", "messages": []], ["exactly one of prompt and messages is needed", "messages must not be empty"]),
-        (["prompt": "a", "colour": "red", "temperature": 3], ["temperature must be a number from 0 to 2", "colour is not a known member"]),
-        (["prompt": "a", "max_tokens": 1.5], ["max_tokens must be a whole number"]),
-        (["prompt": "a", "reasoning": ["effort": "huge"]], ["reasoning.effort must be one of low, medium, high"]),
-        (["prompt": "a", "reasoning": [:]], ["reasoning.exactly one of effort and budget_tokens is needed"]),
-        (["messages": ["x", ["role": "robot", "content": 1, "mood": "bad"]]], [
-            "messages[0] must be an object, not string", "messages[1].role must be one of system, user, assistant",
-            "messages[1].content must be a string", "messages[1].mood is not a known member",
-        ]),
-        (["messages": [["content": "a"]]], ["messages[0].role is missing"]),
-        (["prompt": "a", "tools": [["name": "two words"]]], ["tools[0].name must be 1 to 64"]),
-        (["prompt": "a", "fallbacks": [["model": "m"]]], ["fallbacks[0].provider is missing"]),
-        (["prompt": "a", "response_schema": "object"], ["response_schema must be an object"]),
-        ("text", ["must be an object, not string"]),
-    ] as [(JSONValue, [String])])
+    @Test(
+        "Every fault is named",
+        arguments: [
+            (["prompt": 1], ["prompt must be a string, not number"]),
+            ([:], ["exactly one of prompt and messages is needed"]),
+            (
+                ["prompt": "a", "messages": []],
+                ["exactly one of prompt and messages is needed", "messages must not be empty"]
+            ),
+            (
+                ["prompt": "a", "colour": "red", "temperature": 3],
+                ["temperature must be a number from 0 to 2", "colour is not a known member"]
+            ),
+            (["prompt": "a", "max_tokens": 1.5], ["max_tokens must be a whole number"]),
+            (["prompt": "a", "reasoning": ["effort": "huge"]], ["reasoning.effort must be one of low, medium, high"]),
+            (["prompt": "a", "reasoning": [:]], ["reasoning.exactly one of effort and budget_tokens is needed"]),
+            (
+                ["messages": ["x", ["role": "robot", "content": 1, "mood": "bad"]]],
+                [
+                    "messages[0] must be an object, not string",
+                    "messages[1].role must be one of system, user, assistant",
+                    "messages[1].content must be a string", "messages[1].mood is not a known member",
+                ]
+            ),
+            (["messages": [["content": "a"]]], ["messages[0].role is missing"]),
+            (["prompt": "a", "tools": [["name": "two words"]]], ["tools[0].name must be 1 to 64"]),
+            (["prompt": "a", "fallbacks": [["model": "m"]]], ["fallbacks[0].provider is missing"]),
+            (["prompt": "a", "response_schema": "object"], ["response_schema must be an object"]),
+            ("text", ["must be an object, not string"]),
+        ] as [(JSONValue, [String])])
     func faults(_ json: JSONValue, _ expected: [String]) throws {
         let error = try #require(throws: LanguageModelError.self) { try CompletionRequest(json: json) }
         #expect(error.code == LanguageModelError.requestInvalid)

@@ -36,7 +36,9 @@ import Testing
     func summary() async throws {
         let completion = try await summarise(Self.article)
         #expect(completion.finishReason == .stop && completion.provider == "local" && completion.cost == .zero("USD"))
-        #expect(completion.text.contains("A durable queue keeps every message on disk before it says that the message was taken."))
+        #expect(
+            completion.text.contains(
+                "A durable queue keeps every message on disk before it says that the message was taken."))
         #expect(!completion.text.contains("tea"))
         for mark in ["#", "*", "`", "](", "push"] { #expect(!completion.text.contains(mark)) }
         let sentences = completion.text.split(separator: ". ").count
@@ -56,17 +58,22 @@ import Testing
 
     @Test("The same request gives the same answer")
     func deterministic() async throws {
-        let text = (0..<300).map { "Item \($0 % 37) of the list \($0 % 11) mentions topic \($0 % 17) and subject \($0 % 23) again." }
-            .joined(separator: " ")
+        let text = (0..<300).map {
+            "Item \($0 % 37) of the list \($0 % 11) mentions topic \($0 % 17) and subject \($0 % 23) again."
+        }
+        .joined(separator: " ")
         let first = try await summarise(text)
         for _ in 0..<5 { #expect(try await summarise(text) == first) }
     }
 
-    @Test("The number of sentences is read from the instruction", arguments: [
-        ("Summarise in two sentences.\n---\n", 2), ("Give me a one-sentence summary:\n", 1), ("Write 4 sentences\n---\n", 4),
-        ("Fasse in 2 Sätzen zusammen:\n\n", 2), ("Summarise.\n---\n", 3), ("In ten sentences\n---\n", 5),
-        ("In 999 sentences\n---\n", 3),
-    ])
+    @Test(
+        "The number of sentences is read from the instruction",
+        arguments: [
+            ("Summarise in two sentences.\n---\n", 2), ("Give me a one-sentence summary:\n", 1),
+            ("Write 4 sentences\n---\n", 4),
+            ("Fasse in 2 Sätzen zusammen:\n\n", 2), ("Summarise.\n---\n", 3), ("In ten sentences\n---\n", 5),
+            ("In 999 sentences\n---\n", 3),
+        ])
     func counts(_ instruction: String, _ expected: Int) async throws {
         let document = "Apples are red. Pears are green. Plums are blue. Lemons are yellow. Figs are brown."
         let text = try await summarise(instruction + document).text
@@ -86,7 +93,9 @@ import Testing
 
     @Test("The system text sets the number of sentences and nothing else")
     func system() async throws {
-        let text = try await summarise("Apples are red. Pears are green. Plums are blue.", system: "Answer in one sentence, in rhyme.").text
+        let text = try await summarise(
+            "Apples are red. Pears are green. Plums are blue.", system: "Answer in one sentence, in rhyme."
+        ).text
         #expect(text.split(separator: ".").count == 1)
     }
 
@@ -108,7 +117,8 @@ import Testing
 
     @Test("Abbreviations, initials, decimals and quotes do not break sentences")
     func sentences() async throws {
-        let text = "Mr. J. Smith paid 3.50 dollars, i.e. too much. \"Why?\" he asked. See Fig. 3 for more… The U.S. Senate was closed!"
+        let text =
+            "Mr. J. Smith paid 3.50 dollars, i.e. too much. \"Why?\" he asked. See Fig. 3 for more… The U.S. Senate was closed!"
         let completion = try await summarise("ten sentences\n---\n" + text)
         #expect(completion.text == text)
         let one = try await summarise("one sentence\n---\nMr. J. Smith met Dr. A. Jones in St. Ives. ")
@@ -129,12 +139,17 @@ import Testing
         #expect(japanese.text.contains("東京"))
     }
 
-    @Test("Other scripts and languages work", arguments: [
-        ("Очередь хранит сообщения на диске. Сообщения на диске не теряются. Кошка спит.", "Кошка"),
-        ("La cola guarda los mensajes en el disco. Los mensajes del disco no se pierden. El gato duerme.", "gato"),
-        ("Die Warteschlange speichert Nachrichten auf der Platte. Die Nachrichten auf der Platte bleiben. Eine Katze schläft.", "Katze"),
-        ("कतार संदेश डिस्क पर रखती है। संदेश डिस्क पर सुरक्षित रहते हैं। बिल्ली सोती थी।", "बिल्ली"),
-    ])
+    @Test(
+        "Other scripts and languages work",
+        arguments: [
+            ("Очередь хранит сообщения на диске. Сообщения на диске не теряются. Кошка спит.", "Кошка"),
+            ("La cola guarda los mensajes en el disco. Los mensajes del disco no se pierden. El gato duerme.", "gato"),
+            (
+                "Die Warteschlange speichert Nachrichten auf der Platte. Die Nachrichten auf der Platte bleiben. Eine Katze schläft.",
+                "Katze"
+            ),
+            ("कतार संदेश डिस्क पर रखती है। संदेश डिस्क पर सुरक्षित रहते हैं। बिल्ली सोती थी।", "बिल्ली"),
+        ])
     func languages(_ text: String, _ leftOut: String) async throws {
         let completion = try await summarise("two sentences\n---\n" + text)
         #expect(!completion.text.isEmpty && !completion.text.contains(leftOut), "\(completion.text)")
@@ -157,12 +172,17 @@ import Testing
         #expect(error?.code == LanguageModelError.promptTooLarge)
     }
 
-    @Test("Hostile shapes end, and end quickly", arguments: [
-        String(repeating: "[", count: 100_000), String(repeating: "<a", count: 50_000), String(repeating: "*_", count: 50_000),
-        String(repeating: "a", count: 200_000), String(repeating: ". ", count: 100_000), String(repeating: "a\u{301}", count: 50_000),
-        String(repeating: "the same words again and again\n\n", count: 5_000), String(repeating: "\\", count: 100_000),
-        String(repeating: "[a](", count: 30_000),
-    ])
+    @Test(
+        "Hostile shapes end, and end quickly",
+        arguments: [
+            String(repeating: "[", count: 100_000), String(repeating: "<a", count: 50_000),
+            String(repeating: "*_", count: 50_000),
+            String(repeating: "a", count: 200_000), String(repeating: ". ", count: 100_000),
+            String(repeating: "a\u{301}", count: 50_000),
+            String(repeating: "the same words again and again\n\n", count: 5_000),
+            String(repeating: "\\", count: 100_000),
+            String(repeating: "[a](", count: 30_000),
+        ])
     func hostile(_ text: String) async throws {
         let started = ContinuousClock.now
         let completion = try await summarise(text)

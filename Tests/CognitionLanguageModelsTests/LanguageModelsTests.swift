@@ -40,7 +40,8 @@ import Testing
     func unknown() async throws {
         let a = Recorder("a")
         let models = try LanguageModels(providers: [a], default: .init(provider: "a"))
-        for json in [["prompt": "x", "provider": "z"], ["prompt": "x", "fallbacks": [["provider": "z"]]]] as [JSONValue] {
+        for json in [["prompt": "x", "provider": "z"], ["prompt": "x", "fallbacks": [["provider": "z"]]]] as [JSONValue]
+        {
             let error = await #expect(throws: LanguageModelError.self) { try await models.complete(with: json) }
             #expect(error?.code == LanguageModelError.unknownProvider)
         }
@@ -51,7 +52,8 @@ import Testing
     @Test("Fallbacks are asked when a provider is away, and only then", arguments: ErrorCategory.allCases)
     func fallbacks(_ category: ErrorCategory) async throws {
         let (a, b) = (Recorder("a", failing: category), Recorder("b"))
-        let models = try LanguageModels(providers: [a, b], default: .init(provider: "a"), fallbacks: [.init(provider: "b", model: "m")])
+        let models = try LanguageModels(
+            providers: [a, b], default: .init(provider: "a"), fallbacks: [.init(provider: "b", model: "m")])
         if category == .unavailable || category == .limited {
             #expect(try await models.complete(.init(prompt: "x")).model == "m")
             #expect(b.asked.first?.provider == "b")
@@ -64,8 +66,11 @@ import Testing
     @Test("Configured fallbacks do not answer a request that insists on a provider")
     func insisting() async throws {
         let (a, b) = (Recorder("a", failing: .unavailable), Recorder("b"))
-        let models = try LanguageModels(providers: [a, b], default: .init(provider: "a"), fallbacks: [.init(provider: "b")])
-        await #expect(throws: LanguageModelError.self) { try await models.complete(with: ["prompt": "x", "provider": "a"]) }
+        let models = try LanguageModels(
+            providers: [a, b], default: .init(provider: "a"), fallbacks: [.init(provider: "b")])
+        await #expect(throws: LanguageModelError.self) {
+            try await models.complete(with: ["prompt": "x", "provider": "a"])
+        }
         #expect(b.asked.isEmpty)
         let own: JSONValue = ["prompt": "x", "provider": "a", "fallbacks": [["provider": "b"]]]
         #expect(try await models.complete(with: own).provider == "b")

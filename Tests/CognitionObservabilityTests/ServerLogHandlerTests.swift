@@ -44,9 +44,13 @@ import Testing
         }
     }
 
-    private func logger(_ pipe: Pipe, _ format: LogFormat = .json, level: Logger.Level = .info, patience: Duration = .zero) -> Logger {
+    private func logger(
+        _ pipe: Pipe, _ format: LogFormat = .json, level: Logger.Level = .info, patience: Duration = .zero
+    ) -> Logger {
         let sink = LogSink(descriptor: pipe.writeEnd, patience: patience)
-        return Logger(label: "test") { ServerLogHandler(label: $0, level: level, format: format, sink: sink, clock: StoppedClock()) }
+        return Logger(label: "test") {
+            ServerLogHandler(label: $0, level: level, format: format, sink: sink, clock: StoppedClock())
+        }
     }
 
     @Test("A JSON line has time, level, label, message and sorted metadata")
@@ -54,7 +58,9 @@ import Testing
         let pipe = try Pipe()
         var logger = logger(pipe)
         logger[metadataKey: "workspace.id"] = "w1"
-        logger.info("Task retried", metadata: ["task.attempt": "\(3)", "list": ["a", ["k": "v", "b": "c"]], "message": "other"])
+        logger.info(
+            "Task retried",
+            metadata: ["task.attempt": "\(3)", "list": ["a", ["k": "v", "b": "c"]], "message": "other"])
         #expect(
             pipe.drain() == """
                 {"time":"2026-11-18T11:06:40.123456Z","level":"info","label":"test","message":"Task retried",\
@@ -66,7 +72,9 @@ import Testing
     func text() throws {
         let pipe = try Pipe()
         logger(pipe, .text).warning("Slow query", metadata: ["took": "1.5s", "sql": "SELECT 1", "empty": ""])
-        #expect(pipe.drain() == "2026-11-18T11:06:40.123456Z warning  test: Slow query empty=\"\" sql=\"SELECT 1\" took=1.5s\n")
+        #expect(
+            pipe.drain()
+                == "2026-11-18T11:06:40.123456Z warning  test: Slow query empty=\"\" sql=\"SELECT 1\" took=1.5s\n")
     }
 
     @Test("Levels below the handler's are not written")
@@ -83,7 +91,8 @@ import Testing
         let pipe = try Pipe()
         let sink = LogSink(descriptor: pipe.writeEnd)
         var handler = ServerLogHandler(
-            label: "l", format: .json, sink: sink, clock: StoppedClock(), metadataProvider: .init { ["a": "provider", "b": "provider", "c": "provider"] })
+            label: "l", format: .json, sink: sink, clock: StoppedClock(),
+            metadataProvider: .init { ["a": "provider", "b": "provider", "c": "provider"] })
         handler[metadataKey: "b"] = "handler"
         handler[metadataKey: "c"] = "handler"
         let logger = Logger(label: "l") { [handler] _ in handler }
@@ -96,8 +105,10 @@ import Testing
         let pipe = try Pipe()
         let logger = logger(pipe, format)
         let keys = [
-            "password", "db.password", "user_password", "apiKey", "api_key", "llm.openai.api-key", "Authorization", "http.header/cookie",
-            "access_token", "refreshToken", "secret", "client_secret", "security.secret_key", "jwt", "credentials", "private_key",
+            "password", "db.password", "user_password", "apiKey", "api_key", "llm.openai.api-key", "Authorization",
+            "http.header/cookie",
+            "access_token", "refreshToken", "secret", "client_secret", "security.secret_key", "jwt", "credentials",
+            "private_key",
         ]
         for key in keys { logger.info("x", metadata: [key: "hunter2", "deep": [key: ["hunter2"]]]) }
         logger.info("x", metadata: ["plain": .stringConvertible(Secret("hunter2")), "other": "\(Secret("hunter2"))"])
@@ -105,7 +116,8 @@ import Testing
         let output = pipe.drain()
         #expect(!output.contains("hunter2"), "\(output)")
         #expect(output.contains("••••"))
-        logger.info("x", metadata: ["usage.input_tokens": "12", "tokenizer": "seen", "keyword": "seen", "monkey": "seen"])
+        logger.info(
+            "x", metadata: ["usage.input_tokens": "12", "tokenizer": "seen", "keyword": "seen", "monkey": "seen"])
         let shown = pipe.drain()
         #expect(shown.contains("12") && !shown.contains("••••"))
     }
@@ -117,7 +129,9 @@ import Testing
         var dumped = ""
         dump(secret, to: &dumped)
         #expect(!dumped.contains("hunter2"))
-        #expect(secret.reveal() == "hunter2" && secret == Secret("hunter2") && secret != Secret("hunter3") && secret != Secret("hunter22"))
+        #expect(
+            secret.reveal() == "hunter2" && secret == Secret("hunter2") && secret != Secret("hunter3")
+                && secret != Secret("hunter22"))
         #expect(Set([secret, Secret("hunter2")]).count == 1)
     }
 
@@ -140,9 +154,15 @@ import Testing
     func bounds(_ format: LogFormat) throws {
         let pipe = try Pipe()
         let huge = String(repeating: "ä", count: 100_000)
-        logger(pipe, format).info("\(huge)", metadata: ["a": "\(huge)", "b": "\(huge)", "c": "small", "d": .array(Array(repeating: "\(huge)", count: 9))])
+        logger(pipe, format).info(
+            "\(huge)",
+            metadata: [
+                "a": "\(huge)", "b": "\(huge)", "c": "small", "d": .array(Array(repeating: "\(huge)", count: 9)),
+            ])
         let output = pipe.drain()
-        #expect(output.utf8.count <= 16_384 && output.contains("…") && output.contains("log.cut") && output.contains("small"))
+        #expect(
+            output.utf8.count <= 16_384 && output.contains("…") && output.contains("log.cut")
+                && output.contains("small"))
         if format == .json { _ = try JSONValue(parsing: String(output.dropLast())) }
     }
 
@@ -162,7 +182,11 @@ import Testing
         await withTaskGroup(of: Void.self) { group in
             for task in 0..<8 {
                 group.addTask {
-                    for line in 0..<20 { logger.info("\(task)", metadata: ["line": "\(line)", "fill": "\(String(repeating: "\(task)", count: 100))"]) }
+                    for line in 0..<20 {
+                        logger.info(
+                            "\(task)",
+                            metadata: ["line": "\(line)", "fill": "\(String(repeating: "\(task)", count: 100))"])
+                    }
                 }
             }
         }
@@ -179,7 +203,9 @@ import Testing
     func fullPipe() throws {
         let pipe = try Pipe()
         let sink = LogSink(descriptor: pipe.writeEnd, patience: .milliseconds(20))
-        let logger = Logger(label: "test") { ServerLogHandler(label: $0, format: .json, sink: sink, clock: StoppedClock()) }
+        let logger = Logger(label: "test") {
+            ServerLogHandler(label: $0, format: .json, sink: sink, clock: StoppedClock())
+        }
         let fill = String(repeating: "x", count: 1_000)
         let started = ContinuousClock.now
         for _ in 0..<5_000 { logger.info("\(fill)") }
@@ -199,7 +225,9 @@ import Testing
     func tornLine() throws {
         let pipe = try Pipe()
         let sink = LogSink(descriptor: pipe.writeEnd, patience: .milliseconds(20))
-        let logger = Logger(label: "test") { ServerLogHandler(label: $0, format: .json, sink: sink, clock: StoppedClock()) }
+        let logger = Logger(label: "test") {
+            ServerLogHandler(label: $0, format: .json, sink: sink, clock: StoppedClock())
+        }
         let fill = String(repeating: "x", count: 8_000)
         while sink.dropped == 0 { logger.info("\(fill)") }
         _ = pipe.drain()

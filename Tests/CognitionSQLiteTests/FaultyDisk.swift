@@ -15,7 +15,7 @@ final class ManualFlag: Sendable {
 /// It is a VFS (https://sqlite.org/vfs.html) over the system's own and becomes the process's default; other files pass
 /// through it untouched. There is one, so the tests that use it take turns.
 enum FaultyDisk {
-    enum Operation: String, CaseIterable, Sendable {
+    enum Operation: Sendable {
         case read, write, sync
 
         fileprivate var failure: Int32 {
@@ -70,7 +70,9 @@ enum FaultyDisk {
         vfs.pointee.pNext = nil
         vfs.pointee.zName = UnsafePointer(name)
         vfs.pointee.xOpen = { _, path, file, flags, outFlags in
-            guard let system = UnsafeMutablePointer<sqlite3_vfs>(bitPattern: systemVFS.withLock({ $0 })) else { return SQLITE_ERROR }
+            guard let system = UnsafeMutablePointer<sqlite3_vfs>(bitPattern: systemVFS.withLock({ $0 })) else {
+                return SQLITE_ERROR
+            }
             let code = system.pointee.xOpen(system, path, file, flags, outFlags)
             guard code == SQLITE_OK, let path, String(cString: path).contains("faulty"), let file else { return code }
             file.pointee.pMethods = faulty(file.pointee.pMethods)
@@ -85,31 +87,32 @@ enum FaultyDisk {
 
 /// Addresses, which are numbers here so that they may be kept between threads; what they point to is never freed.
 private let systemVFS = Mutex<UInt>(0)
+/// Some table of the system; all of its tables read, write and sync in the same way.
 private let systemMethods = Mutex<UInt>(0)
-private let faultyMethods = Mutex<UInt>(0)
+/// The faulty table of each of the system's, which differ in how files are locked and closed.
+private let faultyMethods = Mutex<[UInt: UInt]>([:])
 
 private typealias Methods = UnsafePointer<sqlite3_io_methods>
 
 /// The system's methods with reading, writing and syncing replaced.
 private func faulty(_ system: Methods?) -> Methods? {
     guard let system else { return nil }
-    return faultyMethods.withLock { address in
-        if address == 0 {
-            systemMethods.withLock { $0 = UInt(bitPattern: system) }
-            let methods = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
-            methods.initialize(to: system.pointee)
-            methods.pointee.xRead = { file, buffer, count, offset in
-                FaultyDisk.outcome(of: .read) ?? original()?.xRead(file, buffer, count, offset) ?? SQLITE_ERROR
-            }
-            methods.pointee.xWrite = { file, buffer, count, offset in
-                FaultyDisk.outcome(of: .write) ?? original()?.xWrite(file, buffer, count, offset) ?? SQLITE_ERROR
-            }
-            methods.pointee.xSync = { file, flags in
-                FaultyDisk.outcome(of: .sync) ?? original()?.xSync(file, flags) ?? SQLITE_ERROR
-            }
-            address = UInt(bitPattern: methods)
+    return faultyMethods.withLock { tables in
+        if let table = tables[UInt(bitPattern: system)] { return Methods(bitPattern: table) }
+        systemMethods.withLock { $0 = UInt(bitPattern: system) }
+        let methods = UnsafeMutablePointer<sqlite3_io_methods>.allocate(capacity: 1)
+        methods.initialize(to: system.pointee)
+        methods.pointee.xRead = { file, buffer, count, offset in
+            FaultyDisk.outcome(of: .read) ?? original()?.xRead(file, buffer, count, offset) ?? SQLITE_ERROR
         }
-        return Methods(bitPattern: address)
+        methods.pointee.xWrite = { file, buffer, count, offset in
+            FaultyDisk.outcome(of: .write) ?? original()?.xWrite(file, buffer, count, offset) ?? SQLITE_ERROR
+        }
+        methods.pointee.xSync = { file, flags in
+            FaultyDisk.outcome(of: .sync) ?? original()?.xSync(file, flags) ?? SQLITE_ERROR
+        }
+        tables[UInt(bitPattern: system)] = UInt(bitPattern: methods)
+        return Methods(methods)
     }
 }
 

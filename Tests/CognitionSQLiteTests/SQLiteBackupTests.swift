@@ -48,7 +48,8 @@ import Testing
             #expect(try await total(copy) == kept.count)
             #expect(try await isSound(copy))
             await copy.close()
-            let names = try FileManager.default.contentsOfDirectory(atPath: (path as NSString).deletingLastPathComponent)
+            let names = try FileManager.default.contentsOfDirectory(
+                atPath: (path as NSString).deletingLastPathComponent)
             #expect(!names.contains { $0.hasSuffix(".tmp") })
         }
     }
@@ -126,7 +127,9 @@ import Testing
             let other = try await SQLiteDatabase.open(at: folder + "/other.sqlite")
             try await other.write { _ = try $0.execute("CREATE TABLE guests (id INTEGER PRIMARY KEY) STRICT") }
             await other.close()
-            #expect(await code { try SQLiteDatabase.restore(from: folder + "/other.sqlite", to: path) } == "storage.corrupt")
+            #expect(
+                await code { try SQLiteDatabase.restore(from: folder + "/other.sqlite", to: path) } == "storage.corrupt"
+            )
             #expect(await code { try SQLiteDatabase.restore(from: folder + "/none", to: path) } == "storage.corrupt")
 
             let kept = try await SQLiteDatabase.open(at: path)

@@ -63,7 +63,8 @@ import Testing
         try await withSQLite { database, path in
             for item in 1...600 {
                 try await database.write { tx in
-                    try tx.execute("INSERT INTO items (item, data) VALUES (\(item), \([UInt8](repeating: 7, count: 65_536)))")
+                    try tx.execute(
+                        "INSERT INTO items (item, data) VALUES (\(item), \([UInt8](repeating: 7, count: 65_536)))")
                 }
             }
             // 600 · 64 KiB have gone through it; a checkpoint begins after 2,000 pages of 4 KiB.
@@ -74,7 +75,9 @@ import Testing
 
     @Test func textThatIsNotUTF8IsRead() async throws {
         try await withSQLite { database, _ in
-            let text = try await database.read { try $0.first("SELECT CAST(X'41FF42' AS TEXT)") { try $0[0] as String } }
+            let text = try await database.read {
+                try $0.first("SELECT CAST(X'41FF42' AS TEXT)") { try $0[0] as String }
+            }
             #expect(text == "A\u{FFFD}B")
         }
     }
@@ -89,7 +92,9 @@ import Testing
 
     @Test func notANumberIsRefused() async throws {
         try await withSQLite { database, _ in
-            let code = await code { _ = try await database.read { try $0.first("SELECT \(Double.nan)") { try $0[0] as Double? } } }
+            let code = await code {
+                _ = try await database.read { try $0.first("SELECT \(Double.nan)") { try $0[0] as Double? } }
+            }
             #expect(code == "storage.statement")
         }
     }
@@ -159,7 +164,8 @@ import Testing
             let database = try await opened(path)
             for item in 1...200 {
                 try await database.write { tx in
-                    try tx.execute("INSERT INTO items (item, data) VALUES (\(item), \([UInt8](repeating: 1, count: 2_000)))")
+                    try tx.execute(
+                        "INSERT INTO items (item, data) VALUES (\(item), \([UInt8](repeating: 1, count: 2_000)))")
                 }
             }
             await database.close()

@@ -62,7 +62,9 @@ import Testing
     @Test func guestMakesNoFile() async throws {
         try await withTemporaryDirectory { folder in
             let path = folder + "/none.sqlite"
-            #expect(await code { _ = try await SQLiteDatabase.open(at: path, options: guestOptions) } == "storage.io_failed")
+            #expect(
+                await code { _ = try await SQLiteDatabase.open(at: path, options: guestOptions) } == "storage.io_failed"
+            )
             #expect(!FileManager.default.fileExists(atPath: path))
         }
     }

@@ -4,7 +4,8 @@ package struct JSONLimits: Sendable, Hashable {
     package var bytesMax: Int
     /// Arrays and objects inside one another; 1...10,000.
     ///
-    /// The reader itself needs no stack, but whatever walks the value later may: raise this only for readers that do not.
+    /// The reader itself needs no stack, but whatever walks the value later may: raise this only for readers that do
+    /// not.
     package var depthMax: Int
     /// Whether two members of one object may have the same name; the last one wins then, as in jq.
     package var allowsRepeatedNames: Bool

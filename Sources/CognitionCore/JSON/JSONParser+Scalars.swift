@@ -42,7 +42,8 @@ extension JSONParser {
             let backslash = word ^ (ones &* 0x5C)
             // The lowest bit set marks the first such byte; borrows only reach bytes above it.
             let found =
-                (((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((word &- ones &* 0x20) & ~word)) & highs
+                (((quote &- ones) & ~quote) | ((backslash &- ones) & ~backslash) | ((word &- ones &* 0x20) & ~word))
+                & highs
             if found != 0 {
                 place += found.trailingZeroBitCount >> 3
                 return
@@ -86,7 +87,9 @@ extension JSONParser {
 
     private mutating func readUnicodeEscape(from start: Int) throws(JSONParsingError) {
         var code = try readCodeUnit(from: start)
-        if code & 0xFC00 == 0xD800, place + 1 < end, base[place] == UInt8(ascii: "\\"), base[place + 1] == UInt8(ascii: "u") {
+        if code & 0xFC00 == 0xD800, place + 1 < end, base[place] == UInt8(ascii: "\\"),
+            base[place + 1] == UInt8(ascii: "u")
+        {
             place += 2
             let low = try readCodeUnit(from: place - 2)
             guard low & 0xFC00 == 0xDC00 else { throw invalid("The escape is one half of a surrogate pair", at: start) }
@@ -164,8 +167,8 @@ extension JSONParser {
 
     /// The double of a decimal fraction of at most 15 digits, if the double prints back as the same text.
     ///
-    /// Up to 15 digits every decimal has a double of its own, so the shortest text of that double has the same digits; and
-    /// below 2^53 and 10^22 one division rounds correctly. Source: W. Clinger, "How to Read Floating Point Numbers
+    /// Up to 15 digits every decimal has a double of its own, so the shortest text of that double has the same digits;
+    /// and below 2^53 and 10^22 one division rounds correctly. Source: W. Clinger, "How to Read Floating Point Numbers
     /// Accurately", 1990.
     @inline(__always)
     private func shortFraction(_ mantissa: UInt64, whole: Int, fraction: Int) -> Double? {
@@ -206,7 +209,9 @@ extension UnsafeBufferPointer<UInt8> {
         let raw = UnsafeRawBufferPointer(self)
         var place = 0
         while place < count {
-            if place + 8 <= count, raw.loadUnaligned(fromByteOffset: place, as: UInt64.self) & 0x8080_8080_8080_8080 == 0 {
+            if place + 8 <= count,
+                raw.loadUnaligned(fromByteOffset: place, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
+            {
                 place += 8
                 continue
             }

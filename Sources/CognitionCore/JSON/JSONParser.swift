@@ -1,8 +1,8 @@
 extension JSONValue {
     /// Reads a JSON document (RFC 8259).
     ///
-    /// Of members with the same name the last wins, unless `limits` refuses them. Nothing but white space may stand around the value; a byte order mark,
-    /// a lone surrogate and text that is not UTF-8 are refused.
+    /// Of members with the same name the last wins, unless `limits` refuses them. Nothing but white space may stand
+    /// around the value; a byte order mark, a lone surrogate and text that is not UTF-8 are refused.
     package init(parsing text: String, limits: JSONLimits = .standard) throws(JSONParsingError) {
         var text = text
         let result = text.withUTF8 { JSONParser.parse($0, limits: limits) }
@@ -49,7 +49,8 @@ struct JSONParser: ~Copyable {
         _ text: UnsafeBufferPointer<UInt8>, limits: JSONLimits
     ) -> Result<JSONValue, JSONParsingError> {
         guard let base = text.baseAddress, !text.isEmpty else {
-            return .failure(JSONParsingError(.jsonInvalid, "The text is empty; a JSON value is needed", at: 0, in: text))
+            return .failure(
+                JSONParsingError(.jsonInvalid, "The text is empty; a JSON value is needed", at: 0, in: text))
         }
         guard text.count <= limits.bytesMax else {
             let reason = "The text has \(text.count) bytes; at most \(limits.bytesMax) are read"
@@ -147,7 +148,8 @@ struct JSONParser: ~Copyable {
     private mutating func open(isObject: Bool) throws(JSONParsingError) {
         guard containers.count < limits.depthMax else {
             throw JSONParsingError(
-                .jsonTooDeep, "Arrays and objects are nested deeper than \(limits.depthMax) levels", at: place, in: text)
+                .jsonTooDeep, "Arrays and objects are nested deeper than \(limits.depthMax) levels", at: place, in: text
+            )
         }
         containers.append(Container(isObject: isObject, firstValue: values.count, firstName: names.count))
         place += 1

@@ -210,14 +210,16 @@ extension [UInt8] {
 }
 
 extension UnsafeBufferPointer<UInt8> {
-    /// The place at or after `start` of the next byte that may need an escape, eight bytes at a time; `count` if there is none.
+    /// The place at or after `start` of the next byte that may need an escape, eight bytes at a time; `count` if there
+    /// is none.
     @inline(__always)
     fileprivate func nextEscaped(from start: Int) -> Int {
         let ones: UInt64 = 0x0101_0101_0101_0101
         let highs: UInt64 = 0x8080_8080_8080_8080
         var place = start
         while place + 8 <= count {
-            let word = UInt64(littleEndian: UnsafeRawBufferPointer(self).loadUnaligned(fromByteOffset: place, as: UInt64.self))
+            let word = UInt64(
+                littleEndian: UnsafeRawBufferPointer(self).loadUnaligned(fromByteOffset: place, as: UInt64.self))
             let quote = word ^ (ones &* 0x22)
             let backslash = word ^ (ones &* 0x5C)
             let delete = word ^ (ones &* 0x7F)

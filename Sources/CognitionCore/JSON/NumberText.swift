@@ -1,7 +1,7 @@
 /// How doubles are written. Every style writes the shortest decimal digits that read back as the same double.
 enum NumberText {
-    /// As jq prints a computed number: `3`, `0.00012`, `1e-05`, `1e+17`, `1.7976931348623157e+308`; infinities become the
-    /// largest finite double and NaN `null`.
+    /// As jq prints a computed number: `3`, `0.00012`, `1e-05`, `1e+17`, `1.7976931348623157e+308`; infinities become
+    /// the largest finite double and NaN `null`.
     static func shortest(_ double: Double) -> String {
         var bytes: [UInt8] = []
         append(double, to: &bytes)
@@ -33,7 +33,8 @@ enum NumberText {
         }
     }
 
-    /// Writes a number of the size in which all styles agree, with each other and, but for `.0`, with the standard library.
+    /// Writes a number of the size in which all styles agree, with each other and, but for `.0`, with the standard
+    /// library.
     private static func appendCommon(_ double: Double, to output: inout [UInt8]) -> Bool {
         guard double.magnitude >= 1e-4, double.magnitude < 1e15 else { return false }
         output.append(contentsOf: double.description.utf8)

@@ -15,8 +15,8 @@ package struct OutboundRequest: Sendable {
     package var method: String
     /// Absolute, `http` or `https`, without user information. A fragment is not sent.
     package var url: String
-    /// In the order in which they are sent. `Host`, `Content-Length`, `Transfer-Encoding` and `Connection` are the client's
-    /// own and ignored here.
+    /// In the order in which they are sent. `Host`, `Content-Length`, `Transfer-Encoding` and `Connection` are the
+    /// client's own and ignored here.
     package var headers: [(name: String, value: String)]
     /// `nil` sends no body; an empty array sends a body of length zero.
     package var body: [UInt8]?

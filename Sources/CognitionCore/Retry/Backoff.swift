@@ -13,7 +13,8 @@ package enum Jitter: Sendable, Hashable {
     case none
     /// A uniform draw from zero to the delay. Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
     case full
-    /// A uniform draw from the range is added to the delay, as `jitter: {from, to}` of the Serverless Workflow DSL says.
+    /// A uniform draw from the range is added to the delay, as `jitter: {from, to}` of the Serverless Workflow DSL
+    /// says.
     case added(ClosedRange<Duration>)
 }
 
@@ -117,7 +118,8 @@ package struct RetryPolicy: Sendable, Hashable {
             power *= power
             rest >>= 1
         }
-        // Zero times infinity arises when a factor below one meets one that overflowed; it cannot be told, so it ends at zero.
+        // Zero times infinity arises when a factor below one meets one that overflowed; it cannot be told, so it ends
+        // at zero.
         guard !product.isNaN else { return 0 }
         return product < 0x1p63 ? Int64(product) : .max
     }

@@ -19,8 +19,8 @@ package enum DurationUnit: String, Sendable, Hashable, CaseIterable {
 }
 
 extension Duration {
-    /// Reads a duration of the settings: a number, which may have a decimal fraction, and one of `ms`, `s`, `m`, `h`, `d`
-    /// directly behind it; a bare number counts in `bareUnit`. There are no signs and no sums such as `1h30m`.
+    /// Reads a duration of the settings: a number, which may have a decimal fraction, and one of `ms`, `s`, `m`, `h`,
+    /// `d` directly behind it; a bare number counts in `bareUnit`. There are no signs and no sums such as `1h30m`.
     ///
     /// - Throws: `DurationError`.
     package init(configurationText text: String, bareUnit: DurationUnit) throws {

@@ -1,8 +1,8 @@
 extension Duration {
     /// Reads an ISO 8601 duration such as `PT1.5S`, `P1DT2H` or `P2W`.
     ///
-    /// A day is 24 hours and a week 7 days. Only the last part may have a fraction, of up to 18 digits. Years and months
-    /// have no fixed length and are refused, as are signs, empty durations and those above 292,000 years.
+    /// A day is 24 hours and a week 7 days. Only the last part may have a fraction, of up to 18 digits. Years and
+    /// months have no fixed length and are refused, as are signs, empty durations and those above 292,000 years.
     ///
     /// - Throws: `DurationError`.
     package init(iso8601 text: String) throws {
@@ -75,8 +75,13 @@ struct DurationReader {
             if !isTime, skip("Y") || skip("M") {
                 throw DurationError(text, "years and months have no fixed length; use weeks, days or smaller units")
             }
-            guard let place = units.firstIndex(where: { $0.isTime == isTime && $0.letter.value == rest.first.map(UInt32.init) })
-            else { throw DurationError(text, "a number must be followed by W, D, or after T by H, M, S, in this order") }
+            guard
+                let place = units.firstIndex(where: {
+                    $0.isTime == isTime && $0.letter.value == rest.first.map(UInt32.init)
+                })
+            else {
+                throw DurationError(text, "a number must be followed by W, D, or after T by H, M, S, in this order")
+            }
             rest.removeFirst()
             total = try add(amount, seconds: units[place].seconds, to: total)
             units.removeFirst(place + 1)
@@ -130,7 +135,8 @@ struct DurationReader {
         let secondsMax = Int64.max / 1_000_000
         let (whole, overflow) = amount.whole.multipliedReportingOverflow(by: seconds)
         guard !overflow, whole <= secondsMax else { throw DurationError(text, "it is too long") }
-        let sum = total + .seconds(whole) + Duration(secondsComponent: 0, attosecondsComponent: amount.fraction) * seconds
+        let sum =
+            total + .seconds(whole) + Duration(secondsComponent: 0, attosecondsComponent: amount.fraction) * seconds
         guard sum < .seconds(secondsMax) else { throw DurationError(text, "it is too long") }
         return sum
     }

@@ -47,7 +47,8 @@ package struct RFC3339Reader {
         return day <= length ? Timestamp.days(fromCivil: year, month: month, day: day) : nil
     }
 
-    /// Microseconds after midnight UTC of the date that stands beside the time; negative or beyond a day for some offsets.
+    /// Microseconds after midnight UTC of the date that stands beside the time; negative or beyond a day for some
+    /// offsets.
     private mutating func time() -> Int64? {
         guard let hour = number(digits: 2), skip(":"), let minute = number(digits: 2), skip(":"),
             let second = number(digits: 2), hour <= 23, minute <= 59, second <= 60,
@@ -83,7 +84,8 @@ package struct RFC3339Reader {
         } else {
             return nil
         }
-        guard let hours = number(digits: 2), skip(":"), let minutes = number(digits: 2), hours <= 23, minutes <= 59 else {
+        guard let hours = number(digits: 2), skip(":"), let minutes = number(digits: 2), hours <= 23, minutes <= 59
+        else {
             return nil
         }
         return sign * (hours * 60 + minutes)

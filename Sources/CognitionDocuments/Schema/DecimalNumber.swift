@@ -29,7 +29,9 @@ struct DecimalNumber {
                 if hasPoint { exponent -= 1 }
                 zeros += 1
                 guard byte != UInt8(ascii: "0") else { continue }
-                for digit in Array(repeating: 0, count: mantissa == 0 ? 0 : zeros - 1) + [UInt128(byte - UInt8(ascii: "0"))] {
+                for digit in Array(repeating: 0, count: mantissa == 0 ? 0 : zeros - 1) + [
+                    UInt128(byte - UInt8(ascii: "0"))
+                ] {
                     let (scaled, overflow) = mantissa.multipliedReportingOverflow(by: 10)
                     let (sum, spilled) = scaled.addingReportingOverflow(digit)
                     guard !overflow, !spilled else { return nil }

@@ -7,7 +7,8 @@ package import CognitionCore
 /// `date`, `time`, `duration`, `email`, `uri`, `uuid`, `ipv4` and `ipv6`; other formats, contents and `$vocabulary` say
 /// nothing. Unknown keywords are passed over, and keywords beside a `$ref` count, as 2020-12 has it.
 package struct JSONSchema: Sendable {
-    /// Makes a test from a regular expression; it must run in bounded time, and throws when the expression is malformed.
+    /// Makes a test from a regular expression; it must run in bounded time, and throws when the expression is
+    /// malformed.
     package typealias PatternCompiler = (String) throws -> @Sendable (String) -> Bool
 
     let nodes: [SchemaNode]
@@ -17,7 +18,8 @@ package struct JSONSchema: Sendable {
 
     /// Compiles a schema.
     ///
-    /// - Parameter patterns: Makes the tests of `pattern` and `patternProperties`, which find a match anywhere in a text.
+    /// - Parameter patterns: Makes the tests of `pattern` and `patternProperties`, which find a match anywhere in a
+    ///   text.
     /// - Throws: `SchemaError` with the place in the schema.
     package init(_ document: JSONValue, patterns: PatternCompiler) throws(SchemaError) {
         let resources = try SchemaResources(document)

@@ -27,7 +27,9 @@ extension SchemaCompiler {
         case "minProperties": return .minProperties(try count(value, at: pointer))
         case "maxProperties": return .maxProperties(try count(value, at: pointer))
         case "uniqueItems":
-            guard let isUnique = value.boolValue else { throw SchemaError("'uniqueItems' must be a boolean", at: pointer) }
+            guard let isUnique = value.boolValue else {
+                throw SchemaError("'uniqueItems' must be a boolean", at: pointer)
+            }
             return isUnique ? .uniqueItems : nil
         case "required": return .required(try strings(value, at: pointer))
         case "dependentRequired":

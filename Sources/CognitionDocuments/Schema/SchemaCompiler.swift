@@ -51,8 +51,9 @@ struct SchemaCompiler {
         for (keyword, value) in schema {
             let place = pointer.appending(keyword)
             let check =
-                if let simple = try SchemaCompiler.assertion(keyword, value, at: place) { simple }
-                else { try applicator(keyword, value, beside: schema, at: place, in: resource) }
+                if let simple = try SchemaCompiler.assertion(keyword, value, at: place) { simple } else {
+                    try applicator(keyword, value, beside: schema, at: place, in: resource)
+                }
             guard let check else { continue }
             switch check {
             case .unevaluatedItems, .unevaluatedProperties:
@@ -82,7 +83,8 @@ struct SchemaCompiler {
             let least = try SchemaCompiler.count("minContains", of: schema, beside: pointer)
             let most = try SchemaCompiler.count("maxContains", of: schema, beside: pointer)
             return .contains(try node(value, at: pointer, in: resource), min: least ?? 1, max: most)
-        case "properties": return .properties(Dictionary(uniqueKeysWithValues: try members(value, at: pointer, in: resource)))
+        case "properties":
+            return .properties(Dictionary(uniqueKeysWithValues: try members(value, at: pointer, in: resource)))
         case "patternProperties":
             var result: [(pattern: @Sendable (String) -> Bool, node: Int)] = []
             for (source, node) in try members(value, at: pointer, in: resource) {
@@ -149,7 +151,8 @@ struct SchemaCompiler {
             compiled[place] = nodes.count
             schemas.append((name, nodes.count))
             nodes.append(
-                SchemaNode(pointer: place, resource: resource, rules: [SchemaRule(keyword: "", check: .required(names))]))
+                SchemaNode(
+                    pointer: place, resource: resource, rules: [SchemaRule(keyword: "", check: .required(names))]))
         }
         return .dependentSchemas(schemas)
     }
@@ -174,7 +177,9 @@ struct SchemaCompiler {
         }
         var targets: [Int: Int] = [:]
         for (index, resource) in resources.resources.enumerated() {
-            guard let place = resource.dynamicAnchors[anchor], let schema = resources.document.at(place) else { continue }
+            guard let place = resource.dynamicAnchors[anchor], let schema = resources.document.at(place) else {
+                continue
+            }
             targets[index] = try node(schema, at: place, in: index)
         }
         return .dynamicReference(fallback: target.node, targets: targets)

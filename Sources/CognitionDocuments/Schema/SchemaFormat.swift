@@ -57,7 +57,8 @@ enum SchemaFormat: String, Sendable {
 
     /// RFC 5321's mailbox in ASCII: a dot-atom or quoted local part, and a domain name or address literal.
     private static func isEmail(_ text: String) -> Bool {
-        guard text.utf8.allSatisfy({ $0 < 0x80 && $0 >= 0x20 }), let at = text.utf8.lastIndex(of: UInt8(ascii: "@")) else {
+        guard text.utf8.allSatisfy({ $0 < 0x80 && $0 >= 0x20 }), let at = text.utf8.lastIndex(of: UInt8(ascii: "@"))
+        else {
             return false
         }
         let local = text.utf8[..<at]
@@ -137,7 +138,9 @@ enum SchemaFormat: String, Sendable {
         var rest = text
         while let byte = rest.popFirst() {
             if byte == UInt8(ascii: "%") {
-                guard rest.popFirst()?.hexadecimalDigit != nil, rest.popFirst()?.hexadecimalDigit != nil else { return false }
+                guard rest.popFirst()?.hexadecimalDigit != nil, rest.popFirst()?.hexadecimalDigit != nil else {
+                    return false
+                }
             } else if !isAlphanumeric(byte), !"-._~!$&'()*+,;=".utf8.contains(byte), !extra.utf8.contains(byte) {
                 return false
             }
@@ -150,7 +153,8 @@ enum SchemaFormat: String, Sendable {
         return parts.count == 4
             && parts.allSatisfy { part in
                 (1...3).contains(part.count) && part.allSatisfy(isDigit)
-                    && (part.count == 1 || part.first != UInt8(ascii: "0")) && (UInt16(String(Substring(part))) ?? 256) < 256
+                    && (part.count == 1 || part.first != UInt8(ascii: "0"))
+                    && (UInt16(String(Substring(part))) ?? 256) < 256
             }
     }
 

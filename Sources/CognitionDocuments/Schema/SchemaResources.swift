@@ -39,7 +39,8 @@ struct SchemaResources {
         let uri = URIReference.resolve(relative, against: resources[resource].uri)
         guard let index = relative.isEmpty ? resource : resources.lastIndex(where: { $0.uri == uri }) else {
             throw SchemaError(
-                "The reference '\(reference)' leads out of the document; only local references are followed", at: pointer,
+                "The reference '\(reference)' leads out of the document; only local references are followed",
+                at: pointer,
                 code: .schemaUnsupported)
         }
         let target = resources[index]
@@ -119,7 +120,8 @@ struct SchemaResources {
             return
         default:
             throw SchemaError(
-                "The dialect \(dialect.jsonText) is not known; use https://json-schema.org/draft/2020-12/schema", at: pointer,
+                "The dialect \(dialect.jsonText) is not known; use https://json-schema.org/draft/2020-12/schema",
+                at: pointer,
                 code: .schemaUnsupported)
         }
     }

@@ -47,7 +47,8 @@ extension SchemaValidator {
         case (.null, .null), (.boolean, .bool), (.string, .string), (.array, .array), (.object, .object): true
         case (.number, .integer), (.number, .number), (.number, .literal), (.integer, .integer): true
         case (.integer, .number(let double)): double == double.rounded()
-        case (.integer, .literal): DecimalNumber(value)?.isWhole ?? (value.doubleValue.map { $0 == $0.rounded() } ?? false)
+        case (.integer, .literal):
+            DecimalNumber(value)?.isWhole ?? (value.doubleValue.map { $0 == $0.rounded() } ?? false)
         default: false
         }
     }
@@ -103,7 +104,9 @@ extension SchemaValidator {
         case .uniqueItems:
             var seen: [JSONValue: Int] = [:]
             for (index, element) in elements.enumerated() {
-                if let first = seen.updateValue(index, forKey: element) { return "elements \(first) and \(index) are equal" }
+                if let first = seen.updateValue(index, forKey: element) {
+                    return "elements \(first) and \(index) are equal"
+                }
             }
             return nil
         default:

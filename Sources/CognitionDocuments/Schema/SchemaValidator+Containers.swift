@@ -20,10 +20,12 @@ extension SchemaValidator {
             let found = elements.indices.filter { fits(index, elements[$0], at: .element($0)) }
             own.indexes.formUnion(found)
             if found.count < least {
-                return fail(node, rule.keyword, "must hold at least \(least) fitting elements, has \(found.count)", &report)
+                return fail(
+                    node, rule.keyword, "must hold at least \(least) fitting elements, has \(found.count)", &report)
             }
             if let most, found.count > most {
-                return fail(node, rule.keyword, "must hold at most \(most) fitting elements, has \(found.count)", &report)
+                return fail(
+                    node, rule.keyword, "must hold at most \(most) fitting elements, has \(found.count)", &report)
             }
             return true
         default:
@@ -95,7 +97,8 @@ extension SchemaValidator {
         for (name, value) in object {
             for index in nodes(name, own) {
                 if schema.nodes[index].isNever {
-                    fits = fail(node, rule.keyword, "the member '\(name)' is not known here", &report, at: .member(name))
+                    fits = fail(
+                        node, rule.keyword, "the member '\(name)' is not known here", &report, at: .member(name))
                 } else if !check(index, value, at: .member(name), &report) {
                     fits = false
                 }

@@ -7,7 +7,9 @@ struct URIReference {
 
     init(_ text: some StringProtocol) {
         var rest = Substring(text)
-        if let colon = rest.firstIndex(of: ":"), colon != rest.startIndex, !rest[..<colon].contains(where: { "/?#".contains($0) }) {
+        if let colon = rest.firstIndex(of: ":"), colon != rest.startIndex,
+            !rest[..<colon].contains(where: { "/?#".contains($0) })
+        {
             scheme = rest[..<colon]
             rest = rest[rest.index(after: colon)...]
         }
@@ -47,7 +49,8 @@ struct URIReference {
                     target.path = base.path
                     target.query = target.query ?? base.query
                 } else if !target.path.hasPrefix("/") {
-                    let folder = base.path.lastIndex(of: "/").map { base.path[...$0] } ?? (base.authority == nil ? "" : "/")
+                    let folder =
+                        base.path.lastIndex(of: "/").map { base.path[...$0] } ?? (base.authority == nil ? "" : "/")
                     target.path = folder + target.path
                 }
             }

@@ -66,7 +66,8 @@ struct AliasGuard {
         guard index + 1 < bytes.count, bytes[index + 1].isPartOfAnchor else { return false }
         guard index > 0 else { return true }
         switch bytes[index - 1] {
-        case 0x00...0x20, UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: ","), UInt8(ascii: ":"), 0x80...: return true
+        case 0x00...0x20, UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: ","), UInt8(ascii: ":"), 0x80...:
+            return true
         default: return false
         }
     }

@@ -80,7 +80,9 @@ struct PositionTree: Sendable {
                 case .array: JSONPointer.index(token)
                 default: nil
                 }
-            guard let index, index < tree.children.count, let inner = value.at(JSONPointer(tokens: [token])) else { break }
+            guard let index, index < tree.children.count, let inner = value.at(JSONPointer(tokens: [token])) else {
+                break
+            }
             tree = tree.children[index]
             value = inner
         }

@@ -3,9 +3,9 @@ import Yams
 
 /// Reads YAML 1.2 into JSON's data model.
 ///
-/// Refused with a place: more than one document, repeated keys, merge keys (`<<`), tags outside the core schema, keys that
-/// are no scalars, `.inf` and `.nan`, and whatever exceeds the limits. A key keeps its text: `200:` is the member `200`.
-/// Yams composes the tree of nodes; what a scalar means is decided here.
+/// Refused with a place: more than one document, repeated keys, merge keys (`<<`), tags outside the core schema, keys
+/// that are no scalars, `.inf` and `.nan`, and whatever exceeds the limits. A key keeps its text: `200:` is the member
+/// `200`. Yams composes the tree of nodes; what a scalar means is decided here.
 struct YAMLReader {
     private let limits: YAMLLimits
     private var nodes = 0
@@ -103,11 +103,11 @@ struct YAMLReader {
             throw YAMLError("A key must be a single word or text, not a list or mapping", at: position)
         }
         let tag = scalar.tag.description
-        if scalar.string == "<<", scalar.style == .plain, tag.isEmpty {
+        if scalar.string == "<<", scalar.style == .plain {
             throw YAMLError("Merge keys (<<) are not part of YAML 1.2; write the members out", at: position)
         }
         // Resolved only to refuse a wrong tag; the text is kept.
-        _ = tag.isEmpty ? nil : try convert(scalar, at: position)
+        if !tag.isEmpty { _ = try convert(scalar, at: position) }
         return scalar.string
     }
 
@@ -117,12 +117,14 @@ struct YAMLReader {
             // Quoted and block scalars carry the tag of strings.
             return try finite(YAMLScalar(plain: scalar.string), at: position)
         }
+        guard tag != "!" else { return .string(scalar.string) }
         guard tag.hasPrefix(coreTagPrefix) else { throw foreignTag(tag, at: position) }
         let type = tag.dropFirst(coreTagPrefix.count)
         if type == "str" { return .string(scalar.string) }
         let value = try finite(YAMLScalar(plain: scalar.string), at: position)
         switch (type, value) {
-        case ("null", .null), ("bool", .bool), ("int", .integer), ("float", .integer), ("float", .number), ("float", .literal):
+        case ("null", .null), ("bool", .bool), ("int", .integer), ("float", .integer), ("float", .number),
+            ("float", .literal):
             return value
         case ("int", .literal(let text)) where text.utf8.allSatisfy({ $0 == 0x2D || (0x30...0x39).contains($0) }):
             return value
@@ -136,7 +138,8 @@ struct YAMLReader {
     private func finite(_ scalar: YAMLScalar, at position: SourcePosition) throws(YAMLError) -> JSONValue {
         switch scalar {
         case .value(let value): return value
-        case .notFinite: throw YAMLError("JSON has no infinity and no NaN; put the text in quotes if it is one", at: position)
+        case .notFinite:
+            throw YAMLError("JSON has no infinity and no NaN; put the text in quotes if it is one", at: position)
         }
     }
 
@@ -174,8 +177,9 @@ extension YAMLError {
             self.init("The document is not YAML: \(problem)", at: SourcePosition(offset: offset ?? 0, in: text))
         case .duplicatedKeysInMapping(let names, let context):
             let name = names.first.map { "'\($0.prefix(64))'" } ?? ""
-            self.init("The key \(name) stands twice in the mapping", at: SourcePosition(context.mark))
-        case .memory: // Also what libyaml says when it meets more than 1,000 levels.
+            self.init(
+                "The key \(name) that stands here comes again in the same mapping", at: SourcePosition(context.mark))
+        case .memory:  // Also what libyaml says when it meets more than 1,000 levels.
             self.init("The document is nested too deeply to be read", at: .start, code: .documentTooLarge)
         default:
             self.init("The document cannot be read as YAML", at: .start)

@@ -35,7 +35,9 @@ enum YAMLScalar {
     private static func based(_ digits: ArraySlice<UInt8>, shift: Int) -> YAMLScalar? {
         var value: UInt128 = 0
         for byte in digits {
-            guard let digit = byte.hexadecimalDigit, digit < 1 << shift, value.leadingZeroBitCount >= shift else { return nil }
+            guard let digit = byte.hexadecimalDigit, digit < 1 << shift, value.leadingZeroBitCount >= shift else {
+                return nil
+            }
             value = value << UInt128(shift) | UInt128(digit)
         }
         return .value(JSONValue(numberLiteral: String(value), isInteger: true))
@@ -45,8 +47,11 @@ enum YAMLScalar {
     private static func decimal(_ bytes: [UInt8]) -> YAMLScalar? {
         var rest = bytes[...]
         var literal: [UInt8] = []
-        if rest.first == UInt8(ascii: "-") { literal.append(rest.removeFirst()) }
-        else if rest.first == UInt8(ascii: "+") { rest.removeFirst() }
+        if rest.first == UInt8(ascii: "-") {
+            literal.append(rest.removeFirst())
+        } else if rest.first == UInt8(ascii: "+") {
+            rest.removeFirst()
+        }
         let whole = rest.prefix(while: \.isDigit)
         rest = rest.dropFirst(whole.count)
         let significant = whole.drop { $0 == UInt8(ascii: "0") }

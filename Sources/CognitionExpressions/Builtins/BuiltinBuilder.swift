@@ -54,7 +54,7 @@ struct BuiltinBuilder {
 }
 
 /// A function on values: on the input and one output of each argument.
-final class FunctionNode: Node {
+final class FunctionNode: Node, @unchecked Sendable {
     typealias Function = @Sendable (JSONValue, [JSONValue], Machine) throws(Unwind) -> JSONValue
 
     let function: Function
@@ -113,7 +113,7 @@ final class FunctionNode: Node {
 }
 
 /// `@name` by itself: the input as text in a format.
-final class FormatNode: Node {
+final class FormatNode: Node, @unchecked Sendable {
     let format: Format
 
     init(_ format: Format) {

@@ -103,7 +103,8 @@ extension Machine {
         switch (left, right) {
         case (.object(let a), .object(let b)):
             for (name, part) in b {
-                guard let whole = a[name], try contains(whole, part) else { return false }
+                guard let whole = a[name] else { return false }
+                if !(try contains(whole, part)) { return false }
             }
             return true
         case (.array(let a), .array(let b)):
@@ -116,7 +117,8 @@ extension Machine {
                 if !isFound { return false }
             }
             return true
-        case (.string(let a), .string(let b)): return b.isEmpty || !(try occurrences(of: b, in: a, max: 1).isEmpty)
+        case (.string(let a), .string(let b)):
+            return b.isEmpty ? true : !(try occurrences(of: b, in: a, max: 1).isEmpty)
         default: return left.equals(right)
         }
     }
@@ -148,7 +150,7 @@ extension Machine {
                 throw self.fail("Cannot use \(key.typeName) (\(self.shown(key))) as object key")
             }
             try self.charge(64)
-            result[name] = try entry["value"] ?? self.index(entry, "Value")
+            if let part = entry["value"] { result[name] = part } else { result[name] = try self.index(entry, "Value") }
         }
         return .object(result)
     }

@@ -36,13 +36,12 @@ extension Builtins {
             guard case .string(let text) = input, case .string(let format) = arguments[0] else {
                 throw machine.fail("strptime/1 requires string inputs and arguments")
             }
-            var time = tm()
-            let rest: String? = text.withCString { start in strptime(start, format, &time).map { String(cString: $0) } }
-            guard let rest, rest.utf8.first.map({ $0 == 32 || 9...13 ~= $0 }) ?? true else {
+            var parser = DateParser(text)
+            guard parser.read(format), parser.isAtSpaceOrEnd else {
                 throw machine.fail("date \"\(text)\" does not match format \"\(format)\"")
             }
-            guard case .array(let parts) = machine.parts(of: time, fraction: 0) else { return .null }
-            return .array(rest.isEmpty ? parts : parts + [.string(rest)])
+            guard case .array(let parts) = machine.parts(of: parser.time, fraction: 0) else { return .null }
+            return .array(parser.rest.isEmpty ? parts : parts + [.string(parser.rest)])
         },
     ]
 }

@@ -361,7 +361,7 @@ final class Compiler {
                 nodes.append(.filter(node))
             }
         }
-        let index = try function.index ?? self.function(function)
+        let index = if let known = function.index { known } else { try self.function(function) }
         return CallNode(
             function: index, hops: context.level - function.level, arguments: nodes, isTail: isTail)
     }

@@ -1,7 +1,7 @@
 import CognitionCore
 
 /// `.a.b.c`: members by constant names.
-final class FieldsNode: Node {
+final class FieldsNode: Node, @unchecked Sendable {
     let names: [String]
 
     init(_ names: [String]) {
@@ -53,7 +53,7 @@ final class FieldsNode: Node {
 }
 
 /// `base[key]`; the key is evaluated for the same input as the base.
-final class IndexNode: Node {
+final class IndexNode: Node, @unchecked Sendable {
     let base: Node?
     let key: Node
 
@@ -109,7 +109,7 @@ final class IndexNode: Node {
 }
 
 /// `base[]`: all elements of an array, all values of an object.
-final class IterateNode: Node {
+final class IterateNode: Node, @unchecked Sendable {
     let base: Node?
 
     init(base: Node?) {
@@ -182,7 +182,7 @@ final class IterateNode: Node {
 }
 
 /// The key of a slice, `{start, end}`.
-final class SliceKeyNode: Node {
+final class SliceKeyNode: Node, @unchecked Sendable {
     let from: Node
     let to: Node
 
@@ -210,7 +210,7 @@ final class SliceKeyNode: Node {
 }
 
 /// `getpath(paths)`.
-final class GetPathNode: Node {
+final class GetPathNode: Node, @unchecked Sendable {
     let paths: Node
 
     init(_ paths: Node) {
@@ -244,7 +244,7 @@ final class GetPathNode: Node {
 }
 
 /// `path(filter)`: where the outputs are.
-final class PathNode: Node {
+final class PathNode: Node, @unchecked Sendable {
     let filter: Node
 
     init(_ filter: Node) {

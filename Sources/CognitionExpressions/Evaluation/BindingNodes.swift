@@ -4,7 +4,7 @@ import CognitionCore
 ///
 /// The slot gets its old value back afterwards: a filter argument may run again while an earlier run of it is still on
 /// the stack, and both use the same slot.
-final class BindNode: Node {
+final class BindNode: Node, @unchecked Sendable {
     let source: Node
     let slot: Int
     let body: Node
@@ -97,7 +97,7 @@ indirect enum Matcher {
 }
 
 /// `source as pattern ?// pattern … | body`.
-final class DestructureNode: Node {
+final class DestructureNode: Node, @unchecked Sendable {
     let source: Node
     let matchers: [Matcher]
     let slots: [Int]
@@ -140,7 +140,7 @@ final class DestructureNode: Node {
 }
 
 /// `reduce source as … (initial; update)`.
-final class ReduceNode: Node {
+final class ReduceNode: Node, @unchecked Sendable {
     let initial: Node
     let update: Node
     /// The source with its variables, whose body stands for one step.
@@ -221,7 +221,7 @@ extension DestructureNode {
 }
 
 /// `foreach source as … (initial; update; extract)`.
-final class ForeachNode: Node {
+final class ForeachNode: Node, @unchecked Sendable {
     let initial: Node
     let update: Node
     let extract: Node?
@@ -267,7 +267,7 @@ final class ForeachNode: Node {
 }
 
 /// `label $name | body`.
-final class LabelNode: Node {
+final class LabelNode: Node, @unchecked Sendable {
     let slot: Int
     let body: Node
 
@@ -288,7 +288,7 @@ final class LabelNode: Node {
 }
 
 /// `break $name`.
-final class BreakNode: Node {
+final class BreakNode: Node, @unchecked Sendable {
     let hops: Int
     let slot: Int
 

@@ -1,7 +1,7 @@
 import CognitionCore
 
 /// A call of a recursive function, which gets a frame of its own.
-final class CallNode: Node {
+final class CallNode: Node, @unchecked Sendable {
     enum Argument {
         case value(Node)
         case filter(Node)
@@ -93,7 +93,7 @@ extension Machine {
 }
 
 /// A call of a filter that a recursive function was given.
-final class FilterCallNode: Node {
+final class FilterCallNode: Node, @unchecked Sendable {
     let hops: Int
     let index: Int
 

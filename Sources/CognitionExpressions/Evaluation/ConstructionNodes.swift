@@ -1,7 +1,7 @@
 import CognitionCore
 
 /// `[filter]`.
-final class CollectNode: Node {
+final class CollectNode: Node, @unchecked Sendable {
     let filter: Node
 
     init(_ filter: Node) {
@@ -28,7 +28,7 @@ final class CollectNode: Node {
 }
 
 /// `{…}`.
-final class ObjectNode: Node {
+final class ObjectNode: Node, @unchecked Sendable {
     enum Key {
         case constant(String)
         case computed(Node)
@@ -105,7 +105,7 @@ final class ObjectNode: Node {
 }
 
 /// A string with interpolations, each written in the string's format.
-final class StringNode: Node {
+final class StringNode: Node, @unchecked Sendable {
     enum Part {
         case text(String)
         case value(Node)

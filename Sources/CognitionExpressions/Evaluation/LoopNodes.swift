@@ -1,7 +1,7 @@
 import CognitionCore
 
 /// `range(from; upto; by)`; the later an argument the faster it varies.
-final class RangeNode: Node {
+final class RangeNode: Node, @unchecked Sendable {
     let from: Node
     let upto: Node
     let by: Node?
@@ -64,7 +64,7 @@ final class RangeNode: Node {
 }
 
 /// `recurse(filter)`, `recurse` and `..`: the input, then the same for each output of the filter.
-final class RecurseNode: Node {
+final class RecurseNode: Node, @unchecked Sendable {
     /// `nil` for `.[]?`.
     let filter: Node?
 
@@ -126,7 +126,7 @@ final class RecurseNode: Node {
 }
 
 /// `while(condition; filter)`, `until(condition; filter)` and `repeat(filter)`.
-final class LoopNode: Node {
+final class LoopNode: Node, @unchecked Sendable {
     enum Kind { case `while`, until, `repeat` }
 
     let kind: Kind
@@ -187,7 +187,7 @@ final class LoopNode: Node {
 }
 
 /// `first(filter)`.
-final class FirstNode: Node {
+final class FirstNode: Node, @unchecked Sendable {
     let filter: Node
 
     init(_ filter: Node) {
@@ -215,7 +215,7 @@ final class FirstNode: Node {
 }
 
 /// `last(filter)`.
-final class LastNode: Node {
+final class LastNode: Node, @unchecked Sendable {
     let filter: Node
 
     init(_ filter: Node) {
@@ -239,7 +239,7 @@ final class LastNode: Node {
 }
 
 /// `limit(count; filter)` and `skip(count; filter)`.
-final class CountNode: Node {
+final class CountNode: Node, @unchecked Sendable {
     let isLimit: Bool
     let count: Node
     let filter: Node
@@ -283,7 +283,7 @@ final class CountNode: Node {
 }
 
 /// `any(generator; condition)` and `all(generator; condition)`: stop as soon as the answer is known.
-final class QuantifierNode: Node {
+final class QuantifierNode: Node, @unchecked Sendable {
     let isAny: Bool
     let generator: Node
     let condition: Node
@@ -314,7 +314,7 @@ final class QuantifierNode: Node {
 }
 
 /// `walk(filter)`: the parts first, then the whole.
-final class WalkNode: Node {
+final class WalkNode: Node, @unchecked Sendable {
     let filter: Node
 
     init(_ filter: Node) {
@@ -378,7 +378,7 @@ final class WalkNode: Node {
 }
 
 /// `sort_by(filter)` and its relatives: the array's elements with the list of the filter's outputs as key.
-final class KeyedNode: Node {
+final class KeyedNode: Node, @unchecked Sendable {
     let name: KeyedOperation
     let filter: Node
 

@@ -71,7 +71,7 @@ extension Node {
     }
 }
 
-final class IdentityNode: Node {
+final class IdentityNode: Node, @unchecked Sendable {
     init() { super.init(.one, isUpdatable: true) }
 
     override func value(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue { input }
@@ -87,7 +87,7 @@ final class IdentityNode: Node {
     ) throws(Unwind) { try change(&value) }
 }
 
-final class LiteralNode: Node {
+final class LiteralNode: Node, @unchecked Sendable {
     let literal: JSONValue
 
     init(_ literal: JSONValue) {
@@ -98,13 +98,13 @@ final class LiteralNode: Node {
     override func value(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue { literal }
 }
 
-final class EmptyNode: Node {
+final class EmptyNode: Node, @unchecked Sendable {
     init() { super.init(.optional) }
 
     override func optional(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue? { nil }
 }
 
-final class VariableNode: Node {
+final class VariableNode: Node, @unchecked Sendable {
     let hops: Int
     let slot: Int
 
@@ -120,7 +120,7 @@ final class VariableNode: Node {
 }
 
 /// Filters one after the other.
-final class PipeNode: Node {
+final class PipeNode: Node, @unchecked Sendable {
     let stages: [Node]
 
     init(_ stages: [Node]) {
@@ -191,7 +191,7 @@ final class PipeNode: Node {
 }
 
 /// The outputs of several filters for the same input.
-final class CommaNode: Node {
+final class CommaNode: Node, @unchecked Sendable {
     let alternatives: [Node]
 
     init(_ alternatives: [Node]) {

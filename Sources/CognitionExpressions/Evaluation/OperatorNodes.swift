@@ -1,7 +1,7 @@
 import CognitionCore
 
 /// An operator on two values; the right side is evaluated first and varies slowest.
-final class BinaryNode: Node {
+final class BinaryNode: Node, @unchecked Sendable {
     let name: BinaryOperator
     let left: Node
     let right: Node
@@ -54,7 +54,7 @@ final class BinaryNode: Node {
     }
 }
 
-final class NegateNode: Node {
+final class NegateNode: Node, @unchecked Sendable {
     let operand: Node
 
     init(_ operand: Node) {
@@ -81,7 +81,7 @@ final class NegateNode: Node {
 }
 
 /// `and`, `or`: the right side is evaluated only where the left one leaves it open.
-final class LogicNode: Node {
+final class LogicNode: Node, @unchecked Sendable {
     let isAnd: Bool
     let left: Node
     let right: Node
@@ -118,7 +118,7 @@ final class LogicNode: Node {
 }
 
 /// `left // right`: the true outputs of the left side, else those of the right one.
-final class AlternativeNode: Node {
+final class AlternativeNode: Node, @unchecked Sendable {
     let left: Node
     let right: Node
 
@@ -157,7 +157,7 @@ final class AlternativeNode: Node {
     }
 }
 
-final class ConditionNode: Node {
+final class ConditionNode: Node, @unchecked Sendable {
     let condition: Node
     let then: Node
     let otherwise: Node
@@ -198,7 +198,7 @@ final class ConditionNode: Node {
 }
 
 /// `select(condition)`.
-final class SelectNode: Node {
+final class SelectNode: Node, @unchecked Sendable {
     let condition: Node
 
     init(_ condition: Node) {
@@ -231,7 +231,7 @@ final class SelectNode: Node {
 }
 
 /// `try body catch handler`; without handler an error ends the outputs.
-final class TryNode: Node {
+final class TryNode: Node, @unchecked Sendable {
     let body: Node
     let handler: Node?
 

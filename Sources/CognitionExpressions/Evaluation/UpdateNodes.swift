@@ -1,7 +1,7 @@
 import CognitionCore
 
 /// `paths = value`, and `paths op= value`: the value is evaluated for the whole input, each of its outputs gives one.
-final class AssignNode: Node {
+final class AssignNode: Node, @unchecked Sendable {
     let paths: Node
     let name: AssignmentOperator
     let source: Node
@@ -68,7 +68,7 @@ final class AssignNode: Node {
 }
 
 /// `paths |= filter`: the first output replaces the part; without one the part is deleted.
-final class UpdateNode: Node {
+final class UpdateNode: Node, @unchecked Sendable {
     let paths: Node
     let filter: Node
 
@@ -160,7 +160,7 @@ extension Machine {
 }
 
 /// `setpath(path; value)`; the value varies slowest.
-final class SetPathNode: Node {
+final class SetPathNode: Node, @unchecked Sendable {
     let path: Node
     let source: Node
 
@@ -203,7 +203,7 @@ final class SetPathNode: Node {
 }
 
 /// `del(paths)`.
-final class DeleteNode: Node {
+final class DeleteNode: Node, @unchecked Sendable {
     let paths: Node
 
     init(_ paths: Node) {

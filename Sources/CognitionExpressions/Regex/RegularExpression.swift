@@ -63,7 +63,7 @@ package final class RegularExpression: @unchecked Sendable {
         }
         guard Self.isInitialized else { throw Failure(code: .regexInvalid, message: "Oniguruma does not start") }
         var compiled: OnigRegex?
-        var error = [UInt8](repeating: 0, count: Int(COGNITION_ONIG_ERROR_BYTES.rawValue) + 1)
+        var error = [UInt8](repeating: 0, count: Int(COGNITION_ONIG_ERROR_BYTES) + 1)
         let bytes = Array(pattern.utf8) + [0]
         let status = bytes.withUnsafeBufferPointer { buffer in
             cognition_onig_compile(&compiled, buffer.baseAddress, bytes.count - 1, UInt32(options.rawValue), &error)
@@ -112,7 +112,7 @@ package final class RegularExpression: @unchecked Sendable {
             throw Failure(code: .regexFailed, message: "no memory for the match")
         }
         defer { onig_region_free(region, 1) }
-        var error = [UInt8](repeating: 0, count: Int(COGNITION_ONIG_ERROR_BYTES.rawValue) + 1)
+        var error = [UInt8](repeating: 0, count: Int(COGNITION_ONIG_ERROR_BYTES) + 1)
         // Oniguruma needs an address even for an empty text.
         let status = (bytes.isEmpty ? [0] : bytes).withUnsafeBufferPointer { buffer in
             cognition_onig_search(regex, buffer.baseAddress, bytes.count, start, region, Self.retriesMax, &error)

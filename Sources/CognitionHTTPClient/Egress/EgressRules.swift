@@ -3,9 +3,9 @@ import CognitionCore
 /// Which servers a workflow may call.
 ///
 /// Refused unless allowed by name or range: link-local addresses, the metadata services of clouds (they hand out
-/// credentials to whoever asks), the unspecified, multicast and broadcast addresses. Loopback and private ranges are allowed
-/// unless `private` is denied. Order of judgement: an allowed host is allowed whatever it resolves to; a denied host is
-/// refused; then every address: allowed range, denied range, the ranges above.
+/// credentials to whoever asks), the unspecified, multicast and broadcast addresses. Loopback and private ranges are
+/// allowed unless `private` is denied. Order of judgement: an allowed host is allowed whatever it resolves to; a denied
+/// host is refused; then every address: allowed range, denied range, the ranges above.
 package struct EgressRules: Sendable, Hashable {
     private var allowedHosts: [HostPattern] = []
     private var deniedHosts: [HostPattern] = []
@@ -19,7 +19,8 @@ package struct EgressRules: Sendable, Hashable {
     private init() {}
 
     /// - Parameters:
-    ///   - deny: `private`, host names (`example.com`, or `*.example.com` for everything below it), addresses, CIDR ranges.
+    /// - deny: `private`, host names (`example.com`, or `*.example.com` for everything below it), addresses, CIDR
+    ///     ranges.
     ///   - allow: The same without `private`; wins over `deny`.
     /// - Throws: `OutboundHTTPError` (`http_client.invalid_rule`) that names every entry that is none of these.
     package init(deny: [String], allow: [String]) throws {
@@ -47,7 +48,8 @@ package struct EgressRules: Sendable, Hashable {
         guard faults.isEmpty else {
             throw OutboundHTTPError(
                 .init("http_client.invalid_rule", category: .invalid),
-                "Neither a host name, an address nor a CIDR range: \(faults.map { "'\($0)'" }.joined(separator: ", ")).")
+                "Neither a host name, an address nor a CIDR range: \(faults.map { "'\($0)'" }.joined(separator: ", "))."
+            )
         }
     }
 
@@ -62,7 +64,9 @@ package struct EgressRules: Sendable, Hashable {
     /// - Parameter host: Lower case, without brackets and trailing dot.
     package func verdict(host: String) -> HostVerdict {
         if allowedHosts.contains(where: { $0.matches(host) }) { return .allowed }
-        if deniedHosts.contains(where: { $0.matches(host) }) || EgressRules.metadataHosts.contains(host) { return .refused }
+        if deniedHosts.contains(where: { $0.matches(host) }) || EgressRules.metadataHosts.contains(host) {
+            return .refused
+        }
         if deniesPrivate && (host == "localhost" || host.hasSuffix(".localhost")) { return .refused }
         return .byAddress
     }
@@ -82,14 +86,15 @@ extension EgressRules {
         "metadata.azure.internal", "metadata.tencentyun.com", "metadata.platformequinix.com",
     ]
 
-    /// Link-local (RFC 3927, RFC 4291), unspecified, multicast, reserved and broadcast, then metadata services outside them:
-    /// AWS over IPv6, Google over IPv6, Alibaba, Oracle, the Azure host.
+    /// Link-local (RFC 3927, RFC 4291), unspecified, multicast, reserved and broadcast, then metadata services outside
+    /// them: AWS over IPv6, Google over IPv6, Alibaba, Oracle, the Azure host.
     private static let neverMeant: [IPRange] = [
         "169.254.0.0/16", "fe80::/10", "0.0.0.0/8", "::/128", "224.0.0.0/4", "240.0.0.0/4", "ff00::/8",
         "fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16",
     ].compactMap(IPRange.init)
 
-    /// Loopback, RFC 1918, shared (RFC 6598), IETF protocol, benchmarking (RFC 2544), unique local and site-local addresses.
+    /// Loopback, RFC 1918, shared (RFC 6598), IETF protocol, benchmarking (RFC 2544), unique local and site-local
+    /// addresses.
     private static let privateRanges: [IPRange] = [
         "127.0.0.0/8", "::1", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "192.0.0.0/24",
         "198.18.0.0/15", "fc00::/7", "fec0::/10",

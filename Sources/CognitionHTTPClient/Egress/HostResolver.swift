@@ -54,7 +54,8 @@ final class HostResolver: Sendable {
                 answer.wait(with: continuation)
                 pool.submit { [lookup] state in
                     guard state == .active else {
-                        return answer.give(.failure(OutboundHTTPError(OutboundHTTPError.overloaded, "The client was shut down.")))
+                        return answer.give(
+                            .failure(OutboundHTTPError(OutboundHTTPError.overloaded, "The client was shut down.")))
                     }
                     answer.give(Result { try lookup(name) })
                 }
@@ -115,7 +116,8 @@ extension HostResolver {
         let status = getaddrinfo(name, nil, &hints, &list)
         guard status == 0 else {
             throw OutboundHTTPError(
-                OutboundHTTPError.unreachable, "The name '\(name)' does not resolve: \(String(cString: gai_strerror(status))).")
+                OutboundHTTPError.unreachable,
+                "The name '\(name)' does not resolve: \(String(cString: gai_strerror(status))).")
         }
         defer { freeaddrinfo(list) }
         var found: [IPAddress] = []
@@ -139,7 +141,10 @@ extension IPAddress {
             }
         case AF_INET6:
             self = socketAddress.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) { address in
-                IPAddress(v6: withUnsafeBytes(of: address.pointee.sin6_addr) { $0.reduce(UInt128(0)) { $0 << 8 | UInt128($1) } })
+                IPAddress(
+                    v6: withUnsafeBytes(of: address.pointee.sin6_addr) {
+                        $0.reduce(UInt128(0)) { $0 << 8 | UInt128($1) }
+                    })
             }
         default: return nil
         }

@@ -6,8 +6,9 @@
 
 /// An IPv4 or IPv6 address as a number; an IPv6 form that only wraps an IPv4 address is that IPv4 address.
 ///
-/// Wrapping forms: IPv4-mapped `::ffff:a.b.c.d`, IPv4-compatible `::a.b.c.d` (RFC 4291), NAT64 `64:ff9b::/96` (RFC 6052)
-/// and 6to4 `2002::/16` (RFC 3056). A rule about the inner address would be worth nothing if they walked around it.
+/// Wrapping forms: IPv4-mapped `::ffff:a.b.c.d`, IPv4-compatible `::a.b.c.d` (RFC 4291), NAT64 `64:ff9b::/96` (RFC
+/// 6052) and 6to4 `2002::/16` (RFC 3056). A rule about the inner address would be worth nothing if they walked around
+/// it.
 package struct IPAddress: Sendable, Hashable {
     package enum Family: Sendable, Hashable { case v4, v6 }
 
@@ -29,7 +30,8 @@ package struct IPAddress: Sendable, Hashable {
 
     /// Reads `a.b.c.d` or an IPv6 address without brackets; a zone (`%eth0`) is dropped. `nil` for anything else.
     package init?(_ text: String) {
-        let address = text.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false).first.map(String.init) ?? text
+        let address =
+            text.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false).first.map(String.init) ?? text
         var v4 = in_addr()
         if inet_pton(AF_INET, address, &v4) == 1 {
             self.init(v4: UInt32(bigEndian: v4.s_addr))

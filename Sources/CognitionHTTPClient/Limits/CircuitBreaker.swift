@@ -14,10 +14,12 @@ package struct CircuitBreakerSettings: Sendable, Hashable {
     }
 }
 
-/// Keeps callers away from a host that does not answer: closed → open after some failures in a row → one probe after a rest.
+/// Keeps callers away from a host that does not answer: closed → open after some failures in a row → one probe after a
+/// rest.
 ///
-/// A pure machine: time is a parameter, and only hosts whose last exchange failed are remembered. Any answer, a late one of a
-/// request sent before the circuit opened included, closes the circuit. Pattern: M. Nygard, *Release It!*, "Circuit Breaker".
+/// A pure machine: time is a parameter, and only hosts whose last exchange failed are remembered. Any answer, a late
+/// one of a request sent before the circuit opened included, closes the circuit. Pattern: M. Nygard, *Release It!*,
+/// "Circuit Breaker".
 package struct CircuitBreaker<Host: Hashable & Sendable>: Sendable {
     package typealias Instant = ContinuousClock.Instant
 
@@ -75,11 +77,13 @@ package struct CircuitBreaker<Host: Hashable & Sendable>: Sendable {
         case .open, .probing: return false  // a late failure of a request sent before
         }
         let opens = failures >= settings.failuresMax
-        entries[host] = Entry(state: opens ? .open(until: now + settings.rest) : .closed(failures: failures), failedAt: now)
+        entries[host] = Entry(
+            state: opens ? .open(until: now + settings.rest) : .closed(failures: failures), failedAt: now)
         return opens
     }
 
-    /// The exchange ended without a word about the host, e.g. by cancellation; a probe's place is given to the next caller.
+    /// The exchange ended without a word about the host, e.g. by cancellation; a probe's place is given to the next
+    /// caller.
     package mutating func abandoned(_ host: Host, isProbe: Bool, now: Instant) {
         if isProbe, case .probing = entries[host]?.state { entries[host]?.state = .open(until: now) }
     }

@@ -68,7 +68,8 @@ final class RequestGate: Sendable {
                 return .success(())
             }
             guard state.waiting < waitingMax else {
-                return .failure(OutboundHTTPError(OutboundHTTPError.overloaded, "Too many requests wait for a connection."))
+                return .failure(
+                    OutboundHTTPError(OutboundHTTPError.overloaded, "Too many requests wait for a connection."))
             }
             state.waiting += 1
             line.waiters.append((id, continuation))

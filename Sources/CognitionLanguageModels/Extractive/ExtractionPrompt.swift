@@ -2,14 +2,15 @@
 ///
 /// Rules, the first that applies:
 /// 1. a line of only `---` that is not the first line: the instruction stands before it, the document behind it;
-/// 2. exactly one fenced block (three backticks or tildes, alone or with `text`, `txt`, `markdown`, `md` or `document`) that
-///    ends the prompt, after at most 600 bytes: its content is the document. So a text that ends in code is not mistaken;
+/// 2. exactly one fenced block (three backticks or tildes, alone or with `text`, `txt`, `markdown`, `md` or `document`)
+///    that ends the prompt, after at most 600 bytes: its content is the document. So a text that ends in code is not
+///    mistaken;
 /// 3. a first line of at most 300 bytes that ends in a colon, with text below it: that line is the instruction;
 /// 4. the whole prompt is the document.
 ///
-/// The number of sentences is read from the instruction, else from the system text: a number 1...50, or `one` to `ten`, or
-/// `a single`, right before the word "sentence" (also *Satz*, *phrase*, *frase*, *zin*). Otherwise it is 3. Nothing else of
-/// the instruction has an effect.
+/// The number of sentences is read from the instruction, else from the system text: a number 1...50, or `one` to `ten`,
+/// or `a single`, right before the word "sentence" (also *Satz*, *phrase*, *frase*, *zin*). Otherwise it is 3. Nothing
+/// else of the instruction has an effect.
 struct ExtractionPrompt: Sendable, Hashable {
     static let standardSentences = 3
 
@@ -20,21 +21,29 @@ struct ExtractionPrompt: Sendable, Hashable {
     init(prompt: String, system: String?) {
         (instruction, document) = ExtractionPrompt.parts(of: prompt)
         sentencesMax =
-            ExtractionPrompt.sentencesAsked(in: instruction) ?? system.flatMap { ExtractionPrompt.sentencesAsked(in: $0) }
+            ExtractionPrompt.sentencesAsked(in: instruction) ?? system.flatMap {
+                ExtractionPrompt.sentencesAsked(in: $0)
+            }
             ?? ExtractionPrompt.standardSentences
     }
 
     private static func parts(of prompt: String) -> (instruction: String, document: String) {
-        let lines = prompt.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { Substring($0).trimmed }
+        let lines = prompt.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map {
+            Substring($0).trimmed
+        }
         guard let first = lines.firstIndex(where: { !$0.isEmpty }) else { return ("", "") }
         if let rule = lines.indices.dropFirst(first + 1).first(where: { lines[$0] == "---" }), lines[first] != "---" {
             return (text(of: lines[..<rule], in: prompt), text(of: lines[(rule + 1)...], in: prompt))
         }
         if let fence = closingFence(in: lines) {
-            return (text(of: lines[..<fence.open], in: prompt), text(of: lines[(fence.open + 1)..<fence.close], in: prompt))
+            return (
+                text(of: lines[..<fence.open], in: prompt), text(of: lines[(fence.open + 1)..<fence.close], in: prompt)
+            )
         }
         let head = lines[first]
-        if head.utf8.count <= 300, head.hasSuffix(":") || head.hasSuffix("："), lines[(first + 1)...].contains(where: { !$0.isEmpty }) {
+        if head.utf8.count <= 300, head.hasSuffix(":") || head.hasSuffix("："),
+            lines[(first + 1)...].contains(where: { !$0.isEmpty })
+        {
             return (String(head), text(of: lines[(first + 1)...], in: prompt))
         }
         return ("", prompt)
@@ -59,7 +68,8 @@ struct ExtractionPrompt: Sendable, Hashable {
 
     static func sentencesAsked(in text: String) -> Int? {
         let words = text.utf8.prefix(4_096).split { byte in
-            byte < 0x80 && !(0x30...0x39).contains(byte) && !(0x41...0x5A).contains(byte) && !(0x61...0x7A).contains(byte)
+            byte < 0x80 && !(0x30...0x39).contains(byte) && !(0x41...0x5A).contains(byte)
+                && !(0x61...0x7A).contains(byte)
         }.map { String(Substring($0)).lowercased() }
         for (index, word) in words.enumerated().dropFirst() where nouns.contains(word) {
             let before = words[index - 1]
@@ -70,7 +80,8 @@ struct ExtractionPrompt: Sendable, Hashable {
     }
 
     private static let nouns: Set<String> = [
-        "sentence", "sentences", "satz", "sätze", "sätzen", "phrase", "phrases", "frase", "frases", "frasi", "zin", "zinnen",
+        "sentence", "sentences", "satz", "sätze", "sätzen", "phrase", "phrases", "frase", "frases", "frasi", "zin",
+        "zinnen",
     ]
 
     private static let numbers: [String: Int] = [

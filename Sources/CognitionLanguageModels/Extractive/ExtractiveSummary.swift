@@ -6,8 +6,8 @@ struct ExtractiveSummary: Sendable, Hashable {
     /// Whether `bytesMax` kept a sentence out.
     var isCut: Bool
 
-    /// Sentences that are ranked. Of a longer document the first quarter of them is its beginning, the others are spread
-    /// evenly over the rest.
+    /// Sentences that are ranked. Of a longer document the first quarter of them is its beginning, the others are
+    /// spread evenly over the rest.
     static let rankedMax = 1_000
     /// Distinct content words of a sentence that count.
     private static let distinctMax = 64
@@ -57,7 +57,9 @@ struct ExtractiveSummary: Sendable, Hashable {
             let content = all.filter { isContent[Int($0.id)] }
             var distinct: [Int32] = []
             var known: Set<Int32> = []
-            for word in content where distinct.count < distinctMax && known.insert(word.id).inserted { distinct.append(word.id) }
+            for word in content where distinct.count < distinctMax && known.insert(word.id).inserted {
+                distinct.append(word.id)
+            }
             return Candidate(text: text, words: distinct, keywordSentence: .init(scalars: scalars, words: content))
         }
     }
@@ -71,7 +73,8 @@ struct ExtractiveSummary: Sendable, Hashable {
             let plain = text.replacing("’", with: "'")
             guard !stopWords.contains(plain), let first = text.unicodeScalars.first else { return false }
             if Words.isWide(first) { return true }
-            return text.unicodeScalars.count > 1 && !text.unicodeScalars.allSatisfy { $0.properties.numericType != nil || $0 == "_" }
+            return text.unicodeScalars.count > 1
+                && !text.unicodeScalars.allSatisfy { $0.properties.numericType != nil || $0 == "_" }
         }
     }
 

@@ -47,7 +47,8 @@ struct Keywords {
         return best(of: phrases(in: kept, scores: topScores(scores, vertices: vertices)))
     }
 
-    /// Numbers the most frequent content words from 0, first come first, and keeps as many sentences as the bound allows.
+    /// Numbers the most frequent content words from 0, first come first, and keeps as many sentences as the bound
+    /// allows.
     private static func vocabulary(of sentences: [Sentence]) -> (vertices: [Int32: Int], kept: ArraySlice<Sentence>) {
         var counts: [Int32: Int] = [:]
         var order: [Int32] = []
@@ -87,7 +88,9 @@ struct Keywords {
             var run: [Words.Word] = []
             for word in sentence.words {
                 let isTop = scores[word.id] != nil
-                if let last = run.last, !isTop || run.count >= phraseWordsMax || !touches(last, word, in: sentence.scalars) {
+                if let last = run.last,
+                    !isTop || run.count >= phraseWordsMax || !touches(last, word, in: sentence.scalars)
+                {
                     note(run, of: sentence, scores: scores, in: &found)
                     run = []
                 }
@@ -116,7 +119,8 @@ struct Keywords {
         let overlaps = zip(run, run.dropFirst()).contains { $0.end > $1.start }
         let sum = ids.reduce(0) { $0 + (scores[$1] ?? 0) }
         found[ids] = Phrase(
-            words: ids, score: overlaps ? sum / Double(ids.count) * 1.5 : sum, text: String(view).lowercased(), order: found.count)
+            words: ids, score: overlaps ? sum / Double(ids.count) * 1.5 : sum, text: String(view).lowercased(),
+            order: found.count)
     }
 
     /// Best first, leaving out a phrase all of whose words are in better ones.

@@ -1,8 +1,8 @@
 /// Takes the marks of Markdown and simple HTML off a text and leaves its paragraphs.
 ///
 /// Dropped with their content: front matter, fenced code, tables, images, link definitions, comments. Headings are not
-/// sentences and end a paragraph; they are returned only when there is nothing else. A list item is a paragraph. Lines of a
-/// paragraph are joined.
+/// sentences and end a paragraph; they are returned only when there is nothing else. A list item is a paragraph. Lines
+/// of a paragraph are joined.
 enum PlainText {
     static func paragraphs(of text: String) -> [String] {
         var builder = Builder()
@@ -34,7 +34,11 @@ enum PlainText {
             if lines == 1 && line == "---" {
                 isInFrontMatter = true
             } else if line.isEmpty || line.hasPrefix("|") || PlainText.isRule(line) {
-                if let mark = line.first, mark == "=" || mark == "-", !current.isEmpty { underlineHeading() } else { end() }
+                if let mark = line.first, mark == "=" || mark == "-", !current.isEmpty {
+                    underlineHeading()
+                } else {
+                    end()
+                }
             } else if line.hasPrefix("```") || line.hasPrefix("~~~") {
                 end()
                 fence = line.prefix(3)
@@ -119,7 +123,10 @@ extension PlainText {
 
     static func withoutMarks(_ text: Substring) -> String {
         let scalars = Array(text.unicodeScalars)
+        // Looking for ends that are not there costs at most twice the text; then brackets are just brackets.
+        var searches = 2 * scalars.count
         var out = String.UnicodeScalarView()
+        out.reserveCapacity(text.utf8.count)
         var at = 0
         while at < scalars.count {
             let scalar = scalars[at]
@@ -128,21 +135,22 @@ extension PlainText {
                 out.append(scalars[at + 1])
                 at += 2
             case "!" where at + 1 < scalars.count && scalars[at + 1] == "[":
-                at = link(at + 1, in: scalars)?.end ?? at + 1
+                at = link(at + 1, in: scalars, &searches)?.end ?? at + 1
                 if at < scalars.count && scalars[at] == "[" { out.append("!") }
             case "[":
-                guard let link = link(at, in: scalars) else { fallthrough }
+                guard let link = link(at, in: scalars, &searches) else { fallthrough }
                 out.append(contentsOf: withoutMarks(Substring(string(scalars[link.text]))).unicodeScalars)
                 at = link.end
             case "<":
-                guard let end = tag(at, in: scalars) else { fallthrough }
+                guard let end = tag(at, in: scalars, &searches) else { fallthrough }
                 at = end
             case "&":
                 guard let (plain, end) = entity(at, in: scalars) else { fallthrough }
                 out.append(plain)
                 at = end
             default:
-                let isEmphasis = scalar == "`" || ((scalar == "*" || scalar == "_" || scalar == "~") && isAtEdge(at, in: scalars))
+                let isEmphasis =
+                    scalar == "`" || ((scalar == "*" || scalar == "_" || scalar == "~") && isAtEdge(at, in: scalars))
                 if isEmphasis {
                 } else if scalar.properties.isWhitespace {
                     if let last = out.last, last != " ", !joinsWithoutSpace(scalars, at) { out.append(" ") }
@@ -164,25 +172,35 @@ extension PlainText {
 
     private static func isMark(_ scalar: Unicode.Scalar) -> Bool {
         scalar.isASCII && scalar.properties.generalCategory != .uppercaseLetter
-            && !(scalar.properties.isAlphabetic || scalar.properties.isWhitespace || (0x30...0x39).contains(scalar.value))
+            && !(scalar.properties.isAlphabetic || scalar.properties.isWhitespace
+                || (0x30...0x39).contains(scalar.value))
     }
 
     /// `[text](target)` or `[text][label]`, and where it ends. A bracket without target is text.
-    private static func link(_ start: Int, in scalars: [Unicode.Scalar]) -> (text: Range<Int>, end: Int)? {
-        guard let close = closing(start, "[", "]", in: scalars), close + 1 < scalars.count else { return nil }
+    private static func link(_ start: Int, in scalars: [Unicode.Scalar], _ searches: inout Int) -> (
+        text: Range<Int>, end: Int
+    )? {
+        guard let close = closing(start, "[", "]", in: scalars, &searches), close + 1 < scalars.count else {
+            return nil
+        }
         let pair: (Unicode.Scalar, Unicode.Scalar)
         switch scalars[close + 1] {
         case "(": pair = ("(", ")")
         case "[": pair = ("[", "]")
         default: return nil
         }
-        guard let end = closing(close + 1, pair.0, pair.1, in: scalars) else { return nil }
+        guard let end = closing(close + 1, pair.0, pair.1, in: scalars, &searches) else { return nil }
         return (start + 1..<close, end + 1)
     }
 
-    private static func closing(_ start: Int, _ open: Unicode.Scalar, _ close: Unicode.Scalar, in scalars: [Unicode.Scalar]) -> Int? {
+    private static func closing(
+        _ start: Int, _ open: Unicode.Scalar, _ close: Unicode.Scalar, in scalars: [Unicode.Scalar],
+        _ searches: inout Int
+    ) -> Int? {
+        guard searches > 0 else { return nil }
         var depth = 0
         for index in start..<min(scalars.count, start + reach) {
+            searches -= 1
             if scalars[index] == open { depth += 1 }
             if scalars[index] == close {
                 depth -= 1
@@ -193,16 +211,20 @@ extension PlainText {
     }
 
     /// The index behind `<tag …>`, `</tag>`, `<!-- … -->` or `<https://…>`.
-    private static func tag(_ start: Int, in scalars: [Unicode.Scalar]) -> Int? {
-        guard start + 1 < scalars.count else { return nil }
+    private static func tag(_ start: Int, in scalars: [Unicode.Scalar], _ searches: inout Int) -> Int? {
+        guard start + 1 < scalars.count, searches > 0 else { return nil }
         let next = scalars[start + 1]
         guard next == "/" || next == "!" || (next.isASCII && next.properties.isAlphabetic) else { return nil }
-        for index in start + 2..<min(max(scalars.count, start + 2), start + reach) where scalars[index] == ">" { return index + 1 }
+        for index in start + 2..<min(max(scalars.count, start + 2), start + reach) {
+            searches -= 1
+            if scalars[index] == ">" { return index + 1 }
+        }
         return nil
     }
 
     private static let entities: [String: Unicode.Scalar] = [
-        "amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "#39": "'", "nbsp": " ", "mdash": "—", "ndash": "–",
+        "amp": "&", "lt": "<", "gt": ">", "quot": "\"", "apos": "'", "#39": "'", "nbsp": " ", "mdash": "—",
+        "ndash": "–",
         "hellip": "…",
     ]
 

@@ -1,8 +1,8 @@
 /// Splits a paragraph into sentences, in any script that marks their ends.
 ///
-/// A full stop ends a sentence when white space follows and what comes then does not begin in lower case, unless the word
-/// before it is a known abbreviation, a single letter (an initial) or letters with stops between them (`e.g.`). Marks of
-/// scripts without spaces (`。！？`) always end one. Longer sentences are cut at a space.
+/// A full stop ends a sentence when white space follows and what comes then does not begin in lower case, unless the
+/// word before it is a known abbreviation, a single letter (an initial) or letters with stops between them (`e.g.`).
+/// Marks of scripts without spaces (`。！？`) always end one. Longer sentences are cut at a space.
 enum Sentences {
     /// Scalars of one sentence.
     static let scalarsMax = 2_000
@@ -43,25 +43,35 @@ enum Sentences {
         let isWide = wideMarks.contains(mark)
         guard isWide || spacedMarks.contains(mark) else { return nil }
         var end = at + 1
-        while end < scalars.count, closers.contains(scalars[end]) || wideMarks.contains(scalars[end]) || spacedMarks.contains(scalars[end]) {
+        while end < scalars.count,
+            closers.contains(scalars[end]) || wideMarks.contains(scalars[end]) || spacedMarks.contains(scalars[end])
+        {
             end += 1
         }
         if isWide || end == scalars.count { return end }
         guard scalars[end].properties.isWhitespace else { return nil }
         guard mark == "." || mark == "…" else { return end }
         var next = end
-        while next < scalars.count, scalars[next].properties.isWhitespace || openers.contains(scalars[next]) { next += 1 }
+        while next < scalars.count, scalars[next].properties.isWhitespace || openers.contains(scalars[next]) {
+            next += 1
+        }
         guard next < scalars.count else { return end }
         if scalars[next].properties.isLowercase { return nil }
         return mark == "." && isAbbreviation(before: at, in: scalars, from: start, next: scalars[next]) ? nil : end
     }
 
-    private static func isAbbreviation(before at: Int, in scalars: [Unicode.Scalar], from start: Int, next: Unicode.Scalar) -> Bool {
+    private static func isAbbreviation(
+        before at: Int, in scalars: [Unicode.Scalar], from start: Int, next: Unicode.Scalar
+    ) -> Bool {
         var low = at
-        while low > start, at - low < 12, scalars[low - 1].properties.isAlphabetic || scalars[low - 1] == "." { low -= 1 }
+        while low > start, at - low < 12, scalars[low - 1].properties.isAlphabetic || scalars[low - 1] == "." {
+            low -= 1
+        }
         guard low < at else { return false }
         let parts = scalars[low..<at].split(separator: ".", omittingEmptySubsequences: true)
-        if parts.allSatisfy({ $0.count == 1 }) { return parts.count > 1 || scalars[low] != "I" && !Words.isWide(scalars[low]) }
+        if parts.allSatisfy({ $0.count == 1 }) {
+            return parts.count > 1 || scalars[low] != "I" && !Words.isWide(scalars[low])
+        }
         var view = String.UnicodeScalarView()
         view.append(contentsOf: scalars[low..<at])
         let word = String(view).lowercased()
@@ -77,10 +87,12 @@ enum Sentences {
 
     private static let abbreviations: Set<String> = [
         "dr", "mr", "mrs", "ms", "prof", "st", "sr", "jr", "vs", "gen", "col", "sgt", "capt", "lt", "gov", "sen", "rep",
-        "rev", "hon", "mt", "ca", "cf", "viz", "approx", "al", "eg", "ie", "z.b", "d.h", "bzw", "hr", "fr", "str", "mme",
+        "rev", "hon", "mt", "ca", "cf", "viz", "approx", "al", "eg", "ie", "z.b", "d.h", "bzw", "hr", "fr", "str",
+        "mme",
         "mlle", "sra", "dott", "sig", "jan", "feb", "mar", "apr", "aug", "sep", "sept", "oct", "nov", "dec",
     ]
     private static let beforeNumbers: Set<String> = [
-        "no", "nr", "nos", "fig", "figs", "vol", "p", "pp", "sec", "ch", "chap", "art", "eq", "ed", "para", "abs", "kap", "abb", "bd",
+        "no", "nr", "nos", "fig", "figs", "vol", "p", "pp", "sec", "ch", "chap", "art", "eq", "ed", "para", "abs",
+        "kap", "abb", "bd",
     ]
 }

@@ -1,7 +1,7 @@
 /// PageRank on an undirected weighted graph: a vertex is important when important ones are near it.
 ///
-/// `WS(i) = (1 - d) + d · Σ_j w(j,i) / Σ_k w(j,k) · WS(j)` with d = 0.85, repeated until no score moves by more than 0.0001
-/// or 100 times. Source: R. Mihalcea and P. Tarau, "TextRank: Bringing Order into Texts", EMNLP 2004.
+/// `WS(i) = (1 - d) + d · Σ_j w(j,i) / Σ_k w(j,k) · WS(j)` with d = 0.85, repeated until no score moves by more than
+/// 0.0001 or 100 times. Source: R. Mihalcea and P. Tarau, "TextRank: Bringing Order into Texts", EMNLP 2004.
 struct TextRank {
     private struct Edge {
         let low: Int32
@@ -55,7 +55,8 @@ struct TextRank {
 extension TextRank {
     /// Ranks sentences by the words that they share: `|common| / (log |a| + log |b|)`, over distinct content words.
     ///
-    /// - Parameter sentences: Distinct content words of each; at most 1,000 sentences of 64 words keep it under a second.
+    /// - Parameter sentences: Distinct content words of each; at most 1,000 sentences of 64 words keep it under a
+    ///   second.
     static func rank(sentences: [[Int32]]) throws -> [Double] {
         var graph = TextRank(vertices: sentences.count)
         var postings: [Int32: [Int32]] = [:]

@@ -1,8 +1,8 @@
 /// The words of a document as numbers: equal numbers are the same word whatever its case.
 ///
-/// A word is a run of letters, digits and their marks; an apostrophe between letters belongs to it. Scripts without spaces
-/// are cut into overlapping pairs of Han characters and whole runs of Katakana; Hiragana, mostly grammar, is left out. Other
-/// scripts without spaces (Thai, Khmer) come out as long runs, which is weak but harmless.
+/// A word is a run of letters, digits and their marks; an apostrophe between letters belongs to it. Scripts without
+/// spaces are cut into overlapping pairs of Han characters and whole runs of Katakana; Hiragana, mostly grammar, is
+/// left out. Other scripts without spaces (Thai, Khmer) come out as long runs, which is weak but harmless.
 struct Words {
     struct Word: Hashable {
         let id: Int32
@@ -75,16 +75,20 @@ struct Words {
     private static func continues(_ kind: Kind, at index: Int, in scalars: [Unicode.Scalar]) -> Bool {
         let scalar = scalars[index]
         if isWordScalar(scalar) { return self.kind(of: scalar) == kind }
-        guard kind == .spaced, scalar == "'" || scalar == "’" || scalar == "_", index + 1 < scalars.count else { return false }
+        guard kind == .spaced, scalar == "'" || scalar == "’" || scalar == "_", index + 1 < scalars.count else {
+            return false
+        }
         return isWordScalar(scalars[index + 1]) && self.kind(of: scalars[index + 1]) == .spaced
     }
 
     static func isWordScalar(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.isASCII {
-            return (0x30...0x39).contains(scalar.value) || (0x41...0x5A).contains(scalar.value) || (0x61...0x7A).contains(scalar.value)
+            return (0x30...0x39).contains(scalar.value) || (0x41...0x5A).contains(scalar.value)
+                || (0x61...0x7A).contains(scalar.value)
         }
         switch scalar.properties.generalCategory {
-        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark, .spacingMark,
+        case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark,
+            .spacingMark,
             .decimalNumber, .letterNumber:
             return true
         default: return false
@@ -93,6 +97,7 @@ struct Words {
 
     /// Whether text of this script is written without spaces.
     static func isWide(_ scalar: Unicode.Scalar) -> Bool {
-        kind(of: scalar) != .spaced || (0x3000...0x303F).contains(scalar.value) || (0xFF00...0xFFEF).contains(scalar.value)
+        kind(of: scalar) != .spaced || (0x3000...0x303F).contains(scalar.value)
+            || (0xFF00...0xFFEF).contains(scalar.value)
     }
 }

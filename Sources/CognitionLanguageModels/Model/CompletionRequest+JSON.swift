@@ -17,13 +17,16 @@ extension CompletionRequest {
         var reader = Reader(members, at: "")
         let prompt = reader.string("prompt")
         let listed = reader.list("messages", max: CompletionRequest.messagesMax) { Message(reading: &$0) }
-        if (prompt == nil) == (listed == nil) && !reader.faults.contains(where: { $0.hasPrefix("prompt ") || $0.hasPrefix("messages") }) {
+        if (prompt == nil) == (listed == nil)
+            && !reader.faults.contains(where: { $0.hasPrefix("prompt ") || $0.hasPrefix("messages") })
+        {
             reader.faults.append("exactly one of prompt and messages is needed")
         }
         let messages = listed ?? prompt.map { [Message(role: .user, content: $0)] } ?? []
         if listed?.isEmpty == true { reader.faults.append("messages must not be empty") }
         self.init(
-            provider: reader.name("provider"), model: reader.name("model"), messages: messages, system: reader.string("system"))
+            provider: reader.name("provider"), model: reader.name("model"), messages: messages,
+            system: reader.string("system"))
         temperature = reader.number("temperature", in: 0...2)
         tokensMax = reader.integer("max_tokens", in: 1...1_000_000)
         reasoning = reader.object("reasoning") { Reasoning(reading: &$0) } ?? nil
@@ -35,7 +38,8 @@ extension CompletionRequest {
         reader.refuseUnknown()
         guard reader.faults.isEmpty else {
             throw LanguageModelError(
-                LanguageModelError.requestInvalid, "The arguments of llm are not valid: \(reader.faults.joined(separator: "; ")).")
+                LanguageModelError.requestInvalid,
+                "The arguments of llm are not valid: \(reader.faults.joined(separator: "; ")).")
         }
     }
 }
@@ -58,14 +62,22 @@ extension CompletionRequest.Reasoning {
         if reader.isAbsent("effort") == reader.isAbsent("budget_tokens") {
             reader.faults.append("\(reader.path)exactly one of effort and budget_tokens is needed")
         }
-        if let effort { self = .effort(effort) } else if let budget { self = .budget(tokens: budget) } else { return nil }
+        if let effort {
+            self = .effort(effort)
+        } else if let budget {
+            self = .budget(tokens: budget)
+        } else {
+            return nil
+        }
     }
 }
 
 extension CompletionRequest.Tool {
     fileprivate init?(reading reader: inout Reader) {
         let name = reader.string("name")
-        let isFine = name.map { (1...64).contains($0.utf8.count) && $0.utf8.allSatisfy(CompletionRequest.Tool.isNameByte) }
+        let isFine = name.map {
+            (1...64).contains($0.utf8.count) && $0.utf8.allSatisfy(CompletionRequest.Tool.isNameByte)
+        }
         if isFine != true { reader.faults.append("\(reader.path)name must be 1 to 64 letters, digits, '_' or '-'") }
         self.init(
             name: name ?? "", description: reader.string("description"),
@@ -73,7 +85,8 @@ extension CompletionRequest.Tool {
     }
 
     private static func isNameByte(_ byte: UInt8) -> Bool {
-        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x5F || byte == 0x2D
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte) || byte == 0x5F
+            || byte == 0x2D
     }
 }
 
@@ -101,7 +114,9 @@ private struct Reader {
     func isAbsent(_ member: String) -> Bool { members[member]?.isNull ?? true }
 
     /// `read` returns `nil` for a value of the wrong type, an object unless `expected` says otherwise.
-    mutating func value<Value>(_ member: String, expected: String = "an object", _ read: (JSONValue) -> Value?) -> Value? {
+    mutating func value<Value>(_ member: String, expected: String = "an object", _ read: (JSONValue) -> Value?)
+        -> Value?
+    {
         asked.insert(member)
         guard let value = members[member], !value.isNull else { return nil }
         if let result = read(value) { return result }
@@ -164,7 +179,9 @@ private struct Reader {
         }
     }
 
-    private mutating func descend<Value>(_ inner: JSONObject, at path: String, _ read: (inout Reader) -> Value?) -> Value? {
+    private mutating func descend<Value>(_ inner: JSONObject, at path: String, _ read: (inout Reader) -> Value?)
+        -> Value?
+    {
         var reader = Reader(inner, at: path)
         let value = read(&reader)
         reader.refuseUnknown()

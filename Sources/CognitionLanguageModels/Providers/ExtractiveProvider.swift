@@ -1,11 +1,12 @@
 import CognitionCore
 
-/// Provider `local` with its one model `extractive-textrank-1`: summaries and keywords without a network, a key or a cost.
+/// Provider `local` with its one model `extractive-textrank-1`: summaries and keywords without a network, a key or a
+/// cost.
 ///
-/// It is **not** a neural network and understands nothing: it chooses the most central sentences of the text it is given, and
-/// follows an instruction only as far as the number of sentences (see `ExtractionPrompt`). The same request always gives the
-/// same answer. `temperature`, `reasoning` and messages of the assistant have no effect; `system` is read for the number of
-/// sentences only. `tools` and `response_schema` are refused.
+/// It is **not** a neural network and understands nothing: it chooses the most central sentences of the text it is
+/// given, and follows an instruction only as far as the number of sentences (see `ExtractionPrompt`). The same request
+/// always gives the same answer. `temperature`, `reasoning` and messages of the assistant have no effect; `system` is
+/// read for the number of sentences only. `tools` and `response_schema` are refused.
 ///
 /// Tokens are estimated as a quarter of the UTF-8 bytes, rounded up, for `usage` as for `max_tokens`.
 package struct ExtractiveProvider: LanguageModelProvider {
@@ -23,8 +24,10 @@ package struct ExtractiveProvider: LanguageModelProvider {
     @concurrent package func complete(_ request: CompletionRequest) async throws -> Completion {
         try ExtractiveProvider.check(request)
         let own = request.messages.filter { $0.role == .user }.map(\.content).joined(separator: "\n\n")
-        let system = ([request.system] + request.messages.filter { $0.role == .system }.map(\.content)).compactMap(\.self)
-            .joined(separator: "\n")
+        let system = ([request.system] + request.messages.filter { $0.role == .system }.map(\.content)).compactMap(
+            \.self
+        )
+        .joined(separator: "\n")
         let prompt = ExtractionPrompt(prompt: own, system: system)
         let bytesMax = request.tokensMax.map { $0 * ExtractiveProvider.bytesPerToken } ?? .max
         let summary = try ExtractiveSummary(of: prompt.document, sentencesMax: prompt.sentencesMax, bytesMax: bytesMax)
@@ -41,18 +44,23 @@ package struct ExtractiveProvider: LanguageModelProvider {
     private static func check(_ request: CompletionRequest) throws {
         if let model = request.model, model != ExtractiveProvider.model {
             throw LanguageModelError(
-                LanguageModelError.unknownModel, "Provider local has no model '\(model)'; there is: \(ExtractiveProvider.model).")
+                LanguageModelError.unknownModel,
+                "Provider local has no model '\(model)'; there is: \(ExtractiveProvider.model).")
         }
-        let asked = [("tools", !request.tools.isEmpty), ("response_schema", request.responseSchema != nil)].filter(\.1).map(\.0)
+        let asked = [("tools", !request.tools.isEmpty), ("response_schema", request.responseSchema != nil)].filter(\.1)
+            .map(\.0)
         guard asked.isEmpty else {
             throw LanguageModelError(
                 LanguageModelError.unsupported,
-                "Provider local only extracts sentences and cannot do \(asked.joined(separator: " and ")); configure another provider.")
+                "Provider local only extracts sentences and cannot do \(asked.joined(separator: " and ")); "
+                    + "configure another provider."
+            )
         }
         let bytes = request.messages.reduce(0) { $0 + $1.content.utf8.count }
         guard bytes <= promptBytesMax else {
             throw LanguageModelError(
-                LanguageModelError.promptTooLarge, "The prompt has \(bytes) bytes; provider local takes \(promptBytesMax).")
+                LanguageModelError.promptTooLarge,
+                "The prompt has \(bytes) bytes; provider local takes \(promptBytesMax).")
         }
     }
 

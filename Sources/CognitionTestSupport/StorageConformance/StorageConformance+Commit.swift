@@ -15,7 +15,8 @@ private final class Recording: CommitStep {
     func run(in tx: borrowing Transaction) throws {
         if items.contains(Self.poison) { throw StorageConformance.Refusal(item: Self.poison) }
         // The step is last: it sees what every request of its round has written.
-        for item in items where try tx.first("SELECT 1 FROM items WHERE item = \(item)", as: { try $0[0] as Int }) == nil {
+        for item in items
+        where try tx.first("SELECT 1 FROM items WHERE item = \(item)", as: { try $0[0] as Int }) == nil {
             throw StorageConformance.Refusal(item: item)
         }
         let list = items.map(String.init).joined(separator: " ")

@@ -34,7 +34,8 @@ extension StorageConformance {
 
     package static func changedMigrationIsRefused(_ database: any Database) async throws {
         try await database.migrate([first], now: moment)
-        let changed = Migration(first.name, ["CREATE TABLE first (id \(fragment: .identity), more TEXT) \(fragment: .strict)"])
+        let changed = Migration(
+            first.name, ["CREATE TABLE first (id \(fragment: .identity), more TEXT) \(fragment: .strict)"])
         #expect(await code { try await database.migrate([changed], now: moment) } == "storage.migration_changed")
         #expect(await code { _ = try await database.pendingMigrations([changed]) } == "storage.migration_changed")
     }
@@ -47,7 +48,8 @@ extension StorageConformance {
 
     package static func failingMigrationLeavesNothing(_ database: any Database) async throws {
         let broken = Migration(
-            "sample.003_broken", ["CREATE TABLE third (id \(fragment: .identity)) \(fragment: .strict)", "INSERT INTO nowhere VALUES (1)"])
+            "sample.003_broken",
+            ["CREATE TABLE third (id \(fragment: .identity)) \(fragment: .strict)", "INSERT INTO nowhere VALUES (1)"])
         #expect(await code { try await database.migrate([first, second, broken], now: moment) } == "storage.statement")
         #expect(try await database.pendingMigrations([first, second, broken]).count == 3)
         try await database.migrate([first, second], now: moment)

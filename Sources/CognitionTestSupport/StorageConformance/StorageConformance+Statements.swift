@@ -60,9 +60,13 @@ extension StorageConformance {
 
     package static func wrongTypesAreRefused(_ database: any Database) async throws {
         try await database.write { try $0.execute("INSERT INTO samples (number, words) VALUES (\(1), \("one"))") }
-        let null = await code { _ = try await database.read { try $0.first("SELECT data FROM samples") { try $0[0] as Int } } }
+        let null = await code {
+            _ = try await database.read { try $0.first("SELECT data FROM samples") { try $0[0] as Int } }
+        }
         #expect(null == "storage.unexpected_value")
-        let text = await code { _ = try await database.read { try $0.first("SELECT words FROM samples") { try $0[0] as Int } } }
+        let text = await code {
+            _ = try await database.read { try $0.first("SELECT words FROM samples") { try $0[0] as Int } }
+        }
         #expect(text == "storage.unexpected_value")
         let number = await code {
             _ = try await database.read { try $0.first("SELECT number FROM samples") { try $0[0] as String } }
@@ -89,7 +93,9 @@ extension StorageConformance {
         let range: SQL = "number BETWEEN \(4) AND \(7) AND words = '$1'"
         let either: SQL = "(\(range) OR number = \(9))"
         let numbers = try await database.read { tx in
-            try tx.query("SELECT number FROM samples WHERE number <> \(5) AND \(either) AND number <> \(6) ORDER BY number") {
+            try tx.query(
+                "SELECT number FROM samples WHERE number <> \(5) AND \(either) AND number <> \(6) ORDER BY number"
+            ) {
                 try $0[0] as Int
             }
         }
@@ -103,7 +109,9 @@ extension StorageConformance {
         let (none, two) = try await database.read { tx in
             (
                 try tx.query("SELECT number FROM samples WHERE number IN \(list: [Int]())") { try $0[0] as Int },
-                try tx.query("SELECT number FROM samples WHERE number IN \(list: [3, 5, 77]) ORDER BY 1") { try $0[0] as Int }
+                try tx.query("SELECT number FROM samples WHERE number IN \(list: [3, 5, 77]) ORDER BY 1") {
+                    try $0[0] as Int
+                }
             )
         }
         #expect(none.isEmpty)

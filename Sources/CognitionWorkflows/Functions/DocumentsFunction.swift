@@ -13,9 +13,13 @@ package struct DocumentsFunction: TaskFunction {
     package let name = "documents"
     package let signature: FunctionSignature
     private let roots: [String]
+    private let workingFolder: String
 
-    /// - Parameter roots: Folders that may be read; relative paths of a workflow start at the first.
-    package init(roots: [String]) throws {
+    /// - Parameters:
+    ///   - roots: Folders that may be read.
+    ///   - workingFolder: Where relative paths start; it may be read only if a root says so.
+    package init(roots: [String], workingFolder: String) throws {
+        self.workingFolder = workingFolder
         self.roots = try roots.map { try Self.resolve($0) }
         self.signature = try FunctionSignature(
             effect: .idempotent,
@@ -95,10 +99,10 @@ package struct DocumentsFunction: TaskFunction {
 
     /// The real path, if it lies below one of the roots.
     private func allowed(_ path: String) throws -> String {
-        guard let first = roots.first else {
+        guard !roots.isEmpty else {
             throw WorkflowFault(.configuration, "documents: no folder may be read; WORKFLOWS_FILE_ROOTS names them")
         }
-        let real = try Self.resolve(path.hasPrefix("/") ? path : first + "/" + path)
+        let real = try Self.resolve(path.hasPrefix("/") ? path : workingFolder + "/" + path)
         guard roots.contains(where: { real == $0 || real.hasPrefix($0 == "/" ? $0 : $0 + "/") }) else {
             throw WorkflowFault(.authorization, "documents: \(path) is not below a folder that may be read")
         }

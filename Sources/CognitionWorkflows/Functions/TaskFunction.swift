@@ -36,3 +36,10 @@ package struct TaskOutcome: Sendable {
         self.writes = writes
     }
 }
+
+extension DefinitionContext {
+    /// What documents may call when a server provides these functions.
+    package init(of functions: [any TaskFunction]) {
+        self.init(functions: Dictionary(functions.map { ($0.name, $0.signature) }, uniquingKeysWith: { $1 }))
+    }
+}

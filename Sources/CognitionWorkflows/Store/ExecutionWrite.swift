@@ -80,7 +80,7 @@ struct ExecutionWrite: Sendable {
     func append(in tx: borrowing Transaction) throws {
         guard !events.isEmpty else { return }
         let context = EventContext(Principal(actor: "engine", workspace: workspace), time: time, ids: ids)
-        _ = try tx.append(events, to: StreamName("execution", id.description), in: context)
+        _ = try tx.append(events, to: StreamName("execution", id.description), context: context)
     }
 
     private func writeExecution(in tx: borrowing Transaction) throws {

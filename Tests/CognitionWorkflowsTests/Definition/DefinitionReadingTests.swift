@@ -58,11 +58,13 @@ import Testing
             }
         }
         walk(definition.tasks)
-        #expect(references == [
-            "/do/0/x", "/do/0/x/try/0/getPet", "/use/functions/f", "/use/functions/f/do/0/inner", "/do/0/x/catch/do/0/y",
-            "/do/1/loop", "/do/1/loop/do/0/a", "/do/2/fan", "/do/2/fan/fork/branches/0/b", "/do/3/box",
-            "/do/3/box/do/0/c~1d~0e",
-        ])
+        #expect(
+            references == [
+                "/do/0/x", "/do/0/x/try/0/getPet", "/use/functions/f", "/use/functions/f/do/0/inner",
+                "/do/0/x/catch/do/0/y",
+                "/do/1/loop", "/do/1/loop/do/0/a", "/do/2/fan", "/do/2/fan/fork/branches/0/b", "/do/3/box",
+                "/do/3/box/do/0/c~1d~0e",
+            ])
         #expect(definition.taskCount == 11)
         #expect(definition.tasks.reference == "/do")
     }
@@ -136,19 +138,22 @@ import Testing
         #expect(retry.attemptDuration?.constant == .seconds(9) && retry.totalDuration?.constant == .seconds(60))
         #expect(retry.backoff == .exponential)
         #expect(retry.jitter?.to.constant == .seconds(1))
-        #expect(try faults(in: document(body.replacing("as: e", with: "as: x"))).map(\.pointer) == ["/use/retries/r/when"])
+        #expect(
+            try faults(in: document(body.replacing("as: e", with: "as: x"))).map(\.pointer) == ["/use/retries/r/when"])
     }
 
-    @Test("Effects: declared, else by method, function or kind", arguments: [
-        ("call: http, with: {method: get, endpoint: 'http://x'}", EffectClass.idempotent),
-        ("call: http, with: {method: Delete, endpoint: 'http://x'}", .idempotent),
-        ("call: http, with: {method: POST, endpoint: 'http://x'}", .keyed),
-        ("call: http, with: {method: '${ .m }', endpoint: 'http://x'}", .keyed),
-        ("call: http, with: {method: post, endpoint: 'http://x'}, metadata: {effect: once}", .once),
-        ("call: llm, with: {prompt: x}", .idempotent), ("call: echo", .pure), ("set: {x: 1}", .pure),
-        ("run: {workflow: {namespace: n, name: m}}", .keyed),
-        ("run: {workflow: {namespace: n, name: m}}, metadata: {effect: idempotent}", .idempotent),
-    ])
+    @Test(
+        "Effects: declared, else by method, function or kind",
+        arguments: [
+            ("call: http, with: {method: get, endpoint: 'http://x'}", EffectClass.idempotent),
+            ("call: http, with: {method: Delete, endpoint: 'http://x'}", .idempotent),
+            ("call: http, with: {method: POST, endpoint: 'http://x'}", .keyed),
+            ("call: http, with: {method: '${ .m }', endpoint: 'http://x'}", .keyed),
+            ("call: http, with: {method: post, endpoint: 'http://x'}, metadata: {effect: once}", .once),
+            ("call: llm, with: {prompt: x}", .idempotent), ("call: echo", .pure), ("set: {x: 1}", .pure),
+            ("run: {workflow: {namespace: n, name: m}}", .keyed),
+            ("run: {workflow: {namespace: n, name: m}}, metadata: {effect: idempotent}", .idempotent),
+        ])
     func effects(_ task: String, _ expected: EffectClass) throws {
         #expect(try read("do: [{a: {\(task)}}]").tasks.tasks[0].kind.effect == expected)
     }
@@ -194,7 +199,8 @@ import Testing
             do: [{a: {call: g}}, {b: {call: g, with: {id: '${ .i }'}}}]
             """)
         guard case .call(let first) = definition.tasks.tasks[0].kind, case .defined(let g, nil) = first.target,
-            case .call(let second) = definition.tasks.tasks[1].kind, case .defined(let same, let arguments?) = second.target,
+            case .call(let second) = definition.tasks.tasks[1].kind,
+            case .defined(let same, let arguments?) = second.target,
             case .call(let inner) = g.kind, case .defined(let own, _) = inner.target
         else { throw NotAsWritten(what: "not the calls that were written") }
         #expect(g === same)
@@ -220,7 +226,8 @@ import Testing
 
     @Test("Filters compare all members they give, and know older names of the standard types")
     func filters() throws {
-        let body = "do: [{a: {try: [], catch: {errors: {with: {type: 'https://serverlessworkflow.io/dsl/errors/types/communication', status: 404, details: d}}}}}]"
+        let body =
+            "do: [{a: {try: [], catch: {errors: {with: {type: 'https://serverlessworkflow.io/dsl/errors/types/communication', status: 404, details: d}}}}}]"
         guard case .try(let task) = try read(body).tasks.tasks[0].kind else { throw NotAsWritten(what: "no try") }
         var fault = WorkflowFault(.communication, "d", status: 404)
         #expect(task.errors.matches(fault))
@@ -229,12 +236,14 @@ import Testing
         fault.status = 500
         #expect(!task.errors.matches(fault))
         #expect(!task.errors.matches(WorkflowFault(.timeout, "d", status: 404)))
-        #expect(ErrorFilter.standardType("https://serverlessworkflow.io/dsl/errors/types/own")
-            == "https://serverlessworkflow.io/dsl/errors/types/own")
+        #expect(
+            ErrorFilter.standardType("https://serverlessworkflow.io/dsl/errors/types/own")
+                == "https://serverlessworkflow.io/dsl/errors/types/own")
     }
 
     @Test func runWorkflow() throws {
-        let body = "do: [{a: {run: {workflow: {namespace: n, name: m, version: 1.0.0, input: {x: '${ .y }'}}, await: false, return: none}}}, {b: {run: {workflow: {namespace: n, name: m}}}}]"
+        let body =
+            "do: [{a: {run: {workflow: {namespace: n, name: m, version: 1.0.0, input: {x: '${ .y }'}}, await: false, return: none}}}, {b: {run: {workflow: {namespace: n, name: m}}}}]"
         let tasks = try read(body).tasks.tasks
         guard case .runWorkflow(let first) = tasks[0].kind, case .runWorkflow(let second) = tasks[1].kind else {
             throw NotAsWritten(what: "no run")

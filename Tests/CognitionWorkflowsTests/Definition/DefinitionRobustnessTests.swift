@@ -7,14 +7,18 @@ import Testing
     func booleans() throws {
         let definition = try read("do: [{a: {set: {no: no, on: on, yes: Yes, t: true, time: 1:30, date: 2026-11-21}}}]")
         guard case .set(let set) = definition.tasks.tasks[0].kind else { throw NotAsWritten(what: "no set") }
-        #expect(set.constant
-            == ["no": "no", "on": "on", "yes": "Yes", "t": true, "time": "1:30", "date": "2026-11-21"])
+        #expect(
+            set.constant
+                == ["no": "no", "on": "on", "yes": "Yes", "t": true, "time": "1:30", "date": "2026-11-21"])
     }
 
-    @Test("Texts that are no document tell their line", arguments: [
-        ("do: []\ndo: []", 3), ("do:\n  - a: {set: {x: 1, x: 2}}", 3), ("x: &x {a: 1}\ndo: [{<<: *x}]", 3),
-        ("do:\n\t- a: {}", 3), ("do: [", 2), ("do: !!binary aGk=", 2), ("do: []\n---\ndo: []", 3),
-    ])
+    @Test(
+        "Texts that are no document tell their line",
+        arguments: [
+            ("do: []\ndo: []", 2), ("do:\n  - a: {set: {x: 1, x: 2}}", 3),
+            ("input: &x {from: .}\ndo: [{a: {set: {<<: *x}}}]", 3),
+            ("do:\n\t- a: {}", 3), ("do: [", 2), ("do: !!binary aGk=", 2), ("do: []\n---\ndo: []", 3),
+        ])
     func malformed(_ body: String, _ line: Int) throws {
         let faults = try faults(in: document(body))
         #expect(faults.count == 1, "\(faults)")
@@ -85,9 +89,10 @@ import Testing
             String(repeating: "[{t: {do: ", count: count) + inner + String(repeating: "}}]", count: count)
         }
         #expect(try faults(in: document("do: " + nested(63, "[{t: {wait: PT1S}}]"))).isEmpty)
-        #expect(try faults(in: document("do: " + nested(64, "[{t: {wait: PT1S}}]"))).map(\.message) == [
-            "tasks lie at most 64 deep inside one another"
-        ])
+        #expect(
+            try faults(in: document("do: " + nested(64, "[{t: {wait: PT1S}}]"))).map(\.message) == [
+                "tasks lie at most 64 deep inside one another"
+            ])
         let function = "use: {functions: {f: {do: \(nested(30, "[]"))}}}\n"
         #expect(try faults(in: document(function + "do: " + nested(30, "[{t: {call: f}}]"))).isEmpty)
         let tooDeep = try faults(in: document(function + "do: " + nested(40, "[{t: {call: f}}]")))
@@ -140,7 +145,9 @@ import Testing
         #expect(try faults(in: Self.seed).isEmpty)
         var random = Seeded(state: number)
         let original = Array(Self.seed.utf8)
-        let snippets = ["${", "}", "{", "[", "]", ": ", "- ", "\n", "&a ", "*a", "<<", "'", "\"", "null", "$", "\t", "9", "\u{0}"]
+        let snippets = [
+            "${", "}", "{", "[", "]", ": ", "- ", "\n", "&a ", "*a", "<<", "'", "\"", "null", "$", "\t", "9", "\u{0}",
+        ]
         for _ in 0..<60 {
             var bytes = original
             for _ in 0..<Int.random(in: 1...6, using: &random) {
@@ -148,7 +155,9 @@ import Testing
                 switch Int.random(in: 0..<4, using: &random) {
                 case 0: bytes.remove(at: place)
                 case 1: bytes[place] = UInt8.random(in: 0...255, using: &random)
-                case 2: bytes.insert(contentsOf: snippets[Int.random(in: 0..<snippets.count, using: &random)].utf8, at: place)
+                case 2:
+                    bytes.insert(
+                        contentsOf: snippets[Int.random(in: 0..<snippets.count, using: &random)].utf8, at: place)
                 default:
                     let end = min(bytes.count, place + Int.random(in: 1...40, using: &random))
                     bytes.insert(contentsOf: bytes[place..<end], at: Int.random(in: 0..<bytes.count, using: &random))
@@ -163,7 +172,9 @@ import Testing
     func mutatedValues(_ number: UInt64) throws {
         var random = Seeded(state: number)
         let document = try WorkflowDefinition(reading: Self.seed, context: .test).document
-        let odd: [JSONValue] = [nil, true, -1, 1.5, "", "${", "${ . }", [], [[]], [:], ["a": nil], .literal("1e999"), "then"]
+        let odd: [JSONValue] = [
+            nil, true, -1, 1.5, "", "${", "${ . }", [], [[]], [:], ["a": nil], .literal("1e999"), "then",
+        ]
         var refused = 0
         for _ in 0..<200 {
             let changed = mutate(document, with: odd, using: &random)

@@ -4,7 +4,9 @@ import CognitionWorkflows
 import Testing
 
 @Suite struct TemplateTests {
-    private func evaluate(_ json: JSONValue, _ input: JSONValue, _ values: [String: JSONValue] = [:]) throws -> JSONValue {
+    private func evaluate(_ json: JSONValue, _ input: JSONValue, _ values: [String: JSONValue] = [:]) throws
+        -> JSONValue
+    {
         try Template(json, variables: Array(values.keys)).evaluate(input, scope: TestScope(values: values))
     }
 
@@ -35,7 +37,8 @@ import Testing
         #expect(try evaluate(#"${ "${" }x}"#, [:]) == "${x}")
     }
 
-    @Test("Expressions that never end or are empty are refused", arguments: ["${ .a", "${ \"}", "${ # }", "${}", "${  }"])
+    @Test(
+        "Expressions that never end or are empty are refused", arguments: ["${ .a", "${ \"}", "${ # }", "${}", "${  }"])
     func unfinished(_ text: String) throws {
         let error = #expect(throws: TemplateError.self) { try Template(.string(text), variables: []) }
         #expect(error?.code.name == "workflow.template_invalid")
@@ -81,7 +84,9 @@ import Testing
         #expect(throws: TemplateError.self) { try Template.expression(" ", variables: []) }
     }
 
-    @Test("Everything but null and false is true", arguments: [("null", false), ("false", false), ("0", true), ("[]", true)])
+    @Test(
+        "Everything but null and false is true",
+        arguments: [("null", false), ("false", false), ("0", true), ("[]", true)])
     func truth(_ source: String, _ expected: Bool) throws {
         #expect(try Expression.field(source, variables: []).isTrue(nil, scope: TestScope()) == expected)
     }
@@ -128,13 +133,16 @@ import Testing
 }
 
 @Suite struct URITemplateTests {
-    @Test("Simple expansion as in RFC 6570, section 3.2.2", arguments: [
-        ("{var}", "value"), ("{hello}", "Hello%20World%21"), ("{half}", "50%25"), ("O{empty}X", "OX"), ("O{undef}X", "OX"),
-        ("{x,y}", "1024,768"), ("{x,hello,y}", "1024,Hello%20World%21,768"), ("?{x,empty}", "?1024,"),
-        ("?{x,undef}", "?1024"), ("?{undef,y}", "?768"), ("{none}", ""), ("{yes}/{n}", "true/1.50"),
-        ("{pet.id}", "7"), ("{user-id}", "u"), ("a b%41%4{var}", "a%20b%41%254value"), ("ü", "%C3%BC"),
-        ("https://x.org/a?q={uni}&b=[1]", "https://x.org/a?q=%C3%A4%2F%F0%9F%90%B6&b=[1]"),
-    ])
+    @Test(
+        "Simple expansion as in RFC 6570, section 3.2.2",
+        arguments: [
+            ("{var}", "value"), ("{hello}", "Hello%20World%21"), ("{half}", "50%25"), ("O{empty}X", "OX"),
+            ("O{undef}X", "OX"),
+            ("{x,y}", "1024,768"), ("{x,hello,y}", "1024,Hello%20World%21,768"), ("?{x,empty}", "?1024,"),
+            ("?{x,undef}", "?1024"), ("?{undef,y}", "?768"), ("{none}", ""), ("{yes}/{n}", "true/1.50"),
+            ("{pet.id}", "7"), ("{user-id}", "u"), ("a b%41%4{var}", "a%20b%41%254value"), ("ü", "%C3%BC"),
+            ("https://x.org/a?q={uni}&b=[1]", "https://x.org/a?q=%C3%A4%2F%F0%9F%90%B6&b=[1]"),
+        ])
     func expands(_ template: String, _ expected: String) throws {
         let input: JSONValue = [
             "var": "value", "hello": "Hello World!", "half": "50%", "empty": "", "x": "1024", "y": "768", "none": nil,
@@ -143,10 +151,13 @@ import Testing
         #expect(try URITemplate(template).expand(input) == expected)
     }
 
-    @Test("Other operators, modifiers and broken braces are refused", arguments: [
-        "{+path}", "{#x}", "{.x}", "{/x}", "{;x}", "{?x}", "{&x}", "{=x}", "{|x}", "{var:3}", "{list*}", "{", "{a", "a}",
-        "{}", "{a,}", "{a b}", "{ä}", "{a{b}}",
-    ])
+    @Test(
+        "Other operators, modifiers and broken braces are refused",
+        arguments: [
+            "{+path}", "{#x}", "{.x}", "{/x}", "{;x}", "{?x}", "{&x}", "{=x}", "{|x}", "{var:3}", "{list*}", "{", "{a",
+            "a}",
+            "{}", "{a,}", "{a b}", "{ä}", "{a{b}}",
+        ])
     func refuses(_ template: String) {
         #expect(throws: TemplateError.self) { try URITemplate(template) }
     }

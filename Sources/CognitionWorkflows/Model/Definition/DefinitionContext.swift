@@ -36,12 +36,15 @@ package struct FunctionSignature: Sendable {
     package init(effect: EffectClass, arguments schema: JSONValue) throws {
         self.effect = effect
         required = schema["required"]?.arrayValue?.compactMap(\.stringValue) ?? []
-        guard let properties = schema["properties"]?.objectValue, schema["additionalProperties"]?.boolValue != true else {
+        guard let properties = schema["properties"]?.objectValue, schema["additionalProperties"]?.boolValue != true
+        else {
             arguments = nil
             return
         }
         var arguments: [String: JSONSchema] = [:]
-        for (name, property) in properties { arguments[name] = try JSONSchema(property, patterns: SchemaPatterns.compile) }
+        for (name, property) in properties {
+            arguments[name] = try JSONSchema(property, patterns: SchemaPatterns.compile)
+        }
         self.arguments = arguments
     }
 }

@@ -17,7 +17,8 @@ package struct DefinitionError: CodedError {
         let shown = faults.prefix(10)
         let rest = faults.count - shown.count + faultsLeftOut
         let count = faults.count + faultsLeftOut
-        return (["the definition has \(count == 1 ? "a fault" : "\(count) faults"):"] + shown.map(\.description)
+        return
+            (["the definition has \(count == 1 ? "a fault" : "\(count) faults"):"] + shown.map(\.description)
             + (rest > 0 ? ["and \(rest) more"] : [])).joined(separator: "\n")
     }
 

@@ -71,7 +71,8 @@ enum AbsoluteURI {
     static func scheme(of text: String) -> String? {
         guard let end = text.firstIndex(of: ":"), text[end...].hasPrefix("://") else { return nil }
         let scheme = text[..<end].utf8
-        guard let first = scheme.first, HostName.isAlphanumeric(first), !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first),
+        guard let first = scheme.first, HostName.isAlphanumeric(first),
+            !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first),
             scheme.allSatisfy({ HostName.isAlphanumeric($0) || "+-.".utf8.contains($0) })
         else { return nil }
         return text[..<end].lowercased()

@@ -73,11 +73,12 @@ extension DefinitionReader {
     ) -> Template? {
         guard let node else {
             if !signature.required.isEmpty {
-                report("a call of '\(name)' needs 'with' and in it \(signature.required.list(lastWord: "and"))", at: task)
+                report(
+                    "a call of '\(name)' needs 'with', and in it \(signature.required.list(lastWord: "and"))", at: task)
             }
             return Template(constant: .object(JSONObject()))
         }
-        let what = "the arguments of '\(name)'"
+        let what = "'with' of '\(name)'"
         let known = signature.arguments?.keys.sorted()
         let given = known.map { fields(node, of: what, known: $0, required: signature.required) } ?? map(node, of: what)
         guard let given, let arguments = template(node, variables) else { return nil }
@@ -96,7 +97,7 @@ extension DefinitionReader {
     private func http(_ node: DocumentNode, _ declared: EffectClass?, _ variables: [String]) -> CallDefinition? {
         guard
             let with = fields(
-                node, of: "the arguments of 'http'",
+                node, of: "'with' of 'http'",
                 known: ["method", "endpoint", "headers", "body", "query", "output", "redirect"],
                 required: ["method", "endpoint"])
         else { return nil }
@@ -119,7 +120,8 @@ extension DefinitionReader {
     private func httpMethod(_ node: DocumentNode, _ variables: [String]) -> Template? {
         guard let method = string(node, "'method'") else { return nil }
         guard !TemplateText.hasExpression(method) else { return template(node, variables) }
-        guard (1...32).contains(method.utf8.count), method.utf8.allSatisfy({ HostName.isAlphanumeric($0) || $0 == 0x2D })
+        guard (1...32).contains(method.utf8.count),
+            method.utf8.allSatisfy({ HostName.isAlphanumeric($0) || $0 == 0x2D })
         else {
             report("'method' must be an HTTP method such as GET, not '\(method.shortened)'", at: node)
             return nil
@@ -152,7 +154,9 @@ extension DefinitionReader {
 
     private func address(_ node: DocumentNode, _ what: String, _ variables: [String]) -> Endpoint.Address? {
         guard let text = string(node, what) else { return nil }
-        guard !TemplateText.hasExpression(text) else { return template(node, variables).map(Endpoint.Address.expression) }
+        guard !TemplateText.hasExpression(text) else {
+            return template(node, variables).map(Endpoint.Address.expression)
+        }
         guard let scheme = AbsoluteURI.scheme(of: text), scheme == "http" || scheme == "https" else {
             report(
                 "\(what) must be a URI that begins with http:// or https://, or an expression, not '\(text.shortened)'",
@@ -193,7 +197,9 @@ extension DefinitionReader {
             return nil
         }
         let members = name == "basic" ? ["username", "password"] : ["token"]
-        guard let credentials = self.fields(scheme, of: "'\(name)'", known: members, required: members) else { return nil }
+        guard let credentials = self.fields(scheme, of: "'\(name)'", known: members, required: members) else {
+            return nil
+        }
         let texts = members.map { textTemplate(credentials[$0], "'\($0)'", variables) }
         guard let first = texts[0], let last = texts[texts.count - 1] else { return nil }
         return name == "basic" ? .basic(username: first, password: last) : .bearer(token: first)
@@ -212,14 +218,17 @@ extension DefinitionReader {
             return nil
         }
         guard given[0] == "workflow", let process = run["workflow"] else {
-            report("'run' of a \(given[0]) is not supported yet: it comes with a later release", at: run.place(of: given[0]))
+            report(
+                "'run' of a \(given[0]) is not supported yet: it comes with a later release",
+                at: run.place(of: given[0]))
             return nil
         }
         let waits = bool(run["await"], "'await'", default: true)
         let returnsNothing = runResult(run["return"])
         guard
             let workflow = self.fields(
-                process, of: "'workflow'", known: ["namespace", "name", "version", "input"], required: ["namespace", "name"])
+                process, of: "'workflow'", known: ["namespace", "name", "version", "input"],
+                required: ["namespace", "name"])
         else { return nil }
         let namespace = hostName(workflow["namespace"], "'namespace'")
         let name = hostName(workflow["name"], "'name'")

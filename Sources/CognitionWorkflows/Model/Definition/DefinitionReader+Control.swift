@@ -21,7 +21,9 @@ extension DefinitionReader {
             report("a 'for' task needs 'do'", at: fields.node)
             return nil
         }
-        guard let loop = self.fields(node, of: "'for'", known: ["each", "in", "at"], required: ["in"]) else { return nil }
+        guard let loop = self.fields(node, of: "'for'", known: ["each", "in", "at"], required: ["in"]) else {
+            return nil
+        }
         let each = variable(loop["each"], "'each'", default: "item", scope)
         let at = variable(loop["at"], "'at'", default: "index", scope)
         if each == at { report("'each' and 'at' must differ; both are '\(each)'", at: loop.node) }
@@ -31,7 +33,8 @@ extension DefinitionReader {
         guard let list = expression(loop["in"], "'in'", scope.variables) else { return nil }
         let concurrency = fields.object["metadata"]?["concurrency"]?.integerValue
         return ForDefinition(
-            each: each, at: at, in: list, while: condition, concurrency: concurrency.map { Int(clamping: $0) }, body: tasks)
+            each: each, at: at, in: list, while: condition, concurrency: concurrency.map { Int(clamping: $0) },
+            body: tasks)
     }
 
     /// The name of a variable that a task brings in.

@@ -3,7 +3,8 @@ import CognitionCore
 // Tasks about errors: raise, try, and retry policies.
 extension DefinitionReader {
     func raise(_ node: DocumentNode, _ variables: [String]) -> ErrorTemplate? {
-        guard let fields = fields(node, of: "'raise'", known: ["error"], required: ["error"]), let error = fields["error"]
+        guard let fields = fields(node, of: "'raise'", known: ["error"], required: ["error"]),
+            let error = fields["error"]
         else { return nil }
         if case .string(let name) = error.value {
             guard let shared = reusable(.errors, name, at: error) else { return nil }
@@ -128,7 +129,7 @@ extension DefinitionReader {
             return .constant
         }
         if let settings = fields[given[0]] {
-            _ = self.fields(settings, of: "'\(given[0])', which has no settings,", known: [])
+            _ = self.fields(settings, of: "'\(given[0])'", known: [])
         }
         return switch given[0] {
         case "linear": .linear
@@ -165,7 +166,8 @@ extension ErrorFilter {
     /// `https://serverlessworkflow.io/dsl/errors/types/communication`; other types as they are.
     package static func standardType(_ type: String) -> String {
         let older = "https://serverlessworkflow.io/dsl/errors/types/"
-        guard type.hasPrefix(older), let standard = WorkflowFault.Standard(rawValue: String(type.dropFirst(older.count)))
+        guard type.hasPrefix(older),
+            let standard = WorkflowFault.Standard(rawValue: String(type.dropFirst(older.count)))
         else { return type }
         return standard.type
     }

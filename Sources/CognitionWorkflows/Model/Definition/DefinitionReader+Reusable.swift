@@ -34,7 +34,8 @@ extension DefinitionReader {
         guard let fields = fields(node, of: "'use'", known: Self.reusableMembers) else { return }
         for (name, plural) in [("secrets", "secrets"), ("extensions", "extensions"), ("catalogs", "catalogs")]
         where fields[name] != nil {
-            report("'use.\(name)' is not supported yet: \(plural) come with a later release", at: fields.place(of: name))
+            report(
+                "'use.\(name)' is not supported yet: \(plural) come with a later release", at: fields.place(of: name))
         }
         for kind in ReusableParts.Kind.allCases {
             if let node = fields[kind.rawValue] { use.parts[kind] = map(node, of: "'use.\(kind.rawValue)'") }
@@ -96,7 +97,9 @@ extension DefinitionReader {
 
     /// The way from a function back to itself, e.g. `a → b → a`; `nil` unless it is being read.
     func recursion(to name: String) -> String? {
-        guard case .reading = use.functions[name], let start = use.functionStack.firstIndex(of: name) else { return nil }
+        guard case .reading = use.functions[name], let start = use.functionStack.firstIndex(of: name) else {
+            return nil
+        }
         return (use.functionStack[start...] + [name]).joined(separator: " → ")
     }
 }

@@ -55,7 +55,9 @@ extension DefinitionReader {
                 report("a task's name must have 1 to \(Self.taskNameBytesMax) bytes", at: task.node)
             }
             if places[task.name] != nil {
-                report("'\(what)' has two tasks named '\(task.name.shortened)'; names must be unique in a list", at: task.node)
+                report(
+                    "'\(what)' has two tasks named '\(task.name.shortened)'; names must be unique in a list",
+                    at: task.node)
             } else {
                 places[task.name] = tasks.count
             }
@@ -191,7 +193,8 @@ extension DefinitionReader {
             if kind != "for" {
                 report("'concurrency' belongs to 'for' tasks; this is a '\(kind)' task", at: node)
             } else if integer(node, "'concurrency'", in: 1...1_000) != nil, fields["while"] != nil {
-                report("'concurrency' and 'while' exclude each other: iterations that run at once have no order", at: node)
+                report(
+                    "'concurrency' and 'while' exclude each other: iterations that run at once have no order", at: node)
             }
         }
         if let node = metadata["needs"], scope.place != .branch {

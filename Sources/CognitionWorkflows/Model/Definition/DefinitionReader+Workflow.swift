@@ -62,7 +62,8 @@ extension DefinitionReader {
             report("'dsl' must be a version 1.0.x of the Serverless Workflow DSL, not '\(version.shortened)'", at: dsl)
         }
         head.id = WorkflowID(
-            namespace: hostName(fields["namespace"], "'namespace'") ?? "", name: hostName(fields["name"], "'name'") ?? "")
+            namespace: hostName(fields["namespace"], "'namespace'") ?? "",
+            name: hostName(fields["name"], "'name'") ?? "")
         if let node = fields["version"], let version = string(node, "'version'") {
             if SemanticVersion.isValid(version) {
                 head.version = version
@@ -101,13 +102,18 @@ extension DefinitionReader {
     // MARK: Data flow
 
     func input(_ node: DocumentNode?, of what: String, _ variables: [String]) -> InputDefinition {
-        guard let node, let fields = fields(node, of: "'input' of \(what)", known: ["schema", "from"]) else { return .asIs }
+        guard let node, let fields = fields(node, of: "'input' of \(what)", known: ["schema", "from"]) else {
+            return .asIs
+        }
         return InputDefinition(
-            schema: schema(fields["schema"], of: "the input"), from: transformation(fields["from"], "'from'", variables))
+            schema: schema(fields["schema"], of: "the input"), from: transformation(fields["from"], "'from'", variables)
+        )
     }
 
     func output(_ node: DocumentNode?, of what: String, _ variables: [String]) -> OutputDefinition {
-        guard let node, let fields = fields(node, of: "'output' of \(what)", known: ["schema", "as"]) else { return .asIs }
+        guard let node, let fields = fields(node, of: "'output' of \(what)", known: ["schema", "as"]) else {
+            return .asIs
+        }
         return OutputDefinition(
             as: transformation(fields["as"], "'as'", variables), schema: schema(fields["schema"], of: "the output"))
     }
@@ -118,7 +124,9 @@ extension DefinitionReader {
         let schema = schema(fields["schema"], of: "the context")
         if fields["as"] == nil {
             // The context stays, and is checked.
-            guard schema != nil, let same = try? Template.expression("$context", variables: ["context"]) else { return nil }
+            guard schema != nil, let same = try? Template.expression("$context", variables: ["context"]) else {
+                return nil
+            }
             return ExportDefinition(as: same, schema: schema)
         }
         return transformed.map { ExportDefinition(as: $0, schema: schema) }
@@ -128,7 +136,8 @@ extension DefinitionReader {
     func timeout(_ node: DocumentNode?, of what: String, _ variables: [String]) -> DurationTemplate? {
         guard let node else { return nil }
         if case .string(let name) = node.value {
-            guard let shared = reusable(.timeouts, name, at: node, advice: "; a duration is given as {after: PT30S}") else {
+            guard let shared = reusable(.timeouts, name, at: node, advice: "; a duration is given as {after: PT30S}")
+            else {
                 return nil
             }
             return timeout(object: shared, of: what, variables)

@@ -31,6 +31,7 @@ final class DefinitionReader {
     /// The deepest task seen since a function's reading began, functions that it calls included.
     var deepest = 0
     private(set) var faults: [Fault] = []
+    private var reported: Set<String> = []
 
     init(context: DefinitionContext) {
         self.context = context
@@ -56,10 +57,9 @@ final class DefinitionReader {
         expression: (source: String, position: ExpressionError.Position?)? = nil
     ) {
         guard faults.count < DefinitionReader.faultsKeptMax else { return }
-        let fault = Fault(place: place, message: message, expression: expression)
         // A reusable part is read for every task that uses it.
-        guard !faults.contains(where: { $0.message == message && $0.place.pointer == place.pointer }) else { return }
-        faults.append(fault)
+        guard reported.insert("\(place.pointer) \(message)").inserted else { return }
+        faults.append(Fault(place: place, message: message, expression: expression))
     }
 
     // MARK: Values
@@ -177,7 +177,8 @@ final class DefinitionReader {
             let cause = error.cause as? ExpressionError
             var message = cause?.value.stringValue ?? error.message
             if cause != nil, message.hasPrefix("$") {
-                message += "; known here: \(variables.filter { $0 != "secrets" }.map { "$\($0)" }.joined(separator: ", "))"
+                message +=
+                    "; known here: \(variables.filter { $0 != "secrets" }.map { "$\($0)" }.joined(separator: ", "))"
             }
             if cause != nil { message = "invalid expression: " + message }
             report(message, at: place, expression: error.expression.map { ($0, cause?.position) })
@@ -188,7 +189,8 @@ final class DefinitionReader {
     }
 
     func schema(_ node: DocumentNode?, of what: String) -> JSONSchema? {
-        guard let node, let fields = fields(node, of: "the schema of \(what)", known: ["format", "document", "resource"])
+        guard let node,
+            let fields = fields(node, of: "the schema of \(what)", known: ["format", "document", "resource"])
         else { return nil }
         if let format = fields["format"], let name = string(format, "the format of a schema"),
             name != "json", !name.hasPrefix("json:")

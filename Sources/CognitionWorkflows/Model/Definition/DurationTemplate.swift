@@ -88,9 +88,11 @@ package struct DurationTemplate: Sendable {
             guard let unit = units.first(where: { $0.name == name }) else {
                 throw TemplateError(Suggestion.unknownMember(name, of: "a duration", known: members), code: code)
             }
-            guard let amount = value.integerValue, (0...Int64(longest.components.seconds) * 1_000).contains(amount) else {
+            guard let amount = value.integerValue, (0...Int64(longest.components.seconds) * 1_000).contains(amount)
+            else {
                 throw TemplateError(
-                    "'\(name)' of a duration must be a whole number from 0 to 10 years, not \(value.described)", code: code,
+                    "'\(name)' of a duration must be a whole number from 0 to 10 years, not \(value.described)",
+                    code: code,
                     path: [.member(name)])
             }
             total += unit.seconds * amount

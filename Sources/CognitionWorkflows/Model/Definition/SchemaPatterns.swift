@@ -2,9 +2,9 @@ import CognitionExpressions
 
 /// Regular expressions for the schemas of definitions.
 enum SchemaPatterns {
-    /// A test whether a text has a match anywhere.
+    /// A test whether a text has a match anywhere; a text on which the search exceeds its bound has none.
     static func compile(_ pattern: String) throws -> @Sendable (String) -> Bool {
         let expression = try RegularExpression(pattern)
-        return { expression.matches($0) }
+        return { (try? expression.matches($0)) ?? false }
     }
 }

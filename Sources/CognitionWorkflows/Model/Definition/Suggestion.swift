@@ -7,6 +7,7 @@ enum Suggestion {
         if let close = closest(to: name, in: known) {
             return "unknown member '\(name.shortened)' of \(what); did you mean '\(close)'?"
         }
+        guard !known.isEmpty else { return "unknown member '\(name.shortened)' of \(what); it takes none" }
         return "unknown member '\(name.shortened)' of \(what); it takes \(known.list(lastWord: "and"))"
     }
 

@@ -95,7 +95,8 @@ package struct URITemplate: Sendable, Hashable {
     private static func names(_ expression: Substring) throws -> [String] {
         if let first = expression.first, "+#./;?&=,!@|".contains(first) {
             throw TemplateError(
-                "'{\(expression)}' uses the operator '\(first)' of RFC 6570; only simple expansion, '{name}', is supported")
+                "'{\(expression)}' uses the operator '\(first)' of RFC 6570; only simple expansion, '{name}', is supported"
+            )
         }
         return try expression.split(separator: ",", omittingEmptySubsequences: false).map { name in
             if name.contains("*") || name.contains(":") {

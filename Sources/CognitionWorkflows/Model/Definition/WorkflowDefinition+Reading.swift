@@ -119,16 +119,24 @@ enum ExpressionPlace {
         guard position.line <= wanted.count, start.line <= lines.count else { return nil }
         var line = start.line - 1
         var column = start.column - 1
+        var hasBegun = false
         for (index, scalars) in wanted.enumerated() {
             let indentation = scalars.prefix { $0 == " " || $0 == "\t" }.count
             let trimmed = Array(scalars.dropFirst(indentation))
-            guard let place = place(of: trimmed, in: lines, fromLine: line, column: column, onlyThere: index > 0) else {
+            // A line without text can be told only by its neighbours.
+            guard !trimmed.isEmpty else {
+                if index == position.line - 1 { return nil }
+                line += hasBegun ? 1 : 0
+                continue
+            }
+            guard let place = place(of: trimmed, in: lines, fromLine: line, column: column, onlyThere: hasBegun) else {
                 return nil
             }
             if index == position.line - 1 {
                 let inside = position.column - 1 - indentation
                 return SourcePosition(line: place.line + 1, column: max(0, place.column + inside) + 1)
             }
+            hasBegun = true
             line = place.line + 1
             column = 0
         }

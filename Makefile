@@ -1,0 +1,45 @@
+# `make` alone lists what can be done.
+
+# The same flags for check and test, so that both share one build.
+CHECKED := --explicit-target-dependency-import-check error
+SWIFT_FILES := Sources Tests Package.swift
+
+# A Python that has the `jq` package: the peer that our expressions are compared with.
+export COGNITIONOS_JQ_PYTHON ?= $(CURDIR)/.build/peers/bin/python
+
+.PHONY: help deps deps-test build demo test check format bench clean
+
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## Installs the system libraries that are missing (as root), or says which they are
+	@Scripts/install-dependencies
+
+deps-test: ## The same, and what the tests compare with
+	@Scripts/install-dependencies test
+
+build: deps ## Release build: .build/release/cognitionos
+	swift build -c release --product cognitionos
+
+demo: deps ## Runs the example workflow; FOLDER=path takes your own documents, ARGS=… goes to the command
+	@echo "Debug build of cognitionos: the first one takes some minutes, later ones seconds."
+	@Scripts/build-with-progress --product cognitionos
+	@exec .build/debug/cognitionos demo $(if $(FOLDER),--folder "$$FOLDER") $(ARGS)
+
+test: deps-test ## Runs every test
+	swift test --parallel $(CHECKED)
+
+check: deps-test ## Format, arrows between the modules, declared imports
+	swift format lint --strict --parallel --recursive $(SWIFT_FILES)
+	Scripts/check-dependencies
+	swift build --build-tests $(CHECKED)
+
+format: ## Formats every Swift file
+	swift format --in-place --parallel --recursive $(SWIFT_FILES)
+
+bench: deps ## Release build of the benchmarks, then runs them; ARGS=… goes to them
+	swift build -c release --product cognitionos-bench
+	@exec .build/release/cognitionos-bench $(ARGS)
+
+clean: ## Removes everything that builds make
+	rm -rf .build

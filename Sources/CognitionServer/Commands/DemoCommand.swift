@@ -1,0 +1,60 @@
+import ArgumentParser
+import CognitionCore
+import CognitionWorkflows
+import Foundation
+
+struct DemoCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "demo", abstract: "Digests a folder of documents: reads, works in parallel, retries, survives.",
+        discussion: "Kill it half-way and start it again: it goes on where it was.")
+
+    @Option(help: "folder=PATH: a folder of text or Markdown documents.") var input: [String] = []
+    @Option(help: "The folder of the example.", completion: .directory) var example = "Examples/digest"
+
+    func run() async throws {
+        try await reporting {
+            let configuration = try ServerConfiguration()
+            let file = example + "/workflow.yaml"
+            guard let data = FileManager.default.contents(atPath: file) else {
+                throw CommandFailure("\(file) is not there; start it in the project's folder, or name it with --example")
+            }
+            var value = try InputValue.input(input)
+            if value["folder"] == nil, case .object(var members) = value {
+                members["folder"] = .string(example + "/documents")
+                value = .object(members)
+            }
+            let folder = value["folder"]?.stringValue ?? ""
+            var isFolder: ObjCBool = false
+            guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
+                throw CommandFailure("there is no folder \(folder)")
+            }
+            let run = WorkflowRun(
+                text: String(decoding: data, as: UTF8.self), file: file, input: value, startsNew: false, showsProgress: true)
+            let execution = try await run.run(with: configuration)
+            guard execution.status == .completed, let markdown = execution.output?["markdown"]?.stringValue else {
+                let reason = execution.fault.map { $0.json.jsonText } ?? execution.status.name
+                throw CommandFailure("the digest did not come about: \(reason)")
+            }
+            let path = configuration.dataDirectory + "/digest.md"
+            do {
+                try Data(markdown.utf8).write(to: URL(fileURLWithPath: path), options: .atomic)
+            } catch {
+                throw CommandFailure("the digest cannot be written to \(path): \(error.localizedDescription)")
+            }
+            Terminal.write("\n" + markdown)
+            Terminal.note(nextSteps(execution, digest: path))
+        }
+    }
+
+    private func nextSteps(_ execution: Execution, digest: String) -> String {
+        let program = CommandLine.arguments.first ?? "cognitionos"
+        return """
+
+            The digest is in \(digest).
+            Next:
+              \(program) execution show \(execution.id)
+              \(program) demo --input folder=PATH        # your own documents; kill it half-way and start it again
+              \(program) workflow validate \(example)/workflow.yaml
+            """
+    }
+}

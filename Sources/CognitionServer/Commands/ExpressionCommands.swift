@@ -1,0 +1,103 @@
+import ArgumentParser
+import CognitionCore
+import CognitionExpressions
+import Foundation
+
+struct ExpressionCommands: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "expression", abstract: "Works with expressions of workflows (the jq language).",
+        subcommands: [Eval.self])
+
+    struct Eval: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Evaluates an expression on a JSON value.",
+            discussion: """
+                The input is --input, else what comes on standard input, else null. Each result is printed on a line of its own.
+
+                With --batch, each line of standard input is {"expression": …, "input": …, "variables": {…}}, and each is \
+                answered on a line: {"results": […]} or {"error": {…}}.
+                """)
+
+        @Argument(help: "The expression, e.g. '.items | length'.") var expression: String?
+        @Option(help: "The input as JSON, or @FILE.") var input: String?
+        @Option(name: .customLong("arg"), help: "A variable: NAME=JSON. May be repeated.") var variables: [String] = []
+        @Flag(help: "Answers every line of standard input.") var batch = false
+        @Flag(help: "Prints strings as they are, without quotes.") var raw = false
+
+        func validate() throws {
+            guard batch != (expression != nil) else {
+                throw ValidationError("Give an expression, or --batch.")
+            }
+        }
+
+        func run() async throws {
+            try await reporting {
+                if batch { return try answerLines() }
+                let bindings = try variables.map { try InputValue.pair($0) }
+                let compiled = try Expression(expression ?? "", variables: bindings.map(\.name))
+                let results = try compiled.evaluate(try inputValue(), bindings.map(\.value))
+                for result in results {
+                    Terminal.write(raw ? result.stringValue ?? result.jsonText : result.jsonText)
+                }
+            }
+        }
+
+        private func inputValue() throws -> JSONValue {
+            if let input { return try InputValue.json(input) }
+            guard isatty(STDIN_FILENO) == 0 else { return .null }
+            let data = FileHandle.standardInput.readDataToEndOfFile()
+            return data.allSatisfy { $0 <= 0x20 } ? .null : try JSONValue(parsing: [UInt8](data))
+        }
+
+        private func answerLines() throws {
+            while let line = readLine(strippingNewline: true) {
+                if line.allSatisfy(\.isWhitespace) { continue }
+                Terminal.write(answer(line).jsonText)
+            }
+        }
+
+        private func answer(_ line: String) -> JSONValue {
+            do {
+                let request = try JSONValue(parsing: line)
+                guard let source = request["expression"]?.stringValue else {
+                    throw CommandFailure("a line has a member \"expression\"")
+                }
+                let variables = request["variables"]?.objectValue ?? [:]
+                let compiled = try Expression(source, variables: variables.keys)
+                return ["results": .array(try compiled.evaluate(request["input"] ?? .null, variables.values))]
+            } catch let error as any CodedError {
+                return ["error": ["code": .string(error.code.name), "message": .string(error.message)]]
+            } catch {
+                return ["error": ["code": "usage", "message": .string("\(error)")]]
+            }
+        }
+    }
+}
+
+/// Values given on the command line.
+enum InputValue {
+    /// JSON as text, or the content of `@FILE`.
+    static func json(_ text: String) throws -> JSONValue {
+        guard text.hasPrefix("@") else { return try JSONValue(parsing: text) }
+        let path = String(text.dropFirst())
+        guard let data = FileManager.default.contents(atPath: path) else { throw CommandFailure("\(path) cannot be read") }
+        return try JSONValue(parsing: [UInt8](data))
+    }
+
+    /// `NAME=VALUE`, where a value that is no JSON is a string, and `@FILE` is what the file holds.
+    static func pair(_ text: String) throws -> (name: String, value: JSONValue) {
+        guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+            throw CommandFailure("\(text) is not NAME=VALUE")
+        }
+        let value = String(text[text.index(after: equals)...])
+        return (String(text[..<equals]), value.hasPrefix("@") ? try json(value) : (try? json(value)) ?? .string(value))
+    }
+
+    /// The input of an execution from its options: one JSON document (`@FILE` or text), or pairs.
+    static func input(_ options: [String]) throws -> JSONValue {
+        if options.count == 1, let only = options.first, only.hasPrefix("@") || only.hasPrefix("{") || only.hasPrefix("[") {
+            return try json(only)
+        }
+        return .object(JSONObject(try options.map { try pair($0) }.map { ($0.name, $0.value) }))
+    }
+}

@@ -1,0 +1,102 @@
+import ArgumentParser
+import CognitionCore
+import CognitionWorkflows
+import Foundation
+
+struct WorkflowCommands: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "workflow", abstract: "Checks, runs and lists workflows.", subcommands: [Validate.self, Run.self, List.self])
+
+    struct Validate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Checks a document and names every fault.")
+
+        @Argument(help: "The document, YAML or JSON; - is standard input.", completion: .file()) var file: String
+        @Flag(help: "Prints JSON.") var json = false
+
+        func run() async throws {
+            try await reporting {
+                let text = try WorkflowFile.text(of: file)
+                let functions = try Node.functions(folders: [])
+                do {
+                    let definition = try WorkflowDefinition(reading: text, context: .init(of: functions))
+                    Terminal.write(
+                        json
+                            ? (["valid": true, "workflow_id": .string(definition.id.description), "version": .string(definition.version),
+                                "hash": .string(definition.hash.description), "tasks": .integer(Int64(definition.taskCount)), "faults": []] as JSONValue).jsonText
+                            : "\(file) is valid: \(definition.id) \(definition.version), \(definition.taskCount) tasks")
+                } catch let error as DefinitionError {
+                    if json {
+                        Terminal.write((["valid": false, "faults": .array(error.faults.map(\.json))] as JSONValue).jsonText)
+                    } else {
+                        for fault in error.faults { Terminal.note("\(file):\(fault.description)") }
+                    }
+                    throw ExitCode(1)
+                }
+            }
+        }
+    }
+
+    struct Run: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Runs a workflow to its end on the data folder, or goes on with an unfinished execution of it.",
+            discussion: "Exits with 0 when the execution has completed. Started again after it was cut off, it goes on where it was.")
+
+        @Argument(help: "The document, YAML or JSON.", completion: .file()) var file: String
+        @Option(help: "NAME=VALUE, or @FILE with the whole input as JSON. May be repeated.") var input: [String] = []
+        @Flag(help: "Prints the finished execution as JSON, and nothing else.") var json = false
+        @Flag(help: "Starts another execution even if an unfinished one exists.") var new = false
+
+        func run() async throws {
+            try await reporting {
+                let text = try WorkflowFile.text(of: file)
+                let value = try InputValue.input(input)
+                let run = WorkflowRun(text: text, file: file, input: value, startsNew: new, showsProgress: !json)
+                let execution = try await run.run(with: ServerConfiguration())
+                if json {
+                    Terminal.write(execution.json.jsonText)
+                } else if execution.status == .completed {
+                    Terminal.write(execution.output?.stringValue ?? (execution.output ?? .null).jsonText(pretty: true))
+                } else {
+                    Terminal.note("execution \(execution.id) \(execution.status.name)" + (execution.fault.map { ": \($0.json.jsonText)" } ?? ""))
+                }
+                guard execution.status == .completed else { throw ExitCode(1) }
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Lists the stored definitions.")
+
+        @Option(help: "How many, at most 200.") var limit = 50
+        @Flag(help: "Prints JSON.") var json = false
+
+        func run() async throws {
+            try await reporting {
+                try await Node.withNode(ServerConfiguration(), .any) { node in
+                    let items = try await node.workflows.list(limit: limit, in: .default)
+                    if json { return Terminal.write((["items": .array(items.map(\.json))] as JSONValue).jsonText) }
+                    guard !items.isEmpty else { return Terminal.note("no workflows are stored") }
+                    for item in items { Terminal.write("\(item.id)  \(item.version)  \(item.createdAt)  \(item.title ?? "")") }
+                }
+            }
+        }
+    }
+}
+
+enum WorkflowFile {
+    static func text(of path: String) throws -> String {
+        let data = path == "-" ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: path)
+        guard let data else { throw CommandFailure("\(path) cannot be read") }
+        guard let text = String(validating: data, as: UTF8.self) else { throw CommandFailure("\(path) is no UTF-8 text") }
+        return text
+    }
+}
+
+extension DefinitionFault {
+    fileprivate var json: JSONValue {
+        var members: JSONObject = ["pointer": .string(pointer), "message": .string(message)]
+        if let line { members["line"] = .integer(Int64(line)) }
+        if let column { members["column"] = .integer(Int64(column)) }
+        return .object(members)
+    }
+}

@@ -1,0 +1,151 @@
+import CognitionCore
+import CognitionEvents
+import CognitionHTTPClient
+import CognitionLanguageModels
+import CognitionObservability
+import CognitionSQLite
+import CognitionStorage
+import CognitionWorkflows
+import Foundation
+import Logging
+
+/// Everything that a command works with, put together once.
+///
+/// The process that holds the data folder's lock is its owner: it migrates and may run executions. While it does, other
+/// commands are guests: they read, and leave requests that the owner finds.
+struct Node: Sendable {
+    let configuration: ServerConfiguration
+    let database: SQLiteDatabase
+    let log: EventLog
+    let workflows: Workflows
+    let functions: [any TaskFunction]
+    let clock: any WallClock
+    let logger: Logger
+    let ids: UUIDGenerator
+    /// `nil` in a guest.
+    private let directory: DataDirectory?
+
+    static let migrations = EventLog.migrations + Workflows.migrations
+
+    enum Access {
+        /// The folder's owner, or nothing.
+        case owner
+        /// The owner if the folder is free, else a guest.
+        case any
+    }
+
+    /// Opens what `configuration` names, lends it to `body`, and closes it.
+    ///
+    /// - Parameter folders: Folders that `call: documents` may read besides the configured ones.
+    static func withNode<Result>(
+        _ configuration: ServerConfiguration, _ access: Access, folders: [String] = [],
+        _ body: (Node) async throws -> Result
+    ) async throws -> Result {
+        let node = try await open(configuration, access, folders: folders)
+        do {
+            let result = try await body(node)
+            await node.database.close()
+            return result
+        } catch {
+            await node.database.close()
+            throw error
+        }
+    }
+
+    private static func open(
+        _ configuration: ServerConfiguration, _ access: Access, folders: [String]
+    ) async throws -> Node {
+        let directory = try DataDirectory.lock(configuration.dataDirectory)
+        if directory == nil, access == .owner {
+            let owner = DataDirectory.owner(of: configuration.dataDirectory)
+            throw CommandFailure(
+                "the data folder \(configuration.dataDirectory) is in use by process \(owner); wait for it to end, or name another folder with DATA_DIR")
+        }
+        var options = SQLiteOptions()
+        options.isGuest = directory == nil
+        let database = try await SQLiteDatabase.open(at: configuration.databasePath, options: options)
+        do {
+            return try await Node(configuration, database, directory, folders: folders)
+        } catch {
+            await database.close()
+            throw error
+        }
+    }
+
+    private init(
+        _ configuration: ServerConfiguration, _ database: SQLiteDatabase, _ directory: DataDirectory?, folders: [String]
+    ) async throws {
+        self.configuration = configuration
+        self.database = database
+        self.directory = directory
+        clock = SystemWallClock()
+        ids = UUIDGenerator(clock: clock)
+        logger = configuration.logger
+        log = EventLog(database)
+        functions = try Self.functions(folders: configuration.list(.fileRoots) + folders)
+        workflows = Workflows(database: database, functions: functions, clock: clock, ids: ids)
+        try await prepareSchema()
+    }
+
+    /// What a workflow can call by name.
+    static func functions(folders: [String]) throws -> [any TaskFunction] {
+        let models = try LanguageModels(providers: [ExtractiveProvider()], default: ModelReference(provider: "local"))
+        return [
+            LanguageModelFunction(models: models),
+            try DocumentsFunction(roots: folders, workingFolder: FileManager.default.currentDirectoryPath),
+            try RehearseFunction(),
+        ]
+    }
+
+    /// The owner brings the schema up to date, after a copy of what was there; a guest only looks.
+    private func prepareSchema() async throws {
+        let pending = try await database.pendingMigrations(Self.migrations)
+        guard !pending.isEmpty else { return }
+        guard directory != nil else {
+            throw StorageError(.databaseOlder, "the database is of an older release, and the process that owns it is running")
+        }
+        if pending.count < Self.migrations.count {
+            let name = "before-\(Release.version)-\(clock.now.microseconds / 1_000_000).db"
+            let copy = configuration.dataDirectory + "/backups/" + name
+            try FileManager.default.createDirectory(
+                atPath: configuration.dataDirectory + "/backups", withIntermediateDirectories: true)
+            try await database.backup(to: copy)
+            logger.notice("Database copied before migrating", metadata: ["backup.path": "\(copy)"])
+        }
+        try await database.migrate(Self.migrations, now: clock.now)
+    }
+
+    /// Runs an engine while `body` runs; ends it in good order.
+    func withEngine<Result: Sendable>(_ body: (WorkflowEngine) async throws -> Result) async throws -> Result {
+        var settings = HTTPClientSettings()
+        settings.connectionsPerHost = configuration.number(.connectionsPerHost)
+        settings.egress = try EgressRules(
+            deny: configuration.list(.egressDeny), allow: configuration.list(.egressAllow))
+        let http = OutboundHTTPClient(settings: settings)
+        var engineSettings = WorkflowEngine.Settings()
+        engineSettings.effectsMax = configuration.number(.concurrency)
+        let engine = WorkflowEngine(
+            workflows: workflows, executor: EffectExecutor(functions: functions, http: http, workflows: workflows, clock: clock),
+            node: ids.next(), clock: clock, settings: engineSettings, logger: logger)
+        let running = Task { try await engine.run() }  // ended below, whatever the body does
+        let result: Swift.Result<Result, any Error>
+        do { result = .success(try await body(engine)) } catch { result = .failure(error) }
+        running.cancel()
+        let end = await running.result
+        await http.shutdown()
+        if case .failure(let error) = end, case .success = result { throw error }
+        return try result.get()
+    }
+}
+
+extension ServerConfiguration {
+    /// Writes to standard error as the configuration says.
+    fileprivate var logger: Logger {
+        let sink = LogSink()
+        let level = Logger.Level(rawValue: self[.logLevel].lowercased()) ?? .info
+        let format = LogFormat(rawValue: self[.logFormat].lowercased()) ?? .text
+        return Logger(label: "cognitionos") { label in
+            ServerLogHandler(label: label, level: level, format: format, sink: sink)
+        }
+    }
+}

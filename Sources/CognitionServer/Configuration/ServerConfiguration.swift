@@ -1,0 +1,106 @@
+import CognitionCore
+import CognitionDocuments
+import Configuration
+import Foundation
+
+/// What is in force: read once, from the environment and the file that `COGNITIONOS_CONFIG` names.
+///
+/// `COGNITIONOS_NAME` wins over `NAME`, and the environment over the file. An unknown name in the file is an error; in the
+/// environment, under our prefix, a warning.
+struct ServerConfiguration: Sendable {
+    private static let prefix = "COGNITIONOS_"
+    private static let fileVariable = "COGNITIONOS_CONFIG"
+
+    /// Values by name; every setting has one.
+    private let values: [String: String]
+    let warnings: [String]
+
+    init(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
+        let variables = EnvironmentVariablesProvider(environmentVariables: environment)
+        let file = try environment[Self.fileVariable].map(Self.read(file:)) ?? [:]
+        let reader = ConfigReader(providers: [
+            variables.prefixKeys(with: "cognitionos"), variables,
+            InMemoryProvider(name: "file", values: file.reduce(into: [:]) { $0[AbsoluteConfigKey([$1.key])] = .init(stringLiteral: $1.value) }),
+        ])
+        var values: [String: String] = [:]
+        var faults: [String] = []
+        for setting in Setting.all {
+            let value = reader.string(forKey: ConfigKey([setting.name]), isSecret: setting.isSecret) ?? setting.standard
+            if let fault = value.isEmpty ? nil : setting.fault(in: value) { faults.append("\(setting.name) \(fault)") }
+            values[setting.name] = value.isEmpty ? setting.standard : value
+        }
+        guard faults.isEmpty else { throw CommandFailure("the configuration is not valid: " + faults.joined(separator: "; ")) }
+        self.values = values
+        let known = Set(Setting.all.map { Self.prefix + $0.name } + [Self.fileVariable])
+        warnings = environment.keys.filter { $0.hasPrefix(Self.prefix) && !known.contains($0) }.sorted()
+            .map { "\($0) is no setting of this release" }
+    }
+
+    subscript(setting: Setting) -> String { values[setting.name] ?? setting.standard }
+
+    func number(_ setting: Setting) -> Int { Int(self[setting]) ?? Int(setting.standard) ?? 0 }
+
+    func list(_ setting: Setting) -> [String] {
+        self[setting].split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+    }
+
+    /// What `check` prints: each setting with its value, secrets masked.
+    var shown: [(name: String, value: String, isStandard: Bool)] {
+        Setting.all.map { setting in
+            let value = self[setting]
+            return (setting.name, setting.isSecret && !value.isEmpty ? "••••" : value, value == setting.standard)
+        }
+    }
+
+    /// The names and values of the file, which is one flat mapping.
+    private static func read(file path: String) throws -> [String: String] {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw CommandFailure("the configuration file \(path) cannot be read")
+        }
+        let document: PositionedDocument
+        do {
+            document = try PositionedDocument(yamlOrJSON: String(decoding: data, as: UTF8.self))
+        } catch {
+            throw CommandFailure("the configuration file \(path): \(error.message)")
+        }
+        guard case .object(let members) = document.value else {
+            throw CommandFailure("the configuration file \(path) is a mapping of names to values")
+        }
+        let names = Set(Setting.all.map(\.name))
+        return try members.reduce(into: [:]) { values, member in
+            let name = member.key.uppercased()
+            guard names.contains(name) else {
+                throw CommandFailure("the configuration file \(path): \(member.key) is no setting of this release")
+            }
+            switch member.value {
+            case .string(let text): values[name] = text
+            case .array(let items): values[name] = items.map { $0.stringValue ?? $0.jsonText }.joined(separator: ",")
+            case .null: break
+            case .object: throw CommandFailure("the configuration file \(path): \(member.key) is one value, not a mapping")
+            default: values[name] = member.value.jsonText
+            }
+        }
+    }
+}
+
+extension ServerConfiguration {
+    var dataDirectory: String { absolute(self[.dataDir]) }
+
+    /// The database's file.
+    /// - Throws: `CommandFailure` for an address that is not SQLite's.
+    var databasePath: String {
+        get throws {
+            let url = self[.databaseURL]
+            if url.isEmpty { return dataDirectory + "/cognition.db" }
+            guard url.hasPrefix("sqlite:") else {
+                throw CommandFailure("DATABASE_URL: this release keeps its data in SQLite only; give sqlite:PATH")
+            }
+            let path = url.dropFirst("sqlite:".count)
+            return absolute(String(path.hasPrefix("///") ? path.dropFirst(2) : path))
+        }
+    }
+
+    private func absolute(_ path: String) -> String {
+        URL(fileURLWithPath: path).standardizedFileURL.path
+    }
+}

@@ -1,0 +1,136 @@
+import CognitionCore
+import CognitionEvents
+
+/// What is known of an execution from its events, for showing.
+struct ExecutionProgress: Sendable {
+    struct Line: Sendable {
+        var number: Int
+        var parent: Int
+        var scope: Int
+        var name: String
+        var attempt: Int
+        var status: String
+        var items: Int?
+        var itemsDone = 0
+        var startedAt: Timestamp
+        var endedAt: Timestamp?
+        var note: String?
+    }
+
+    private(set) var status = "running"
+    private(set) var percent = 0
+    private(set) var startedAt: Timestamp?
+    private(set) var endedAt: Timestamp?
+    /// Tasks that take time, by number.
+    private(set) var lines: [Int: Line] = [:]
+    private(set) var failures = 0
+
+    var hasEnded: Bool { endedAt != nil }
+
+    /// The tasks that are shown: those of the document's own list, and the tasks in them that run or have failed.
+    var shown: [Line] {
+        lines.values.sorted { $0.number < $1.number }.filter { $0.parent == 0 || $0.endedAt == nil }
+    }
+
+    /// How far inside other tasks a task lies.
+    func depth(of line: Line) -> Int {
+        var depth = 0
+        var parent = line.parent
+        while let next = lines[parent] {
+            depth += 1
+            parent = next.parent
+        }
+        return depth
+    }
+
+    /// Takes an event in.
+    /// - Returns: What it says as a sentence for a log, if it says something new.
+    mutating func take(_ event: Event) -> String? {
+        status = event.data["status"]?.stringValue ?? status
+        percent = max(percent, Int(event.data["progress"]?.integerValue ?? 0))
+        if event.type.hasPrefix("execution.") { return takeExecution(event) }
+        guard let number = event.data["task"]?.integerValue.map(Int.init) else { return nil }
+        switch event.type {
+        case "task.started": return start(number, event)
+        case "task.retried": return retry(number, event)
+        default: return end(number, event)
+        }
+    }
+
+    private mutating func takeExecution(_ event: Event) -> String? {
+        switch event.type {
+        case "execution.started":
+            startedAt = event.time
+            return nil
+        case "execution.completed", "execution.faulted", "execution.cancelled":
+            endedAt = event.time
+            return "execution \(status)" + (Self.fault(in: event).map { ": \($0)" } ?? "")
+        default:
+            return nil
+        }
+    }
+
+    private mutating func start(_ number: Int, _ event: Event) -> String? {
+        let line = Line(
+            number: number, parent: Int(event.data["parent"]?.integerValue ?? 0),
+            scope: Int(event.data["scope"]?.integerValue ?? 0), name: event.data["name"]?.stringValue ?? "",
+            attempt: Int(event.data["attempt"]?.integerValue ?? 1), status: "running",
+            items: event.data["items"]?.integerValue.map(Int.init), startedAt: event.time)
+        lines[number] = line
+        if let items = line.items { return "\(path(of: line)) started, \(items) items" }
+        return nil
+    }
+
+    private mutating func retry(_ number: Int, _ event: Event) -> String? {
+        failures += 1
+        lines[number]?.attempt += 1
+        lines[number]?.note = Self.fault(in: event)
+        guard let line = lines[number] else { return nil }
+        return "\(path(of: line)) failed (\(line.note ?? "no reason")); trying again"
+    }
+
+    private mutating func end(_ number: Int, _ event: Event) -> String? {
+        guard var line = lines[number] else { return nil }
+        line.endedAt = event.time
+        line.status = String(event.type.dropFirst("task.".count))
+        line.note = Self.fault(in: event)
+        lines[number] = line
+        countItem(endedBy: line)
+        let time = (event.time - line.startedAt).seconds.formatted(fractionDigits: 2)
+        return "\(path(of: line)) \(line.status) in \(time) s" + (line.note.map { ": \($0)" } ?? "")
+    }
+
+    /// The end of a loop's inner task that began its iteration is the end of an item, as far as can be seen.
+    private mutating func countItem(endedBy line: Line) {
+        guard line.status == "completed", let loop = lines[line.parent], let items = loop.items else { return }
+        lines[line.parent]?.itemsDone = min(items, loop.itemsDone + 1)
+    }
+
+    /// Names from the outermost task to this one, with the places in loops.
+    private func path(of line: Line) -> String {
+        guard let parent = lines[line.parent] else { return line.name }
+        let place = parent.items == nil ? "" : "[\(line.scope)]"
+        return "\(path(of: parent))\(place) › \(line.name)"
+    }
+
+    private static func fault(in event: Event) -> String? {
+        guard let error = event.data["error"] else { return nil }
+        let title = error["title"]?.stringValue ?? error["type"]?.stringValue ?? ""
+        return error["detail"]?.stringValue.map { "\(title): \($0)" } ?? title
+    }
+}
+
+extension Double {
+    /// Decimal text with exactly so many digits behind the point.
+    func formatted(fractionDigits digits: Int) -> String {
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        let whole = (magnitude * scale).rounded()
+        guard whole < 1e15 else { return String(self) }
+        let number = Int64(whole)
+        let fraction = String(number % Int64(scale))
+        let sign = self < 0 && number > 0 ? "-" : ""
+        return "\(sign)\(number / Int64(scale))"
+            + (digits > 0 ? "." + String(repeating: "0", count: digits - fraction.count) + fraction : "")
+    }
+}

@@ -1,0 +1,79 @@
+import CognitionCore
+import CognitionEvents
+import Foundation
+
+/// Shows an execution while it runs: bars on a terminal, plain lines anywhere else.
+struct ProgressDisplay {
+    private let isInteractive: Bool
+    private let clock: any WallClock
+    private let output: FileHandle
+    private var linesDrawn = 0
+    private var progress = ExecutionProgress()
+
+    /// - Parameter output: Where it is shown; standard error when standard output is for the result.
+    init(isInteractive: Bool, output: FileHandle = .standardError, clock: any WallClock = SystemWallClock()) {
+        self.isInteractive = isInteractive
+        self.output = output
+        self.clock = clock
+    }
+
+    var failures: Int { progress.failures }
+
+    /// Follows an execution's events until it has ended or the task is cancelled.
+    mutating func follow(_ id: ExecutionID, in node: Node) async throws {
+        let filter = EventFilter(
+            workspace: .default, stream: StreamName("execution", id.description))
+        let tail = node.log.tail(after: 0, filter: filter, polling: .milliseconds(200))
+        for try await event in tail {
+            let sentence = progress.take(event)
+            if isInteractive { draw() } else if let sentence { write("\(event.time.clockTime)  \(sentence)\n") }
+            if progress.hasEnded { break }
+        }
+        if isInteractive { draw() }
+    }
+
+    private mutating func draw() {
+        let width = 30
+        var lines = [
+            "\(Self.bar(Double(progress.percent) / 100, width: width)) \(progress.percent) %  \(progress.status)  \(elapsed(since: progress.startedAt, until: progress.endedAt)) s"
+        ]
+        for line in progress.shown.prefix(20) {
+            let indent = String(repeating: "  ", count: progress.depth(of: line) + 1)
+            let mark =
+                switch line.status {
+                case "completed": "✓"
+                case "running": "·"
+                default: "✗"
+                }
+            var text = "\(indent)\(mark) \(line.name)"
+            if let items = line.items {
+                text += "  \(Self.bar(Double(line.itemsDone) / Double(max(1, items)), width: 16)) \(line.itemsDone) of \(items)"
+            }
+            if line.attempt > 1 { text += "  attempt \(line.attempt)" }
+            if let note = line.note { text += "  \(note)" }
+            lines.append(text)
+        }
+        var text = linesDrawn > 0 ? "\u{1B}[\(linesDrawn)A" : ""
+        for line in lines { text += "\r\u{1B}[2K\(line.prefix(110))\n" }
+        text += "\u{1B}[J"
+        linesDrawn = lines.count
+        write(text)
+    }
+
+    private func elapsed(since start: Timestamp?, until end: Timestamp?) -> String {
+        guard let start else { return "0.0" }
+        return ((end ?? clock.now) - start).seconds.formatted(fractionDigits: 1)
+    }
+
+    private static func bar(_ part: Double, width: Int) -> String {
+        let filled = Int((min(1, max(0, part)) * Double(width)).rounded())
+        return String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+    }
+
+    private func write(_ text: String) { output.write(Data(text.utf8)) }
+}
+
+extension Timestamp {
+    /// The time of day in UTC, to the second.
+    fileprivate var clockTime: Substring { description.dropFirst(11).prefix(8) }
+}
