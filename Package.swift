@@ -41,6 +41,7 @@ let package = Package(
         .target(name: "CognitionHTTPClient", dependencies: [
             "CognitionCore",
             .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            .product(name: "DequeModule", package: "swift-collections"),
             .product(name: "Logging", package: "swift-log"),
             .product(name: "Metrics", package: "swift-metrics"),
             .product(name: "NIOCore", package: "swift-nio"),

@@ -1,8 +1,16 @@
 import ArgumentParser
 import CognitionCore
+import Foundation
+
+@main
+enum Main {
+    static func main() async {
+        signal(SIGPIPE, SIG_IGN)  // a reader that goes away is an error of the write, not the end of the process
+        await CognitionOS.main()
+    }
+}
 
 /// The one program: every command of it.
-@main
 struct CognitionOS: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cognitionos",

@@ -9,6 +9,8 @@ final class RoundRunner {
     static let requestsMax = 256
     static let workMax: Duration = .milliseconds(2)
     static let cautiousRounds = 64
+    /// So few callers are woken sooner than another thread could be.
+    static let answersOnThreadMax = 8
 
     private let connection: any StorageConnection
     private let signals: Signals
@@ -114,9 +116,14 @@ final class RoundRunner {
     private func answer(_ requests: [any WriteRequest], failures: [Int: any Error], round: WriteRound) {
         for action in round.afterCommit { action() }
         if !round.topics.isEmpty { signals.wake(round.topics) }
-        for (index, request) in requests.enumerated() {
-            if let error = failures[index] { request.fail(error) } else { request.succeed() }
+        let answers = { @Sendable in
+            for (index, request) in requests.enumerated() {
+                if let error = failures[index] { request.fail(error) } else { request.succeed() }
+            }
         }
+        // Waking many callers takes as long as a good part of their writes; the next round need not wait for it. What has
+        // been committed has to be told, so this is no one's child and cannot be cancelled.
+        if requests.count > Self.answersOnThreadMax { Task.detached { answers() } } else { answers() }
     }
 
     /// Gives each request a transaction of its own; when the engine begins no more, the rest fail at once.

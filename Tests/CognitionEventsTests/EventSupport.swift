@@ -77,8 +77,10 @@ final class StillClock: Clock {
         let duration = start.duration(to: deadline)
         recorded.withLock { $0.append(duration) }
         guard duration >= .seconds(1) else { return try Task.checkCancellation() }
-        let (never, _) = AsyncStream.makeStream(of: Void.self)
+        // The stream lives as long as its continuation does.
+        let (never, continuation) = AsyncStream.makeStream(of: Void.self)
         for await _ in never {}
+        continuation.finish()
         throw CancellationError()
     }
 }
@@ -101,9 +103,12 @@ final class TickedClock: Clock {
         try Task.checkCancellation()
     }
 
-    /// Ends the next sleep, once there is one.
-    func tick() async {
-        for await sleep in sleeping.stream { return sleep.finish() }
+    /// Ends the next sleep, once it has begun, after `body`.
+    func endNextSleep(after body: () async throws -> Void) async rethrows {
+        for await sleep in sleeping.stream {
+            try await body()
+            return sleep.finish()
+        }
     }
 }
 

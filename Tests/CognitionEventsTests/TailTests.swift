@@ -70,9 +70,8 @@ import Testing
                 var tail = log.tail(after: 1, clock: clock).makeAsyncIterator()
                 return try await tail.next()?.number
             }
-            await clock.tick()
-            try await log.appendSilently(position: 2, number: 2)
-            await clock.tick()
+            await clock.endNextSleep {}
+            try await clock.endNextSleep { try await log.appendSilently(position: 2, number: 2) }
             #expect(try await tailing.value == 2)
         }
     }

@@ -89,22 +89,21 @@ enum JQPeer {
     /// Our own answer.
     static func ours(_ request: Request) -> Answer {
         let names = request.variables.keys.sorted()
-        do {
-            // A generator that fails after some outputs gives none here, so `try` collects them.
+        let values = names.map { request.variables[$0] ?? .null }
+        do throws(ExpressionError) {
             let expression = try Expression(request.expression, variables: names)
-            let values = names.map { request.variables[$0] ?? .null }
-            do {
+            // `evaluate` gives all outputs or an error; those before the error are found by catching it.
+            let wrapped = try Expression("try (\(request.expression)\n) catch {\"\u{1}error\": .}", variables: names)
+            var outputs = try wrapped.evaluate(request.input, values)
+            do throws(ExpressionError) {
                 return .outputs(try expression.evaluate(request.input, values).map(normal), error: nil)
-            } catch where error.code == .expressionFailed {
-                let wrapped = try Expression("try (\(request.expression)\n) catch {\"\u{1}error\": .}", variables: names)
-                var outputs = try wrapped.evaluate(request.input, values)
-                let last = outputs.popLast()?["\u{1}error"]
-                return .outputs(outputs.map(normal), error: error.value == last ? Self.error(shown(error.value)) : nil)
+            } catch {
+                guard error.code == .expressionFailed else { return .outputs([], error: .string(error.message)) }
+                outputs.removeLast()
+                return .outputs(outputs.map(normal), error: Self.error(shown(error.value)))
             }
-        } catch let error as ExpressionError where error.code == .expressionInvalid {
-            return .invalid
         } catch {
-            return .outputs([], error: .string("\(error)"))
+            return error.code == .expressionInvalid ? .invalid : .outputs([], error: .string(error.message))
         }
     }
 

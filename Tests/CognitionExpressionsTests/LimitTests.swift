@@ -100,7 +100,7 @@ struct LimitTests {
         ]
         for source in sources {
             await Task.detached {
-                do {
+                do throws(ExpressionError) {
                     _ = try Expression(source).first(.integer(1), limits: Self.small)
                 } catch {
                     #expect(error.code == .expressionLimit || error.code == .expressionInvalid)
@@ -127,7 +127,7 @@ struct LimitTests {
             var generator = ExpressionGenerator(seed: seed)
             for _ in 0..<4_000 {
                 let source = generator.mutated(generator.expression(depth: 3))
-                do {
+                do throws(ExpressionError) {
                     _ = try Expression(source).first(.null, limits: ExpressionLimits(steps: 2_000, bytesMax: 1 << 20))
                 } catch {
                     #expect(!error.message.isEmpty, "seed \(seed): \(source)")

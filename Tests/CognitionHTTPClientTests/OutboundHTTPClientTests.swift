@@ -4,24 +4,24 @@ import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct OutboundHTTPClientTests {
+    /// For `localhost`, valid 2020 to 2120; it and its key are worth nothing outside these tests.
     static let certificate = """
         -----BEGIN CERTIFICATE-----
-        MIIBlDCCATugAwIBAgIUeIGQaFp1/umgu1EEkAVHQ9iRKxcwCgYIKoZIzj0EAwIw
-        FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTA0MTU1M1oYDzIxMjYxMDI4
-        MDQxNTUzWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
-        PQMBBwNCAARYzJq6nSrIYkBAvUsMJiAfYISicvkzu80enJzN4MRIpDuf5RTYYn+S
-        gw7CfJpGAQ9+ZU3dsTKXWibTY4rYpSUAo2kwZzAdBgNVHQ4EFgQUOY3GZsrNEo+a
-        0+UMZxw2k7+oev8wHwYDVR0jBBgwFoAUOY3GZsrNEo+a0+UMZxw2k7+oev8wDwYD
-        VR0TAQH/BAUwAwEB/zAUBgNVHREEDTALgglsb2NhbGhvc3QwCgYIKoZIzj0EAwID
-        RwAwRAIgOE415C9sogR+iQhW8GXkOHS/06oa//XlnorQHQ3HlzUCIB73TyE32HX7
-        MdwPIyOVh+7GsqhGc8hiGnzO/FMU1VeM
+        MIIBYTCCAQegAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
+        c3QwIBcNMjAwMTAxMDAwMDAwWhgPMjEyMDAxMDEwMDAwMDBaMBQxEjAQBgNVBAMM
+        CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABJB3mIRQ+stypswW
+        7Vv3eYsfoaKHvWIRRI4yoaLbdbumQQ2k+JOPSTtBd85y5ZBPCMcteEOP8UvHjuRT
+        cGPsxvCjSDBGMA8GA1UdEwEB/wQFMAMBAf8wFAYDVR0RBA0wC4IJbG9jYWxob3N0
+        MB0GA1UdDgQWBBTT6y1xuDZ9ZzeMLapTCnh8obxcEjAKBggqhkjOPQQDAgNIADBF
+        AiBWXuChGCZNVQ00fpYJxwh1XcG/XPbe5Mc1TpXR7XOOHAIhAJs6OEXBoQ3xdb9a
+        +X/BHdBv2gRNQFN2np+O2B5IiJBt
         -----END CERTIFICATE-----
         """
     static let key = """
         -----BEGIN PRIVATE KEY-----
-        MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg4qhcMf5nfCIP0VP4
-        x+VDRxwywbnppcKDqBAB2Vwz2MKhRANCAARYzJq6nSrIYkBAvUsMJiAfYISicvkz
-        u80enJzN4MRIpDuf5RTYYn+Sgw7CfJpGAQ9+ZU3dsTKXWibTY4rYpSUA
+        MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgPcf1h2wKIjR8tYZq
+        fdF/Kt6ECuDrlWtCOTqkHrCLcfehRANCAASQd5iEUPrLcqbMFu1b93mLH6Gih71i
+        EUSOMqGi23W7pkENpPiTj0k7QXfOcuWQTwjHLXhDj/FLx47kU3Bj7Mbw
         -----END PRIVATE KEY-----
         """
 }

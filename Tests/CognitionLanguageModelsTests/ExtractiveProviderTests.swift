@@ -198,7 +198,6 @@ import Testing
         let took = ContinuousClock.now - started
         #expect(completion.text.split(separator: ".").count == 3)
         #expect(took < .seconds(20), "\(took)")
-        print("1 MiB summarised in \(took)")
     }
 
     @Test("Cancellation ends the work")

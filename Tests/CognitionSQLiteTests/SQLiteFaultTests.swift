@@ -109,7 +109,8 @@ import Testing
         try await withFaultyDisk { database, _ in
             let written = try await write(0..<10, to: database)
             FaultyDisk.fail(.init(operation: .read))
-            #expect(await code { _ = try await items(database) } == "storage.io_failed")
+            let code = await code { _ = try await items(database) }
+            #expect(code == "storage.io_failed")
             FaultyDisk.fail(nil)
             try await check(database, holds: written)
         }

@@ -35,20 +35,24 @@ extension Builtins {
                 return [JSONValue(jq: lgammaOf(number), machine), isNegative ? -1 : 1]
             },
             "fma/3": { _, arguments, machine throws(Unwind) in
-                let (a, b) = (try machine.double(arguments[0]), try machine.double(arguments[1]))
-                return JSONValue(jq: fma(a, b, try machine.double(arguments[2])), machine)
+                let first = try machine.double(arguments[0])
+                let second = try machine.double(arguments[1])
+                return JSONValue(jq: fma(first, second, try machine.double(arguments[2])), machine)
             },
         ]
         for (name, function) in unary {
-            functions["\(name)/0"] = { input, _, machine throws(Unwind) in
+            // Named first: the compiler (6.3.1) crashes on a closure with a thrown type that is put into an optional at once.
+            let native: Function = { input, _, machine throws(Unwind) in
                 JSONValue(jq: function(try machine.double(input)), machine)
             }
+            functions["\(name)/0"] = native
         }
         for (name, function) in binary {
-            functions["\(name)/2"] = { _, arguments, machine throws(Unwind) in
+            let native: Function = { _, arguments, machine throws(Unwind) in
                 let left = try machine.double(arguments[0])
                 return JSONValue(jq: function(left, try machine.double(arguments[1])), machine)
             }
+            functions["\(name)/2"] = native
         }
         return functions
     }()

@@ -90,7 +90,7 @@ indirect enum Matcher {
             }
             let member = try machine.index(value, key)
             if let slot { machine.store(frame, slot: slot, member) }
-            let rest = { () throws(Unwind) in try match(members, index + 1, value, frame, machine, next) }
+            func rest() throws(Unwind) { try match(members, index + 1, value, frame, machine, next) }
             if let matcher { try matcher.match(member, frame, machine, rest) } else { try rest() }
         }
     }

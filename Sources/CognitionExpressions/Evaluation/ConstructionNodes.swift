@@ -80,7 +80,7 @@ final class ObjectNode: Node, @unchecked Sendable {
         guard index < members.count else { return try emit(object) }
         try machine.checkStack()
         let (key, value) = members[index]
-        let add = { (name: String) throws(Unwind) in
+        func add(_ name: String) throws(Unwind) {
             try value.forEach(input, frame, machine) { (part) throws(Unwind) in
                 try machine.step()
                 try machine.nest(part)

@@ -16,12 +16,12 @@ final class RangeNode: Node, @unchecked Sendable {
     override func run(
         _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
-        let emit = { (value: JSONValue) throws(Unwind) in try emit(value, path.map { _ in Path.invalid() }) }
+        func emitValue(_ value: JSONValue) throws(Unwind) { try emit(value, path.map { _ in Path.invalid() }) }
         try from.forEach(input, frame, machine) { (from) throws(Unwind) in
             try self.upto.forEach(input, frame, machine) { (upto) throws(Unwind) in
-                guard let by = self.by else { return try Self.count(from, upto, machine, emit) }
+                guard let by = self.by else { return try Self.count(from, upto, machine, emitValue) }
                 try by.forEach(input, frame, machine) { (by) throws(Unwind) in
-                    try Self.count(from, upto, by, machine, emit)
+                    try Self.count(from, upto, by, machine, emitValue)
                 }
             }
         }

@@ -30,7 +30,7 @@ struct DemoCommand: AsyncParsableCommand {
             }
             let run = WorkflowRun(
                 text: String(decoding: data, as: UTF8.self), file: file, input: value, startsNew: false, showsProgress: true)
-            let execution = try await run.run(with: configuration)
+            let execution = try await interruptible { try await run.run(with: configuration) }
             guard execution.status == .completed, let markdown = execution.output?["markdown"]?.stringValue else {
                 let reason = execution.fault.map { $0.json.jsonText } ?? execution.status.name
                 throw CommandFailure("the digest did not come about: \(reason)")

@@ -51,11 +51,11 @@ struct WorkflowCommands: AsyncParsableCommand {
                 let text = try WorkflowFile.text(of: file)
                 let value = try InputValue.input(input)
                 let run = WorkflowRun(text: text, file: file, input: value, startsNew: new, showsProgress: !json)
-                let execution = try await run.run(with: ServerConfiguration())
+                let execution = try await interruptible { try await run.run(with: ServerConfiguration()) }
                 if json {
                     Terminal.write(execution.json.jsonText)
                 } else if execution.status == .completed {
-                    Terminal.write(execution.output?.stringValue ?? (execution.output ?? .null).jsonText(pretty: true))
+                    Terminal.write(execution.output?.stringValue ?? (execution.output ?? .null).prettyJSONText)
                 } else {
                     Terminal.note("execution \(execution.id) \(execution.status.name)" + (execution.fault.map { ": \($0.json.jsonText)" } ?? ""))
                 }

@@ -24,6 +24,9 @@ extension AsyncParsableCommand {
             try await body()
         } catch let code as ExitCode {
             throw code
+        } catch is CancellationError {
+            Terminal.note("interrupted; the same command goes on where it was")
+            throw ExitCode(130)
         } catch let error as any CodedError {
             Terminal.note("error: \(error.message) [\(error.code.name)]")
             throw ExitCode(1)
@@ -32,4 +35,21 @@ extension AsyncParsableCommand {
             throw ExitCode(1)
         }
     }
+}
+
+/// Runs `body` until it ends or the user interrupts it, which cancels it; a second signal ends the process.
+func interruptible<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
+    let work = Task { try await body() }  // a task of its own, so that a signal can cancel it
+    let sources = [SIGINT, SIGTERM].map { number in
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+        source.setEventHandler {
+            signal(number, SIG_DFL)
+            work.cancel()
+        }
+        source.resume()
+        return source
+    }
+    defer { for source in sources { source.cancel() } }
+    return try await work.value
 }

@@ -1,5 +1,6 @@
 import CognitionCore
 import CognitionEvents
+import CognitionWorkflows
 import Foundation
 
 /// Shows an execution while it runs: bars on a terminal, plain lines anywhere else.

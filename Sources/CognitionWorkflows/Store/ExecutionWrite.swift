@@ -192,10 +192,11 @@ extension InputSource: SQLEncodable, SQLDecodable {
     }
 
     package init?(_ source: any RowSource, at column: Int) {
-        switch source.integer(at: column) {
-        case 0?: self = .parent
-        case -1?: self = .own
-        case let number? where number > 0: self = .task(Int(number))
+        guard let number = source.integer(at: column) else { return nil }
+        switch number {
+        case 0: self = .parent
+        case -1: self = .own
+        case 1...: self = .task(Int(number))
         default: return nil
         }
     }

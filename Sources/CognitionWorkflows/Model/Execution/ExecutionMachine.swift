@@ -48,6 +48,8 @@ package struct ExecutionMachine: Sendable {
 
     package var status: ExecutionStatus { state.status }
     package var hasEnded: Bool { state.status.hasEnded }
+    /// Something can be done without waiting; see ``advance(now:)``.
+    package var hasMore: Bool { !agenda.isEmpty }
 
     // MARK: What can happen
 
@@ -126,7 +128,7 @@ package struct ExecutionMachine: Sendable {
         }
         return Transition(
             tasks: rows, newFrom: newFrom, contextChanged: contextChanged, events: events, effects: effects, stopped: stopped, abandoned: abandoned, execution: state,
-            hasMore: !agenda.isEmpty)
+            hasMore: hasMore)
     }
 
     // MARK: Changes, remembered for the next transition
