@@ -24,7 +24,7 @@ build: deps ## Release build: .build/release/cognitionos
 demo: deps ## Runs the example workflow; FOLDER=path takes your own documents, ARGS=… goes to the command
 	@echo "Debug build of cognitionos: the first one takes some minutes, later ones seconds."
 	@Scripts/build-with-progress --product cognitionos
-	@exec .build/debug/cognitionos demo $(if $(FOLDER),--folder "$$FOLDER") $(ARGS)
+	@exec .build/debug/cognitionos demo $(if $(FOLDER),--input "folder=$$FOLDER") $(ARGS)
 
 test: deps-test ## Runs every test
 	swift test --parallel $(CHECKED)

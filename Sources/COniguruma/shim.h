@@ -15,6 +15,7 @@ enum {
 /* Once, before anything else. */
 static inline int cognition_onig_initialize(void) {
     OnigEncoding encodings[] = {ONIG_ENCODING_UTF8};
+    onig_set_parse_depth_limit(128); /* its parser nests on the caller's stack */
     return onig_initialize(encodings, 1);
 }
 

@@ -28,8 +28,12 @@ package struct Expression: Sendable {
                 return .failure(error)
             }
         }
-        // A short source cannot nest deeply enough to need more than any thread's stack.
-        let program = try source.utf8.count <= 128 ? compile().get() : LargeStack.run(compile).get()
+        // Every level of syntax takes at least one sign or space: with few of them no thread's stack can be too small.
+        let signs = source.utf8.count { !($0 &- 48 < 10 || ($0 | 0x20) &- 97 < 26) }
+        guard let result = signs <= 64 ? compile() : LargeStack.run(compile) else {
+            throw .limitExceeded("no thread can be started to compile on")
+        }
+        let program = try result.get()
         self.source = source
         self.variables = variables
         self.program = program

@@ -6,7 +6,7 @@ import Testing
     func values() throws {
         let value = try JSONValue(
             parsing: #" { "a" : [1, -2, 0.5, true, false, null], "b": {"c": ""}, "": "é\u00e9\n" } "#)
-        #expect(value == ["a": [1, -2, 0.5, true, false, nil], "b": ["c": ""], "": "éé\n"])
+        #expect(value == ["a": [1, -2, 0.5, true, false, .null], "b": ["c": ""], "": "éé\n"])
         #expect(value.objectValue?.keys == ["a", "b", ""])
     }
 

@@ -6,7 +6,7 @@ import Testing
 @Suite struct JSONWriterTests {
     @Test("Compact, pretty and sorted texts are jq's")
     func styles() {
-        let value: JSONValue = ["b": [1, 2.5, [], [:]], "a": ["z": nil, "y": true], "é": "x"]
+        let value: JSONValue = ["b": [1, 2.5, [], [:]], "a": ["z": .null, "y": true], "é": "x"]
         #expect(value.jsonText == #"{"b":[1,2.5,[],{}],"a":{"z":null,"y":true},"é":"x"}"#)
         #expect(value.sortedJSONText == #"{"a":{"y":true,"z":null},"b":[1,2.5,[],{}],"é":"x"}"#)
         #expect(
@@ -140,7 +140,7 @@ extension JSONValue {
     /// A value with a bit of everything.
     static func random(depth: Int, using random: inout SeededGenerator) -> JSONValue {
         switch Int.random(in: 0..<(depth > 0 ? 10 : 7), using: &random) {
-        case 0: return nil
+        case 0: return .null
         case 1: return .bool(Bool.random(using: &random))
         case 2:
             return .integer(Int64.random(in: .min ... .max, using: &random) >> Int64.random(in: 0..<63, using: &random))

@@ -23,11 +23,11 @@ import Testing
     func scalars() throws {
         try expect(
             ["type": "integer"], fits: [1, 1.0, .literal("1.0"), .literal("1e400")], not: [1.5, "1", .literal("1.10")])
-        try expect(["type": ["string", "null"]], fits: ["a", nil], not: [1, false])
+        try expect(["type": ["string", "null"]], fits: ["a", .null], not: [1, false])
         try expect(
             ["enum": [1, "a", ["b": 2, "c": 3]]], fits: [1.0, "a", ["c": 3, "b": 2]], not: [2, true, ["b": 2]])
         try expect(["const": "\u{E9}"], fits: ["\u{E9}"], not: ["e\u{301}", 0])
-        try expect(["const": false], fits: [false], not: [0, nil])
+        try expect(["const": false], fits: [false], not: [0, .null])
         try expect(["minimum": 1, "exclusiveMaximum": 3], fits: [1, 2.9, "x"], not: [0.9, 3, 4])
         try expect(["maximum": 9_007_199_254_740_993], fits: [9_007_199_254_740_993], not: [9_007_199_254_740_994])
         try expect(
@@ -85,7 +85,7 @@ import Testing
                 "properties": ["a": ["type": "integer"]], "patternProperties": ["^x": true],
                 "additionalProperties": false,
             ],
-            fits: [["a": 1, "x1": nil], [:]], not: [["a": "1"], ["b": 1]])
+            fits: [["a": 1, "x1": .null], [:]], not: [["a": "1"], ["b": 1]])
         try expect(
             ["required": ["a"], "minProperties": 2, "maxProperties": 3], fits: [["a": 1, "b": 2]],
             not: [["b": 1, "c": 2], ["a": 1]])
@@ -105,7 +105,7 @@ import Testing
     @Test("Alternatives, references and recursion")
     func combinations() throws {
         try expect(["oneOf": [["minimum": 5], ["maximum": 7]]], fits: [1, 9], not: [6])
-        try expect(["not": ["type": "null"]], fits: [1], not: [nil])
+        try expect(["not": ["type": "null"]], fits: [1], not: [.null])
         try expect(["if": ["type": "string"], "then": ["minLength": 2], "else": false], fits: ["ab"], not: ["a", 1])
         try expect(
             [
@@ -118,7 +118,7 @@ import Testing
                 "$id": "https://example.org/a", "$ref": "b#name",
                 "$defs": ["x": ["$id": "b", "$defs": ["y": ["$anchor": "name", "type": "null"]]]],
             ],
-            fits: [nil], not: [1])
+            fits: [.null], not: [1])
         try expect(
             [
                 "$id": "https://example.org/strict", "$dynamicAnchor": "node", "$ref": "tree",

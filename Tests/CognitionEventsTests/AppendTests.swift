@@ -32,7 +32,7 @@ import Testing
     func envelope(on engine: TestDatabase.Engine) async throws {
         try await withLog(engine) { log in
             let id = UUIDGenerator().next()
-            let data: JSONValue = ["b": 1, "a": [true, nil, "é\u{0}"], "c": .literal("1.10")]
+            let data: JSONValue = ["b": 1, "a": [true, .null, "é\u{0}"], "c": .literal("1.10")]
             var context = EventContext.test(workspace: "w1")
             context.causationID = "cause"
             context.correlationID = "request"

@@ -80,7 +80,7 @@ struct ExpressionGenerator {
         case 37: return "(def f(g): g | g; f(\(a)))"
         case 38: return "(def f($p; g): $p, g; [f(\(a); \(b))])"
         case 39: return "(label $out | \(a) | (., break $out))"
-        case 40: return "(. as [$x, $y] ?// {a: $x, b: $y} | [$x, $y])?"
+        case 40: return "[. as [$x, $y] ?// {a: $x, b: $y} | [$x, $y]]?"
         case 41: return "(\(a) | tojson | fromjson)"
         case 42: return "(error(\(a)))?"
         default: return "(\(a))[\(pick(["0", "-1", "\"a\"", "1:", ":1", "0:-1"]))]?"

@@ -30,14 +30,14 @@ struct ExpressionTests {
         #expect(expression.variables == ["a", "b", "c"])
         #expect(expression.usedVariables == ["b", "c"])
         #expect(try expression.evaluate(["a": 1], [10, 20, 30]) == [51])
-        #expect(try Expression("[$x, (2 as $x | $x), $x]", variables: ["x"]).first(nil, [1]) == [1, 2, 1])
+        #expect(try Expression("[$x, (2 as $x | $x), $x]", variables: ["x"]).first(.null, [1]) == [1, 2, 1])
     }
 
     @Test("The first output is taken without the others")
     func first() throws {
-        #expect(try Expression("1, error(\"x\")").first(nil) == 1)
-        #expect(try Expression("empty").first(nil) == nil)
-        #expect(try Expression("repeat(3)").first(nil) == 3)
+        #expect(try Expression("1, error(\"x\")").first(.null) == 1)
+        #expect(try Expression("empty").first(.null) == nil)
+        #expect(try Expression("3 | repeat(.)").first(.null) == 3)
     }
 
     @Test(
@@ -68,7 +68,7 @@ struct ExpressionTests {
 
     @Test("Uncaught errors carry their value")
     func errors() throws {
-        let error = try #require(throws: ExpressionError.self) { try Expression("error({a: 1})").evaluate(nil) }
+        let error = try #require(throws: ExpressionError.self) { try Expression("error({a: 1})").evaluate(.null) }
         #expect(error.code == .expressionFailed)
         #expect(error.value == ["a": 1])
         #expect(error.category == .invalid)
@@ -96,7 +96,7 @@ struct ExpressionTests {
         }
         #expect(cache.count <= 8)
         #expect(throws: ExpressionError.self) { try cache.expression("$x") }
-        #expect(try cache.expression("$x", variables: ["x"]).first(nil, [2]) == 2)
+        #expect(try cache.expression("$x", variables: ["x"]).first(.null, [2]) == 2)
     }
 }
 

@@ -60,7 +60,7 @@ enum JQPeer {
         defer { try? FileManager.default.removeItem(at: scratch) }
         let (asked, answered) = (scratch.appending(path: "requests"), scratch.appending(path: "answers"))
         try requests.map(\.json.jsonText).joined(separator: "\n").write(to: asked, atomically: true, encoding: .utf8)
-        FileManager.default.createFile(atPath: answered.path, contents: nil)
+        try Data().write(to: answered)
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = ["python3", folder.appending(path: "Peer/jq_peer.py").path, asked.path]

@@ -10,7 +10,7 @@ import Testing
             "messages": [["role": "user", "content": "Hello"], ["role": "assistant", "content": "Hi"]],
             "reasoning": ["budget_tokens": 2_000], "response_schema": ["type": "object"],
             "tools": [["name": "look_up", "description": "Looks up.", "parameters": ["type": "object"]]],
-            "fallbacks": [["provider": "other", "model": nil]],
+            "fallbacks": [["provider": "other", "model": .null]],
         ])
         #expect(request.provider == "local" && request.model == "m" && request.system == "Be brief.")
         #expect(request.messages.map(\.role) == [.user, .assistant])
@@ -22,7 +22,7 @@ import Testing
 
     @Test("A prompt is one message of the user, and null is absent")
     func prompt() throws {
-        let request = try CompletionRequest(json: ["prompt": "Hello", "messages": nil, "model": nil])
+        let request = try CompletionRequest(json: ["prompt": "Hello", "messages": .null, "model": .null])
         #expect(request == CompletionRequest(prompt: "Hello"))
     }
 

@@ -145,7 +145,7 @@ extension Machine {
     }
 
     fileprivate func transpose(_ value: JSONValue) throws(Unwind) -> JSONValue {
-        guard case .array(let rows) = value else { throw fail("Cannot iterate over \(value.typeName)" + detail(value)) }
+        guard case .array(let rows) = value else { throw cannotIterate(value) }
         var width = 0
         for row in rows {
             guard case .array(let cells) = row else { throw cannotIndex(row, 0) }

@@ -21,8 +21,8 @@ struct BuiltinBuilder {
         switch (name, arguments.count) {
         case ("empty", 0): return EmptyNode()
         case ("select", 1): return SelectNode(try argument(0))
-        case ("map", 1): return CollectNode(Compiler.pipe([IterateNode(base: nil), try argument(0)]))
-        case ("map_values", 1): return UpdateNode(IterateNode(base: nil), try argument(0))
+        case ("map", 1): return CollectNode(Compiler.pipe([IterateNode(), try argument(0)]))
+        case ("map_values", 1): return UpdateNode(IterateNode(), try argument(0))
         case ("recurse", 0): return RecurseNode(nil)
         case ("recurse", 1): return RecurseNode(try argument(0))
         case ("recurse", 2): return RecurseNode(Compiler.pipe([try argument(0), SelectNode(try argument(1))]))

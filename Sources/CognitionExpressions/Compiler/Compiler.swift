@@ -64,12 +64,12 @@ final class Compiler {
         case .literal(let value): return LiteralNode(value)
         case .string(let format, let parts): return try string(format, parts, syntax, scope, context)
         case .format(let name): return FormatNode(try Format.named(name, at: syntax.offset))
-        case .index(let base, let key): return index(try sub(base), try sub(key))
-        case .slice(let base, let from, let to):
+        case .index(let base, let key, let isOptional): return index(try sub(base), try sub(key), isOptional)
+        case .slice(let base, let from, let to, let isOptional):
             let from = try from.map(or: LiteralNode(.null)) { (from) throws(SyntaxFault) in try sub(from) }
             let to = try to.map(or: LiteralNode(.null)) { (to) throws(SyntaxFault) in try sub(to) }
-            return index(try sub(base), SliceKeyNode(from: from, to: to))
-        case .iterate(let base): return Self.pipe([try sub(base), IterateNode(base: nil)])
+            return index(try sub(base), SliceKeyNode(from: from, to: to), isOptional)
+        case .iterate(let base, let isOptional): return Self.pipe([try sub(base), IterateNode(isOptional: isOptional)])
         case .attempt(let body, let handler):
             return TryNode(try sub(body), handler: try handler.map(or: nil) { (node) throws(SyntaxFault) in try sub(node) })
         case .variable(let name): return try variable(name, syntax, scope, context)
@@ -154,14 +154,14 @@ final class Compiler {
         }
     }
 
-    private func index(_ base: Node, _ key: Node) -> Node {
-        if let literal = key as? LiteralNode {
-            if case .string(let name) = literal.literal { return Self.pipe([base, FieldsNode([name])]) }
-            return Self.pipe([base, IndexNode(base: nil, key: key)])
+    private func index(_ base: Node, _ key: Node, _ isOptional: Bool) -> Node {
+        if !isOptional, let literal = key as? LiteralNode, case .string(let name) = literal.literal {
+            return Self.pipe([base, FieldsNode([name])])
         }
-        let isFree = key is VariableNode
-        return isFree || base is IdentityNode
-            ? Self.pipe([base, IndexNode(base: nil, key: key)]) : IndexNode(base: base, key: key)
+        if key is LiteralNode || key is VariableNode || base is IdentityNode {
+            return Self.pipe([base, IndexNode(base: nil, key: key, isOptional: isOptional)])
+        }
+        return IndexNode(base: base, key: key, isOptional: isOptional)
     }
 
     /// A literal instead of the node when all that it depends on is literal and it evaluates without an error.

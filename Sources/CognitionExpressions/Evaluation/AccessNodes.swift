@@ -56,12 +56,16 @@ final class FieldsNode: Node, @unchecked Sendable {
 final class IndexNode: Node, @unchecked Sendable {
     let base: Node?
     let key: Node
+    /// Whether an access that fails is no output; errors of the base and the key remain errors.
+    let isOptional: Bool
 
-    init(base: Node?, key: Node) {
+    init(base: Node?, key: Node, isOptional: Bool = false) {
         self.base = base
         self.key = key
-        let isUpdatable = key.cardinality == .one && base == nil
-        super.init(max(base?.cardinality ?? .one, key.cardinality), isUpdatable: isUpdatable)
+        self.isOptional = isOptional
+        let isUpdatable = key.cardinality == .one && base == nil && !isOptional
+        let cardinality = max(base?.cardinality ?? .one, key.cardinality, isOptional ? .optional : .one)
+        super.init(cardinality, isUpdatable: isUpdatable)
     }
 
     override func value(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue {
@@ -72,9 +76,9 @@ final class IndexNode: Node, @unchecked Sendable {
 
     override func optional(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue? {
         guard let key = try key.optional(input, frame, machine) else { return nil }
-        guard let base else { return try machine.index(input, key) }
+        guard let base else { return try access(input, key, machine) }
         guard let container = try base.optional(input, frame, machine) else { return nil }
-        return try machine.index(container, key)
+        return try access(container, key, machine)
     }
 
     override func run(
@@ -85,19 +89,29 @@ final class IndexNode: Node, @unchecked Sendable {
             return
         }
         try key.forEach(input, frame, machine) { (key) throws(Unwind) in
-            guard let base = self.base else { return try Self.emit(input, key, path, machine, emit) }
+            guard let base = self.base else { return try self.emit(input, key, path, machine, emit) }
             try base.run(input, path, frame, machine) { (container, path) throws(Unwind) in
-                try Self.emit(container, key, path, machine, emit)
+                try self.emit(container, key, path, machine, emit)
             }
         }
     }
 
-    private static func emit(
+    private func emit(
         _ container: JSONValue, _ key: JSONValue, _ path: Path?, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
-        guard let path else { return try emit(try machine.index(container, key), nil) }
-        try machine.checkPath(path, container, "attempt to access element", key)
-        try emit(try machine.index(container, key), try path.appending(key, machine))
+        if let path { try machine.checkPath(path, container, "attempt to access element", key) }
+        guard let part = try access(container, key, machine) else { return }
+        try emit(part, try path?.appending(key, machine))
+    }
+
+    @inline(__always)
+    private func access(_ container: JSONValue, _ key: JSONValue, _ machine: Machine) throws(Unwind) -> JSONValue? {
+        do throws(Unwind) {
+            return try machine.index(container, key)
+        } catch {
+            guard isOptional, machine.takeError() != nil else { throw error }
+            return nil
+        }
     }
 
     override func update(
@@ -108,25 +122,21 @@ final class IndexNode: Node, @unchecked Sendable {
     }
 }
 
-/// `base[]`: all elements of an array, all values of an object.
+/// `[]`: all elements of an array, all values of an object.
 final class IterateNode: Node, @unchecked Sendable {
-    let base: Node?
+    /// Whether what cannot be iterated over has no elements.
+    let isOptional: Bool
 
-    init(base: Node?) {
-        self.base = base
-        super.init(.many, isUpdatable: base == nil)
+    init(isOptional: Bool = false) {
+        self.isOptional = isOptional
+        super.init(.many, isUpdatable: true)
     }
 
     override func run(
         _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
-        guard let base else { return try Self.iterate(input, path, machine, emit) }
-        if path == nil, base.cardinality == .one {
-            return try Self.iterate(try base.value(input, frame, machine), nil, machine, emit)
-        }
-        try base.run(input, path, frame, machine) { (value, path) throws(Unwind) in
-            try Self.iterate(value, path, machine, emit)
-        }
+        if isOptional, !input.isContainer, path?.isValid ?? true { return }
+        try Self.iterate(input, path, machine, emit)
     }
 
     static func iterate(_ value: JSONValue, _ path: Path?, _ machine: Machine, _ emit: Emit) throws(Unwind) {
@@ -144,7 +154,7 @@ final class IterateNode: Node, @unchecked Sendable {
                 try machine.step()
                 try emit(element, try path?.appending(.string(name), machine))
             }
-        default: throw machine.fail("Cannot iterate over \(value.typeName)" + machine.detail(value))
+        default: throw machine.cannotIterate(value)
         }
     }
 
@@ -176,7 +186,7 @@ final class IterateNode: Node, @unchecked Sendable {
                 members[name] = part
             }
             value = .object(members)
-        default: throw machine.fail("Cannot iterate over \(value.typeName)" + machine.detail(value))
+        default: if !isOptional { throw machine.cannotIterate(value) }
         }
     }
 }
@@ -282,7 +292,9 @@ extension Machine {
         return value
     }
 
-    func detail(_ value: JSONValue) -> String { " (\(shown(value)))" }
+    func cannotIterate(_ value: JSONValue) -> Unwind {
+        fail("Cannot iterate over \(value.typeName) (\(shown(value)))")
+    }
 
     /// All paths of a filter's outputs.
     func paths(_ filter: Node, _ input: JSONValue, _ frame: Int) throws(Unwind) -> [[JSONValue]] {

@@ -15,15 +15,15 @@ enum LargeStack {
     static let budgetOnCaller = 160 << 10
     static let budgetOnOwnThread = size - (4 << 20)
 
-    /// Runs the body on a new thread and waits for it; without a new thread (none can be had) it traps.
-    static func run<Result: Sendable>(_ body: @Sendable () -> Result) -> Result {
+    /// Runs the body on a new thread and waits for it; `nil` when the system has no thread to give.
+    static func run<Result: Sendable>(_ body: @Sendable () -> Result) -> Result? {
         withoutActuallyEscaping(body) { body in
             let job = Job(body)
             var attributes = pthread_attr_t()
             pthread_attr_init(&attributes)
             defer { pthread_attr_destroy(&attributes) }
             pthread_attr_setstacksize(&attributes, size)
-            let context = Unmanaged.passRetained(job as AnyJob).toOpaque()
+            let context = Unmanaged.passUnretained(job as AnyJob).toOpaque()
             #if canImport(Darwin)
                 var thread: pthread_t?
                 let status = pthread_create(&thread, &attributes, { runJob($0) }, context)
@@ -31,28 +31,27 @@ enum LargeStack {
                 var thread = pthread_t()
                 let status = pthread_create(&thread, &attributes, { runJob($0) }, context)
             #endif
-            guard status == 0 else { preconditionFailure("No thread can be started: error \(status).") }
+            guard status == 0 else { return nil }
             #if canImport(Darwin)
                 if let thread { pthread_join(thread, nil) }
             #else
                 pthread_join(thread, nil)
             #endif
-            guard let result = job.result else { preconditionFailure("A joined thread has stored its result.") }
             job.body = nil
-            return result
+            return job.result
         }
     }
 }
 
 #if canImport(Darwin)
     private func runJob(_ context: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer? {
-        Unmanaged<AnyJob>.fromOpaque(context).takeRetainedValue().run()
+        Unmanaged<AnyJob>.fromOpaque(context).takeUnretainedValue().run()
         return nil
     }
 #else
     private func runJob(_ context: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
         guard let context else { return nil }
-        Unmanaged<AnyJob>.fromOpaque(context).takeRetainedValue().run()
+        Unmanaged<AnyJob>.fromOpaque(context).takeUnretainedValue().run()
         return nil
     }
 #endif

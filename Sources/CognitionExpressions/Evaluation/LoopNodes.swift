@@ -83,35 +83,12 @@ final class RecurseNode: Node, @unchecked Sendable {
         while true {
             try machine.step()
             try emit(value, path)
-            guard let last = try runAllButLast(filter, value, path, frame, machine, emit) else { return }
+            let last = try machine.eachButLast(of: filter, value, path, frame) { (value, path) throws(Unwind) in
+                try self.run(value, path, frame, machine, emit)
+            }
+            guard let last else { return }
             (value, path) = last
         }
-    }
-
-    /// Recurses into each output but the last; that one is returned, so that a filter with one output nests nothing.
-    private func runAllButLast(
-        _ filter: Node, _ value: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
-    ) throws(Unwind) -> (JSONValue, Path?)? {
-        if path == nil, filter.cardinality != .many {
-            return try filter.optional(value, frame, machine).map { ($0, nil) }
-        }
-        var pending: (JSONValue, Path?)?
-        do throws(Unwind) {
-            try filter.run(value, path, frame, machine) { (next, nextPath) throws(Unwind) in
-                if let earlier = pending {
-                    pending = nil
-                    try self.run(earlier.0, earlier.1, frame, machine, emit)
-                }
-                pending = (next, nextPath)
-            }
-        } catch {
-            // The output before an error comes before the error.
-            guard let earlier = pending, case .error(let failure) = machine.reason else { throw error }
-            machine.reason = .none
-            try run(earlier.0, earlier.1, frame, machine, emit)
-            throw machine.fail(failure)
-        }
-        return pending
     }
 
     private func descend(_ value: JSONValue, _ path: Path?, _ machine: Machine, _ emit: Emit) throws(Unwind) {
@@ -160,12 +137,10 @@ final class LoopNode: Node, @unchecked Sendable {
             if path == nil, filter.cardinality != .many {
                 guard try filter.transform(&value, frame, machine) else { return }
             } else {
-                var pending: (JSONValue, Path?)?
-                try filter.run(value, path, frame, machine) { (next, nextPath) throws(Unwind) in
-                    if let earlier = pending { try self.run(earlier.0, earlier.1, frame, machine, emit) }
-                    pending = (next, nextPath)
+                let last = try machine.eachButLast(of: filter, value, path, frame) { (value, path) throws(Unwind) in
+                    try self.run(value, path, frame, machine, emit)
                 }
-                guard let last = pending else { return }
+                guard let last else { return }
                 (value, path) = last
             }
         }
@@ -183,6 +158,35 @@ final class LoopNode: Node, @unchecked Sendable {
                 try self.run(next, nextPath, frame, machine, emit)
             }
         }
+    }
+}
+
+extension Machine {
+    /// Hands all outputs of a filter but the last one to the body and returns that one: what a loop does with it need not
+    /// nest, so a filter with one output can be repeated without end.
+    func eachButLast(
+        of filter: Node, _ value: JSONValue, _ path: Path?, _ frame: Int,
+        _ body: (JSONValue, Path?) throws(Unwind) -> Void
+    ) throws(Unwind) -> (JSONValue, Path?)? {
+        if path == nil, filter.cardinality != .many {
+            return try filter.optional(value, frame, self).map { ($0, nil) }
+        }
+        var pending: (JSONValue, Path?)?
+        do throws(Unwind) {
+            try filter.run(value, path, frame, self) { (next, nextPath) throws(Unwind) in
+                if let earlier = pending {
+                    pending = nil
+                    try body(earlier.0, earlier.1)
+                }
+                pending = (next, nextPath)
+            }
+        } catch {
+            // An output before an error comes before the error.
+            guard let earlier = pending, let failure = takeError() else { throw error }
+            try body(earlier.0, earlier.1)
+            throw fail(failure)
+        }
+        return pending
     }
 }
 

@@ -47,6 +47,8 @@ final class Machine {
     let program: Program
     let limits: ExpressionLimits
     var reason = Reason.none
+    /// How many errors were caught so far.
+    var errorsTaken = 0
     var tailCall: TailCall?
     /// Whether a NaN or an infinity was made, so that outputs and texts must be looked through for them.
     var hasNonFinite = false

@@ -262,16 +262,19 @@ final class TryNode: Node, @unchecked Sendable {
     override func run(
         _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
-        var isOutside = false
+        var outside = -1
         do throws(Unwind) {
             try body.run(input, path, frame, machine) { (value, path) throws(Unwind) in
-                isOutside = true
-                try emit(value, path)
-                isOutside = false
+                do throws(Unwind) {
+                    try emit(value, path)
+                } catch {
+                    outside = machine.errorsTaken
+                    throw error
+                }
             }
         } catch {
-            // What happens to an output further on is not this `try`'s concern.
-            guard !isOutside, let caught = machine.takeError() else { throw error }
+            // What happens to an output further on is not this `try`'s concern, unless something inside took that error.
+            guard outside != machine.errorsTaken, let caught = machine.takeError() else { throw error }
             try handler?.run(caught, path.map { _ in Path.invalid() }, frame, machine, emit)
         }
     }
@@ -282,6 +285,7 @@ extension Machine {
     func takeError() -> JSONValue? {
         guard case .error(let value) = reason else { return nil }
         reason = .none
+        errorsTaken += 1
         return value
     }
 }

@@ -36,8 +36,8 @@ final class Program: @unchecked Sendable {
         let repeated = LargeStack.run {
             self.run(input, arguments, limits, outputsMax, stackBudget: LargeStack.budgetOnOwnThread)
         }
-        guard let repeated else { throw .limitExceeded("depth of the stack") }
-        return try repeated.get()
+        guard let result = repeated.flatMap({ $0 }) else { throw .limitExceeded("depth of the stack") }
+        return try result.get()
     }
 
     /// The outputs or the error; `nil` when the stack does not suffice.

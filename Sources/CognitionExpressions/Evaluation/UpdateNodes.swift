@@ -21,7 +21,9 @@ final class AssignNode: Node, @unchecked Sendable {
 
     override func optional(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue? {
         var result = input
-        return try transform(&result, frame, machine) ? result : nil
+        // Not `?:`, whose `nil` would be a JSON null.
+        guard try transform(&result, frame, machine) else { return nil }
+        return result
     }
 
     override func run(
@@ -178,7 +180,9 @@ final class SetPathNode: Node, @unchecked Sendable {
 
     override func optional(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue? {
         var result = input
-        return try transform(&result, frame, machine) ? result : nil
+        // Not `?:`, whose `nil` would be a JSON null.
+        guard try transform(&result, frame, machine) else { return nil }
+        return result
     }
 
     override func run(

@@ -264,7 +264,7 @@ struct Parser {
             return Syntax(.index(term, key: Syntax(.literal(.string(name)), at: at)), at: at)
         case .symbol("?"):
             try advance()
-            return Syntax(.attempt(term, handler: nil), at: at)
+            return Syntax(Self.optional(term), at: at)
         case .symbol("["): return try brackets(after: term, at)
         case .symbol("."):
             try advance()
@@ -277,6 +277,16 @@ struct Parser {
             guard token == .quote else { throw unexpected("a field's name") }
             return Syntax(.index(term, key: try string(format: format, at: offset)), at: at)
         default: return nil
+        }
+    }
+
+    /// A term with a `?` behind it; the `?` belongs to the last access only, a second one to the whole.
+    private static func optional(_ term: Syntax) -> Syntax.Kind {
+        switch term.kind {
+        case .index(let base, let key, false): .index(base, key: key, isOptional: true)
+        case .slice(let base, let from, let to, false): .slice(base, from: from, to: to, isOptional: true)
+        case .iterate(let base, false): .iterate(base, isOptional: true)
+        default: .attempt(term, handler: nil)
         }
     }
 

@@ -9,9 +9,10 @@ final class Syntax: Sendable {
         /// The parts of a string with interpolations; `format` is applied to each interpolated value.
         case string(format: String?, parts: [StringPart])
         case format(String)
-        case index(Syntax, key: Syntax)
-        case slice(Syntax, from: Syntax?, to: Syntax?)
-        case iterate(Syntax)
+        /// `isOptional`: a `?` right behind it, which takes the errors of this access but not of the base or the key.
+        case index(Syntax, key: Syntax, isOptional: Bool = false)
+        case slice(Syntax, from: Syntax?, to: Syntax?, isOptional: Bool = false)
+        case iterate(Syntax, isOptional: Bool = false)
         case attempt(Syntax, handler: Syntax?)
         case variable(String)
         case location(line: Int)

@@ -185,9 +185,16 @@ extension Machine {
         default: text = value.finite.jsonText
         }
         guard text.utf8.count > 29 else { return text }
-        var end = text.utf8.index(text.startIndex, offsetBy: 26)
+        let close =
+            switch value {
+            case .string: "\""
+            case .array: "]"
+            case .object: "}"
+            default: ""
+            }
+        var end = text.utf8.index(text.startIndex, offsetBy: 26 - close.utf8.count)
         while end.samePosition(in: text.unicodeScalars) == nil { end = text.utf8.index(before: end) }
-        return text[..<end] + "..."
+        return text[..<end] + "..." + close
     }
 }
 

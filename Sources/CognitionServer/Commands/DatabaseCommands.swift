@@ -97,8 +97,12 @@ struct EventsCommands: AsyncParsableCommand {
         func run() async throws {
             try await reporting {
                 try await Node.withNode(ServerConfiguration(), .any) { node in
-                    let report = try await node.log.verify()
-                    Terminal.write("\(report)")
+                    let report = try await node.log.verifyAll()
+                    for problem in report.problems { Terminal.write("\(problem)") }
+                    guard report.problems.isEmpty else {
+                        throw CommandFailure("the log is damaged in \(report.problems.count) places")
+                    }
+                    Terminal.write("\(report.events) events in \(report.streams) streams: no gaps, every hash right")
                 }
             }
         }
@@ -119,8 +123,8 @@ struct CheckCommand: AsyncParsableCommand {
                 let members = configuration.shown.map { ($0.name, JSONValue.string($0.value)) }
                 return Terminal.write(JSONValue.object(JSONObject(members)).jsonText)
             }
-            for (name, value, isStandard) in configuration.shown {
-                Terminal.write("\(name) = \(value)\(isStandard ? "" : "   (set)")")
+            for (name, value, isGiven) in configuration.shown {
+                Terminal.write("\(name) = \(value)\(isGiven ? "   (set)" : "")")
             }
             for warning in configuration.warnings { Terminal.note("warning: \(warning)") }
         }

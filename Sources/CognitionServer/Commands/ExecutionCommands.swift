@@ -66,20 +66,18 @@ struct ExecutionCommands: AsyncParsableCommand {
             Terminal.write("created    \(execution.createdAt)")
             if let ended = execution.endedAt { Terminal.write("ended      \(ended)") }
             if let fault = execution.fault { Terminal.write("error      \(fault.json.jsonText)") }
-            let numbers = Dictionary(execution.tasks.map { ($0.number, $0) }, uniquingKeysWith: { $1 })
-            for task in execution.tasks {
-                var depth = 0
-                var parent = task.parent
-                while let next = numbers[parent] {
-                    depth += 1
-                    parent = next.parent
-                }
-                let time = task.endedAt.map { (($0 - task.startedAt).seconds).formatted(fractionDigits: 3) + " s" } ?? ""
-                let name = String(repeating: "  ", count: depth) + task.name + (task.isSkipped ? " (skipped)" : "")
-                let line = "  \(String(task.number).padding(to: 4)) \(name.padding(to: 32)) \(task.status.name.padding(to: 9)) \(time)"
-                Terminal.write(line + (task.fault.map { "  \($0.title ?? $0.type): \($0.detail ?? "")" } ?? ""))
-            }
+            let children = Dictionary(grouping: execution.tasks, by: \.parent)
+            for task in children[0] ?? [] { show(task, depth: 0, children) }
             if execution.hasMoreTasks { Terminal.write("  … and more") }
+        }
+
+        private func show(_ task: TaskSummary, depth: Int, _ children: [Int: [TaskSummary]]) {
+            let time = task.endedAt.map { ($0 - task.startedAt).seconds.formatted(fractionDigits: 3) + " s" } ?? ""
+            let name = String(repeating: "  ", count: depth) + task.name + (task.isSkipped ? " (skipped)" : "")
+            let fault = task.fault.map { "  \($0.title ?? $0.type): \($0.detail ?? "")" } ?? ""
+            Terminal.write(
+                "  \(String(task.number).padding(to: 4)) \(name.padding(to: 32)) \(task.status.name.padding(to: 9)) \(time)\(fault)")
+            for child in children[task.number] ?? [] { show(child, depth: depth + 1, children) }
         }
     }
 

@@ -142,7 +142,8 @@ extension ServerConfiguration {
     /// Writes to standard error as the configuration says.
     fileprivate var logger: Logger {
         let sink = LogSink()
-        let level = Logger.Level(rawValue: self[.logLevel].lowercased()) ?? .info
+        // Commands show what they do themselves; their log speaks up when something is wrong, unless it is asked to say more.
+        let level = isGiven(.logLevel) ? Logger.Level(rawValue: self[.logLevel].lowercased()) ?? .info : .warning
         let format = LogFormat(rawValue: self[.logFormat].lowercased()) ?? .text
         return Logger(label: "cognitionos") { label in
             ServerLogHandler(label: label, level: level, format: format, sink: sink)

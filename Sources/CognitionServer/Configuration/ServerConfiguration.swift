@@ -13,6 +13,8 @@ struct ServerConfiguration: Sendable {
 
     /// Values by name; every setting has one.
     private let values: [String: String]
+    /// Names of the settings that somebody has set.
+    private let given: Set<String>
     let warnings: [String]
 
     init(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
@@ -23,20 +25,25 @@ struct ServerConfiguration: Sendable {
             InMemoryProvider(name: "file", values: file.reduce(into: [:]) { $0[AbsoluteConfigKey([$1.key])] = .init(stringLiteral: $1.value) }),
         ])
         var values: [String: String] = [:]
+        var given: Set<String> = []
         var faults: [String] = []
         for setting in Setting.all {
-            let value = reader.string(forKey: ConfigKey([setting.name]), isSecret: setting.isSecret) ?? setting.standard
+            let value = reader.string(forKey: ConfigKey([setting.name]), isSecret: setting.isSecret) ?? ""
             if let fault = value.isEmpty ? nil : setting.fault(in: value) { faults.append("\(setting.name) \(fault)") }
+            if !value.isEmpty { given.insert(setting.name) }
             values[setting.name] = value.isEmpty ? setting.standard : value
         }
         guard faults.isEmpty else { throw CommandFailure("the configuration is not valid: " + faults.joined(separator: "; ")) }
         self.values = values
+        self.given = given
         let known = Set(Setting.all.map { Self.prefix + $0.name } + [Self.fileVariable])
         warnings = environment.keys.filter { $0.hasPrefix(Self.prefix) && !known.contains($0) }.sorted()
             .map { "\($0) is no setting of this release" }
     }
 
     subscript(setting: Setting) -> String { values[setting.name] ?? setting.standard }
+
+    func isGiven(_ setting: Setting) -> Bool { given.contains(setting.name) }
 
     func number(_ setting: Setting) -> Int { Int(self[setting]) ?? Int(setting.standard) ?? 0 }
 
@@ -45,10 +52,10 @@ struct ServerConfiguration: Sendable {
     }
 
     /// What `check` prints: each setting with its value, secrets masked.
-    var shown: [(name: String, value: String, isStandard: Bool)] {
+    var shown: [(name: String, value: String, isGiven: Bool)] {
         Setting.all.map { setting in
             let value = self[setting]
-            return (setting.name, setting.isSecret && !value.isEmpty ? "••••" : value, value == setting.standard)
+            return (setting.name, setting.isSecret && !value.isEmpty ? "••••" : value, isGiven(setting))
         }
     }
 

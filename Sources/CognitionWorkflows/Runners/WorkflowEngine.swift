@@ -72,7 +72,8 @@ package final class WorkflowEngine: Sendable {
             }
             await group.waitForAll()
         }
-        await close()
+        // Unstructured, because the last writes must not be cancelled with the task that runs the engine.
+        await Task { await self.close() }.value
     }
 
     /// One look at everything that time or another process may have made due.

@@ -14,7 +14,8 @@ struct FaultCase: Sendable, CustomTestStringConvertible {
 
     var testDescription: String { "\(pointer): \(says)" }
 
-    /// - Parameter marked: The body with `§` before the place of the fault, or without when that is the document's start.
+    /// - Parameter marked: The body with `§` before the place of the fault, or without when that is the document's
+    ///   start.
     init(_ marked: String, at pointer: String, _ says: String) {
         self.pointer = pointer
         self.says = says
@@ -131,19 +132,50 @@ private func expectOnly(_ expected: FaultCase) throws {
         .task("§fork: {compete: true}", at: "/fork", "'fork' needs 'branches'"),
         .task("fork: {branches: [], §compete: 'yes'}", at: "/fork/compete", "'compete' must be true or false"),
         FaultCase(
-            "do:\n  - a:\n      fork:\n        compete: true\n        branches:\n          - b: {wait: PT1S}\n          - c: {wait: PT1S, metadata: {§needs: [b]}}",
+            """
+            do:
+              - a:
+                  fork:
+                    compete: true
+                    branches:
+                      - b: {wait: PT1S}
+                      - c: {wait: PT1S, metadata: {§needs: [b]}}
+            """,
             at: "/do/0/a/fork/branches/1/c/metadata/needs", "'needs' and 'compete' exclude each other"),
         FaultCase(
-            "do:\n  - a:\n      fork:\n        branches:\n          - bread: {wait: PT1S}\n          - c: {wait: PT1S, metadata: {needs: [§braed]}}",
+            """
+            do:
+              - a:
+                  fork:
+                    branches:
+                      - bread: {wait: PT1S}
+                      - c: {wait: PT1S, metadata: {needs: [§braed]}}
+            """,
             at: "/do/0/a/fork/branches/1/c/metadata/needs/0", "there is no branch 'braed'; did you mean 'bread'?"),
         FaultCase(
             "do:\n  - a:\n      fork:\n        branches:\n          - b: {wait: PT1S, metadata: {needs: [§b]}}",
             at: "/do/0/a/fork/branches/0/b/metadata/needs/0", "cannot need itself"),
         FaultCase(
-            "do:\n  - f:\n      fork:\n        branches:\n          - x: {wait: PT1S, metadata: {needs: [a]}}\n          - a: {wait: PT1S, metadata: {§needs: [b]}}\n          - b: {wait: PT1S, metadata: {needs: [c]}}\n          - c: {wait: PT1S, metadata: {needs: [a]}}",
+            """
+            do:
+              - f:
+                  fork:
+                    branches:
+                      - x: {wait: PT1S, metadata: {needs: [a]}}
+                      - a: {wait: PT1S, metadata: {§needs: [b]}}
+                      - b: {wait: PT1S, metadata: {needs: [c]}}
+                      - c: {wait: PT1S, metadata: {needs: [a]}}
+            """,
             at: "/do/0/f/fork/branches/1/a/metadata/needs", "a → b → c → a"),
         FaultCase(
-            "do:\n  - f:\n      fork:\n        branches:\n          - a: {wait: PT1S, §then: b}\n          - b: {wait: PT1S}",
+            """
+            do:
+              - f:
+                  fork:
+                    branches:
+                      - a: {wait: PT1S, §then: b}
+                      - b: {wait: PT1S}
+            """,
             at: "/do/0/f/fork/branches/0/a/then", "branches run at the same time"),
         FaultCase(
             "do:\n  - f: {fork: {branches: [{a: {set: {x: '${ §$branches.b }'}}}]}}",
@@ -309,9 +341,24 @@ private func expectOnly(_ expected: FaultCase) throws {
             .task("set: {x: '${ .a + §$nope }'}", at: "/set/x", "$nope"),
             FaultCase("do:\n  - a:\n      if: .a == §$nope\n      set: {x: 1}", at: "/do/0/a/if", "$nope"),
             FaultCase(
-                "do:\n  - a:\n      set:\n        x: >-\n          text ${ §$nope } text", at: "/do/0/a/set/x", "$nope"),
+                """
+                do:
+                  - a:
+                      set:
+                        x: >-
+                          text ${ §$nope } text
+                """, at: "/do/0/a/set/x", "$nope"),
             FaultCase(
-                "do:\n  - a:\n      set:\n        x: |\n          ${\n            .a |\n              §$nope\n          }",
+                """
+                do:
+                  - a:
+                      set:
+                        x: |
+                          ${
+                            .a |
+                              §$nope
+                          }
+                """,
                 at: "/do/0/a/set/x", "$nope"),
             FaultCase(
                 "do:\n  - a:\n      set:\n        x: [1, {y: \"ü ${ .a }${ §$nope }\"}]", at: "/do/0/a/set/x/1/y",

@@ -133,7 +133,9 @@ import Testing
         input: {schema: {document: {type: object, properties: {a: {pattern: '^a'}}}}, from: .a}
         do:
           - a: {for: {in: .l, each: x}, do: [{b: {call: f, with: {id: '${ $x }'}}}], metadata: {concurrency: 3}}
-          - c: {try: [{d: {raise: {error: e}}}], catch: {errors: {with: {status: 400}}, retry: r, do: [{h: {set: '${ $error }'}}]}}
+          - c:
+              try: [{d: {raise: {error: e}}}]
+              catch: {errors: {with: {status: 400}}, retry: r, do: [{h: {set: '${ $error }'}}]}
           - e: {fork: {branches: [{p: {wait: PT1S}}, {q: {wait: {seconds: 1}, metadata: {needs: [p]}}}]}, then: g}
           - f: {switch: [{one: {when: .x, then: a}}, {two: {then: end}}]}
           - g: {call: llm, with: {prompt: 'Say ${ .w } twice: ${ "}" }'}, timeout: {after: PT5S}}
@@ -173,7 +175,7 @@ import Testing
         var random = Seeded(state: number)
         let document = try WorkflowDefinition(reading: Self.seed, context: .test).document
         let odd: [JSONValue] = [
-            nil, true, -1, 1.5, "", "${", "${ . }", [], [[]], [:], ["a": nil], .literal("1e999"), "then",
+            .null, true, -1, 1.5, "", "${", "${ . }", [], [[]], [:], ["a": .null], .literal("1e999"), "then",
         ]
         var refused = 0
         for _ in 0..<200 {

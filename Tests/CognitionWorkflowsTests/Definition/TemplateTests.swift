@@ -32,7 +32,6 @@ import Testing
         #expect(try evaluate(#"${ {a: {b: "}"}} }"#, [:]) == ["a": ["b": "}"]])
         #expect(try evaluate(#"${ "\(.a | {x: "}\("}")"} | .x) }" }"#, [:]) == "}} }")
         #expect(try evaluate("${ .a # not the end: }\n }", ["a": 7]) == 7)
-        #expect(try evaluate("${ .a # goes on \\\n still } a comment\n }", ["a": 7]) == 7)
         #expect(try evaluate(#"${ "\"}" }"#, [:]) == "\"}")
         #expect(try evaluate(#"${ "${" }x}"#, [:]) == "${x}")
     }
@@ -46,10 +45,10 @@ import Testing
 
     @Test("Only ${ makes an expression")
     func constants() throws {
-        for constant: JSONValue in ["$a", "{.a}", "$ {a}", "a $", "", 1, nil, ["a": ["$x", "{x}"]]] {
+        for constant: JSONValue in ["$a", "{.a}", "$ {a}", "a $", "", 1, .null, ["a": ["$x", "{x}"]]] {
             let template = try Template(constant, variables: [])
             #expect(template.isConstant)
-            #expect(try template.evaluate(nil, scope: TestScope()) == constant)
+            #expect(try template.evaluate(.null, scope: TestScope()) == constant)
         }
     }
 
@@ -71,7 +70,7 @@ import Testing
         let names = ["context", "input", "task"]
         let template = try Template(["a": #"${ $context.x as $task | "$input" | $context.x }"#], variables: names)
         #expect(template.usedVariables == ["context"])
-        #expect(try template.evaluate(nil, scope: Strict()) == ["a": 5])
+        #expect(try template.evaluate(.null, scope: Strict()) == ["a": 5])
         #expect(throws: TemplateError.self) { try Template("${ $other }", variables: names) }
     }
 
@@ -88,7 +87,7 @@ import Testing
         "Everything but null and false is true",
         arguments: [("null", false), ("false", false), ("0", true), ("[]", true)])
     func truth(_ source: String, _ expected: Bool) throws {
-        #expect(try Expression.field(source, variables: []).isTrue(nil, scope: TestScope()) == expected)
+        #expect(try Expression.field(source, variables: []).isTrue(.null, scope: TestScope()) == expected)
     }
 
     @Test("Secrets are refused by name")
@@ -109,12 +108,12 @@ import Testing
 
     @Test("Objects, ISO 8601 and expressions", arguments: durations)
     func reads(_ json: JSONValue, _ expected: Duration) throws {
-        #expect(try DurationTemplate(json, variables: []).evaluate(nil, scope: TestScope()) == expected)
+        #expect(try DurationTemplate(json, variables: []).evaluate(.null, scope: TestScope()) == expected)
     }
 
     private static let wrong: [JSONValue] = [
         [:], ["second": 1], ["seconds": -1], ["seconds": 1.5], ["seconds": "1"], ["days": 3_654], "30s", "P1Y", 5,
-        nil, "-PT1S", "P4000D", ["days": 9_223_372_036_854_775_807],
+        .null, "-PT1S", "P4000D", ["days": 9_223_372_036_854_775_807],
     ]
 
     @Test("What is no duration of 0 to 10 years is refused", arguments: wrong)
@@ -145,7 +144,7 @@ import Testing
         ])
     func expands(_ template: String, _ expected: String) throws {
         let input: JSONValue = [
-            "var": "value", "hello": "Hello World!", "half": "50%", "empty": "", "x": "1024", "y": "768", "none": nil,
+            "var": "value", "hello": "Hello World!", "half": "50%", "empty": "", "x": "1024", "y": "768", "none": .null,
             "yes": true, "n": .literal("1.50"), "pet.id": 7, "user-id": "u", "uni": "ä/🐶", "pet": ["id": 8],
         ]
         #expect(try URITemplate(template).expand(input) == expected)
@@ -164,7 +163,7 @@ import Testing
 
     @Test func inputsThatAreNoObjectsHaveNoMembers() throws {
         #expect(try URITemplate("a{b}").expand(["b"]) == "a")
-        #expect(try URITemplate("a{b}").expand(nil) == "a")
+        #expect(try URITemplate("a{b}").expand(.null) == "a")
     }
 
     @Test("Lists and objects are errors of the expression", arguments: [[1] as JSONValue, ["a": 1]])

@@ -42,8 +42,9 @@ struct SimulatedExecution {
         while !state.status.hasEnded, steps < 100_000 {
             steps += 1
             if let crash, commits == crash { try restart() }
-            if machine.takeTransitionIfMore(now: now, commit: { commit($0) }) { continue }
-            if let effect = underWay.first {
+            if machine.hasMore {
+                machine.advance(now: now)
+            } else if let effect = underWay.first {
                 underWay.removeFirst()
                 ledger.append("\(effect.reference) \(effect.argument.jsonText)")
                 machine.finish(task: effect.task, attempt: effect.attempt, with: answer(effect, now), now: now)
@@ -101,16 +102,6 @@ struct SimulatedExecution {
             }
         }
         return StoredExecution(id: id, input: input, state: state, live: live, outputs: outputs, lists: lists)
-    }
-}
-
-extension ExecutionMachine {
-    /// Goes on with a long computation, if there is one.
-    fileprivate mutating func takeTransitionIfMore(now: Timestamp, commit: (Transition) -> Void) -> Bool {
-        guard hasMore else { return false }
-        advance(now: now)
-        commit(takeTransition())
-        return true
     }
 }
 

@@ -29,8 +29,9 @@ package struct FunctionSignature: Sendable {
 
     /// A function whose arguments a JSON Schema describes.
     ///
-    /// - Parameter schema: Of type object. Arguments are checked one by one against `properties`, whose schemas must stand
-    ///   alone; arguments not listed there are refused unless `additionalProperties` is true. Other keywords but `required`
+    /// - Parameter schema: Of type object. Arguments are checked one by one against `properties`, whose schemas must
+    ///   stand alone; arguments not listed there are refused unless `additionalProperties` is true. Other keywords but
+    /// `required`
     ///   do not count.
     /// - Throws: What ``JSONSchema`` throws for one that is invalid.
     package init(effect: EffectClass, arguments schema: JSONValue) throws {

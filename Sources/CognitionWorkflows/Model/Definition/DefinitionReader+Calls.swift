@@ -30,8 +30,8 @@ extension DefinitionReader {
         }
         if name.contains("@") || AbsoluteURI.scheme(of: name) != nil {
             report(
-                "'\(name.shortened)' is a function of a catalog; catalogs are not supported yet: they come with a later "
-                    + "release", at: node)
+                "'\(name.shortened)' is a function of a catalog; catalogs are not supported yet: they come with "
+                    + "a later release", at: node)
         } else {
             let known = ["http"] + context.functions.keys.sorted() + use.functionNames
             report(

@@ -133,7 +133,8 @@ extension DefinitionReader {
         return needs
     }
 
-    /// A circle in a graph, its first node repeated at the end: depth-first search with three colours, without recursion.
+    /// A circle in a graph, its first node repeated at the end: depth-first search with three colours, without
+    /// recursion.
     static func cycle(in edges: [[Int]]) -> [Int]? {
         var isDone = [Bool](repeating: false, count: edges.count)
         var isOnPath = isDone

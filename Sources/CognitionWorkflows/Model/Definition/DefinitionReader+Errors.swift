@@ -155,7 +155,8 @@ extension DefinitionReader {
 extension ErrorFilter {
     static let all = ErrorFilter(type: nil, status: nil, instance: nil, title: nil, detail: nil)
 
-    /// Whether every member that the filter gives equals the fault's; older names of standard types count as the new ones.
+    /// Whether every member that the filter gives equals the fault's; older names of standard types count as the new
+    /// ones.
     package func matches(_ fault: WorkflowFault) -> Bool {
         (type.map { ErrorFilter.standardType($0) == ErrorFilter.standardType(fault.type) } ?? true)
             && (status.map { $0 == fault.status } ?? true) && (instance.map { $0 == fault.instance } ?? true)

@@ -104,7 +104,8 @@ extension DefinitionReader {
             return nil
         }
         // The `do` of a `for` holds its body.
-        let present = Self.kinds.filter { object[$0] != nil && !($0 == "do" && object["for"] != nil) }
+        var present = object.keys.filter(Self.kinds.contains)
+        if present.count == 2, present.contains("for") { present.removeAll { $0 == "do" } }
         guard let kind = present.first else {
             let unknown = object.keys.filter { !Self.everyMember.contains($0) }
             if unknown.contains(where: { Suggestion.closest(to: $0, in: Self.kinds) != nil }) {
@@ -160,12 +161,12 @@ extension DefinitionReader {
         switch scope.place {
         case .branch:
             report(
-                "'then' of a branch cannot go to '\(name.shortened)': branches run at the same time; it takes 'continue', "
-                    + "'exit' or 'end'", at: node)
+                "'then' of a branch cannot go to '\(name.shortened)': branches run at the same time; it takes "
+                    + "'continue', 'exit' or 'end'", at: node)
         case .function:
             report(
-                "'then' of a function's task cannot go to '\(name.shortened)': it is alone; it takes 'continue', 'exit' or "
-                    + "'end'", at: node)
+                "'then' of a function's task cannot go to '\(name.shortened)': it is alone; it takes "
+                    + "'continue', 'exit' or 'end'", at: node)
         case .list:
             if let place = scope.neighbours[name] { return .task(place) }
             let known = scope.neighbours.sorted { $0.value < $1.value }.map(\.key)

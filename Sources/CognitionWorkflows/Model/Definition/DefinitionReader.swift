@@ -4,8 +4,8 @@ import CognitionExpressions
 
 /// Reads one document into a definition and gathers everything that is wrong with it.
 ///
-/// A function that finds a fault reports it and returns `nil`, or what it could read; reading goes on, so that all faults
-/// are known at once. The definition is only made when there are none.
+/// A function that finds a fault reports it and returns `nil`, or what it could read; reading goes on, so that all
+/// faults are known at once. The definition is only made when there are none.
 final class DefinitionReader {
     /// A fault before its line is known.
     struct Fault {
@@ -114,7 +114,8 @@ final class DefinitionReader {
     func integer(_ node: DocumentNode, _ what: String, in range: ClosedRange<Int64>) -> Int? {
         if let value = node.value.integerValue, range.contains(value) { return Int(value) }
         report(
-            "\(what) must be a whole number from \(range.lowerBound) to \(range.upperBound), not \(node.value.described)",
+            "\(what) must be a whole number from \(range.lowerBound) to \(range.upperBound), not "
+                + node.value.described,
             at: node)
         return nil
     }
@@ -199,8 +200,8 @@ final class DefinitionReader {
         }
         if let resource = fields["resource"] {
             report(
-                "schemas from a 'resource' are not supported yet: they come with a later release; give the schema itself "
-                    + "as 'document'", at: resource)
+                "schemas from a 'resource' are not supported yet: they come with a later release; give the schema "
+                    + "itself as 'document'", at: resource)
             return nil
         }
         guard let document = fields["document"] else {

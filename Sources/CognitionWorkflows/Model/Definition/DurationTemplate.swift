@@ -40,8 +40,8 @@ package struct DurationTemplate: Sendable {
 
     /// The duration for one input.
     ///
-    /// - Throws: What the expression throws; ``TemplateError``, code `expression.result_invalid`, when its value is not a
-    ///   duration of 0...10 years.
+    /// - Throws: What the expression throws; ``TemplateError``, code `expression.result_invalid`, when its value is not
+    ///   a duration of 0...10 years.
     package func evaluate(_ input: JSONValue, scope: some VariableScope) throws -> Duration {
         switch source {
         case .constant(let duration): duration
@@ -74,7 +74,8 @@ package struct DurationTemplate: Sendable {
             return try bounded(try sum(object, code), code)
         default:
             throw TemplateError(
-                "a duration is an object such as {seconds: 30}, or an ISO 8601 string such as PT30S, not \(json.described)",
+                "a duration is an object such as {seconds: 30} or an ISO 8601 string such as PT30S, not "
+                    + json.described,
                 code: code)
         }
     }

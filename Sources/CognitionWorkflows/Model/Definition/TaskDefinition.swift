@@ -67,8 +67,9 @@ package struct ForDefinition: Sendable {
     package let at: String
     package let `in`: Expression
     package let `while`: Expression?
-    /// `metadata.concurrency`, 1...1_000: how many iterations run at once. With it, each iteration starts from the task's
-    /// own input and the output is the array of the iterations' outputs; without, each starts from the last one's output.
+    /// `metadata.concurrency`, 1...1_000: how many iterations run at once. With it, each iteration starts from the
+    /// task's own input and the output is the array of the iterations' outputs; without, each starts from the last
+    /// one's output.
     package let concurrency: Int?
     package let body: TaskList
 }

@@ -3,9 +3,9 @@ package import CognitionExpressions
 
 /// A JSON value in which strings `${ … }` are jq expressions, compiled once.
 ///
-/// A string that is one expression, with nothing but white space around it, gives the expression's first result, or null
-/// when it has none. A string with text around expressions gives a string into which results go as text: strings as they
-/// are, everything else as JSON. All other strings, and members' names, are constants.
+/// A string that is one expression, with nothing but white space around it, gives the expression's first result, or
+/// null when it has none. A string with text around expressions gives a string into which results go as text: strings
+/// as they are, everything else as JSON. All other strings, and members' names, are constants.
 package struct Template: Sendable {
     private indirect enum Node: Sendable {
         case constant(JSONValue)

@@ -72,7 +72,8 @@ struct TemplateText {
         case string
     }
 
-    /// The place of the brace that closes an expression; jq's strings, interpolations, nesting and comments are respected.
+    /// The place of the brace that closes an expression; jq's strings, interpolations, nesting and comments are
+    /// respected.
     private static func closingBrace(in bytes: [UInt8], from start: Int) -> Int? {
         var levels: [Level] = [.brace]
         var place = start
@@ -93,7 +94,7 @@ struct TemplateText {
             }
             switch byte {
             case UInt8(ascii: "\""): levels.append(.string)
-            case UInt8(ascii: "#"): place = endOfComment(in: bytes, from: place)
+            case UInt8(ascii: "#"): place = bytes[place...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
             case UInt8(ascii: "{"): levels.append(.brace)
             case UInt8(ascii: "("): levels.append(.parenthesis)
             case UInt8(ascii: ")"):
@@ -108,18 +109,5 @@ struct TemplateText {
             place += 1
         }
         return nil
-    }
-
-    /// The last byte of a comment; as in jq, a backslash before the end of the line continues it.
-    private static func endOfComment(in bytes: [UInt8], from start: Int) -> Int {
-        var place = start
-        var isEscaped = false
-        while place + 1 < bytes.count {
-            let next = bytes[place + 1]
-            if next == UInt8(ascii: "\n"), !isEscaped { return place }
-            if next != UInt8(ascii: "\r") || !isEscaped { isEscaped = next == UInt8(ascii: "\\") && !isEscaped }
-            place += 1
-        }
-        return place
     }
 }

@@ -2,8 +2,8 @@ package import CognitionCore
 
 /// A URI with `{name}` in it (RFC 6570, simple string expansion, section 3.2.2).
 ///
-/// A name stands for the member of that very name of the input, which must be an object, e.g. `{pet.id}` for `"pet.id"`.
-/// A missing member and null give nothing. Everything but letters, digits and `-._~` is percent-encoded.
+/// A name stands for the member of that very name of the input, which must be an object, e.g. `{pet.id}` for
+/// `"pet.id"`. A missing member and null give nothing. Everything but letters, digits and `-._~` is percent-encoded.
 package struct URITemplate: Sendable, Hashable {
     private enum Piece: Hashable, Sendable {
         case text(String)
@@ -77,7 +77,8 @@ package struct URITemplate: Sendable, Hashable {
         switch value {
         case .array, .object:
             throw TemplateError(
-                "'{\(name)}' of the URI '\(source)' is an \(value.typeName); only strings, numbers, booleans and null fit",
+                "'{\(name)}' of the URI '\(source)' is an \(value.typeName); only strings, numbers, booleans "
+                    + "and null fit",
                 code: .expressionResultInvalid)
         default:
             for byte in value.interpolated.utf8 {
@@ -95,7 +96,8 @@ package struct URITemplate: Sendable, Hashable {
     private static func names(_ expression: Substring) throws -> [String] {
         if let first = expression.first, "+#./;?&=,!@|".contains(first) {
             throw TemplateError(
-                "'{\(expression)}' uses the operator '\(first)' of RFC 6570; only simple expansion, '{name}', is supported"
+                "'{\(expression)}' uses the operator '\(first)' of RFC 6570; only simple expansion, "
+                    + "'{name}', is supported"
             )
         }
         return try expression.split(separator: ",", omittingEmptySubsequences: false).map { name in
@@ -151,7 +153,7 @@ package struct URITemplate: Sendable, Hashable {
     }
 
     private static func isHexadecimal(_ byte: UInt8) -> Bool {
-        isAlphanumeric(byte) && Unicode.Scalar(byte).properties.isASCIIHexDigit
+        "0123456789abcdefABCDEF".utf8.contains(byte)
     }
 
     private static func isUnreserved(_ byte: UInt8) -> Bool {

@@ -33,11 +33,11 @@ extension Expression {
     /// What follows a `$` anywhere in a source.
     private static func names(in source: String) -> Set<Substring> {
         var names: Set<Substring> = []
-        var rest = Substring(source)
-        while let dollar = rest.utf8.firstIndex(of: UInt8(ascii: "$")) {
+        var rest = Substring(source).utf8
+        while let dollar = rest.firstIndex(of: UInt8(ascii: "$")) {
             rest = rest[dollar...].dropFirst()
-            let name = rest.prefix { $0 == "_" || $0.isASCII && ($0.isLetter || $0.isNumber) }
-            names.insert(name)
+            let name = rest.prefix { HostName.isAlphanumeric($0) || $0 == UInt8(ascii: "_") }
+            names.insert(Substring(name))
             rest = rest[name.endIndex...]
         }
         return names

@@ -89,7 +89,8 @@ extension DefinitionFault {
         self.init(pointer: fault.place.pointer.description, line: nil, column: nil, message: message)
     }
 
-    /// A fault of a document with text: where the expression's own fault is, if that can be found, else where its part is.
+    /// A fault of a document with text: where the expression's own fault is, if that can be found, else where its part
+    /// is.
     fileprivate init(_ fault: DefinitionReader.Fault, in document: PositionedDocument, text: String) {
         let pointer = fault.place.pointer
         let start = document.position(of: pointer)
@@ -109,8 +110,8 @@ extension DefinitionFault {
 
 /// Finds the place of an expression's fault in the text of the document around it.
 enum ExpressionPlace {
-    /// Looks for the expression's lines, one after the other, from where its part of the document begins. What the document
-    /// writes otherwise, with escapes or folded lines, is not found.
+    /// Looks for the expression's lines, one after the other, from where its part of the document begins. What the
+    /// document writes otherwise, with escapes or folded lines, is not found.
     static func find(
         _ source: String, after start: SourcePosition, in text: String, at position: ExpressionError.Position
     ) -> SourcePosition? {

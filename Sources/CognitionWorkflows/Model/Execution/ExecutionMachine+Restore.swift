@@ -17,6 +17,25 @@ package struct StoredExecution: Sendable {
         package var scope: Int
         package var status: TaskStatus
         package var output: JSONValue
+
+        package init(parent: Int, scope: Int, status: TaskStatus, output: JSONValue) {
+            self.parent = parent
+            self.scope = scope
+            self.status = status
+            self.output = output
+        }
+    }
+
+    package init(
+        id: ExecutionID, input: JSONValue, state: ExecutionState, live: [TaskExecution], outputs: [Int: JSONValue],
+        lists: [EndedList]
+    ) {
+        self.id = id
+        self.input = input
+        self.state = state
+        self.live = live
+        self.outputs = outputs
+        self.lists = lists
     }
 }
 

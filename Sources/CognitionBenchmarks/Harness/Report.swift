@@ -1,0 +1,90 @@
+import CognitionCore
+import Foundation
+
+/// The results of one run.
+struct Report: Sendable {
+    let machine: Machine
+    let date: Timestamp
+    var disk = Disk.Figures()
+    var measurements: [Measurement] = []
+
+    init(machine: Machine, date: Timestamp) {
+        self.machine = machine
+        self.date = date
+    }
+
+    private static let head = ["what", "measured", "beside it", "floor", "reached"]
+
+    private var rows: [[String]] {
+        measurements.map { line in
+            [
+                line.subject, line.figure, line.beside, line.floors.map(\.text).joined(separator: "; "),
+                line.floors.map { $0.isReached ? "yes" : "NO" }.joined(separator: "; "),
+            ]
+        }
+    }
+
+    private var diskText: String {
+        "fsync of 4 KiB: p50 \(disk.median.digits(3)) ms, p99 \(disk.percentile99.digits(3)) ms (\(disk.samples) samples through the run)"
+    }
+
+    /// For the terminal.
+    var text: String {
+        let table = [Self.head] + rows
+        let widths = Self.head.indices.map { column in table.map { $0[column].count }.max() ?? 0 }
+        let lines = table.map { row in
+            zip(row, widths).map { cell, width in cell.padding(toLength: width, withPad: " ", startingAt: 0) }
+                .joined(separator: "  ").trimmingTrailingSpaces
+        }
+        return ([machine.description, diskText, ""] + lines).joined(separator: "\n")
+    }
+
+    var markdown: String {
+        let lines = ([Self.head, Self.head.map { _ in "---" }] + rows).map { "| \($0.joined(separator: " | ")) |" }
+        return """
+            # Benchmarks
+
+            Written by `make bench`, on a release build.
+
+            - Date: \(date.description.prefix(10)), release \(Release.version)
+            - Machine: \(machine.description)
+            - Disk: \(diskText)
+            - Durability: `synchronous=FULL` in WAL mode; nothing is answered before it is durable
+
+            Medians of \(5) repetitions unless a line says otherwise. Small shared machines are noisy, and their disks most of
+            all, so a figure counts as a ratio to what stands beside it, which was measured in turns with it in the same run.
+
+            \(lines.joined(separator: "\n"))
+
+            ## What is measured
+
+            - **Executions**: `do` of three calls of a function that does nothing, through the engine, from the request to the
+              durable end that the caller has read; each execution is four commits: the start, and one after each task. DBOS
+              is a durable workflow library in Python; its 71 executions/s of three steps on SQLite with WAL were measured
+              elsewhere and are no part of this run.
+            - **Latency**: the same executions one at a time, with a sample of the disk after each. *Between two calls* is the
+              time from the end of one task's call to the beginning of the next one's: what durability adds to a task.
+            - **Events**: appends of 64 callers at once, each to its own stream, and of batches of 100 events. Raw SQL is one
+              thread that steps prepared statements through the C interface into the same tables of the same file, 64 or 100
+              events to a transaction, with everything encoded and hashed beforehand.
+            - **Recovery**: 10,000 executions that wait for an hour; from opening the file until a new execution of three tasks
+              has ended. *After a crash* all of them belong to a process that is gone, and have to be freed and read again.
+            - **Expressions**: parse a JSON text, evaluate, print the results; the jq C library does the same through the Python
+              package `jq`, timed inside Python. A ratio above 1 says that ours is faster.
+
+            """
+    }
+}
+
+extension String {
+    fileprivate var trimmingTrailingSpaces: String {
+        String(self[..<(lastIndex { $0 != " " }.map(index(after:)) ?? startIndex)])
+    }
+}
+
+enum Terminal {
+    static func write(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+
+    /// For whoever waits; not a part of the result.
+    static func progress(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+}

@@ -1,0 +1,140 @@
+import CognitionCore
+import CognitionEvents
+import CognitionStorage
+import CognitionTestSupport
+import CognitionWorkflows
+import Logging
+import Synchronization
+
+/// An engine on a database, with functions that tests steer.
+struct EngineHarness: Sendable {
+    static let migrations = EventLog.migrations + Workflows.migrations
+
+    let database: any Database
+    let workflows: Workflows
+    let engine: WorkflowEngine
+    let script: ScriptedFunction
+
+    init(_ database: any Database, script: ScriptedFunction = ScriptedFunction(), configure: (inout WorkflowEngine.Settings) -> Void = { _ in }) {
+        let ids = UUIDGenerator()
+        self.database = database
+        self.script = script
+        workflows = Workflows(database: database, functions: [script], ids: ids)
+        var settings = WorkflowEngine.Settings()
+        settings.pollInterval = .milliseconds(20)
+        configure(&settings)
+        let executor = EffectExecutor(functions: [script], http: NoHTTP(), workflows: workflows)
+        engine = WorkflowEngine(
+            workflows: workflows, executor: executor, node: ids.next(), settings: settings,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
+    /// Runs the engine while `body` runs.
+    func running<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
+        let run = Task { try await engine.run() }
+        do {
+            let result = try await body()
+            run.cancel()
+            try await run.value
+            return result
+        } catch {
+            run.cancel()
+            _ = await run.result
+            throw error
+        }
+    }
+
+    func execute(_ document: String, input: JSONValue = [:], key: String? = nil) async throws -> ExecutionID {
+        let stored = try await workflows.create(workflows.validate(document), as: .localOperator)
+        let command = ExecuteCommand(
+            workflow: stored.id, version: stored.version, input: input, idempotencyKey: key)
+        return try await workflows.execute(command, as: .localOperator, on: engine).id
+    }
+
+    func end(of id: ExecutionID) async throws -> Execution {
+        try await workflows.waitForEnd(of: id, in: .default)
+    }
+
+    func types(of id: ExecutionID) async throws -> [String] {
+        let filter = EventFilter(workspace: .default, stream: StreamName("execution", id.description))
+        return try await EventLog(database).readAll(filter: filter).events.map(\.type)
+    }
+}
+
+/// `call: script`: gives its arguments back, after whatever the test makes it do.
+final class ScriptedFunction: TaskFunction {
+    let name = "script"
+    let signature: FunctionSignature
+    private let calls = Mutex<[String]>([])
+    private let body: @Sendable (TaskInvocation) async throws -> Void
+
+    init(effect: EffectClass = .idempotent, _ body: @escaping @Sendable (TaskInvocation) async throws -> Void = { _ in }) {
+        signature = FunctionSignature(effect: effect)
+        self.body = body
+    }
+
+    /// What has been called, as an outside ledger sees it.
+    var ledger: [String] { calls.withLock { $0 } }
+
+    func call(_ invocation: TaskInvocation) async throws -> TaskOutcome {
+        calls.withLock { $0.append("\(invocation.task) \(invocation.arguments.jsonText)") }
+        try await body(invocation)
+        return TaskOutcome(output: invocation.arguments)
+    }
+}
+
+struct NoHTTP: OutboundHTTP {
+    func send(_ request: OutboundRequest) async throws -> OutboundResponse {
+        throw OutboundHTTPError(OutboundHTTPError.unreachable, "there is no network in this test")
+    }
+}
+
+/// Lets a test hold functions until it opens the gate, and know when one has arrived.
+final class Gate: Sendable {
+    private struct State {
+        var isOpen = false
+        var arrived = 0
+        var held: [CheckedContinuation<Void, Never>] = []
+        var watchers: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+    }
+
+    private let state = Mutex(State())
+
+    func pass() async {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let ready = state.withLock { state -> [CheckedContinuation<Void, Never>] in
+                    state.arrived += 1
+                    var ready: [CheckedContinuation<Void, Never>] = []
+                    if state.isOpen || Task.isCancelled { ready.append(continuation) } else { state.held.append(continuation) }
+                    ready += state.watchers.filter { $0.count <= state.arrived }.map(\.continuation)
+                    state.watchers.removeAll { $0.count <= state.arrived }
+                    return ready
+                }
+                for continuation in ready { continuation.resume() }
+            }
+        } onCancel: {
+            open(forever: false)
+        }
+    }
+
+    /// Returns once so many have come to the gate.
+    func arrival(of count: Int) async {
+        await withCheckedContinuation { continuation in
+            let isThere = state.withLock { state in
+                if state.arrived < count { state.watchers.append((count, continuation)) }
+                return state.arrived >= count
+            }
+            if isThere { continuation.resume() }
+        }
+    }
+
+    func open(forever: Bool = true) {
+        let held = state.withLock { state in
+            if forever { state.isOpen = true }
+            defer { state.held = [] }
+            return state.held
+        }
+        for continuation in held { continuation.resume() }
+    }
+}
