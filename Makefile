@@ -22,7 +22,7 @@ build: deps ## Release build: .build/release/cognitionos
 	swift build -c release --product cognitionos
 
 demo: deps ## Runs the example workflow; FOLDER=path takes your own documents, ARGS=… goes to the command
-	@echo "Debug build of cognitionos: the first one takes some minutes, later ones seconds."
+	@echo "Debug build of cognitionos: the first takes about five minutes on two cores, later ones seconds."
 	@Scripts/build-with-progress --product cognitionos
 	@exec .build/debug/cognitionos demo $(if $(FOLDER),--input "folder=$$FOLDER") $(ARGS)
 

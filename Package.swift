@@ -42,6 +42,7 @@ let package = Package(
             name: "CognitionWorkflows",
             dependencies: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionStorage", .logging,
+                .metrics,
             ]),
         .target(name: "CognitionLanguageModels", dependencies: ["CognitionCore"]),
 

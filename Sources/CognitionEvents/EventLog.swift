@@ -3,10 +3,10 @@ package import CognitionStorage
 
 /// What happened, in which order?
 ///
-/// The log has every event of every workspace in the order of the commits: positions count from 1, without a gap, and no
-/// event appears before one that was read already. An event belongs to a **stream**, in which versions count from 1. Events
-/// are written with ``CognitionStorage/Transaction/append(_:to:expecting:context:)``, in the transaction of the change that
-/// they tell about, and never changed.
+/// The log has every event of every workspace in the order of the commits: positions count from 1, without a gap, and
+/// no event appears before one that was read already. An event belongs to a **stream**, in which versions count from
+/// 1. Events are written with ``CognitionStorage/Transaction/append(_:to:expecting:context:)``, in the transaction of
+/// the change that they tell about, and never changed.
 ///
 /// Each way to read comes twice: `async`, and with `in tx` as a part of another transaction.
 package struct EventLog: Sendable {
@@ -54,8 +54,8 @@ package struct EventLog: Sendable {
 
     /// Events of the log, in the order of their positions.
     ///
-    /// A page looks through a bounded piece of the log, so it may have fewer events than `limit`, or none, before the end;
-    /// the next starts after its `position`.
+    /// A page looks through a bounded piece of the log, so it may have fewer events than `limit`, or none, before the
+    /// end; the next starts after its `position`.
     ///
     /// - Parameter limit: 1...1,000.
     package func readAll(

@@ -134,14 +134,20 @@ package final class Workflows: Sendable {
     }
 
     /// Waits until an execution has ended, whichever process runs it.
-    package func waitForEnd(of id: ExecutionID, in workspace: WorkspaceID) async throws -> Execution {
+    ///
+    /// - Parameter orParked: Returns as well when only a person can make it go on; see ``Execution/isParked``.
+    package func waitForEnd(
+        of id: ExecutionID, in workspace: WorkspaceID, orParked: Bool = false
+    ) async throws -> Execution {
         while true {
             try Task.checkCancellation()
             let ticket = ends.ticket(for: id)
             defer { ends.drop(ticket) }
-            let status = try await database.read { tx in try ExecutionStore.status(of: id, in: workspace, tx) }
-            guard let status else { throw WorkflowError.notFound(id) }
-            if status.hasEnded { return try await execution(id, in: workspace) }
+            let found = try await database.read { tx in try ExecutionStore.status(of: id, in: workspace, tx) }
+            guard let (status, reason) = found else { throw WorkflowError.notFound(id) }
+            if status.hasEnded || orParked && (status == .suspended || reason != nil) {
+                return try await execution(id, in: workspace)
+            }
             await ends.wait(ticket, atMost: .seconds(1))
         }
     }

@@ -42,8 +42,8 @@ import Testing
     func styles() throws {
         let text = "a: &x {b: [1, 'two']}\nc: *x\nd: |\n  12\ne: >-\n  12\n"
         #expect(try yaml(text) == ["a": ["b": [1, "two"]], "c": ["b": [1, "two"]], "d": "12\n", "e": "12"])
-        #expect(try yaml("# only a comment\n") == nil)
-        #expect(try yaml("") == nil)
+        #expect(try yaml("# only a comment\n") == .null)
+        #expect(try yaml("") == .null)
         #expect(try yaml("---\na: 1\n...\n") == ["a": 1])
     }
 

@@ -5,7 +5,8 @@ import CognitionTestSupport
 import Testing
 
 @Suite struct ConcurrencyTests {
-    @Test("A reader of the tail sees every position once and in order while many append", arguments: TestDatabase.engines)
+    @Test(
+        "A reader of the tail sees every position once and in order while many append", arguments: TestDatabase.engines)
     func tailWhileAppending(on engine: TestDatabase.Engine) async throws {
         try await withLog(engine) { log in
             let (tasks, each) = (24, 25)
@@ -51,7 +52,8 @@ import Testing
                     writes.append(
                         log.database.startWrite { tx in
                             let stream = StreamName("order", "\(number % 4)")
-                            let receipt = try tx.append([.counted(number), .counted(number)], to: stream, context: .test())
+                            let receipt = try tx.append(
+                                [.counted(number), .counted(number)], to: stream, context: .test())
                             if number % 3 == 0 { throw Refusal() }
                             return receipt
                         })
@@ -83,7 +85,8 @@ import Testing
                         group.addTask {
                             let expected = ExpectedVersion.exact(version)
                             return await code {
-                                try await log.append([.counted(number)], to: stream, expecting: expected, context: .test())
+                                try await log.append(
+                                    [.counted(number)], to: stream, expecting: expected, context: .test())
                             } == nil
                         }
                     }

@@ -51,7 +51,8 @@ import Testing
     @Test("A pair of columns gives back what was put in", arguments: TestDatabase.engines)
     func columns(on engine: TestDatabase.Engine) async throws {
         try await withLog(engine) { log in
-            try await log.execute("CREATE TABLE held (id \(fragment: .int64), data \(fragment: .bytes), sha256 \(fragment: .bytes))")
+            try await log.execute(
+                "CREATE TABLE held (id \(fragment: .int64), data \(fragment: .bytes), sha256 \(fragment: .bytes))")
             for (id, bytes) in [[], small, large].enumerated() {
                 try await log.database.write { tx in
                     let payload = try PayloadStore.store(bytes, workspace: .default, in: tx)
@@ -67,7 +68,8 @@ import Testing
         }
     }
 
-    @Test("Events with large data share one payload, and one undone holds no reference", arguments: TestDatabase.engines)
+    @Test(
+        "Events with large data share one payload, and one undone holds no reference", arguments: TestDatabase.engines)
     func events(on engine: TestDatabase.Engine) async throws {
         try await withLog(engine) { log in
             let stream = StreamName("order", "1")
@@ -75,12 +77,13 @@ import Testing
             let event = NewEvent("document.was_read", data: ["text": .string(text)])
             try await log.append([event, .counted(1), event], to: stream, context: .test())
             try await log.append([event], to: stream, context: .test(workspace: "b"))
-            #expect(await code {
-                try await log.database.write { tx in
-                    try tx.append([event], to: stream, context: .test())
-                    throw Refusal()
-                }
-            } == "Refusal()")
+            #expect(
+                await code {
+                    try await log.database.write { tx in
+                        try tx.append([event], to: stream, context: .test())
+                        throw Refusal()
+                    }
+                } == "Refusal()")
             #expect(try await references(in: log) == [2, 1])
             #expect(try await log.count("SELECT count(*) FROM events WHERE data IS NULL") == 3)
             let events = try await log.all()
@@ -89,7 +92,9 @@ import Testing
         }
     }
 
-    @Test("A page ends before it holds too many bytes, and the next goes on", arguments: [TestDatabase.Engine.sqliteMemory])
+    @Test(
+        "A page ends before it holds too many bytes, and the next goes on",
+        arguments: [TestDatabase.Engine.sqliteMemory])
     func pagesAreBounded(on engine: TestDatabase.Engine) async throws {
         try await withLog(engine) { log in
             let data = JSONValue.string(String(repeating: "x", count: 7 << 20))

@@ -23,7 +23,9 @@ import Testing
             let missing = try await log.readStream(StreamName("order", "3"), workspace: .default)
             #expect(missing.events == [] && missing.version == 0)
             #expect(try await log.readStream(stream, workspace: WorkspaceID("other")).version == 0)
-            for limit in [0, 1_001] { #expect(await code { _ = try await read(from: 1, limit: limit) } == "event.invalid") }
+            for limit in [0, 1_001] {
+                #expect(await code { _ = try await read(from: 1, limit: limit) } == "event.invalid")
+            }
         }
     }
 
@@ -34,7 +36,8 @@ import Testing
             for number in 1...24 {
                 clock.advance(by: .seconds(600))
                 let stream = StreamName(number % 2 == 0 ? "order" : "cart", "\(number % 3)")
-                let event = NewEvent(number % 4 == 0 ? "test.ended" : "test.began", data: ["number": .integer(Int64(number))])
+                let event = NewEvent(
+                    number % 4 == 0 ? "test.ended" : "test.began", data: ["number": .integer(Int64(number))])
                 let context = EventContext.test(workspace: number % 5 == 0 ? "b" : "a", time: clock.now)
                 try await log.append([event], to: stream, context: context)
             }
@@ -56,9 +59,12 @@ import Testing
                 (EventFilter(since: start + .seconds(6_001)), { $0 >= 11 }),
                 (EventFilter(since: start), { _ in true }),
                 (EventFilter(since: start + .seconds(100_000)), { _ in false }),
-                (EventFilter(workspace: a, stream: StreamName("order", "1"), since: start + .seconds(6_001)), {
-                    $0 % 6 == 4 && $0 % 5 != 0 && $0 >= 11
-                }),
+                (
+                    EventFilter(workspace: a, stream: StreamName("order", "1"), since: start + .seconds(6_001)),
+                    {
+                        $0 % 6 == 4 && $0 % 5 != 0 && $0 >= 11
+                    }
+                ),
             ]
             for (filter, matches) in cases {
                 for limit in [1, 3, 1_000] {
@@ -66,7 +72,10 @@ import Testing
                     #expect(numbers == (1...24).filter(matches), "\(filter), \(limit) a page")
                 }
             }
-            #expect(try await log.readAll(after: 20, filter: EventFilter(workspace: a)).events.map(\.number) == [21, 22, 23, 24])
+            #expect(
+                try await log.readAll(after: 20, filter: EventFilter(workspace: a)).events.map(\.number) == [
+                    21, 22, 23, 24,
+                ])
             let page = try await log.readAll(after: 3, limit: 2, filter: EventFilter(workspace: b))
             #expect(page.events.map(\.position) == [5, 10] && page.position == 10 && !page.isAtEnd)
             for filter in [

@@ -85,7 +85,8 @@ import Testing
             var outcomes: [String] = []
             for write in writes {
                 switch await write.result {
-                case .success(let receipt): outcomes.append("\(receipt.versions) \(receipt.positions) \(receipt.isRepeat)")
+                case .success(let receipt):
+                    outcomes.append("\(receipt.versions) \(receipt.positions) \(receipt.isRepeat)")
                 case .failure(let error): outcomes.append((error as? EventError)?.code.name ?? "\(error)")
                 }
             }

@@ -8,7 +8,9 @@ import Testing
 @Suite struct SubscriptionTests {
     private let stream = StreamName("order", "1")
 
-    @Test("Each event is handled once, in the transaction that moves the place, over restarts", arguments: TestDatabase.engines)
+    @Test(
+        "Each event is handled once, in the transaction that moves the place, over restarts",
+        arguments: TestDatabase.engines)
     func exactlyOnce(on engine: TestDatabase.Engine) async throws {
         try await withHandled(engine) { log in
             try await log.append((1...30).map { .counted($0) }, to: stream, context: .test())
@@ -16,11 +18,14 @@ import Testing
             for restart in 1...3 {
                 let seen = Counter()
                 let running = start(subscription, log, seen: seen)
-                try await log.append((1...7).map { .counted(30 + 7 * (restart - 1) + $0) }, to: stream, context: .test())
+                try await log.append(
+                    (1...7).map { .counted(30 + 7 * (restart - 1) + $0) }, to: stream, context: .test())
                 await seen.reached(restart == 1 ? 20 : 7)
                 running.cancel()
                 try await running.value
-                #expect(try await log.handled() == Array(1...(try await log.subscription(named: "copy").position)).map(Int.init))
+                #expect(
+                    try await log.handled()
+                        == Array(1...(try await log.subscription(named: "copy").position)).map(Int.init))
             }
             let rest = Counter()
             let running = start(subscription, log, seen: rest)
@@ -95,26 +100,33 @@ import Testing
             ) { events, tx in
                 try EventLog.insert(events, in: tx)
                 attempts.add([1])
-                if attempts.values.count <= 4 { throw EventError(ErrorCode("test.later", category: .unavailable), "later") }
+                if attempts.values.count <= 4 {
+                    throw EventError(ErrorCode("test.later", category: .unavailable), "later")
+                }
             }
             let running = Task { try await runner.run() }
             await log.reached(4)
             running.cancel()
             try await running.value
             #expect(try await log.handled() == [1, 2, 3, 4])
-            #expect(clock.sleeps.prefix(4) == [.milliseconds(100), .milliseconds(200), .milliseconds(300), .milliseconds(300)])
+            #expect(
+                clock.sleeps.prefix(4) == [
+                    .milliseconds(100), .milliseconds(200), .milliseconds(300), .milliseconds(300),
+                ])
             #expect(try await log.subscription(named: "copy").failure == nil)
         }
     }
 
-    @Test("An event that cannot be handled stops the subscription right before it, until it is resumed",
+    @Test(
+        "An event that cannot be handled stops the subscription right before it, until it is resumed",
         arguments: TestDatabase.engines)
     func parks(on engine: TestDatabase.Engine) async throws {
         try await withHandled(engine) { log in
             try await log.append((1...20).map { .counted($0) }, to: stream, context: .test())
             let refused = Mutex<Set<Int>>([7, 12])
             let runner = SubscriptionRunner(
-                try Subscription("copy", batchMax: 8), database: log.database, wallClock: ManualClock(), clock: StillClock()
+                try Subscription("copy", batchMax: 8), database: log.database, wallClock: ManualClock(),
+                clock: StillClock()
             ) { events, tx in
                 try EventLog.insert(events, in: tx)
                 if events.contains(where: { event in refused.withLock { $0.contains(event.number ?? 0) } }) {
@@ -144,7 +156,8 @@ import Testing
         }
     }
 
-    @Test("A damaged event stops the subscription, and one that is stopped stays so for a new runner",
+    @Test(
+        "A damaged event stops the subscription, and one that is stopped stays so for a new runner",
         arguments: TestDatabase.engines)
     func damagedEvent(on engine: TestDatabase.Engine) async throws {
         try await withHandled(engine) { log in
@@ -212,7 +225,9 @@ import Testing
             #expect(await code { _ = try Subscription(name) } == "event.invalid", "\(name)")
         }
         for name in ["a", "0", "search.index-1_v2", String(repeating: "a", count: 63)] { _ = try Subscription(name) }
-        for batch in [0, 1_001] { #expect(await code { _ = try Subscription("a", batchMax: batch) } == "event.invalid") }
+        for batch in [0, 1_001] {
+            #expect(await code { _ = try Subscription("a", batchMax: batch) } == "event.invalid")
+        }
     }
 
     /// A log with a table that `EventLog.insert` fills, which refuses what comes twice.

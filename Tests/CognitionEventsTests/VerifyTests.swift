@@ -5,7 +5,8 @@ import CognitionTestSupport
 import Testing
 
 @Suite struct VerifyTests {
-    @Test("A log that nobody touched has no problems, in whatever pieces it is checked", arguments: TestDatabase.engines)
+    @Test(
+        "A log that nobody touched has no problems, in whatever pieces it is checked", arguments: TestDatabase.engines)
     func intact(on engine: TestDatabase.Engine) async throws {
         try await withFilled(engine) { log in
             let whole = try await log.verifyAll()
@@ -59,7 +60,10 @@ import Testing
                 ]
             ),
             (
-                ["UPDATE events SET stream_key = 77 WHERE position = 1", "UPDATE events SET version = 1 WHERE position = 6"],
+                [
+                    "UPDATE events SET stream_key = 77 WHERE position = 1",
+                    "UPDATE events SET version = 1 WHERE position = 6",
+                ],
                 [.streamMissing(position: 1), .versionOutOfOrder(position: 11, version: 3)]
             ),
         ]

@@ -62,7 +62,7 @@ struct ExpressionGenerator {
         case 18, 19: return "(try \(a) catch \(b))"
         case 20: return "(\(a))?"
         case 21: return "(\(a) as $x | \(b) | [$x, .])"
-        case 22: return "(reduce (\(a)) as $x (\(b); [., $x] | length))"
+        case 22: return "(reduce (\(a)) as $x (null; [., $x] | length))"
         case 23: return "[foreach (\(a)) as $x (0; . + 1; [$x, .])]"
         case 24: return "(first(\(a)))"
         case 25: return "[limit(2; \(a))]"

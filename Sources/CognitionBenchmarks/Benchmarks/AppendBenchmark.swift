@@ -1,6 +1,7 @@
 import CognitionCore
 import CognitionEvents
 import CognitionSQLite
+import CognitionStorage
 
 /// Events appended a second, beside raw SQL on the same tables.
 struct AppendBenchmark: Benchmark {

@@ -1,5 +1,6 @@
 import CognitionCore
 import CognitionSQLite
+import CognitionStorage
 import CognitionWorkflows
 
 /// How long a start takes with many executions that wait.

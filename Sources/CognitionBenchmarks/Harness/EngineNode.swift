@@ -1,6 +1,7 @@
 import CognitionCore
 import CognitionEvents
 import CognitionSQLite
+import CognitionStorage
 import CognitionWorkflows
 import Logging
 import Synchronization

@@ -20,15 +20,25 @@ func seconds(_ body: () async throws -> Void) async rethrows -> Double {
 func concurrently(
     _ count: Int, inFlight: Int, _ body: @escaping @Sendable (Int) async throws -> Void
 ) async throws -> Double {
-    let left = Atomic(count)
+    let countdown = Countdown(from: count)
     return try await seconds {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for caller in 0..<inFlight {
                 group.addTask {
-                    while left.subtract(1, ordering: .relaxed).newValue >= 0 { try await body(caller) }
+                    while countdown.next() { try await body(caller) }
                 }
             }
             try await group.waitForAll()
         }
     }
+}
+
+/// What is left to do, shared by those who do it.
+private final class Countdown: Sendable {
+    private let left: Atomic<Int>
+
+    init(from count: Int) { left = Atomic(count) }
+
+    /// Whether there is one more.
+    func next() -> Bool { left.subtract(1, ordering: .relaxed).newValue >= 0 }
 }

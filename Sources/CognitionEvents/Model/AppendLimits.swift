@@ -31,7 +31,8 @@ package enum AppendLimits {
             bytes += event.data.count
         }
         guard bytes <= appendBytesMax else {
-            throw EventError(.eventTooLarge, "the events have \(bytes) bytes together; at most \(appendBytesMax) are taken")
+            throw EventError(
+                .eventTooLarge, "the events have \(bytes) bytes together; at most \(appendBytesMax) are taken")
         }
     }
 
@@ -39,14 +40,16 @@ package enum AppendLimits {
         guard isEventType(event.type) else {
             throw EventError(
                 .eventInvalid,
-                "an event's type has dotted lower-case parts, such as workflow.created, and at most \(textBytesMax) bytes")
+                "an event's type has dotted lower-case parts, such as workflow.created, and at most \(textBytesMax) bytes"
+            )
         }
         guard event.typeVersion >= 1 else { throw EventError(.eventInvalid, "an event's type_version counts from 1") }
         try checkOptional(event.subject, "a subject")
         try checkOptional(event.keyID, "a key id")
         guard event.data.count <= dataBytesMax else {
             throw EventError(
-                .eventTooLarge, "the data of a \(event.type) has \(event.data.count) bytes; at most \(dataBytesMax) are taken")
+                .eventTooLarge,
+                "the data of a \(event.type) has \(event.data.count) bytes; at most \(dataBytesMax) are taken")
         }
         guard !isTooDeep(event.data) else {
             throw EventError(.eventInvalid, "the data of a \(event.type) is nested deeper than \(dataDepthMax) levels")
@@ -69,7 +72,9 @@ package enum AppendLimits {
     }
 
     static func isEventType(_ text: String) -> Bool {
-        guard let first = text.utf8.first, first.isLowercaseLetter, text.utf8.count <= textBytesMax else { return false }
+        guard let first = text.utf8.first, first.isLowercaseLetter, text.utf8.count <= textBytesMax else {
+            return false
+        }
         var dots = 0
         var previous = first
         for byte in text.utf8.dropFirst() {

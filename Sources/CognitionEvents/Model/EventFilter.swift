@@ -53,6 +53,7 @@ package struct EventPage: Sendable {
 package struct StreamPage: Sendable {
     /// In the order of their versions.
     package let events: [Event]
-    /// The version of the stream's last event, 0 when there is no such stream; more follow while `events` ends before it.
+    /// The version of the stream's last event, 0 when there is no such stream; more follow while `events` ends before
+    /// it.
     package let version: Int64
 }

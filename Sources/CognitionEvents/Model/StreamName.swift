@@ -12,7 +12,8 @@ package struct StreamName: Sendable, Hashable, CustomStringConvertible {
 
     package var description: String { "\(type)/\(id)" }
 
-    /// Names are equal when their bytes are, as the database has it; Swift also takes `é` in two spellings for the same.
+    /// Names are equal when their bytes are, as the database has it; Swift also takes `é` in two spellings for the
+    /// same.
     package static func == (left: StreamName, right: StreamName) -> Bool {
         left.type.hasSameBytes(as: right.type) && left.id.hasSameBytes(as: right.id)
     }

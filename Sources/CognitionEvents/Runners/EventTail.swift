@@ -2,9 +2,9 @@ import CognitionStorage
 
 /// The events of the log as they come, without an end: first those that are there, then each new one.
 ///
-/// The reader pulls: the next page is read when it has taken the last event of the one before, so a slow reader costs one
-/// page of memory and nothing is lost. Its place is not stored; a reader that comes again says where it was. Iteration ends
-/// when the task is cancelled.
+/// The reader pulls: the next page is read when it has taken the last event of the one before, so a slow reader costs
+/// one page of memory and nothing is lost. Its place is not stored; a reader that comes again says where it was.
+/// Iteration ends when the task is cancelled.
 package struct EventTail: AsyncSequence, Sendable {
     package typealias Element = Event
 

@@ -7,12 +7,12 @@ import Logging
 ///
 /// Any number of runners may serve one subscription, on any number of machines; one of them moves, the others follow.
 ///
-/// A failure that may pass (an error of category `unavailable`) is tried again after ever longer delays. Any other error of
-/// the handler, and an event that is damaged, stop the subscription before that event, with the error in its row, until it
-/// is resumed; the runner waits for that.
+/// A failure that may pass (an error of category `unavailable`) is tried again after ever longer delays. Any other
+/// error of the handler, and an event that is damaged, stop the subscription before that event, with the error in its
+/// row, until it is resumed; the runner waits for that.
 package struct SubscriptionRunner: Sendable {
-    /// Synchronous and without effects outside of the transaction, as it may run more than once. A batch has one event at
-    /// least; all match the subscription's filter.
+    /// Synchronous and without effects outside of the transaction, as it may run more than once. A batch has one event
+    /// at least; all match the subscription's filter.
     package typealias Handler = @Sendable (_ events: [Event], _ tx: borrowing Transaction) throws -> Void
 
     package let subscription: Subscription
@@ -56,7 +56,7 @@ package struct SubscriptionRunner: Sendable {
             do {
                 do {
                     try await step(&progress)
-                } catch where !error.mayPass && !(error is CancellationError) {
+                } catch  where !error.mayPass && !(error is CancellationError) {
                     try await stop(for: error, &progress)
                 }
                 progress.failures = 0
@@ -115,7 +115,9 @@ package struct SubscriptionRunner: Sendable {
 
     private func open() async throws -> SubscriptionState {
         let subscription = subscription
-        if let state = try await database.read({ try SubscriptionStore.find(subscription.name, in: $0) }) { return state }
+        if let state = try await database.read({ try SubscriptionStore.find(subscription.name, in: $0) }) {
+            return state
+        }
         let now = wallClock.now
         return try await database.write { try SubscriptionStore.open(subscription, now: now, in: $0) }
     }
@@ -123,18 +125,22 @@ package struct SubscriptionRunner: Sendable {
     private func next(_ progress: Progress) async throws -> EventPage {
         let limit = progress.position < progress.singlyUntil ? 1 : subscription.batchMax
         let (filter, position) = (subscription.filter, progress.position)
-        return try await database.read { try EventReader.readAll(after: position, limit: limit, filter: filter, in: $0) }
+        return try await database.read {
+            try EventReader.readAll(after: position, limit: limit, filter: filter, in: $0)
+        }
     }
 
     /// - Returns: Whether the place was `stored` still; else nothing was handled.
     private func handle(_ page: EventPage, from stored: Int64) async throws -> Bool {
         let (name, handler, now) = (subscription.name, handler, wallClock.now)
         return try await database.write { tx in
-            guard try SubscriptionStore.move(name, from: stored, to: page.position, now: now, in: tx) else { return false }
+            guard try SubscriptionStore.move(name, from: stored, to: page.position, now: now, in: tx) else {
+                return false
+            }
             guard let first = page.events.first else { return true }
             do {
                 try handler(page.events, tx)
-            } catch where error.mayPass {
+            } catch  where error.mayPass {
                 throw error
             } catch {
                 throw HandlerFailure(
@@ -184,7 +190,8 @@ package struct SubscriptionRunner: Sendable {
         Logger.current.error(
             "Subscription stopped",
             metadata: [
-                "subscription.name": "\(subscription.name)", "event.position": "\(position)", "error": "\(cause.codeName)",
+                "subscription.name": "\(subscription.name)", "event.position": "\(position)",
+                "error": "\(cause.codeName)",
             ])
         let entry = SubscriptionState.Failure(
             error: String(decoding: "\(cause)".utf8.prefix(SubscriptionStore.errorBytesMax), as: UTF8.self),

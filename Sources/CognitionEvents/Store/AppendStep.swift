@@ -3,8 +3,8 @@ package import CognitionStorage
 
 /// Gives the events of all requests of a round their positions, in one statement, and writes them: last before COMMIT.
 ///
-/// On PostgreSQL the row of the log's head is locked from here to the end of the commit only, so writers wait for each other
-/// no longer than that, and whoever reads a position has seen all before it.
+/// On PostgreSQL the row of the log's head is locked from here to the end of the commit only, so writers wait for each
+/// other no longer than that, and whoever reads a position has seen all before it.
 final class AppendStep: CommitStep {
     /// One append, or one repeat of events of which some have no position yet.
     private struct Piece {
@@ -55,7 +55,8 @@ final class AppendStep: CommitStep {
         let ids = events.map { $0.id ?? context.ids.next() }
         let receipt = AppendReceipt(eventIDs: ids, versions: Array(first...row.version))
         let piece = Piece(
-            receipt: receipt, context: context, destination: StreamAddress(workspace: context.workspace, stream: stream),
+            receipt: receipt, context: context,
+            destination: StreamAddress(workspace: context.workspace, stream: stream),
             key: row.key, start: pending.count, places: nil)
         for (offset, event) in events.enumerated() {
             pending.append(
@@ -72,8 +73,22 @@ final class AppendStep: CommitStep {
         ) { try $0[0] as Int64 }
         guard let head else { throw EventError(.eventDamaged, "the log has no head") }
         let first = head - Int64(pending.count) + 1
-        for (offset, event) in pending.enumerated() {
-            try tx.execute(SQL(Self.insertion, values(of: event, position: first + Int64(offset))))
+        var written = 0
+        while pending.count - written >= 8 {
+            var values: [SQLValue] = []
+            values.reserveCapacity(8 * Self.columnCount)
+            for offset in written..<written + 8 {
+                append(pending[offset], position: first + Int64(offset), to: &values)
+            }
+            try tx.execute(SQL(Self.insertionOfEight, values))
+            written += 8
+        }
+        while written < pending.count {
+            var values: [SQLValue] = []
+            values.reserveCapacity(Self.columnCount)
+            append(pending[written], position: first + Int64(written), to: &values)
+            try tx.execute(SQL(Self.insertion, values))
+            written += 1
         }
         for piece in pieces { piece.receipt.assign(positions(of: piece, first: first)) }
         tx.signal(.log)
@@ -86,11 +101,29 @@ final class AppendStep: CommitStep {
         ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
         """
 
-    private func values(of pending: PendingEvent, position: Int64) -> [SQLValue] {
+    private static let columnCount = 15
+
+    /// Eight rows at once, which saves much of what a statement costs beside its rows.
+    private static let insertionOfEight: StaticString = """
+        INSERT INTO events (
+            position, stream_key, version, event_id, type, type_version, time, actor, causation_id, correlation_id,
+            traceparent, subject, key_id, data, data_hash
+        ) VALUES
+            ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15),
+            ($16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30),
+            ($31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45),
+            ($46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60),
+            ($61, $62, $63, $64, $65, $66, $67, $68, $69, $70, $71, $72, $73, $74, $75),
+            ($76, $77, $78, $79, $80, $81, $82, $83, $84, $85, $86, $87, $88, $89, $90),
+            ($91, $92, $93, $94, $95, $96, $97, $98, $99, $100, $101, $102, $103, $104, $105),
+            ($106, $107, $108, $109, $110, $111, $112, $113, $114, $115, $116, $117, $118, $119, $120)
+        """
+
+    private func append(_ pending: PendingEvent, position: Int64, to values: inout [SQLValue]) {
         let event = pending.event
         let piece = pieces[pending.piece]
         let context = piece.context
-        return [
+        values += [
             .integer(position), .integer(piece.key), .integer(pending.version), .bytes(pending.id.storedBytes),
             .text(event.type), .integer(Int64(event.typeVersion)), .integer(context.time.microseconds),
             .text(context.actor), context.causationID.sqlValue, context.correlationID.sqlValue,

@@ -49,7 +49,8 @@ enum EventReader {
             rows = try tx.query(
                 """
                 SELECT \(columns: EventRow.columns) FROM events e CROSS JOIN streams s
-                WHERE s.key = e.stream_key AND e.stream_key = \(row.key) AND e.position > \(start)\(conditions(of: filter))
+                WHERE s.key = e.stream_key AND e.stream_key = \(row.key)
+                    AND e.position > \(start) AND e.position <= \(head)\(conditions(of: filter))
                 ORDER BY e.version LIMIT \(limit)
                 """, as: EventRow.init)
         } else {
@@ -67,8 +68,8 @@ enum EventReader {
         return EventPage(events: events, position: end, isAtEnd: end == head)
     }
 
-    /// Reads the data of `rows`; ends early when their payloads are too many bytes for one page, and before an event that is
-    /// damaged, so that an error always concerns the first.
+    /// Reads the data of `rows`; ends early when their payloads are too many bytes for one page, and before an event
+    /// that is damaged, so that an error always concerns the first.
     private static func events(_ rows: [EventRow], in tx: borrowing Transaction) throws -> [Event] {
         var events: [Event] = []
         events.reserveCapacity(rows.count)
@@ -105,8 +106,8 @@ enum EventReader {
         return conditions
     }
 
-    /// The last position before which no event is of `since` or later, found by halving: positions have no gaps, and times
-    /// follow them but for the skew of clocks.
+    /// The last position before which no event is of `since` or later, found by halving: positions have no gaps, and
+    /// times follow them but for the skew of clocks.
     private static func startOfTime(
         _ since: Timestamp?, after position: Int64, head: Int64, in tx: borrowing Transaction
     ) throws -> Int64 {

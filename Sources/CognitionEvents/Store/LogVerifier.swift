@@ -44,13 +44,15 @@ package struct LogVerification: Sendable, Hashable {
 extension EventLog {
     /// Checks a piece of the log: that positions and versions have no gaps, and that stored data has its hash.
     ///
-    /// Memory is bounded by `limit` and one payload, and each event can add two problems at most. Events that are written
-    /// meanwhile do no harm.
+    /// Memory is bounded by `limit` and one payload, and each event can add two problems at most. Events that are
+    /// written meanwhile do no harm.
     ///
     /// - Parameters:
     ///   - cursor: Where the piece before has ended.
     ///   - limit: Events, or streams, to be checked; 1...1,000.
-    package func verify(from cursor: LogVerification.Cursor = .init(), limit: Int = 1_000) async throws -> LogVerification {
+    package func verify(from cursor: LogVerification.Cursor = .init(), limit: Int = 1_000) async throws
+        -> LogVerification
+    {
         try await database.read { try LogVerifier.verify(from: cursor, limit: limit, in: $0) }
     }
 

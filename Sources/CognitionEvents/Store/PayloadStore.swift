@@ -3,20 +3,21 @@ package import CognitionStorage
 
 /// Bytes as a row holds them: small ones in the row itself, large ones once per workspace in the payload store.
 ///
-/// A table that keeps such bytes has **two columns of type `BYTES`, both NULL-able**: the bytes themselves, then the SHA-256
-/// of a payload. At most one of them is set; where the value itself is optional, both may be NULL.
+/// A table that keeps such bytes has **two columns of type `BYTES`, both NULL-able**: the bytes themselves, then the
+/// SHA-256 of a payload. At most one of them is set; where the value itself is optional, both may be NULL.
 ///
 /// ```swift
 /// let output = try PayloadStore.store(bytes, workspace: workspace, in: tx)
-/// try tx.execute("UPDATE tasks SET output = \(output.inlineBytes), output_sha256 = \(output.reference) WHERE id = \(id)")
+/// try tx.execute("UPDATE tasks SET output = \(output.inlineBytes), output_sha256 = \(output.reference) WHERE id =
+/// \(id)")
 ///
-/// let output = try tx.first("SELECT output, output_sha256 FROM tasks WHERE id = \(id)") { try StoredPayload($0, at: 0) }
-/// let bytes = try output.flatMap(\.self).map { try PayloadStore.load($0, workspace: workspace, in: tx) }
+/// let output = try tx.first("SELECT output, output_sha256 FROM tasks WHERE id = \(id)") { try StoredPayload($0, at:
+/// 0) } let bytes = try output.flatMap(\.self).map { try PayloadStore.load($0, workspace: workspace, in: tx) }
 /// ```
 ///
 /// Every row that stores a payload holds one reference. Whoever deletes or overwrites the row gives it back with
-/// ``PayloadStore/release(_:workspace:in:)`` in the same transaction; whoever copies the columns into another row takes one
-/// more with ``PayloadStore/retain(_:workspace:in:)``.
+/// ``PayloadStore/release(_:workspace:in:)`` in the same transaction; whoever copies the columns into another row
+/// takes one more with ``PayloadStore/retain(_:workspace:in:)``.
 package enum StoredPayload: Sendable, Hashable {
     case inline([UInt8])
     case reference(SHA256Digest)
@@ -79,7 +80,8 @@ package enum PayloadStore {
         switch payload {
         case .inline(let bytes): return bytes
         case .reference(let hash):
-            let statement: SQL = "SELECT bytes FROM payloads WHERE workspace_id = \(workspace) AND sha256 = \(hash.bytes)"
+            let statement: SQL =
+                "SELECT bytes FROM payloads WHERE workspace_id = \(workspace) AND sha256 = \(hash.bytes)"
             guard let bytes = try tx.first(statement, as: { try $0[0] as [UInt8] }) else { throw missing(hash) }
             return bytes
         }

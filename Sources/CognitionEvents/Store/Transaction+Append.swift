@@ -4,9 +4,9 @@ package import CognitionStorage
 extension Transaction {
     /// Writes what has happened into one stream, together with everything else this transaction writes.
     ///
-    /// The events are put into the log's order last before the commit, with those of the other requests of the round, so
-    /// this transaction does not read them back. Events whose ids the log has already, with the same content in the same
-    /// stream, are not written again: the receipt then names the places they have, whatever version is expected.
+    /// The events are put into the log's order last before the commit, with those of the other requests of the round,
+    /// so this transaction does not read them back. Events whose ids the log has already, with the same content in the
+    /// same stream, are not written again: the receipt then names the places they have, whatever version is expected.
     ///
     /// - Parameters:
     ///   - events: 1...10,000, with at most 64 MiB of data together; see ``AppendLimits``.
@@ -24,7 +24,8 @@ extension Transaction {
             let destination = StreamAddress(workspace: context.workspace, stream: stream)
             if let receipt = try step.receiptOfRepeat(events, to: destination, in: self) { return receipt }
         }
-        let row = try StreamRow.advance(stream, by: events.count, expecting: expected, workspace: context.workspace, in: self)
+        let row = try StreamRow.advance(
+            stream, by: events.count, expecting: expected, workspace: context.workspace, in: self)
         for event in events where event.data.count > PayloadStore.inlineBytesMax {
             _ = try PayloadStore.store(event.data, hash: event.dataHash, workspace: context.workspace, in: self)
         }
@@ -43,7 +44,8 @@ struct StreamRow {
     let key: Int64
     let version: Int64
 
-    /// Moves a stream's version, and makes the stream when there is none. A stream that is not as expected stays as it is.
+    /// Moves a stream's version, and makes the stream when there is none. A stream that is not as expected stays as it
+    /// is.
     static func advance(
         _ stream: StreamName, by count: Int, expecting expected: ExpectedVersion, workspace: WorkspaceID,
         in tx: borrowing Transaction

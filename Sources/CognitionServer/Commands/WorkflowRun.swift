@@ -36,10 +36,11 @@ struct WorkflowRun {
     }
 
     private func wait(for id: ExecutionID, in node: Node) async throws -> Execution {
-        guard showsProgress else { return try await node.workflows.waitForEnd(of: id, in: .default) }
-        var display = ProgressDisplay(isInteractive: Terminal.isInteractive)
-        try await display.follow(id, in: node)
-        return try await node.workflows.waitForEnd(of: id, in: .default)
+        if showsProgress {
+            var display = ProgressDisplay(isInteractive: Terminal.isInteractive)
+            try await display.follow(id, in: node)
+        }
+        return try await node.workflows.waitForEnd(of: id, in: .default, orParked: true)
     }
 
     /// Folders that the input names; the workflow may read them.

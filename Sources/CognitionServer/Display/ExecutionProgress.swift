@@ -25,7 +25,9 @@ struct ExecutionProgress: Sendable {
     private(set) var lines: [Int: Line] = [:]
     private(set) var failures = 0
 
-    var hasEnded: Bool { endedAt != nil }
+    /// Nothing more happens by itself.
+    var hasEnded: Bool { endedAt != nil || isParked }
+    private var isParked = false
 
     /// The tasks that are shown: those of the document's own list, and the tasks in them that run or have failed.
     var shown: [Line] {
@@ -53,6 +55,7 @@ struct ExecutionProgress: Sendable {
         switch event.type {
         case "task.started": return start(number, event)
         case "task.retried": return retry(number, event)
+        case "task.waiting": return park(number, event)
         default: return end(number, event)
         }
     }
@@ -87,6 +90,12 @@ struct ExecutionProgress: Sendable {
         lines[number]?.note = Self.fault(in: event)
         guard let line = lines[number] else { return nil }
         return "\(path(of: line)) failed (\(line.note ?? "no reason")); trying again"
+    }
+
+    private mutating func park(_ number: Int, _ event: Event) -> String? {
+        isParked = true
+        let name = event.data["name"]?.stringValue ?? ""
+        return "\(name) waits for a person: nobody knows whether it happened before the process ended"
     }
 
     private mutating func end(_ number: Int, _ event: Event) -> String? {

@@ -22,11 +22,13 @@ final class Timers: Sendable {
         }
     }
 
-    func set(_ key: Int64, to moment: Timestamp?) {
+    /// - Returns: Whether the moment is now the next of all.
+    @discardableResult
+    func set(_ key: Int64, to moment: Timestamp?) -> Bool {
         state.withLock { state in
-            guard state.moments[key] != moment else { return }
+            guard state.moments[key] != moment else { return false }
             state.moments[key] = moment
-            guard let moment else { return }
+            guard let moment else { return false }
             // Latest first, so that the next one is taken from the end.
             var low = 0
             var high = state.order.count
@@ -35,6 +37,7 @@ final class Timers: Sendable {
                 if state.order[middle].moment > moment { low = middle + 1 } else { high = middle }
             }
             state.order.insert((moment, key), at: low)
+            return low == state.order.count - 1
         }
     }
 

@@ -42,6 +42,7 @@ package final class WorkflowEngine: Sendable {
     let logger: Logger
     let alarm = Alarm()
     let timers = Timers()
+    let metrics = WorkflowMetrics()
     let members = Mutex(Members())
 
     package init(
@@ -157,21 +158,23 @@ package final class WorkflowEngine: Sendable {
             timers.remove(live.key)
             members.withLock { $0.live[live.key] = nil }
             if transition.execution.status.hasEnded {
+                metrics.countEnd(transition.execution.status)
                 workflows.ends.announce(live.id)
             } else {
                 alarm.ring()
             }
             return
         }
-        timers.set(live.key, to: transition.execution.wakeAt)
-        if transition.execution.wakeAt != nil { alarm.ring() }
+        if timers.set(live.key, to: transition.execution.wakeAt) { alarm.ring() }
         for effect in transition.effects { start(effect, of: live) }
     }
 
     private func start(_ effect: EffectRequest, of live: LiveExecution) {
         let id = EffectPool.EffectID(execution: live.key, task: effect.task)
         effects.start(id, takingPlace: effect.takesPlace) { [self] in
+            let start = ContinuousClock.now
             let result = await executor.run(effect, of: live, on: self)
+            metrics.recordEffect(effect, succeeded: result.isSuccess, took: ContinuousClock.now - start)
             // What was cut off by the end of this process is not the task's result.
             guard !Task.isCancelled || !members.withLock({ $0.isClosing }) else { return }
             deliver(.finished(task: effect.task, attempt: effect.attempt, result), to: live)
@@ -227,6 +230,10 @@ package final class WorkflowEngine: Sendable {
             logger.warning("Executions could not be given back", metadata: ["error": "\(error)"])
         }
     }
+}
+
+extension Result {
+    fileprivate var isSuccess: Bool { if case .success = self { true } else { false } }
 }
 
 extension EffectRequest {

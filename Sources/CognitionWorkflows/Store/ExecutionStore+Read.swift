@@ -84,8 +84,10 @@ extension ExecutionStore {
 
     static func status(
         of id: ExecutionID, in workspace: WorkspaceID, _ tx: borrowing Transaction
-    ) throws -> ExecutionStatus? {
-        try tx.first("SELECT status FROM executions WHERE id = \(id) AND workspace_id = \(workspace)") { try $0[0] }
+    ) throws -> (status: ExecutionStatus, reason: StatusReason?)? {
+        try tx.first("SELECT status, reason FROM executions WHERE id = \(id) AND workspace_id = \(workspace)") { row in
+            (status: try row[0], reason: try row[1])
+        }
     }
 
     // MARK: What the machine goes on from

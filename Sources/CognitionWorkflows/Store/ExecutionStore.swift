@@ -54,7 +54,7 @@ enum ExecutionStore {
         ) { row in (id: try row[0], workflowKey: try row[1], inputHash: try row[2]) }
     }
 
-    /// The newest execution of a definition and input that has not ended.
+    /// The newest execution of a definition and input that has not ended and was not set aside.
     static func findUnfinished(
         of workflowKey: Int64, inputHash: SHA256Digest, _ tx: borrowing Transaction
     ) throws -> ExecutionID? {
@@ -62,6 +62,7 @@ enum ExecutionStore {
             """
             SELECT id FROM executions
             WHERE workflow_key = \(workflowKey) AND input_hash = \(inputHash.bytes) AND ended_at IS NULL
+                AND status <> \(ExecutionStatus.suspended)
             ORDER BY key DESC LIMIT 1
             """
         ) { try $0[0] }

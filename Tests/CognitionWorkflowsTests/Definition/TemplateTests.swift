@@ -15,8 +15,8 @@ import Testing
         #expect(try evaluate("${ .a }", ["a": [1, 2]]) == [1, 2])
         #expect(try evaluate("  ${ .a }\n", ["a": true]) == true)
         #expect(try evaluate("${.a}", ["a": "x"]) == "x")
-        #expect(try evaluate("${ .missing }", [:]) == nil)
-        #expect(try evaluate("${ empty }", [:]) == nil)
+        #expect(try evaluate("${ .missing }", [:]) == .null)
+        #expect(try evaluate("${ empty }", [:]) == .null)
     }
 
     @Test("Text around expressions makes a string")

@@ -19,6 +19,9 @@ package struct Execution: Sendable {
     /// The first tasks in the order they started.
     package var tasks: [TaskSummary] = []
     package var hasMoreTasks = false
+
+    /// Only a person can make it go on.
+    package var isParked: Bool { status == .suspended || reason != nil && !status.hasEnded }
 }
 
 /// A task of an execution as its users see it, without its data.

@@ -67,7 +67,7 @@ extension ExecutionMachine {
             if row.status == .pending { agenda.append(row.number) }
         }
         restoreLists(stored.lists)
-        for number in tasks.keys.sorted() { try restartEffect(number) }
+        for number in tasks.keys.sorted() { try restartEffect(number, now: now) }
     }
 
     private func live(_ row: TaskExecution, at place: TaskPlace, stored: StoredExecution) throws -> LiveTask {
@@ -117,14 +117,14 @@ extension ExecutionMachine {
     }
 
     /// Asks again for the effect of a task that ran when its process ended.
-    private mutating func restartEffect(_ number: Int) throws {
+    private mutating func restartEffect(_ number: Int, now: Timestamp) throws {
         guard let task = tasks[number], task.isEffect, task.status == .running else { return }
         if case .call(let call) = task.definition.kind, call.effect == .once {
             update(number) { task in
                 task.status = .waiting
                 task.reason = .needsReconcile
             }
-            return
+            return recordTask("task.waiting", task, reason: .needsReconcile, at: now)
         }
         update(number) { $0.attempt += 1 }
         if let task = tasks[number] { requestEffect(number, try action(of: task)) }

@@ -32,7 +32,7 @@ package struct ExecutionMachine: Sendable {
     private var stopped: [Int] = []
     private var abandoned: [Int] = []
     private var newFrom: Int
-    private var contextChanged = true
+    private var contextChanged = false
     /// Tasks whose input, or items, are not in their rows yet.
     private var unwrittenInputs: Set<Int> = []
     private var unwrittenItems: Set<Int> = []
@@ -231,7 +231,9 @@ package struct ExecutionMachine: Sendable {
         events.append(ExecutionEvent(type: type, time: now, data: data))
     }
 
-    mutating func recordTask(_ type: String, _ task: LiveTask, fault: WorkflowFault? = nil, at now: Timestamp) {
+    mutating func recordTask(
+        _ type: String, _ task: LiveTask, fault: WorkflowFault? = nil, reason: StatusReason? = nil, at now: Timestamp
+    ) {
         var data: JSONObject = [
             "task": .integer(Int64(task.number)),
             "name": .string(task.definition.name),
@@ -244,6 +246,7 @@ package struct ExecutionMachine: Sendable {
             data["scope"] = .integer(Int64(task.scope))
         }
         if let fault { data["error"] = fault.json }
+        if let reason { data["reason"] = .string(reason.rawValue) }
         events.append(ExecutionEvent(type: type, time: now, data: data))
     }
 

@@ -1,0 +1,41 @@
+import CognitionCore
+import Metrics
+
+/// What the engine counts: `workflow.execution.ended` by status, and `workflow.task.duration` in seconds by kind and outcome.
+struct WorkflowMetrics: Sendable {
+    private let ended: [ExecutionStatus: Counter]
+    private let durations: [String: [Bool: Timer]]
+
+    init() {
+        ended = Dictionary(
+            uniqueKeysWithValues: ExecutionStatus.allCases.filter(\.hasEnded).map { status in
+                (status, Counter(label: "workflow.execution.ended", dimensions: [("status", status.name)]))
+            })
+        durations = Dictionary(
+            uniqueKeysWithValues: EffectRequest.kinds.map { kind in
+                (kind, [true: Self.timer(kind, "ok"), false: Self.timer(kind, "fault")])
+            })
+    }
+
+    func countEnd(_ status: ExecutionStatus) { ended[status]?.increment() }
+
+    func recordEffect(_ effect: EffectRequest, succeeded: Bool, took duration: Duration) {
+        durations[effect.kind]?[succeeded]?.recordNanoseconds(duration.microseconds.multipliedReportingOverflow(by: 1_000).partialValue)
+    }
+
+    private static func timer(_ kind: String, _ outcome: String) -> Timer {
+        Timer(label: "workflow.task.duration", dimensions: [("kind", kind), ("outcome", outcome)])
+    }
+}
+
+extension EffectRequest {
+    fileprivate static let kinds = ["http", "function", "workflow"]
+
+    fileprivate var kind: String {
+        switch action {
+        case .http: "http"
+        case .function: "function"
+        case .workflow: "workflow"
+        }
+    }
+}
