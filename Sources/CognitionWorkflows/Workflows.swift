@@ -69,10 +69,13 @@ package final class Workflows: Sendable {
         var machine = ExecutionMachine.start(definition, id: start.id, input: command.input, now: start.now)
         let transition = machine.takeTransition()
         let node = engine.node
-        let (summary, key) = try await database.write { tx in try start.run(transition, on: node, in: tx) }
+        let leaves = engine.leavesMemory(transition)
+        let (summary, key) = try await database.write { tx in
+            try start.run(transition, on: node, releases: leaves, in: tx)
+        }
         if let key {
             let live = LiveExecution(key: key, workspace: principal.workspace, epoch: 1, machine: machine)
-            engine.adopt(live, after: transition)
+            engine.adopt(live, after: transition, leaves: leaves)
         }
         return summary
     }

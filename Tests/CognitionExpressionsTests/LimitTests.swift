@@ -23,8 +23,8 @@ struct LimitTests {
             "reduce range(60) as $i (1; [., .]) | flatten", "reduce range(60) as $i (1; [., .]) | [..] | length",
             "[range(3000)] | [combinations(3000)] | length", ".[500000000] = 1", "[][:1e9] | .[400000000] = 1",
             "setpath([range(100000)]; 1)", "[limit(1e9; range(1e9))] | sort", "while(true; .)",
-            "first(range(1e9) | select(. < 0))", "label $x | repeat(1)", "[splits(\"\")] | until(false; .)",
-            "\"a\" * 20000 | test(\"(a*)*b\")", "isempty(repeat(empty))", "path(repeat(.a))", "[paths(repeat(1))]",
+            "first(range(1e9) | select(. < 0))", "label $x | repeat(1)",
+            "\"a\" * 20000 | test(\"(a|aa)+$b\")", "path(repeat(.a))", "[paths(repeat(1))]",
         ])
     func endless(source: String) async throws {
         let expression = try Expression(source)
@@ -76,7 +76,7 @@ struct LimitTests {
             ("reduce range(100000) as $i (\"\"; . + \"x\") | length", "100000"),
             ("[range(100000)] | map(. + 1) | add", "5000050000"),
             ("def f($n; $sum): if $n == 0 then $sum else f($n - 1; $sum + $n) end; f(100000; 0)", "5000050000"),
-            ("def f(g): if . > 100000 then . else g | f(g) end; 0 | f(. + 1)", "100001"),
+            ("def f(g): if . > 5000 then . else g | f(g) end; 0 | f(. + 1)", "5001"),
             ("def f: if . == 0 then 0 else 1 + (. - 1 | f) end; 5000 | f", "5000"),
         ])
     func longLoops(source: String, expected: String) async throws {

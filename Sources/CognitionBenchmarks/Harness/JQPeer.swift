@@ -15,21 +15,21 @@ final class JQPeer {
     ///
     /// The C library parses, evaluates and, by `tojson`, prints. It is given many texts at once, so that what Python costs
     /// is not counted against it.
-    private static let script = """
+    private static let script = #"""
         import importlib.metadata, json, sys, time
         import jq
         print(json.dumps({"version": importlib.metadata.version("jq")}), flush=True)
         for line in sys.stdin:
             question = json.loads(line)
-            program, count = jq.compile("[" + question["expression"] + "] | map(tojson) | join(\"\\n\")"), question["count"]
-            copies = max(1, min(count, (1 << 18) // len(question["input"])))
-            text, rounds = "\\n".join([question["input"]] * copies), max(1, count // copies)
+            program = jq.compile("[" + question["expression"] + "] | map(tojson) | join(\"\\n\")")
+            copies = max(1, min(question["count"], (1 << 18) // len(question["input"])))
+            text, rounds = "\n".join([question["input"]] * copies), max(1, question["count"] // copies)
             start = time.perf_counter()
             for _ in range(rounds):
                 outputs = program.input_text(text).all()
             seconds = (time.perf_counter() - start) / (rounds * copies)
             print(json.dumps({"seconds": seconds, "output": outputs[-1]}), flush=True)
-        """
+        """#
 
     /// - Returns: `nil` when there is no Python with the package.
     init?() {

@@ -161,9 +161,7 @@ final class IterateNode: Node, @unchecked Sendable {
     override func update(
         _ value: inout JSONValue, _ frame: Int, _ machine: Machine, _ change: (inout JSONValue) throws(Unwind) -> Void
     ) throws(Unwind) {
-        switch value {
-        case .array(var elements):
-            value = .null
+        if var elements = value.takeArray() {
             try machine.charge(elements.count * 32)
             for index in elements.indices {
                 try machine.step()
@@ -174,19 +172,19 @@ final class IterateNode: Node, @unchecked Sendable {
                 elements[index] = part
             }
             value = .array(elements)
-        case .object(var members):
+        } else if var members = value.takeObject() {
             let names = Array(members.keys)
-            value = .null
             try machine.charge(names.count * 64)
             for name in names {
                 try machine.step()
-                var part = members.updateValue(.null, forKey: name) ?? .null
+                var part = members.exchange(name, .null)
                 try change(&part)
                 try machine.nest(part)
                 members[name] = part
             }
             value = .object(members)
-        default: if !isOptional { throw machine.cannotIterate(value) }
+        } else if !isOptional {
+            throw machine.cannotIterate(value)
         }
     }
 }

@@ -66,6 +66,7 @@ final class Machine {
     private let stackFloor: UInt
     /// How many containers were put into new ones: few of them can make values neither deep nor much larger than they are.
     private var nestings = 0
+    private var visits = 0
     private var sample: UInt64 = 0x9E37_79B9_7F4A_7C15
 
     init(_ program: Program, _ limits: ExpressionLimits, stackBudget: Int) {
@@ -177,8 +178,20 @@ final class Machine {
         if sample >> 61 == 0 || levels > 16 { try checkDepth(value, levels) }
     }
 
+    /// Throws when arrays and objects nest deeper than values may. Parts that a value has many times are visited as often,
+    /// so visits count as work.
     private func checkDepth(_ value: JSONValue, _ levels: Int) throws(Unwind) {
-        if value.isDeeper(than: ExpressionLimits.valueDepthMax - levels) { throw tooDeep() }
+        switch value {
+        case .array(let elements):
+            if levels >= ExpressionLimits.valueDepthMax { throw tooDeep() }
+            for element in elements where element.isContainer { try checkDepth(element, levels + 1) }
+        case .object(let members):
+            if levels >= ExpressionLimits.valueDepthMax { throw tooDeep() }
+            for (_, member) in members where member.isContainer { try checkDepth(member, levels + 1) }
+        default: return
+        }
+        visits &+= 1
+        if visits & 31 == 0 { try step() }
     }
 
     func tooDeep() -> Unwind { exceed("values nest at most \(ExpressionLimits.valueDepthMax) levels") }
@@ -186,10 +199,10 @@ final class Machine {
     /// Before a value is walked or printed: values that share parts can look far larger than what they use.
     func checkExtent(_ value: JSONValue) throws(Unwind) {
         guard nestings > 8, value.isContainer else { return }
-        if nestings > 64 { try checkDepth(value, 0) }
         var left = limits.bytesMax / 16
         if !value.fits(&left) { throw exceed("bytesMax (\(limits.bytesMax))") }
         try step((limits.bytesMax / 16 - left) / 64)
+        if nestings > 64 { try checkDepth(value, 0) }
     }
 
     // MARK: Frames

@@ -69,68 +69,56 @@ extension Machine {
     func modify(
         _ value: inout JSONValue, at key: JSONValue, _ change: (inout JSONValue) throws(Unwind) -> Void
     ) throws(Unwind) {
-        switch (value, key) {
-        case (.object(var members), .string(let name)):
-            value = .null
-            var part = members.updateValue(.null, forKey: name) ?? .null
-            do throws(Unwind) { try change(&part) } catch { throw error }
+        switch key {
+        case .string(let name):
+            guard var members = value.isNull ? JSONObject() : value.takeObject() else { throw cannotIndex(value, key) }
+            var part = members.exchange(name, .null)
+            try change(&part)
             try charge(64)
             try nest(part)
             members[name] = part
             value = .object(members)
-        case (.null, .string(let name)):
-            var part = JSONValue.null
-            try change(&part)
-            try charge(64)
-            try nest(part)
-            value = .object([name: part])
-        case (.array, .integer), (.array, .number), (.array, .literal), (.null, .integer), (.null, .number),
-            (.null, .literal):
-            try modifyElement(&value, key, change)
-        case (.array(let elements), .object(let bounds)): try modifySlice(&value, elements, bounds, change)
-        case (.null, .object(let bounds)): try modifySlice(&value, [], bounds, change)
-        case (.string(let text), .object(let bounds)):
-            _ = try sliceRange(bounds, count: text.codePointCount)
-            throw fail("Cannot update string slices")
-        case (.array, .array): throw fail("Cannot update field at array index of array")
-        default: throw cannotIndex(value, key)
+        case .integer, .number, .literal:
+            guard let elements = value.isNull ? [] : value.takeArray() else { throw cannotIndex(value, key) }
+            value = .array(try modified(elements, at: key.double, change))
+        case .object(let bounds):
+            switch value {
+            case .array(let elements): try modifySlice(&value, elements, bounds, change)
+            case .null: try modifySlice(&value, [], bounds, change)
+            case .string(let text):
+                _ = try sliceRange(bounds, count: text.codePointCount)
+                throw fail("Cannot update string slices")
+            default: throw cannotIndex(value, key)
+            }
+        case .array:
+            guard case .array = value else { throw cannotIndex(value, key) }
+            throw fail("Cannot update field at array index of array")
+        case .null, .bool: throw cannotIndex(value, key)
         }
     }
 
-    private func modifyElement(
-        _ value: inout JSONValue, _ key: JSONValue, _ change: (inout JSONValue) throws(Unwind) -> Void
-    ) throws(Unwind) {
-        var elements = value.arrayValue ?? []
-        let wasNull = value.isNull
-        let position = key.double
-        if position.isNaN {
-            var part = JSONValue.null
-            try change(&part)
-            throw fail("Cannot set array element at NaN index")
-        }
-        var index = Int(max(min(position, 0x1p31), -0x1p31))
+    private func modified(
+        _ elements: consuming [JSONValue], at position: Double, _ change: (inout JSONValue) throws(Unwind) -> Void
+    ) throws(Unwind) -> [JSONValue] {
+        var index = position.isNaN ? .max : Int(max(min(position, 0x1p31), -0x1p31))
         if index < 0 { index += elements.count }
-        guard elements.indices.contains(index) else {
-            var part = JSONValue.null
-            try change(&part)
-            if index < 0 { throw fail("Out of bounds negative array index") }
-            if index > 536_870_911 { throw fail("Array index too large") }
-            try charge((index + 1 - elements.count) * 32)
-            try nest(part)
-            if !wasNull { value = .null }
-            elements.append(contentsOf: repeatElement(.null, count: index - elements.count))
-            elements.append(part)
-            value = .array(elements)
-            return
-        }
-        value = .null
         var part = JSONValue.null
-        swap(&part, &elements[index])
+        let isInside = elements.indices.contains(index)
+        if isInside { swap(&part, &elements[index]) }
         try change(&part)
-        try charge(16)
         try nest(part)
-        elements[index] = part
-        value = .array(elements)
+        if isInside {
+            try charge(16)
+            elements[index] = part
+            return elements
+        }
+        if position.isNaN { throw fail("Cannot set array element at NaN index") }
+        if index < 0 { throw fail("Out of bounds negative array index") }
+        if index > 536_870_911 { throw fail("Array index too large") }
+        try charge((index + 1 - elements.count) * 32)
+        elements.append(contentsOf: repeatElement(.null, count: index - elements.count))
+        elements.append(part)
+        return elements
     }
 
     private func modifySlice(
@@ -233,6 +221,36 @@ extension Machine {
             return .array(elements.indices.lazy.filter { !isDoomed[$0] }.map { elements[$0] })
         default: throw fail("Cannot delete fields from \(value.typeName)")
         }
+    }
+}
+
+/// Taking the payload out leaves nothing else holding it, so that it can be changed in place.
+extension JSONValue {
+    mutating func takeArray() -> [JSONValue]? {
+        guard case .array(let elements) = self else { return nil }
+        self = .null
+        return elements
+    }
+
+    mutating func takeObject() -> JSONObject? {
+        guard case .object(let members) = self else { return nil }
+        self = .null
+        return members
+    }
+
+    mutating func takeString() -> String? {
+        guard case .string(let text) = self else { return nil }
+        self = .null
+        return text
+    }
+}
+
+extension JSONObject {
+    /// Sets a member and returns what it was, `null` when it was not there.
+    mutating func exchange(_ name: String, _ value: JSONValue) -> JSONValue {
+        let old = self[name]
+        self[name] = value
+        return old ?? .null
     }
 }
 

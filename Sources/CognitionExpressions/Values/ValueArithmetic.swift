@@ -46,31 +46,42 @@ extension Machine {
 
     /// Adds in place, which appends to arrays, strings and objects that nothing else holds.
     func add(to left: inout JSONValue, _ right: JSONValue) throws(Unwind) {
-        switch (left, right) {
-        case (.integer(let a), .integer(let b)):
-            left = Machine.exact(a.addingReportingOverflow(b), a, b) ?? JSONValue(jq: Double(a) + Double(b), self)
-        case (_, .null): return
-        case (.null, _): left = right
-        case (.string(var a), .string(let b)):
-            try charge(b.utf8.count)
-            left = .null
-            if a.utf8.count + b.utf8.count > 1 << 16 { try charge(a.utf8.count / 8) }
-            a += b
-            left = .string(a)
-        case (.array(var a), .array(let b)):
-            try charge(b.count * 32)
-            share()
-            left = .null
-            a.append(contentsOf: b)
-            left = .array(a)
-        case (.object(var a), .object(let b)):
-            try charge(b.count * 64)
-            try step(b.count)
-            share()
-            left = .null
-            a.merge(b)
-            left = .object(a)
-        default:
+        switch right {
+        case .null: return
+        case .integer(let b):
+            if case .integer(let a) = left {
+                left = Machine.exact(a.addingReportingOverflow(b), a, b) ?? JSONValue(jq: Double(a) + Double(b), self)
+                return
+            }
+        case .string(let b):
+            if var a = left.takeString() {
+                try charge(b.utf8.count)
+                a += b
+                left = .string(a)
+                return
+            }
+        case .array(let b):
+            if var a = left.takeArray() {
+                try charge(b.count * 32)
+                share()
+                a.append(contentsOf: b)
+                left = .array(a)
+                return
+            }
+        case .object(let b):
+            if var a = left.takeObject() {
+                try charge(b.count * 64)
+                try step(b.count)
+                share()
+                a.merge(b)
+                left = .object(a)
+                return
+            }
+        case .bool, .number, .literal: break
+        }
+        if left.isNull {
+            left = right
+        } else {
             guard left.isNumber, right.isNumber else { throw mismatch(left, right, "cannot be added") }
             left = JSONValue(jq: left.double + right.double, self)
         }
@@ -180,8 +191,7 @@ extension Machine {
             text = JSONValue.string(String(content.unicodeScalars.prefix(64))).jsonText
         case .array, .object:
             var left = 4_096
-            text = value.fits(&left) && !value.isDeeper(than: ExpressionLimits.valueDepthMax)
-                ? value.finite.jsonText : value.typeName + " too large to show"
+            text = value.fits(&left) ? value.finite.jsonText : value.typeName + " too large to show"
         default: text = value.finite.jsonText
         }
         guard text.utf8.count > 29 else { return text }

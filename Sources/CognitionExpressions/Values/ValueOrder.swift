@@ -101,15 +101,6 @@ extension JSONValue {
         }
     }
 
-    /// Whether arrays and objects nest in more than `levels` levels.
-    func isDeeper(than levels: Int) -> Bool {
-        switch self {
-        case .array(let elements): levels <= 0 || elements.contains { $0.isDeeper(than: levels - 1) }
-        case .object(let members): levels <= 0 || members.values.contains { $0.isDeeper(than: levels - 1) }
-        default: false
-        }
-    }
-
     /// Whether the value, written out, has at most `left` nodes of some 16 bytes; takes those it has from `left`.
     func fits(_ left: inout Int) -> Bool {
         left -= 1

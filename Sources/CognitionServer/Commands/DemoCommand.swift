@@ -15,9 +15,10 @@ struct DemoCommand: AsyncParsableCommand {
         try await reporting {
             let configuration = try ServerConfiguration()
             let file = example + "/workflow.yaml"
-            guard let data = FileManager.default.contents(atPath: file) else {
+            guard FileManager.default.fileExists(atPath: file) else {
                 throw CommandFailure("\(file) is not there; start it in the project's folder, or name it with --example")
             }
+            let text = try WorkflowFile.text(of: file)
             var value = try InputValue.input(input)
             if value["folder"] == nil, case .object(var members) = value {
                 members["folder"] = .string(example + "/documents")
@@ -29,7 +30,7 @@ struct DemoCommand: AsyncParsableCommand {
                 throw CommandFailure("there is no folder \(folder)")
             }
             let run = WorkflowRun(
-                text: String(decoding: data, as: UTF8.self), file: file, input: value, startsNew: false, showsProgress: true)
+                text: text, file: file, input: value, startsNew: false, showsProgress: true)
             let execution = try await interruptible { try await run.run(with: configuration) }
             guard execution.status == .completed, let markdown = execution.output?["markdown"]?.stringValue else {
                 let reason = execution.fault.map { $0.json.jsonText } ?? execution.status.name

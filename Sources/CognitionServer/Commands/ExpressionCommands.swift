@@ -45,8 +45,8 @@ struct ExpressionCommands: AsyncParsableCommand {
         private func inputValue() throws -> JSONValue {
             if let input { return try InputValue.json(input) }
             guard isatty(STDIN_FILENO) == 0 else { return .null }
-            let data = FileHandle.standardInput.readDataToEndOfFile()
-            return data.allSatisfy { $0 <= 0x20 } ? .null : try JSONValue(parsing: [UInt8](data))
+            let bytes = try BoundedFile.read("-", bytesMax: BoundedFile.valueBytesMax)
+            return bytes.allSatisfy { $0 <= 0x20 } ? .null : try JSONValue(parsing: bytes)
         }
 
         private func answerLines() throws {
@@ -79,9 +79,7 @@ enum InputValue {
     /// JSON as text, or the content of `@FILE`.
     static func json(_ text: String) throws -> JSONValue {
         guard text.hasPrefix("@") else { return try JSONValue(parsing: text) }
-        let path = String(text.dropFirst())
-        guard let data = FileManager.default.contents(atPath: path) else { throw CommandFailure("\(path) cannot be read") }
-        return try JSONValue(parsing: [UInt8](data))
+        return try JSONValue(parsing: try BoundedFile.read(String(text.dropFirst()), bytesMax: BoundedFile.valueBytesMax))
     }
 
     /// `NAME=VALUE`, where a value that is no JSON is a string, and `@FILE` is what the file holds.

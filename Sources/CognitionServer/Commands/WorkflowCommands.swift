@@ -85,9 +85,8 @@ struct WorkflowCommands: AsyncParsableCommand {
 
 enum WorkflowFile {
     static func text(of path: String) throws -> String {
-        let data = path == "-" ? FileHandle.standardInput.readDataToEndOfFile() : FileManager.default.contents(atPath: path)
-        guard let data else { throw CommandFailure("\(path) cannot be read") }
-        guard let text = String(validating: data, as: UTF8.self) else { throw CommandFailure("\(path) is no UTF-8 text") }
+        let bytes = try BoundedFile.read(path, bytesMax: BoundedFile.documentBytesMax)
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw CommandFailure("\(path) is no UTF-8 text") }
         return text
     }
 }

@@ -61,12 +61,13 @@ struct ServerConfiguration: Sendable {
 
     /// The names and values of the file, which is one flat mapping.
     private static func read(file path: String) throws -> [String: String] {
-        guard let data = FileManager.default.contents(atPath: path) else {
-            throw CommandFailure("the configuration file \(path) cannot be read")
+        let bytes = try BoundedFile.read(path, bytesMax: BoundedFile.configurationBytesMax)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw CommandFailure("the configuration file \(path) is no UTF-8 text")
         }
         let document: PositionedDocument
         do {
-            document = try PositionedDocument(yamlOrJSON: String(decoding: data, as: UTF8.self))
+            document = try PositionedDocument(yamlOrJSON: text)
         } catch {
             throw CommandFailure("the configuration file \(path): \(error.message)")
         }

@@ -7,6 +7,8 @@ import Synchronization
 final class EffectPool: Sendable {
     struct EffectID: Hashable, Sendable {
         let execution: Int64
+        /// Which claim of the execution it belongs to.
+        let epoch: Int64
         let task: Int
     }
 
@@ -49,12 +51,13 @@ final class EffectPool: Sendable {
         handle?.cancel()
     }
 
-    func stopAll(of execution: Int64) {
+    func stopAll(of execution: Int64, epoch: Int64) {
+        func belongs(_ id: EffectID) -> Bool { id.execution == execution && id.epoch == epoch }
         let handles = state.withLock { state in
             state.waiting.removeSubrange(..<state.taken)
             state.taken = 0
-            state.waiting.removeAll { $0.id.execution == execution }
-            return state.handles.filter { $0.key.execution == execution }.map(\.value)
+            state.waiting.removeAll { belongs($0.id) }
+            return state.handles.filter { belongs($0.key) }.map(\.value)
         }
         for handle in handles { handle.cancel() }
     }

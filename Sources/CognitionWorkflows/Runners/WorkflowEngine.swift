@@ -105,15 +105,17 @@ package final class WorkflowEngine: Sendable {
         members.withLock { $0.isRunning && !$0.isClosing && $0.live.count < settings.executionsMax }
     }
 
-    /// Takes over an execution whose first transition has been committed as owned by this node.
-    func adopt(_ live: LiveExecution, after transition: Transition) {
+    /// Takes over an execution whose first transition has been committed.
+    ///
+    /// - Parameter leaves: What ``leavesMemory(_:)`` said of the transition when it was committed.
+    func adopt(_ live: LiveExecution, after transition: Transition, leaves: Bool) {
         let isTaken = members.withLock { members in
             guard !members.isClosing else { return false }
             members.live[live.key] = live
             return true
         }
         guard isTaken else { return }
-        act(on: transition, of: live)
+        act(on: transition, of: live, leaves: leaves)
         if transition.hasMore { deliver(.advance, to: live) }
     }
 
@@ -130,17 +132,18 @@ package final class WorkflowEngine: Sendable {
     /// Commits step after step until nothing is left to do.
     private func drive(_ live: LiveExecution) async {
         while let step = live.nextStep(now: clock.now) {
+            // Asked once: as time passes the answer changes, and memory must not say another thing than the row.
+            let leaves = leavesMemory(step.transition)
             do {
-                try await commit(step, of: live)
+                try await commit(step, of: live, leaves: leaves)
             } catch {
                 return await lose(live, error)
             }
-            act(on: step.transition, of: live)
+            act(on: step.transition, of: live, leaves: leaves)
         }
     }
 
-    private func commit(_ step: LiveExecution.Step, of live: LiveExecution) async throws {
-        let leaves = leavesMemory(step.transition)
+    private func commit(_ step: LiveExecution.Step, of live: LiveExecution, leaves: Bool) async throws {
         let write = ExecutionWrite(
             step.transition, key: live.key, id: live.id, workspace: live.workspace, owner: node, epoch: live.epoch,
             releases: leaves, ids: workflows.ids, now: clock.now)
@@ -152,11 +155,10 @@ package final class WorkflowEngine: Sendable {
     }
 
     /// What a committed transition asks for.
-    private func act(on transition: Transition, of live: LiveExecution) {
-        for task in transition.stopped { effects.stop(.init(execution: live.key, task: task)) }
-        if transition.execution.status.hasEnded || leavesMemory(transition) {
-            timers.remove(live.key)
-            members.withLock { $0.live[live.key] = nil }
+    private func act(on transition: Transition, of live: LiveExecution, leaves: Bool) {
+        for task in transition.stopped { effects.stop(.init(execution: live.key, epoch: live.epoch, task: task)) }
+        if transition.execution.status.hasEnded || leaves {
+            forget(live)
             if transition.execution.status.hasEnded {
                 metrics.countEnd(transition.execution.status)
                 workflows.ends.announce(live.id)
@@ -170,7 +172,7 @@ package final class WorkflowEngine: Sendable {
     }
 
     private func start(_ effect: EffectRequest, of live: LiveExecution) {
-        let id = EffectPool.EffectID(execution: live.key, task: effect.task)
+        let id = EffectPool.EffectID(execution: live.key, epoch: live.epoch, task: effect.task)
         effects.start(id, takingPlace: effect.takesPlace) { [self] in
             let start = ContinuousClock.now
             let result = await executor.run(effect, of: live, on: self)
@@ -182,7 +184,7 @@ package final class WorkflowEngine: Sendable {
     }
 
     /// Only time can go on with it, and not soon.
-    private func leavesMemory(_ transition: Transition) -> Bool {
+    func leavesMemory(_ transition: Transition) -> Bool {
         let state = transition.execution
         guard state.status == .waiting, transition.effects.isEmpty, !transition.hasMore else { return false }
         guard let wakeAt = state.wakeAt else { return true }
@@ -192,15 +194,24 @@ package final class WorkflowEngine: Sendable {
     /// A commit has failed: the rows are the truth. What others own now is theirs; the rest is read again.
     private func lose(_ live: LiveExecution, _ error: any Error) async {
         live.lose()
-        effects.stopAll(of: live.key)
-        timers.remove(live.key)
-        members.withLock { $0.live[live.key] = nil }
+        effects.stopAll(of: live.key, epoch: live.epoch)
+        forget(live)
         if let error = error as? WorkflowError, error.code == .fenced {
             logger.notice("Execution taken over elsewhere", metadata: ["execution.id": "\(live.id)"])
             return
         }
         logger.warning("Commit failed", metadata: ["execution.id": "\(live.id)", "error": "\(error)"])
         await giveBack(live)
+    }
+
+    /// Takes it out of memory, unless a later claim has put itself there.
+    private func forget(_ live: LiveExecution) {
+        let isThere = members.withLock { members in
+            guard members.live[live.key] === live else { return false }
+            members.live[live.key] = nil
+            return true
+        }
+        if isThere { timers.remove(live.key) }
     }
 
     private func endDrive() {

@@ -40,14 +40,15 @@ struct ExecutionStart: Sendable {
     }
 
     /// Writes the execution with its first transition, owned by the node that has worked it out.
+    /// - Parameter releases: The node does not keep it: it only waits, and for long.
     /// - Returns: No key when an earlier request has started the execution.
     func run(
-        _ transition: Transition, on node: UUIDv7, in tx: borrowing Transaction
+        _ transition: Transition, on node: UUIDv7, releases: Bool, in tx: borrowing Transaction
     ) throws -> (ExecutionSummary, key: Int64?) {
         if let earlier = try earlier(in: tx) { return (earlier, nil) }
         let key = try insert(state: transition.execution, owner: node, in: tx)
         try ExecutionWrite(
-            transition, key: key, id: id, workspace: principal.workspace, owner: node, epoch: 1, releases: false, ids: ids,
+            transition, key: key, id: id, workspace: principal.workspace, owner: node, epoch: 1, releases: releases, ids: ids,
             now: now
         ).run(in: tx)
         let state = transition.execution

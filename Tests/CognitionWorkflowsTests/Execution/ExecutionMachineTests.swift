@@ -120,6 +120,24 @@ import Testing
         }
     }
 
+    @Test("Without a handler an error that outlives its retries faults; one that is caught without retries is swallowed")
+    func noHandler() throws {
+        func run(_ retry: String) throws -> SimulatedExecution {
+            var run = try SimulatedExecution(
+                workflow(
+                    """
+                    - attempt:
+                        try:
+                          - fail: {raise: {error: {type: https://example.com/odd, status: 418}}}
+                        catch: {errors: {with: {status: 418}}\(retry)}
+                    """), input: ["n": 1])
+            try run.run()
+            return run
+        }
+        #expect(try run("").state.output == ["n": 1])
+        #expect(try run(", retry: {delay: PT1S, limit: {attempt: {count: 1}}}").state.fault?.status == 418)
+    }
+
     @Test("An error that no filter takes faults the execution, with the place it came from")
     func uncaught() throws {
         var run = try SimulatedExecution(

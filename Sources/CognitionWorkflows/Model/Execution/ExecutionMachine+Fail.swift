@@ -37,14 +37,16 @@ extension ExecutionMachine {
         do {
             var scope = scope(of: task, stage: .body)
             scope.define([definition.variable: fault.json])
-            guard definition.errors.takes(fault),
+            guard definition.errors.matches(fault),
                 try definition.when?.isTrue(task.input, scope: scope) ?? true,
                 try definition.exceptWhen.map({ try !$0.isTrue(task.input, scope: scope) }) ?? true
             else { return fail(number, fault, now: now) }
-            if let retry = definition.retry,
-                let delay = try delay(of: retry, for: task, scope: scope, now: now)
-            {
-                return waitForRetry(number, fault, until: now + delay, now: now)
+            if let retry = definition.retry {
+                if let delay = try delay(of: retry, for: task, scope: scope, now: now) {
+                    return waitForRetry(number, fault, until: now + delay, now: now)
+                }
+                // An error that retries could not get rid of is not swallowed: somebody handles it, or it goes on.
+                if definition.handler == nil { return fail(number, fault, now: now) }
             }
         } catch {
             return fail(number, WorkflowFault(error), now: now)
@@ -120,15 +122,6 @@ extension ExecutionMachine {
         } else {
             complete(number, output: task.input, now: now)
         }
-    }
-}
-
-extension ErrorFilter {
-    /// Whether every member that is given equals the error's.
-    func takes(_ fault: WorkflowFault) -> Bool {
-        (type == nil || type == fault.type) && (status == nil || status == fault.status)
-            && (instance == nil || instance == fault.instance) && (title == nil || title == fault.title)
-            && (detail == nil || detail == fault.detail)
     }
 }
 

@@ -1,0 +1,162 @@
+import Foundation
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// A program in a process of its own, the head of a process group of its own.
+final class Program: Sendable {
+    /// How a process has ended, and everything that it has said.
+    struct Ending: Sendable {
+        /// `nil` when a signal has ended it.
+        let exitCode: Int32?
+        let signal: Int32?
+        let output: String
+        let errors: String
+        /// The most memory that it had at once.
+        let residentBytesMax: Int
+        let took: Duration
+    }
+
+    private struct Gone: Sendable {
+        let status: Int32
+        let residentBytesMax: Int
+    }
+
+    let id: pid_t
+    let output: OutputReader
+    let errors: OutputReader
+    private let start = ContinuousClock.now
+    /// Held while a signal is sent, so that none reaches a stranger who was given the same id.
+    private let isReaped = Mutex(false)
+
+    /// - Parameter input: The file that is its standard input.
+    init(
+        _ executable: String, _ arguments: [String], environment: [String: String], workingFolder: String,
+        input: String = "/dev/null"
+    ) throws {
+        let outputPipe = try Self.pipe()
+        let errorPipe = try Self.pipe()
+        defer {
+            close(outputPipe.write)
+            close(errorPipe.write)
+        }
+        #if canImport(Glibc)
+            var actions = posix_spawn_file_actions_t()
+            var attributes = posix_spawnattr_t()
+        #else
+            var actions: posix_spawn_file_actions_t?
+            var attributes: posix_spawnattr_t?
+        #endif
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addchdir_np(&actions, workingFolder)
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input, O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, outputPipe.write, STDOUT_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, errorPipe.write, STDERR_FILENO)
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        posix_spawnattr_setpgroup(&attributes, 0)
+        #if canImport(Glibc)
+            posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
+            posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+        #else
+            posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_CLOEXEC_DEFAULT))
+        #endif
+        var id: pid_t = 0
+        var words = ([executable] + arguments).map { strdup($0) } + [nil]
+        var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { for pointer in words + variables { free(pointer) } }
+        let failure = posix_spawn(&id, executable, &actions, &attributes, &words, &variables)
+        guard failure == 0 else {
+            close(outputPipe.read)
+            close(errorPipe.read)
+            throw TestFailure("\(executable) cannot be started: \(String(cString: strerror(failure)))")
+        }
+        self.id = id
+        output = OutputReader(outputPipe.read)
+        errors = OutputReader(errorPipe.read)
+    }
+
+    /// Ends it as a power cut would, with everything that it has started.
+    func kill() {
+        isReaped.withLock { isReaped in
+            if !isReaped { _ = Self.send(SIGKILL, to: -id) }
+        }
+    }
+
+    func send(_ signal: Int32) {
+        isReaped.withLock { isReaped in
+            if !isReaped { _ = Self.send(signal, to: id) }
+        }
+    }
+
+    /// Waits for its end; a cancelled test ends it. To be called once.
+    func ending() async -> Ending {
+        await withTaskCancellationHandler {
+            let gone = await reaped()
+            return Ending(
+                exitCode: gone.status & 0x7F == 0 ? gone.status >> 8 & 0xFF : nil,
+                signal: gone.status & 0x7F == 0 ? nil : gone.status & 0x7F,
+                output: await output.text(), errors: await errors.text(), residentBytesMax: gone.residentBytesMax,
+                took: start.duration(to: .now))
+        } onCancel: {
+            kill()
+        }
+    }
+
+    private func reaped() async -> Gone {
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread { [self] in
+                var information = siginfo_t()
+                while waitid(P_PID, id_t(id), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+                continuation.resume(returning: reap())
+            }
+        }
+    }
+
+    /// Takes the status of the ended process; what it has started ends with it, so that its pipes close.
+    private func reap() -> Gone {
+        isReaped.withLock { isReaped in
+            isReaped = true
+            _ = Self.send(SIGKILL, to: -id)
+            var status: Int32 = 0
+            var usage = rusage()
+            while wait4(id, &status, 0, &usage) < 0, errno == EINTR {}
+            #if canImport(Glibc)
+                return Gone(status: status, residentBytesMax: usage.ru_maxrss << 10)
+            #else
+                return Gone(status: status, residentBytesMax: usage.ru_maxrss)
+            #endif
+        }
+    }
+
+    private static func send(_ signal: Int32, to id: pid_t) -> Int32 {
+        #if canImport(Glibc)
+            Glibc.kill(id, signal)
+        #else
+            Darwin.kill(id, signal)
+        #endif
+    }
+
+    private static func pipe() throws -> (read: Int32, write: Int32) {
+        var ends: [Int32] = [-1, -1]
+        #if canImport(Glibc)
+            let failed = pipe2(&ends, O_CLOEXEC) != 0
+        #else
+            let failed = Darwin.pipe(&ends) != 0
+        #endif
+        guard !failed else { throw TestFailure("no pipe: \(String(cString: strerror(errno)))") }
+        return (ends[0], ends[1])
+    }
+}
+
+/// Why a test cannot go on, in a sentence.
+struct TestFailure: Error, CustomStringConvertible {
+    let description: String
+
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,104 @@
+import CognitionCore
+import CognitionTestSupport
+import Foundation
+import Synchronization
+
+/// A working folder and a data folder of a test's own, and the real program in them.
+struct Sandbox: Sendable {
+    let folder: String
+    private let started = Started()
+
+    private final class Started: Sendable {
+        let programs = Mutex<[Program]>([])
+    }
+
+    fileprivate init(folder: String) { self.folder = folder }
+
+    var dataFolder: String { folder + "/data" }
+
+    /// Writes a file of the working folder.
+    /// - Returns: Its absolute path.
+    func file(_ name: String, _ content: some Sequence<UInt8>) throws -> String {
+        let path = folder + "/" + name
+        try Data(content).write(to: URL(fileURLWithPath: path))
+        return path
+    }
+
+    func file(_ name: String, _ text: String) throws -> String { try file(name, text.utf8) }
+
+    /// Starts the program; it is killed at the end of the test at the latest.
+    ///
+    /// - Parameters:
+    ///   - data: The data folder; the sandbox's own unless told otherwise.
+    ///   - input: What comes on standard input.
+    func start(
+        _ arguments: String..., data: String? = nil, environment: [String: String] = [:], input: String? = nil
+    ) throws -> Program {
+        try start(arguments, data: data, environment: environment, input: input)
+    }
+
+    func start(
+        _ arguments: [String], executable: String? = nil, data: String? = nil, environment: [String: String] = [:],
+        input: String? = nil
+    ) throws -> Program {
+        var all = ["PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder, "DATA_DIR": data ?? dataFolder]
+        all.merge(environment) { $1 }
+        let program = try Program(
+            executable ?? Binary.path(), arguments, environment: all, workingFolder: folder,
+            input: try input.map { try file("input-\(UUID().uuidString)", $0) } ?? "/dev/null")
+        started.programs.withLock { $0.append(program) }
+        return program
+    }
+
+    /// Runs the program to its end.
+    func run(
+        _ arguments: String..., data: String? = nil, environment: [String: String] = [:], input: String? = nil
+    ) async throws -> Program.Ending {
+        try await start(arguments, data: data, environment: environment, input: input).ending()
+    }
+
+    /// Runs the program, which has to end with 0, and reads the JSON that it prints.
+    func json(_ arguments: String..., data: String? = nil) async throws -> JSONValue {
+        let ending = try await start(arguments, data: data).ending()
+        guard ending.exitCode == 0 else {
+            throw TestFailure("\(arguments) ended with \(ending.exitCode ?? -1):\n\(ending.errors)")
+        }
+        return try JSONValue(parsing: ending.output)
+    }
+
+    fileprivate func end() {
+        for program in started.programs.withLock({ $0 }) { program.kill() }
+    }
+}
+
+func withSandbox<Value>(_ body: (Sandbox) async throws -> Value) async throws -> Value {
+    try await withTemporaryDirectory { folder in
+        let sandbox = Sandbox(folder: folder)
+        defer { sandbox.end() }
+        return try await body(sandbox)
+    }
+}
+
+/// Where things are.
+enum Binary {
+    /// The program, which the build puts beside the test bundle.
+    static func path() throws -> String {
+        let bundles = [CommandLine.arguments[0], Bundle.main.executablePath].compactMap(\.self)
+        for bundle in bundles {
+            var folder = URL(fileURLWithPath: bundle).resolvingSymlinksInPath().deletingLastPathComponent()
+            for _ in 0..<4 {
+                let path = folder.appendingPathComponent("cognitionos").path
+                if FileManager.default.isExecutableFile(atPath: path) { return path }
+                folder.deleteLastPathComponent()
+            }
+        }
+        throw TestFailure("cognitionos is not beside the test bundle (\(bundles)); build everything first: swift build")
+    }
+
+    /// The folder of the repository.
+    static func repository(_ file: String = #filePath) -> String {
+        var url = URL(fileURLWithPath: file)
+        for _ in 0..<4 { url.deleteLastPathComponent() }
+        return url.path
+    }
+}
