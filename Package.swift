@@ -6,6 +6,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .executable(name: "cognitionos", targets: ["CognitionServer"]),
+        .executable(name: "cognitionos-bench", targets: ["CognitionBenchmarks"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -41,7 +42,8 @@ let package = Package(
         .target(
             name: "CognitionWorkflows",
             dependencies: [
-                "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionStorage", .logging,
+                "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionStorage",
+                .logging,
                 .metrics,
             ]),
         .target(name: "CognitionLanguageModels", dependencies: ["CognitionCore"]),
@@ -54,14 +56,24 @@ let package = Package(
                 "CognitionLanguageModels", "CognitionObservability", "CognitionSQLite", "CognitionStorage",
                 "CognitionWorkflows", .argumentParser, .configuration, .logging,
             ]),
+        .executableTarget(
+            name: "CognitionBenchmarks",
+            dependencies: [
+                "CognitionCore", "CognitionEvents", "CognitionExpressions", "CognitionSQLite", "CognitionStorage",
+                "CognitionWorkflows", .argumentParser, .grdbSQLite, .logging,
+            ]),
+
         // Tests
         .target(name: "CognitionTestSupport", dependencies: ["CognitionCore", "CognitionSQLite", "CognitionStorage"]),
         .tests(of: "CognitionCore"),
         .tests(of: "CognitionExpressions", with: ["CognitionCore"], exclude: ["Corpus", "Peer"]),
         .tests(of: "CognitionDocuments", with: ["CognitionCore"]),
         .tests(of: "CognitionStorage", with: ["CognitionCore", "CognitionTestSupport"]),
-        .tests(of: "CognitionSQLite", with: ["CognitionCore", "CognitionStorage", "CognitionTestSupport", .grdbSQLite]),
-        .tests(of: "CognitionEvents", with: ["CognitionCore", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport"]),
+        .tests(
+            of: "CognitionSQLite", with: ["CognitionCore", "CognitionStorage", "CognitionTestSupport", .grdbSQLite]),
+        .tests(
+            of: "CognitionEvents",
+            with: ["CognitionCore", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport"]),
         .tests(of: "CognitionObservability", with: ["CognitionCore", .logging]),
         .tests(
             of: "CognitionHTTPClient",
@@ -73,6 +85,7 @@ let package = Package(
                 "CognitionTestSupport", .logging,
             ]),
         .tests(of: "CognitionLanguageModels", with: ["CognitionCore"]),
+        .tests(of: "CognitionServer", with: ["CognitionCore", "CognitionTestSupport", .nio("NIOCore"), .nio("NIOPosix")]),
     ]
 )
 

@@ -39,7 +39,7 @@ struct Main: AsyncParsableCommand {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }  // what is left over harms nobody
         let bench = Bench(folder: folder, isQuick: quick)
-        var report = Report(machine: Machine(), date: SystemWallClock().now)
+        var report = Report(machine: Machine(), date: SystemWallClock().now, repetitions: bench.repetitions)
         for benchmark in Self.all where only.isEmpty || only.contains(type(of: benchmark).name) {
             Terminal.progress("\(type(of: benchmark).name) …")
             try bench.disk.sample(100)

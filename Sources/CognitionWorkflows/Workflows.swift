@@ -115,7 +115,10 @@ package final class Workflows: Sendable {
         let now = clock.now
         let node: UUIDv7 = ids.next()
         let ids = ids
-        guard let key = try await database.read({ tx in try ExecutionStore.workflowKey(of: id, in: principal.workspace, tx) })
+        guard
+            let key = try await database.read({ tx in
+                try ExecutionStore.workflowKey(of: id, in: principal.workspace, tx)
+            })
         else { throw WorkflowError.notFound(id) }
         let definition = try await definition(key)
         let hasEnded = try await database.write { tx in

@@ -6,7 +6,7 @@ import Testing
 @Suite("Limits")
 struct LimitTests {
     static let small = ExpressionLimits(
-        steps: 300_000, depth: 2_000, outputsMax: 10_000, bytesMax: 16 << 20, duration: .seconds(20))
+        steps: 100_000, depth: 1_000, outputsMax: 10_000, bytesMax: 4 << 20, duration: .seconds(20))
 
     @Test(
         "What would never end is ended",
@@ -24,7 +24,7 @@ struct LimitTests {
             "[range(3000)] | [combinations(3000)] | length", ".[500000000] = 1", "[][:1e9] | .[400000000] = 1",
             "setpath([range(100000)]; 1)", "[limit(1e9; range(1e9))] | sort", "while(true; .)",
             "first(range(1e9) | select(. < 0))", "label $x | repeat(1)",
-            "\"a\" * 20000 | test(\"(a|aa)+$b\")", "path(repeat(.a))", "[paths(repeat(1))]",
+            "\"a\" * 20000 | test(\"(a|aa)+$b\")", "path(recurse(.a))", "isempty(repeat(empty))", "[paths(repeat(1))]",
         ])
     func endless(source: String) async throws {
         let expression = try Expression(source)
@@ -42,7 +42,7 @@ struct LimitTests {
         "Values do not nest without bound",
         arguments: [
             "reduce range(10000) as $i (0; [.])", "reduce range(10000) as $i (0; {a: .})",
-            "reduce range(10000) as $i (0; [[.], 1] | .[0])", "last(limit(10000; repeat([.])))",
+            "reduce range(10000) as $i (0; [[.], 1] | .[0])",
             "def f: if length > 0 then [.] | f else . end; [1] | f", "reduce range(10000) as $i ([]; .[0] = .)",
             "reduce range(10000) as $i (null; setpath([\"a\", \"a\", \"a\"]; .))",
             "reduce range(10000) as $i ([]; [.] | map(.))", "reduce range(10000) as $i (null; {a: .} * {a: {b: .}})",
@@ -71,7 +71,7 @@ struct LimitTests {
             ("last(0 | recurse(if . < 100000 then . + 1 else empty end))", "100000"),
             ("last(0 | recurse(select(. < 100000) | . + 1))", "100000"),
             ("reduce range(100000) as $i ([]; . + [$i]) | length", "100000"),
-            ("reduce range(100000) as $i ({}; .[$i | tostring] = $i) | length", "100000"),
+            ("reduce range(20000) as $i ({}; .[$i | tostring] = $i) | length", "20000"),
             ("reduce range(100000) as $i ({}; .n += 1) | .n", "100000"),
             ("reduce range(100000) as $i (\"\"; . + \"x\") | length", "100000"),
             ("[range(100000)] | map(. + 1) | add", "5000050000"),
@@ -125,7 +125,7 @@ struct LimitTests {
         await Task.detached {
             let seed = UInt64.random(in: 0...UInt64.max)
             var generator = ExpressionGenerator(seed: seed)
-            for _ in 0..<4_000 {
+            for _ in 0..<2_000 {
                 let source = generator.mutated(generator.expression(depth: 3))
                 do throws(ExpressionError) {
                     _ = try Expression(source).first(.null, limits: ExpressionLimits(steps: 2_000, bytesMax: 1 << 20))
@@ -133,7 +133,7 @@ struct LimitTests {
                     #expect(!error.message.isEmpty, "seed \(seed): \(source)")
                 }
             }
-            for _ in 0..<4_000 {
+            for _ in 0..<2_000 {
                 let bytes = (0..<generator.pick(40)).map { _ in UInt8(generator.pick(256)) }
                 _ = try? Expression(String(decoding: bytes, as: UTF8.self))
             }

@@ -15,10 +15,8 @@ struct AppendBenchmark: Benchmark {
         /// Events of one append.
         let batch: Int
         let callers: Int
-        /// Events of a transaction of raw SQL.
-        let rawBatch: Int
-        /// Events a second.
-        let least: Double
+        /// Events a second, where the design asks for so many.
+        let least: Double?
     }
 
     func run(_ bench: Bench) async throws -> [Measurement] {
@@ -26,16 +24,17 @@ struct AppendBenchmark: Benchmark {
         let database = try await SQLiteDatabase.open(at: path)
         try await database.migrate(EventLog.migrations, now: SystemWallClock().now)
         await database.close()
+        // How many a single caller gets done is the disk's to say, so it has to keep up with raw SQL only.
         let loads = [
             Load(
                 subject: "events appended one by one, 64 callers", count: bench.size(40_000), batch: 1, callers: 64,
-                rawBatch: 64, least: 8_000),
+                least: 8_000),
             Load(
-                subject: "events appended in batches of 100, 1 caller", count: bench.size(60_000), batch: 100, callers: 1,
-                rawBatch: 100, least: 30_000),
+                subject: "events appended in batches of 100, 1 caller", count: bench.size(40_000), batch: 100, callers: 1,
+                least: nil),
             Load(
-                subject: "events appended in batches of 100, 8 callers", count: bench.size(60_000), batch: 100, callers: 8,
-                rawBatch: 100, least: 30_000),
+                subject: "events appended in batches of 100, 8 callers", count: bench.size(80_000), batch: 100, callers: 8,
+                least: 30_000),
         ]
         var measurements: [Measurement] = []
         for load in loads { measurements.append(try await measure(load, at: path, bench)) }
@@ -55,13 +54,12 @@ struct AppendBenchmark: Benchmark {
             rawRates.append(raw)
             ratios.append(ours / raw)
         }
-        let least = load.least
+        var floors = [Floor.atLeast(0.7, ratios.median, ">= 70 % of raw")]
+        if let least = load.least { floors.append(.atLeast(least, rates.median, ">= \(least.grouped)/s")) }
         return Measurement(
             subject: load.subject, figure: "\(rates.median.grouped)/s",
             beside: "\(ratios.median.percent) of raw SQL (\(rawRates.median.grouped)/s)",
-            floors: [
-                .atLeast(0.7, ratios.median, ">= 70 % of raw"), .atLeast(least, rates.median, ">= \(least.grouped)/s"),
-            ])
+            floors: floors)
     }
 
     private func rate(_ load: Load, at path: String) async throws -> Double {
@@ -83,15 +81,13 @@ struct AppendBenchmark: Benchmark {
     private func rawRate(_ load: Load, at path: String) throws -> Double {
         let raw = try RawLog(path)
         defer { raw.close() }
-        let events = (0..<load.rawBatch).map { number in
-            RawLog.Event(stream: Self.stream(load.batch > 1 ? 0 : number), type: Self.type, data: Self.data(number))
-        }
-        let rounds = load.count / load.rawBatch
-        for _ in 0..<rounds / 8 { try raw.append(events, toOneStream: load.batch > 1) }
-        let seconds = try seconds {
-            for _ in 0..<rounds { try raw.append(events, toOneStream: load.batch > 1) }
-        }
-        return Double(rounds * load.rawBatch) / seconds
+        let events = (0..<load.batch).map { RawLog.Event(type: Self.type, data: Self.data($0)) }
+        let appends = (0..<load.callers).map { RawLog.Append(stream: Self.stream($0), events: events) }
+        let perRound = load.batch * load.callers
+        let rounds = load.count / perRound
+        for _ in 0..<rounds / 8 { try raw.append(appends) }
+        let seconds = try seconds { for _ in 0..<rounds { try raw.append(appends) } }
+        return Double(rounds * perRound) / seconds
     }
 
     private static let type = "order.placed"

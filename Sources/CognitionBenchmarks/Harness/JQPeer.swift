@@ -21,7 +21,7 @@ final class JQPeer {
         print(json.dumps({"version": importlib.metadata.version("jq")}), flush=True)
         for line in sys.stdin:
             question = json.loads(line)
-            program = jq.compile("[" + question["expression"] + "] | map(tojson) | join(\"\\n\")")
+            program = jq.compile("(" + question["expression"] + ") | tojson")
             copies = max(1, min(question["count"], (1 << 18) // len(question["input"])))
             text, rounds = "\n".join([question["input"]] * copies), max(1, question["count"] // copies)
             start = time.perf_counter()
@@ -49,7 +49,7 @@ final class JQPeer {
         [ProcessInfo.processInfo.environment["COGNITIONOS_JQ_PYTHON"] ?? "", ".build/peers/bin/python"]
     }
 
-    /// - Returns: The seconds that one of `count` evaluations took, and the text of its outputs, a line each.
+    /// - Returns: The seconds that one of `count` evaluations took, and the text of its output.
     func evaluate(_ expression: String, _ input: String, count: Int) throws -> (seconds: Double, output: String) {
         let question: JSONValue = [
             "expression": .string(expression), "input": .string(input), "count": .integer(Int64(count)),

@@ -3,21 +3,24 @@ import GRDBSQLite
 
 /// The log's tables without the log: prepared statements stepped through on one thread.
 ///
-/// Each event moves its stream's version, and each transaction the head, as an append does. Confined to one thread.
+/// Each append moves its stream's version, and each transaction the head, as the log does. Confined to one thread.
 final class RawLog {
     /// An event, encoded and hashed beforehand.
     struct Event {
-        let stream: String
         let type: String
         let data: [UInt8]
         let hash: [UInt8]
 
-        init(stream: String, type: String, data: JSONValue) {
-            self.stream = stream
+        init(type: String, data: JSONValue) {
             self.type = type
             self.data = data.jsonBytes
             hash = SHA256Digest(of: self.data).bytes
         }
+    }
+
+    struct Append {
+        let stream: String
+        let events: [Event]
     }
 
     private var connection: OpaquePointer?
@@ -58,37 +61,33 @@ final class RawLog {
         sqlite3_close_v2(connection)
     }
 
-    /// Writes `events` in one transaction.
-    ///
-    /// - Parameter streamOfAll: They go to one stream, which is moved once.
-    func append(_ events: [Event], toOneStream streamOfAll: Bool) throws {
+    /// Writes `appends`, each of which goes to one stream, in one transaction.
+    func append(_ appends: [Append]) throws {
         try run(.begin)
-        var key: Int64 = 0
-        var version: Int64 = 0
-        let head = try run(.head) { sqlite3_bind_int64($0, 1, Int64(events.count)) } read: { sqlite3_column_int64($0, 0) }
-        var position = head - Int64(events.count)
+        let count = appends.reduce(0) { $0 + $1.events.count }
+        let head = try run(.head) { sqlite3_bind_int64($0, 1, Int64(count)) } read: { sqlite3_column_int64($0, 0) }
+        var position = head - Int64(count)
         let time = SystemWallClock().now.microseconds
-        for (number, event) in events.enumerated() {
-            if !streamOfAll || number == 0 {
-                let count = streamOfAll ? events.count : 1
-                (key, version) = try run(.stream) { statement in
-                    bind(event.stream, at: 1, of: statement)
-                    sqlite3_bind_int64(statement, 2, Int64(count))
-                } read: { statement in
-                    (sqlite3_column_int64(statement, 0), sqlite3_column_int64(statement, 1) - Int64(count))
-                }
+        for append in appends {
+            let added = Int64(append.events.count)
+            let (key, last) = try run(.stream) { statement in
+                bind(append.stream, at: 1, of: statement)
+                sqlite3_bind_int64(statement, 2, added)
+            } read: { statement in
+                (sqlite3_column_int64(statement, 0), sqlite3_column_int64(statement, 1))
             }
-            position += 1
-            version += 1
-            try run(.event) { statement in
-                sqlite3_bind_int64(statement, 1, position)
-                sqlite3_bind_int64(statement, 2, key)
-                sqlite3_bind_int64(statement, 3, version)
-                bind(id: ids.next(), at: 4, of: statement)
-                bind(event.type, at: 5, of: statement)
-                sqlite3_bind_int64(statement, 6, time)
-                bind(event.data, at: 7, of: statement)
-                bind(event.hash, at: 8, of: statement)
+            for (number, event) in append.events.enumerated() {
+                position += 1
+                try run(.event) { statement in
+                    sqlite3_bind_int64(statement, 1, position)
+                    sqlite3_bind_int64(statement, 2, key)
+                    sqlite3_bind_int64(statement, 3, last - added + Int64(number) + 1)
+                    bind(id: ids.next(), at: 4, of: statement)
+                    bind(event.type, at: 5, of: statement)
+                    sqlite3_bind_int64(statement, 6, time)
+                    bind(event.data, at: 7, of: statement)
+                    bind(event.hash, at: 8, of: statement)
+                }
             }
         }
         try run(.commit)

@@ -28,7 +28,7 @@ struct BuiltinBuilder {
         case ("recurse", 2): return RecurseNode(Compiler.pipe([try argument(0), SelectNode(try argument(1))]))
         case ("while", 2): return LoopNode(.while, condition: try argument(0), try argument(1))
         case ("until", 2): return LoopNode(.until, condition: try argument(0), try argument(1))
-        case ("repeat", 1): return LoopNode(.repeat, condition: nil, try argument(0))
+        case ("repeat", 1): return RepeatNode(try argument(0))
         case ("range", 1): return RangeNode(from: LiteralNode(.integer(0)), upto: try argument(0), by: nil)
         case ("range", 2): return RangeNode(from: try argument(0), upto: try argument(1), by: nil)
         case ("range", 3): return RangeNode(from: try argument(0), upto: try argument(1), by: try argument(2))

@@ -23,7 +23,7 @@ enum Builtins {
         "keys_unsorted/0": { input, _, machine throws(Unwind) in try machine.names(input, sorted: false) },
         "has/1": { input, arguments, machine throws(Unwind) in try machine.has(input, arguments[0]) },
         "contains/1": { input, arguments, machine throws(Unwind) in
-            guard input.typeName == arguments[0].typeName else {
+            guard input.typeName == arguments[0].typeName, input.boolValue == arguments[0].boolValue else {
                 throw machine.mismatch(input, arguments[0], "cannot have their containment checked")
             }
             try machine.checkExtent(input)

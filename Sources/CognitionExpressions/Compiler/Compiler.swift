@@ -337,7 +337,7 @@ final class Compiler {
             let slot = context.newSlot()
             bindings.append((try compile(argument, scope, context), slot))
             inner = Scope(.variable(parameter.name, level: context.level, slot: slot), in: inner)
-            inner = Scope(.valueFilter(parameter.name, level: context.level, slot: slot), in: inner)
+            inner = Scope(.argument(parameter.name, argument, scope), in: inner)
         }
         let isTail = isTail && bindings.allSatisfy { $0.source.cardinality != .many }
         let body = try compile(function.definition.body, inner, context, isTail: isTail)

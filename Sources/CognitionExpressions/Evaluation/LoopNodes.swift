@@ -102,15 +102,34 @@ final class RecurseNode: Node, @unchecked Sendable {
     }
 }
 
-/// `while(condition; filter)`, `until(condition; filter)` and `repeat(filter)`.
-final class LoopNode: Node, @unchecked Sendable {
-    enum Kind { case `while`, until, `repeat` }
-
-    let kind: Kind
-    let condition: Node?
+/// `repeat(filter)`: the filter's outputs for the input, again and again.
+final class RepeatNode: Node, @unchecked Sendable {
     let filter: Node
 
-    init(_ kind: Kind, condition: Node?, _ filter: Node) {
+    init(_ filter: Node) {
+        self.filter = filter
+        super.init(.many)
+    }
+
+    override func run(
+        _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
+    ) throws(Unwind) {
+        while true {
+            try machine.step()
+            try filter.run(input, path, frame, machine, emit)
+        }
+    }
+}
+
+/// `while(condition; filter)` and `until(condition; filter)`.
+final class LoopNode: Node, @unchecked Sendable {
+    enum Kind { case `while`, until }
+
+    let kind: Kind
+    let condition: Node
+    let filter: Node
+
+    init(_ kind: Kind, condition: Node, _ filter: Node) {
         self.kind = kind
         self.condition = condition
         self.filter = filter
@@ -125,15 +144,13 @@ final class LoopNode: Node, @unchecked Sendable {
         var (value, path) = (input, path)
         while true {
             try machine.step()
-            if let condition {
-                guard condition.cardinality == .one else {
-                    return try branch(condition, value, path, frame, machine, emit)
-                }
-                let test = try condition.value(value, frame, machine).isTrue
-                if kind == .while, !test { return }
-                if kind == .until, test { return try emit(value, path) }
+            guard condition.cardinality == .one else {
+                return try branch(condition, value, path, frame, machine, emit)
             }
-            if kind != .until { try emit(value, path) }
+            let test = try condition.value(value, frame, machine).isTrue
+            if kind == .while, !test { return }
+            if kind == .until, test { return try emit(value, path) }
+            if kind == .while { try emit(value, path) }
             if path == nil, filter.cardinality != .many {
                 guard try filter.transform(&value, frame, machine) else { return }
             } else {

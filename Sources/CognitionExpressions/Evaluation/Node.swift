@@ -126,7 +126,18 @@ final class PipeNode: Node, @unchecked Sendable {
     init(_ stages: [Node]) {
         self.stages = stages
         let widest = stages.map(\.cardinality).max() ?? .one
-        super.init(widest, isUpdatable: stages.allSatisfy(\.isUpdatable))
+        super.init(widest, isUpdatable: Self.areUpdatable(stages))
+    }
+
+    /// A stage that may pass a part over must not come after one that makes missing parts: they would be made in vain.
+    private static func areUpdatable(_ stages: [Node]) -> Bool {
+        var makesParts = false
+        for stage in stages {
+            guard stage.isUpdatable else { return false }
+            if makesParts, stage is SelectNode || (stage as? IterateNode)?.isOptional == true { return false }
+            makesParts = stage is FieldsNode || stage is IndexNode || makesParts && !(stage is IterateNode)
+        }
+        return true
     }
 
     override func value(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue {

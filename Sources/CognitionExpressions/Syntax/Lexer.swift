@@ -111,7 +111,7 @@ struct Lexer {
         throw SyntaxFault(reason: "the string has no closing quote", offset: position)
     }
 
-    /// The scalar of `\uXXXX`, or of two of them that are a surrogate pair; a lone surrogate is U+FFFD, as in jq.
+    /// The scalar of `\uXXXX`, or of two of them that are a surrogate pair.
     private mutating func escapedScalar() throws(SyntaxFault) -> Character {
         let first = try hexadecimal()
         if (0xD800..<0xDC00).contains(first), position + 1 < bytes.count,
@@ -127,7 +127,10 @@ struct Lexer {
             }
             position = mark
         }
-        return Character(Unicode.Scalar(first) ?? "\u{FFFD}")
+        guard let scalar = Unicode.Scalar(first) else {
+            throw SyntaxFault(reason: "half of a surrogate pair", offset: position - 6)
+        }
+        return Character(scalar)
     }
 
     private mutating func hexadecimal() throws(SyntaxFault) -> UInt32 {
@@ -147,7 +150,9 @@ struct Lexer {
             switch bytes[position] {
             case 32, 9, 10, 13: position += 1
             case UInt8(ascii: "#"):
-                while position < bytes.count, bytes[position] != 10 { position += 1 }
+                // A backslash hides the line break, or another backslash, from the comment's end.
+                while position < bytes.count, bytes[position] != 10 { position += bytes[position] == 92 ? 2 : 1 }
+                position = min(position, bytes.count)
             default: return
             }
         }

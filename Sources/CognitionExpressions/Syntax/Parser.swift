@@ -231,6 +231,11 @@ struct Parser {
         case "(":
             let inner = try pipe()
             try expect(")")
+            // A `?` behind the bracket means all that is in it.
+            if case .symbol("?") = token {
+                try advance()
+                return Syntax(.attempt(inner, handler: nil), at: at)
+            }
             return inner
         case "[":
             if try take("]") { return Syntax(.array(nil), at: at) }
@@ -452,15 +457,18 @@ struct Parser {
             try advance()
             key = try pipe()
             try expect(")")
-            if case .literal(let literal) = key.kind, literal.stringValue == nil {
-                let shown = "\(literal.typeName) (\(literal.jsonText))"
-                throw SyntaxFault(reason: "Cannot use \(shown) as object key", offset: at)
-            }
+            try checkKey(key, at)
             guard isAt(":") else { throw unexpected("\":\"") }
         default: throw unexpected("an object key")
         }
         if try take(":") { return (key, try memberValue()) }
         return (key, value ?? Syntax(.index(Syntax(.identity, at: at), key: key), at: at))
+    }
+
+    private func checkKey(_ key: Syntax, _ at: Int) throws(SyntaxFault) {
+        guard case .literal(let literal) = key.kind, literal.stringValue == nil else { return }
+        let shown = "\(literal.typeName) (\(literal.jsonText))"
+        throw SyntaxFault(reason: "Cannot use \(shown) as object key", offset: at)
     }
 
     private mutating func memberValue() throws(SyntaxFault) -> Syntax {
@@ -478,7 +486,7 @@ struct Parser {
 
     private mutating func pattern() throws(SyntaxFault) -> Pattern {
         try nested { (parser) throws(SyntaxFault) -> Pattern in
-            if case .variable(let name) = parser.token {
+            if case .variable(let name) = parser.token, name != "__loc__" {
                 try parser.advance()
                 return .variable(name)
             }
@@ -512,6 +520,7 @@ struct Parser {
             try advance()
             key = try pipe()
             try expect(")")
+            try checkKey(key, at)
         default: throw unexpected("an object pattern's key")
         }
         try expect(":")

@@ -50,8 +50,7 @@ extension Machine {
 
     /// Where in `elements` the sequence `wanted` begins.
     func indices(_ elements: [JSONValue], _ wanted: [JSONValue]) throws(Unwind) -> JSONValue {
-        guard !wanted.isEmpty else { return .null }
-        guard wanted.count <= elements.count else { return .array([]) }
+        guard !wanted.isEmpty, wanted.count <= elements.count else { return .array([]) }
         try checkExtent(.array(wanted))
         var found: [JSONValue] = []
         for start in 0...(elements.count - wanted.count) {

@@ -44,7 +44,8 @@ struct RestoreCommand: AsyncParsableCommand {
         try await reporting {
             let configuration = try ServerConfiguration()
             guard let directory = try DataDirectory.lock(configuration.dataDirectory) else {
-                throw CommandFailure("the data folder is in use by process \(DataDirectory.owner(of: configuration.dataDirectory))")
+                throw CommandFailure(
+                    "the data folder is in use by process \(DataDirectory.owner(of: configuration.dataDirectory))")
             }
             let path = try configuration.databasePath
             if FileManager.default.fileExists(atPath: path) {
@@ -74,7 +75,9 @@ struct EventsCommands: AsyncParsableCommand {
                 try await Node.withNode(ServerConfiguration(), .any) { node in
                     let filter = EventFilter(workspace: .default, types: type.isEmpty ? nil : type)
                     if once { return try await printAll(node.log, filter) }
-                    for try await event in node.log.tail(after: after, filter: filter) { Terminal.write(event.json.jsonText) }
+                    for try await event in node.log.tail(after: after, filter: filter) {
+                        Terminal.write(event.json.jsonText)
+                    }
                 }
             }
         }

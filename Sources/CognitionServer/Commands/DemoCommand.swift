@@ -16,7 +16,8 @@ struct DemoCommand: AsyncParsableCommand {
             let configuration = try ServerConfiguration()
             let file = example + "/workflow.yaml"
             guard FileManager.default.fileExists(atPath: file) else {
-                throw CommandFailure("\(file) is not there; start it in the project's folder, or name it with --example")
+                throw CommandFailure(
+                    "\(file) is not there; start it in the project's folder, or name it with --example")
             }
             let text = try WorkflowFile.text(of: file)
             var value = try InputValue.input(input)

@@ -30,12 +30,14 @@ struct ExecutionCommands: AsyncParsableCommand {
                         before: cursor ?? .max, limit: limit, status: status, in: .default)
                     if json {
                         let next = page.next.map(JSONValue.integer) ?? .null
-                        return Terminal.write((["items": .array(page.items.map(\.json)), "next_cursor": next] as JSONValue).jsonText)
+                        return Terminal.write(
+                            (["items": .array(page.items.map(\.json)), "next_cursor": next] as JSONValue).jsonText)
                     }
                     guard !page.items.isEmpty else { return Terminal.note("no executions") }
                     for item in page.items {
                         Terminal.write(
-                            "\(item.id)  \(item.status.name.padding(to: 9))  \(String(item.progress).padding(to: 3)) %  \(item.workflow) \(item.version)  \(item.createdAt)")
+                            "\(item.id)  \(item.status.name.padding(to: 9))  \(String(item.progress).padding(to: 3)) %  \(item.workflow) \(item.version)  \(item.createdAt)"
+                        )
                     }
                     if let next = page.next { Terminal.note("more: --cursor \(next)") }
                 }
@@ -62,7 +64,9 @@ struct ExecutionCommands: AsyncParsableCommand {
         private func show(_ execution: Execution) {
             Terminal.write("execution  \(execution.id)")
             Terminal.write("workflow   \(execution.workflow) \(execution.version)")
-            Terminal.write("status     \(execution.status.name)\(execution.reason.map { " (\($0.rawValue))" } ?? ""), \(execution.progress) %")
+            Terminal.write(
+                "status     \(execution.status.name)\(execution.reason.map { " (\($0.rawValue))" } ?? ""), \(execution.progress) %"
+            )
             Terminal.write("created    \(execution.createdAt)")
             if let ended = execution.endedAt { Terminal.write("ended      \(ended)") }
             if let fault = execution.fault { Terminal.write("error      \(fault.json.jsonText)") }
@@ -76,7 +80,8 @@ struct ExecutionCommands: AsyncParsableCommand {
             let name = String(repeating: "  ", count: depth) + task.name + (task.isSkipped ? " (skipped)" : "")
             let fault = task.fault.map { "  \($0.title ?? $0.type): \($0.detail ?? "")" } ?? ""
             Terminal.write(
-                "  \(String(task.number).padding(to: 4)) \(name.padding(to: 32)) \(task.status.name.padding(to: 9)) \(time)\(fault)")
+                "  \(String(task.number).padding(to: 4)) \(name.padding(to: 32)) \(task.status.name.padding(to: 9)) \(time)\(fault)"
+            )
             for child in children[task.number] ?? [] { show(child, depth: depth + 1, children) }
         }
     }
@@ -98,7 +103,8 @@ struct ExecutionCommands: AsyncParsableCommand {
     }
 
     struct Cancel: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Cancels an execution; its running calls are stopped at once.")
+        static let configuration = CommandConfiguration(
+            abstract: "Cancels an execution; its running calls are stopped at once.")
 
         @Argument(help: "The execution's id.") var id: ExecutionID
 
@@ -108,7 +114,8 @@ struct ExecutionCommands: AsyncParsableCommand {
                     try await node.workflows.cancel(id, as: .localOperator)
                     let execution = try await node.workflows.execution(id, in: .default)
                     Terminal.note(
-                        execution.status.hasEnded ? "cancelled" : "cancellation is asked for; the process that runs it ends it")
+                        execution.status.hasEnded
+                            ? "cancelled" : "cancellation is asked for; the process that runs it ends it")
                 }
             }
         }

@@ -45,7 +45,7 @@ struct ExpressionCommands: AsyncParsableCommand {
         private func inputValue() throws -> JSONValue {
             if let input { return try InputValue.json(input) }
             guard isatty(STDIN_FILENO) == 0 else { return .null }
-            let bytes = try BoundedFile.read("-", bytesMax: BoundedFile.valueBytesMax)
+            let bytes = try BoundedFile.bytes(of: "-", max: BoundedFile.valueBytesMax)
             return bytes.allSatisfy { $0 <= 0x20 } ? .null : try JSONValue(parsing: bytes)
         }
 
@@ -79,7 +79,8 @@ enum InputValue {
     /// JSON as text, or the content of `@FILE`.
     static func json(_ text: String) throws -> JSONValue {
         guard text.hasPrefix("@") else { return try JSONValue(parsing: text) }
-        return try JSONValue(parsing: try BoundedFile.read(String(text.dropFirst()), bytesMax: BoundedFile.valueBytesMax))
+        return try JSONValue(
+            parsing: try BoundedFile.bytes(of: String(text.dropFirst()), max: BoundedFile.valueBytesMax))
     }
 
     /// `NAME=VALUE`, where a value that is no JSON is a string, and `@FILE` is what the file holds.
@@ -93,7 +94,9 @@ enum InputValue {
 
     /// The input of an execution from its options: one JSON document (`@FILE` or text), or pairs.
     static func input(_ options: [String]) throws -> JSONValue {
-        if options.count == 1, let only = options.first, only.hasPrefix("@") || only.hasPrefix("{") || only.hasPrefix("[") {
+        if options.count == 1, let only = options.first,
+            only.hasPrefix("@") || only.hasPrefix("{") || only.hasPrefix("[")
+        {
             return try json(only)
         }
         return .object(JSONObject(try options.map { try pair($0) }.map { ($0.name, $0.value) }))

@@ -5,7 +5,8 @@ import Foundation
 
 struct WorkflowCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "workflow", abstract: "Checks, runs and lists workflows.", subcommands: [Validate.self, Run.self, List.self])
+        commandName: "workflow", abstract: "Checks, runs and lists workflows.",
+        subcommands: [Validate.self, Run.self, List.self])
 
     struct Validate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Checks a document and names every fault.")
@@ -21,12 +22,17 @@ struct WorkflowCommands: AsyncParsableCommand {
                     let definition = try WorkflowDefinition(reading: text, context: .init(of: functions))
                     Terminal.write(
                         json
-                            ? (["valid": true, "workflow_id": .string(definition.id.description), "version": .string(definition.version),
-                                "hash": .string(definition.hash.description), "tasks": .integer(Int64(definition.taskCount)), "faults": []] as JSONValue).jsonText
+                            ? ([
+                                "valid": true, "workflow_id": .string(definition.id.description),
+                                "version": .string(definition.version),
+                                "hash": .string(definition.hash.description),
+                                "tasks": .integer(Int64(definition.taskCount)), "faults": [],
+                            ] as JSONValue).jsonText
                             : "\(file) is valid: \(definition.id) \(definition.version), \(definition.taskCount) tasks")
                 } catch let error as DefinitionError {
                     if json {
-                        Terminal.write((["valid": false, "faults": .array(error.faults.map(\.json))] as JSONValue).jsonText)
+                        Terminal.write(
+                            (["valid": false, "faults": .array(error.faults.map(\.json))] as JSONValue).jsonText)
                     } else {
                         for fault in error.faults { Terminal.note("\(file):\(fault.description)") }
                     }
@@ -39,7 +45,9 @@ struct WorkflowCommands: AsyncParsableCommand {
     struct Run: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Runs a workflow to its end on the data folder, or goes on with an unfinished execution of it.",
-            discussion: "Exits with 0 when the execution has completed. Started again after it was cut off, it goes on where it was.")
+            discussion:
+                "Exits with 0 when the execution has completed. Started again after it was cut off, it goes on where it was."
+        )
 
         @Argument(help: "The document, YAML or JSON.", completion: .file()) var file: String
         @Option(help: "NAME=VALUE, or @FILE with the whole input as JSON. May be repeated.") var input: [String] = []
@@ -57,7 +65,9 @@ struct WorkflowCommands: AsyncParsableCommand {
                 } else if execution.status == .completed {
                     Terminal.write(execution.output?.stringValue ?? (execution.output ?? .null).prettyJSONText)
                 } else {
-                    Terminal.note("execution \(execution.id) \(execution.status.name)" + (execution.fault.map { ": \($0.json.jsonText)" } ?? ""))
+                    Terminal.note(
+                        "execution \(execution.id) \(execution.status.name)"
+                            + (execution.fault.map { ": \($0.json.jsonText)" } ?? ""))
                 }
                 guard execution.status == .completed else { throw ExitCode(1) }
             }
@@ -76,7 +86,9 @@ struct WorkflowCommands: AsyncParsableCommand {
                     let items = try await node.workflows.list(limit: limit, in: .default)
                     if json { return Terminal.write((["items": .array(items.map(\.json))] as JSONValue).jsonText) }
                     guard !items.isEmpty else { return Terminal.note("no workflows are stored") }
-                    for item in items { Terminal.write("\(item.id)  \(item.version)  \(item.createdAt)  \(item.title ?? "")") }
+                    for item in items {
+                        Terminal.write("\(item.id)  \(item.version)  \(item.createdAt)  \(item.title ?? "")")
+                    }
                 }
             }
         }
@@ -85,8 +97,10 @@ struct WorkflowCommands: AsyncParsableCommand {
 
 enum WorkflowFile {
     static func text(of path: String) throws -> String {
-        let bytes = try BoundedFile.read(path, bytesMax: BoundedFile.documentBytesMax)
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw CommandFailure("\(path) is no UTF-8 text") }
+        let bytes = try BoundedFile.bytes(of: path, max: BoundedFile.documentBytesMax)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw CommandFailure("\(path) is no UTF-8 text")
+        }
         return text
     }
 }

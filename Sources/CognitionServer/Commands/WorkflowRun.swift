@@ -48,7 +48,8 @@ struct WorkflowRun {
         (input.objectValue ?? [:]).compactMap { member in
             guard let path = member.value.stringValue, !path.isEmpty else { return nil }
             var isFolder: ObjCBool = false
-            return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue ? path : nil
+            return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+                ? path : nil
         }
     }
 }

@@ -11,7 +11,7 @@ enum BoundedFile {
 
     /// - Parameter path: `-` is standard input.
     /// - Throws: `CommandFailure` for a file that cannot be read, or is larger than `bytesMax`; no more than that is read.
-    static func read(_ path: String, bytesMax: Int) throws -> [UInt8] {
+    static func bytes(of path: String, max bytesMax: Int) throws -> [UInt8] {
         let isStandardInput = path == "-"
         let descriptor = isStandardInput ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure(path) }
@@ -19,12 +19,13 @@ enum BoundedFile {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
-            let count = Foundation.read(descriptor, &buffer, buffer.count)
+            let count = read(descriptor, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw failure(path) }
             if count == 0 { return bytes }
             guard bytes.count + count <= bytesMax else {
-                throw CommandFailure("\(name(of: path)) is larger than \(bytesMax >> 20) MiB, the most that is read here")
+                throw CommandFailure(
+                    "\(name(of: path)) is larger than \(bytesMax >> 20) MiB, the most that is read here")
             }
             bytes += buffer[..<count]
         }

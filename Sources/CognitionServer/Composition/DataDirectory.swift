@@ -42,7 +42,8 @@ final class DataDirectory: Sendable {
 
     /// The process that holds the lock, as it has written it there.
     static func owner(of path: String) -> String {
-        let text = FileManager.default.contents(atPath: path + "/lock").map { String(decoding: $0, as: UTF8.self) } ?? ""
+        let text =
+            FileManager.default.contents(atPath: path + "/lock").map { String(decoding: $0, as: UTF8.self) } ?? ""
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 }

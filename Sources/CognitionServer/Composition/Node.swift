@@ -59,7 +59,8 @@ struct Node: Sendable {
         if directory == nil, access == .owner {
             let owner = DataDirectory.owner(of: configuration.dataDirectory)
             throw CommandFailure(
-                "the data folder \(configuration.dataDirectory) is in use by process \(owner); wait for it to end, or name another folder with DATA_DIR")
+                "the data folder \(configuration.dataDirectory) is in use by process \(owner); wait for it to end, or name another folder with DATA_DIR"
+            )
         }
         var options = SQLiteOptions()
         options.isGuest = directory == nil
@@ -102,7 +103,8 @@ struct Node: Sendable {
         let pending = try await database.pendingMigrations(Self.migrations)
         guard !pending.isEmpty else { return }
         guard directory != nil else {
-            throw StorageError(.databaseOlder, "the database is of an older release, and the process that owns it is running")
+            throw StorageError(
+                .databaseOlder, "the database is of an older release, and the process that owns it is running")
         }
         if pending.count < Self.migrations.count {
             let name = "before-\(Release.version)-\(clock.now.microseconds / 1_000_000).db"
@@ -125,7 +127,8 @@ struct Node: Sendable {
         var engineSettings = WorkflowEngine.Settings()
         engineSettings.effectsMax = configuration.number(.concurrency)
         let engine = WorkflowEngine(
-            workflows: workflows, executor: EffectExecutor(functions: functions, http: http, workflows: workflows, clock: clock),
+            workflows: workflows,
+            executor: EffectExecutor(functions: functions, http: http, workflows: workflows, clock: clock),
             node: ids.next(), clock: clock, settings: engineSettings, logger: logger)
         let running = Task { try await engine.run() }  // ended below, whatever the body does
         let result: Swift.Result<Result, any Error>

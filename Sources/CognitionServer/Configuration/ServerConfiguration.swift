@@ -22,7 +22,9 @@ struct ServerConfiguration: Sendable {
         let file = try environment[Self.fileVariable].map(Self.read(file:)) ?? [:]
         let reader = ConfigReader(providers: [
             variables.prefixKeys(with: "cognitionos"), variables,
-            InMemoryProvider(name: "file", values: file.reduce(into: [:]) { $0[AbsoluteConfigKey([$1.key])] = .init(stringLiteral: $1.value) }),
+            InMemoryProvider(
+                name: "file",
+                values: file.reduce(into: [:]) { $0[AbsoluteConfigKey([$1.key])] = .init(stringLiteral: $1.value) }),
         ])
         var values: [String: String] = [:]
         var given: Set<String> = []
@@ -33,7 +35,9 @@ struct ServerConfiguration: Sendable {
             if !value.isEmpty { given.insert(setting.name) }
             values[setting.name] = value.isEmpty ? setting.standard : value
         }
-        guard faults.isEmpty else { throw CommandFailure("the configuration is not valid: " + faults.joined(separator: "; ")) }
+        guard faults.isEmpty else {
+            throw CommandFailure("the configuration is not valid: " + faults.joined(separator: "; "))
+        }
         self.values = values
         self.given = given
         let known = Set(Setting.all.map { Self.prefix + $0.name } + [Self.fileVariable])
@@ -61,7 +65,7 @@ struct ServerConfiguration: Sendable {
 
     /// The names and values of the file, which is one flat mapping.
     private static func read(file path: String) throws -> [String: String] {
-        let bytes = try BoundedFile.read(path, bytesMax: BoundedFile.configurationBytesMax)
+        let bytes = try BoundedFile.bytes(of: path, max: BoundedFile.configurationBytesMax)
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw CommandFailure("the configuration file \(path) is no UTF-8 text")
         }
@@ -84,7 +88,8 @@ struct ServerConfiguration: Sendable {
             case .string(let text): values[name] = text
             case .array(let items): values[name] = items.map { $0.stringValue ?? $0.jsonText }.joined(separator: ",")
             case .null: break
-            case .object: throw CommandFailure("the configuration file \(path): \(member.key) is one value, not a mapping")
+            case .object:
+                throw CommandFailure("the configuration file \(path): \(member.key) is one value, not a mapping")
             default: values[name] = member.value.jsonText
             }
         }

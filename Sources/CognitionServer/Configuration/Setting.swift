@@ -33,7 +33,8 @@ struct Setting: Sendable {
         case .text, .list, .path: nil
         case .choice(let words): words.contains(value.lowercased()) ? nil : "is one of \(words.joined(separator: ", "))"
         case .number(let range):
-            Int(value).map(range.contains) == true ? nil : "is a whole number from \(range.lowerBound) to \(range.upperBound)"
+            Int(value).map(range.contains) == true
+                ? nil : "is a whole number from \(range.lowerBound) to \(range.upperBound)"
         }
     }
 }
@@ -49,19 +50,25 @@ extension Setting {
     static let fileRoots = Setting(
         "WORKFLOWS_FILE_ROOTS", .list, "Folders that call: documents may read, besides those given as input.")
     static let connectionsPerHost = Setting(
-        "HTTP_CLIENT_CONNECTIONS_PER_HOST", .number(1...10_000), standard: "64", "Outbound exchanges with one host at once.")
-    static let egressDeny = Setting("EGRESS_DENY", .list, "Hosts, addresses and ranges that workflows may not call; or private.")
-    static let egressAllow = Setting("EGRESS_ALLOW", .list, "Hosts, addresses and ranges that workflows may call all the same.")
+        "HTTP_CLIENT_CONNECTIONS_PER_HOST", .number(1...10_000), standard: "64",
+        "Outbound exchanges with one host at once.")
+    static let egressDeny = Setting(
+        "EGRESS_DENY", .list, "Hosts, addresses and ranges that workflows may not call; or private.")
+    static let egressAllow = Setting(
+        "EGRESS_ALLOW", .list, "Hosts, addresses and ranges that workflows may call all the same.")
     static let logLevel = Setting(
         "OBSERVABILITY_LOG_LEVEL", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
         standard: "info", "The least severe lines that are written.")
     static let logFormat = Setting(
-        "OBSERVABILITY_LOG_FORMAT", .choice(["json", "text"]), standard: "text", "How log lines look, on standard error.")
+        "OBSERVABILITY_LOG_FORMAT", .choice(["json", "text"]), standard: "text",
+        "How log lines look, on standard error.")
     static let languageModelProvider = Setting(
-        "LLM_DEFAULT_PROVIDER", .choice(["local"]), standard: "local", "Who answers call: llm when the task names nobody.")
+        "LLM_DEFAULT_PROVIDER", .choice(["local"]), standard: "local",
+        "Who answers call: llm when the task names nobody.")
 
     static let all = [
-        environment, dataDir, databaseURL, concurrency, fileRoots, connectionsPerHost, egressDeny, egressAllow, logLevel,
+        environment, dataDir, databaseURL, concurrency, fileRoots, connectionsPerHost, egressDeny, egressAllow,
+        logLevel,
         logFormat, languageModelProvider,
     ]
 }

@@ -48,7 +48,8 @@ struct ProgressDisplay {
                 }
             var text = "\(indent)\(mark) \(line.name)"
             if let items = line.items {
-                text += "  \(Self.bar(Double(line.itemsDone) / Double(max(1, items)), width: 16)) \(line.itemsDone) of \(items)"
+                text +=
+                    "  \(Self.bar(Double(line.itemsDone) / Double(max(1, items)), width: 16)) \(line.itemsDone) of \(items)"
             }
             if line.attempt > 1 { text += "  attempt \(line.attempt)" }
             if let note = line.note { text += "  \(note)" }

@@ -66,7 +66,10 @@ package struct DocumentsFunction: TaskFunction {
             guard bytesLeft >= 0 else {
                 throw WorkflowFault(.runtime, "documents: more than \(Self.bytesMax) bytes of text", status: 413)
             }
-            let shown = relative.isEmpty ? String(folder[(folder.lastIndex(of: "/").map(folder.index(after:)) ?? folder.startIndex)...]) : relative
+            let shown =
+                relative.isEmpty
+                ? String(folder[(folder.lastIndex(of: "/").map(folder.index(after:)) ?? folder.startIndex)...])
+                : relative
             documents.append([
                 "path": .string(shown),
                 "name": .string(String(shown.split(separator: "/").last ?? Substring(shown))),
@@ -121,7 +124,13 @@ package struct DocumentsFunction: TaskFunction {
     private static func text(of data: Data, isCut: Bool) -> String {
         var bytes = data[...]
         if isCut, let start = bytes.suffix(4).lastIndex(where: { $0 & 0xC0 != 0x80 }) {
-            let length = switch bytes[start] { case 0xC0..<0xE0: 2; case 0xE0..<0xF0: 3; case 0xF0...: 4; default: 1 }
+            let length =
+                switch bytes[start] {
+                case 0xC0..<0xE0: 2;
+                case 0xE0..<0xF0: 3;
+                case 0xF0...: 4;
+                default: 1
+                }
             if bytes.endIndex - start < length { bytes = bytes[..<start] }
         }
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes = bytes.dropFirst(3) }

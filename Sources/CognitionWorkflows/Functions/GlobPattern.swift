@@ -31,7 +31,8 @@ struct GlobPattern: Sendable {
         var results = [""]
         var rest = pattern[...]
         while let open = rest.firstIndex(of: "{") {
-            guard let close = rest[open...].firstIndex(of: "}"), !rest[rest.index(after: open)..<close].contains("{") else {
+            guard let close = rest[open...].firstIndex(of: "}"), !rest[rest.index(after: open)..<close].contains("{")
+            else {
                 throw WorkflowFault(.validation, "the glob \(pattern) has braces that nest or do not close")
             }
             let before = rest[..<open]

@@ -45,7 +45,9 @@ final class EffectPool: Sendable {
     /// Stops an effect at once, whether it runs or waits.
     func stop(_ id: EffectID) {
         let handle = state.withLock { state in
-            if let place = state.waiting[state.taken...].firstIndex(where: { $0.id == id }) { state.waiting.remove(at: place) }
+            if let place = state.waiting[state.taken...].firstIndex(where: { $0.id == id }) {
+                state.waiting.remove(at: place)
+            }
             return state.handles[id]
         }
         handle?.cancel()

@@ -80,7 +80,8 @@ struct HTTPCall: Sendable {
     /// JSON and text as what they say, anything else in base 64, nothing as null.
     private func content(of response: OutboundResponse) throws -> JSONValue {
         guard !response.body.isEmpty else { return .null }
-        let type = response.header("Content-Type")?.lowercased().prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces)
+        let type = response.header("Content-Type")?.lowercased().prefix { $0 != ";" }.trimmingCharacters(
+            in: .whitespaces)
         switch type ?? "" {
         case "application/json", "text/json":
             return try json(response.body)
@@ -103,7 +104,8 @@ struct HTTPCall: Sendable {
 
     private func detail(of response: OutboundResponse, to call: HTTPCallRequest) -> String {
         let start = String(decoding: response.body.prefix(500), as: UTF8.self)
-        return "\(call.method) \(call.url.prefix(200)) answered \(response.status)" + (start.isEmpty ? "" : ": \(start)")
+        return "\(call.method) \(call.url.prefix(200)) answered \(response.status)"
+            + (start.isEmpty ? "" : ": \(start)")
     }
 }
 

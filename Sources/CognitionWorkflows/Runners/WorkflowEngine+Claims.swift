@@ -18,7 +18,10 @@ extension WorkflowEngine {
             let room = members.withLock { min(256, settings.executionsMax - $0.live.count) }
             guard room > 0 else { return }
             let claims = try await workflows.claimDue(by: node, limit: room, now: now)
-            for claim in claims { await takeOver(claim, now: now) }
+            // Side by side, so that all readers of the database are used.
+            await withTaskGroup(of: Void.self) { group in
+                for claim in claims { group.addTask { await self.takeOver(claim, now: now) } }
+            }
             guard claims.count == room else { return }
         }
     }
@@ -26,7 +29,8 @@ extension WorkflowEngine {
     private func takeOver(_ claim: ExecutionClaim, now: Timestamp) async {
         do {
             guard claim.claims <= settings.claimsMax else {
-                throw WorkflowError.unreadable(claim.id, "it was claimed \(claim.claims - 1) times without any progress")
+                throw WorkflowError.unreadable(
+                    claim.id, "it was claimed \(claim.claims - 1) times without any progress")
             }
             var machine = try await workflows.machine(of: claim, now: now)
             machine.passTime(now: now)
@@ -34,6 +38,8 @@ extension WorkflowEngine {
             let live = LiveExecution(key: claim.key, workspace: claim.workspace, epoch: claim.epoch, machine: machine)
             members.withLock { $0.live[live.key] = live }
             deliver(.advance, to: live)
+        } catch is CancellationError {
+            return  // the engine is ending, and `close` gives back whatever it has claimed
         } catch let error as StorageError where error.isTransient {
             logger.warning("Execution not read", metadata: ["execution.id": "\(claim.id)", "error": "\(error)"])
             await giveBack(claim)

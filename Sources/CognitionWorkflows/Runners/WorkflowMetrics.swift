@@ -20,7 +20,8 @@ struct WorkflowMetrics: Sendable {
     func countEnd(_ status: ExecutionStatus) { ended[status]?.increment() }
 
     func recordEffect(_ effect: EffectRequest, succeeded: Bool, took duration: Duration) {
-        durations[effect.kind]?[succeeded]?.recordNanoseconds(duration.microseconds.multipliedReportingOverflow(by: 1_000).partialValue)
+        durations[effect.kind]?[succeeded]?.recordNanoseconds(
+            duration.microseconds.multipliedReportingOverflow(by: 1_000).partialValue)
     }
 
     private static func timer(_ kind: String, _ outcome: String) -> Timer {

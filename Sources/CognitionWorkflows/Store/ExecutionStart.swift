@@ -48,7 +48,8 @@ struct ExecutionStart: Sendable {
         if let earlier = try earlier(in: tx) { return (earlier, nil) }
         let key = try insert(state: transition.execution, owner: node, in: tx)
         try ExecutionWrite(
-            transition, key: key, id: id, workspace: principal.workspace, owner: node, epoch: 1, releases: releases, ids: ids,
+            transition, key: key, id: id, workspace: principal.workspace, owner: node, epoch: 1, releases: releases,
+            ids: ids,
             now: now
         ).run(in: tx)
         let state = transition.execution

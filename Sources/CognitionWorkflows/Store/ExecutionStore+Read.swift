@@ -151,7 +151,8 @@ extension ExecutionStore {
                 number: task.number, parent: task.parent, scope: task.scope, name: task.name, reference: task.reference,
                 source: task.source, ownInput: try found.ownInput?.json(for: claim.workspace, in: tx),
                 status: task.status, reason: task.reason, attempt: task.attempt, startedAt: task.startedAt,
-                input: try found.input?.json(for: claim.workspace, in: tx), wakeAt: task.wakeAt, deadline: task.deadline,
+                input: try found.input?.json(for: claim.workspace, in: tx), wakeAt: task.wakeAt,
+                deadline: task.deadline,
                 progress: task.progress, items: try found.items?.json(for: claim.workspace, in: tx))
         }
     }
@@ -159,7 +160,8 @@ extension ExecutionStore {
     private static func output(
         of number: Int, in claim: ExecutionClaim, _ tx: borrowing Transaction
     ) throws -> JSONValue? {
-        let payload = try tx.first("SELECT output, output_sha256 FROM tasks WHERE id = \(TaskKey(claim.key, number))") { row in
+        let payload = try tx.first("SELECT output, output_sha256 FROM tasks WHERE id = \(TaskKey(claim.key, number))") {
+            row in
             try StoredPayload(row, at: 0)
         }
         guard case .some(.some(let payload)) = payload else { return nil }

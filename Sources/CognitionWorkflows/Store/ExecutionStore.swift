@@ -71,7 +71,8 @@ enum ExecutionStore {
     // MARK: Claims
 
     static func hasDue(now: Timestamp, _ tx: borrowing Transaction) throws -> Bool {
-        try tx.first("SELECT 1 FROM executions WHERE owner IS NULL AND wake_at <= \(now) LIMIT 1") { try $0[0] as Int } != nil
+        try tx.first("SELECT 1 FROM executions WHERE owner IS NULL AND wake_at <= \(now) LIMIT 1") { try $0[0] as Int }
+            != nil
     }
 
     static func claimDue(
@@ -152,7 +153,9 @@ enum ExecutionStore {
     static func workflowKey(
         of id: ExecutionID, in workspace: WorkspaceID, _ tx: borrowing Transaction
     ) throws -> Int64? {
-        try tx.first("SELECT workflow_key FROM executions WHERE id = \(id) AND workspace_id = \(workspace)") { try $0[0] }
+        try tx.first("SELECT workflow_key FROM executions WHERE id = \(id) AND workspace_id = \(workspace)") {
+            try $0[0]
+        }
     }
 
     static func cancellations(ownedBy node: UUIDv7, _ tx: borrowing Transaction) throws -> [Int64] {

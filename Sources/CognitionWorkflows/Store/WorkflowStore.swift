@@ -10,7 +10,8 @@ enum WorkflowStore {
             guard stored.hash == definition.hash else {
                 throw WorkflowError(
                     .versionTaken,
-                    "version \(definition.version) of \(definition.id) is another document; give the changed one another version")
+                    "version \(definition.version) of \(definition.id) is another document; give the changed one another version"
+                )
             }
             stored.isNew = false
             return stored

@@ -26,6 +26,9 @@ final class Program: Sendable {
         let residentBytesMax: Int
     }
 
+    /// Descriptors of this process that a program is kept from.
+    private static let descriptorsMax: Int32 = 1_024
+
     let id: pid_t
     let output: OutputReader
     let errors: OutputReader
@@ -53,7 +56,6 @@ final class Program: Sendable {
         #endif
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addchdir_np(&actions, workingFolder)
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, input, O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, outputPipe.write, STDOUT_FILENO)
         posix_spawn_file_actions_adddup2(&actions, errorPipe.write, STDERR_FILENO)
@@ -61,16 +63,19 @@ final class Program: Sendable {
         defer { posix_spawnattr_destroy(&attributes) }
         posix_spawnattr_setpgroup(&attributes, 0)
         #if canImport(Glibc)
-            posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
+            // What this process has open, above all its sockets, is not the program's.
+            for descriptor in STDERR_FILENO + 1..<Self.descriptorsMax { posix_spawn_file_actions_addclose(&actions, descriptor) }
             posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
         #else
             posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_CLOEXEC_DEFAULT))
         #endif
         var id: pid_t = 0
-        var words = ([executable] + arguments).map { strdup($0) } + [nil]
+        // The shell becomes the program, with the same id.
+        let command = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", workingFolder, executable] + arguments
+        var words = command.map { strdup($0) } + [nil]
         var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for pointer in words + variables { free(pointer) } }
-        let failure = posix_spawn(&id, executable, &actions, &attributes, &words, &variables)
+        let failure = posix_spawn(&id, "/bin/sh", &actions, &attributes, &words, &variables)
         guard failure == 0 else {
             close(outputPipe.read)
             close(errorPipe.read)
@@ -145,11 +150,11 @@ final class Program: Sendable {
     private static func pipe() throws -> (read: Int32, write: Int32) {
         var ends: [Int32] = [-1, -1]
         #if canImport(Glibc)
-            let failed = pipe2(&ends, O_CLOEXEC) != 0
+            let isMade = Glibc.pipe(&ends) == 0
         #else
-            let failed = Darwin.pipe(&ends) != 0
+            let isMade = Darwin.pipe(&ends) == 0
         #endif
-        guard !failed else { throw TestFailure("no pipe: \(String(cString: strerror(errno)))") }
+        guard isMade else { throw TestFailure("no pipe: \(String(cString: strerror(errno)))") }
         return (ends[0], ends[1])
     }
 }

@@ -1,4 +1,6 @@
 import CognitionCore
+import CognitionSQLite
+import CognitionStorage
 import CognitionTestSupport
 import Foundation
 import Synchronization
@@ -64,6 +66,18 @@ struct Sandbox: Sendable {
             throw TestFailure("\(arguments) ended with \(ending.exitCode ?? -1):\n\(ending.errors)")
         }
         return try JSONValue(parsing: ending.output)
+    }
+
+    /// Changes the database behind the program's back, which must not be running.
+    func changeDatabase(_ statement: SQL) async throws {
+        let database = try await SQLiteDatabase.open(at: dataFolder + "/cognition.db")
+        do {
+            try await database.write { tx in _ = try tx.execute(statement) }
+        } catch {
+            await database.close()
+            throw error
+        }
+        await database.close()
     }
 
     fileprivate func end() {

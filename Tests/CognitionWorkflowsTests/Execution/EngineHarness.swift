@@ -15,7 +15,10 @@ struct EngineHarness: Sendable {
     let engine: WorkflowEngine
     let script: ScriptedFunction
 
-    init(_ database: any Database, script: ScriptedFunction = ScriptedFunction(), configure: (inout WorkflowEngine.Settings) -> Void = { _ in }) {
+    init(
+        _ database: any Database, script: ScriptedFunction = ScriptedFunction(),
+        configure: (inout WorkflowEngine.Settings) -> Void = { _ in }
+    ) {
         let ids = UUIDGenerator()
         self.database = database
         self.script = script
@@ -68,7 +71,9 @@ final class ScriptedFunction: TaskFunction {
     private let calls = Mutex<[String]>([])
     private let body: @Sendable (TaskInvocation) async throws -> Void
 
-    init(effect: EffectClass = .idempotent, _ body: @escaping @Sendable (TaskInvocation) async throws -> Void = { _ in }) {
+    init(
+        effect: EffectClass = .idempotent, _ body: @escaping @Sendable (TaskInvocation) async throws -> Void = { _ in }
+    ) {
         signature = FunctionSignature(effect: effect)
         self.body = body
     }
@@ -106,7 +111,11 @@ final class Gate: Sendable {
                 let ready = state.withLock { state -> [CheckedContinuation<Void, Never>] in
                     state.arrived += 1
                     var ready: [CheckedContinuation<Void, Never>] = []
-                    if state.isOpen || Task.isCancelled { ready.append(continuation) } else { state.held.append(continuation) }
+                    if state.isOpen || Task.isCancelled {
+                        ready.append(continuation)
+                    } else {
+                        state.held.append(continuation)
+                    }
                     ready += state.watchers.filter { $0.count <= state.arrived }.map(\.continuation)
                     state.watchers.removeAll { $0.count <= state.arrived }
                     return ready

@@ -120,7 +120,8 @@ import Testing
         }
     }
 
-    @Test("Without a handler an error that outlives its retries faults; one that is caught without retries is swallowed")
+    @Test(
+        "Without a handler an error that outlives its retries faults; one that is caught without retries is swallowed")
     func noHandler() throws {
         func run(_ retry: String) throws -> SimulatedExecution {
             var run = try SimulatedExecution(

@@ -95,7 +95,8 @@ struct SimulatedExecution {
         for parent in live {
             let children = rows.values.filter { $0.parent == parent.number }
             for scope in Set(children.map(\.scope)) {
-                guard let last = children.filter({ $0.scope == scope }).max(by: { $0.number < $1.number }), last.endedAt != nil
+                guard let last = children.filter({ $0.scope == scope }).max(by: { $0.number < $1.number }),
+                    last.endedAt != nil
                 else { continue }
                 lists.append(
                     .init(parent: parent.number, scope: scope, status: last.status, output: last.output ?? .null))

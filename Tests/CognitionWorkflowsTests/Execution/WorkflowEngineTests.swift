@@ -26,7 +26,8 @@ import Testing
             #expect(execution.tasks.allSatisfy { $0.status == .completed && $0.attempt == 1 })
             #expect(
                 try await harness.types(of: execution.id) == [
-                    "execution.started", "task.started", "task.completed", "task.started", "task.completed", "task.started",
+                    "execution.started", "task.started", "task.completed", "task.started", "task.completed",
+                    "task.started",
                     "task.completed", "execution.completed",
                 ])
         }
@@ -93,7 +94,9 @@ import Testing
         }
     }
 
-    @Test("What a process leaves behind, the next one goes on with, and repeats only what ran", arguments: TestDatabase.engines)
+    @Test(
+        "What a process leaves behind, the next one goes on with, and repeats only what ran",
+        arguments: TestDatabase.engines)
     func recovery(on engine: TestDatabase.Engine) async throws {
         try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
             let gate = Gate()
@@ -124,7 +127,10 @@ import Testing
     func fencing(on engine: TestDatabase.Engine) async throws {
         try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
             let gate = Gate()
-            let stale = EngineHarness(database, script: ScriptedFunction { _ in await gate.pass() })
+            // Room for one, so that it does not claim again what the other one frees.
+            let stale = EngineHarness(database, script: ScriptedFunction { _ in await gate.pass() }) {
+                $0.executionsMax = 1
+            }
             let fresh = EngineHarness(database)
             let execution = try await stale.running {
                 let id = try await stale.execute(Self.three)
@@ -216,17 +222,20 @@ import Testing
 
     @Test("Writes that belong to a task commit with it, or not at all", arguments: TestDatabase.engines)
     func taskWrites(on engine: TestDatabase.Engine) async throws {
-        let table = Migration("test.001_costs", ["CREATE TABLE costs (micros \(fragment: .int64) NOT NULL) \(fragment: .strict)"])
+        let table = Migration(
+            "test.001_costs", ["CREATE TABLE costs (micros \(fragment: .int64) NOT NULL) \(fragment: .strict)"])
         try await withTestDatabase(engine, migrations: EngineHarness.migrations + [table]) { database in
             let ids = UUIDGenerator()
             let workflows = Workflows(database: database, functions: [CostlyFunction()], ids: ids)
             let engine = WorkflowEngine(
                 workflows: workflows,
-                executor: EffectExecutor(functions: [CostlyFunction()], http: NoHTTP(), workflows: workflows), node: ids.next(),
+                executor: EffectExecutor(functions: [CostlyFunction()], http: NoHTTP(), workflows: workflows),
+                node: ids.next(),
                 logger: .init(label: "test"))
             let run = Task { try await engine.run() }
             let stored = try await workflows.create(
-                workflows.validate(workflow("- a: {call: costly, with: {micros: 5}}\n- b: {call: costly, with: {micros: 7}}")),
+                workflows.validate(
+                    workflow("- a: {call: costly, with: {micros: 5}}\n- b: {call: costly, with: {micros: 7}}")),
                 as: .localOperator)
             let id = try await workflows.execute(
                 ExecuteCommand(workflow: stored.id, version: stored.version), as: .localOperator, on: engine
@@ -234,7 +243,8 @@ import Testing
             _ = try await workflows.waitForEnd(of: id, in: .default)
             run.cancel()
             try await run.value
-            let sum = try await database.read { tx in try tx.first("SELECT SUM(micros) FROM costs") { try $0[0] as Int } }
+            let sum = try await database.read { tx in try tx.first("SELECT SUM(micros) FROM costs") { try $0[0] as Int }
+            }
             #expect(sum == 12)
         }
     }

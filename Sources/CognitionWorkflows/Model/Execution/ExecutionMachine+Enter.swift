@@ -96,7 +96,8 @@ extension ExecutionMachine {
         if case .defined(let function, let arguments) = call.target {
             let input = try arguments?.evaluate(task.input, scope: scope(of: task, stage: .body))
             place(
-                function, at: 0, in: 0, of: number, input: input ?? task.input, from: input == nil ? .parent : .own, now: now)
+                function, at: 0, in: 0, of: number, input: input ?? task.input, from: input == nil ? .parent : .own,
+                now: now)
         } else {
             requestEffect(number, try action(of: task))
         }

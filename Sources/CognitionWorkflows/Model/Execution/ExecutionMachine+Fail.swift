@@ -32,7 +32,9 @@ extension ExecutionMachine {
         start(definition.body, scope: 0, of: number, now: now)
     }
 
-    private mutating func catchFault(_ task: LiveTask, _ definition: TryDefinition, _ fault: WorkflowFault, now: Timestamp) {
+    private mutating func catchFault(
+        _ task: LiveTask, _ definition: TryDefinition, _ fault: WorkflowFault, now: Timestamp
+    ) {
         let number = task.number
         do {
             var scope = scope(of: task, stage: .body)
@@ -103,7 +105,9 @@ extension ExecutionMachine {
         guard let task = tasks[number] else { return }
         if let deadline = task.deadline, deadline <= now {
             fail(number, WorkflowFault(.timeout, "it did not end in time"), now: now)
-        } else if let deadline = task.progress.attempts?.attemptDeadline, deadline <= now, case .try(let definition) = task.definition.kind {
+        } else if let deadline = task.progress.attempts?.attemptDeadline, deadline <= now,
+            case .try(let definition) = task.definition.kind
+        {
             for child in task.children { drop(child, as: .cancelled, now: now) }
             update(number) { $0.progress.changeAttempts { $0.attemptDeadline = nil } }
             let fault = WorkflowFault(.timeout, "the attempt did not end in time").raised(at: task.definition.reference)

@@ -43,7 +43,9 @@ extension ExecutionMachine {
             if let condition = loop.while {
                 var scope = scope(of: task, stage: .body)
                 scope.define([loop.each: progress.items[iteration], loop.at: .integer(Int64(iteration))])
-                guard try condition.isTrue(input, scope: scope) else { return complete(number, output: input, now: now) }
+                guard try condition.isTrue(input, scope: scope) else {
+                    return complete(number, output: input, now: now)
+                }
             }
             update(number) { $0.progress.changeLoop { $0.next += 1 } }
             start(loop.body, scope: iteration, of: number, input: input, from: source, now: now)
@@ -60,7 +62,9 @@ extension ExecutionMachine {
             update(number) { $0.progress.changeLoop { $0.next += 1 } }
             start(loop.body, scope: progress.next, of: number, now: now)
         }
-        guard let progress = tasks[number]?.progress.loop, progress.outputs.count == progress.items.count else { return }
+        guard let progress = tasks[number]?.progress.loop, progress.outputs.count == progress.items.count else {
+            return
+        }
         complete(number, output: .array(progress.items.indices.map { progress.outputs[$0] ?? .null }), now: now)
     }
 
@@ -70,7 +74,8 @@ extension ExecutionMachine {
     mutating func startBranches(_ number: Int, _ fork: ForkDefinition, now: Timestamp) {
         guard let task = tasks[number], let progress = task.progress.branches else { return }
         if progress.outputs.count == fork.branches.count {
-            return complete(number, output: .array(fork.branches.indices.map { progress.outputs[$0] ?? .null }), now: now)
+            return complete(
+                number, output: .array(fork.branches.indices.map { progress.outputs[$0] ?? .null }), now: now)
         }
         for (index, branch) in fork.branches.enumerated()
         where !progress.started.contains(index) && branch.needs.allSatisfy({ progress.outputs[$0] != nil }) {

@@ -55,7 +55,8 @@ extension ExecutionMachine {
             root.input = try from.evaluate(stored.input, scope: scope(of: root, stage: .input))
         }
         if let timeout = definition.timeout {
-            root.deadline = stored.state.startedAt + (try timeout.evaluate(root.input, scope: scope(of: root, stage: .body)))
+            root.deadline =
+                stored.state.startedAt + (try timeout.evaluate(root.input, scope: scope(of: root, stage: .body)))
         }
         tasks[0] = root
         for row in stored.live {
@@ -77,10 +78,13 @@ extension ExecutionMachine {
             case .task(let number): stored.outputs[number]
             case .own: row.ownInput
             }
-        guard let rawInput else { throw WorkflowError.unreadable(stored.id, "the input of task \(row.number) is missing") }
+        guard let rawInput else {
+            throw WorkflowError.unreadable(stored.id, "the input of task \(row.number) is missing")
+        }
         var task = LiveTask(
             number: row.number, parent: row.parent, scope: row.scope, place: place.index, definition: place.task,
-            source: row.source, rawInput: rawInput, input: row.input ?? rawInput, status: row.status, reason: row.reason,
+            source: row.source, rawInput: rawInput, input: row.input ?? rawInput, status: row.status,
+            reason: row.reason,
             attempt: row.attempt, startedAt: row.startedAt, deadline: row.deadline)
         switch place.task.kind {
         case .for where row.status != .pending:

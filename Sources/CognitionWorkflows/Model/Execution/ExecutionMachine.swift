@@ -127,7 +127,8 @@ package struct ExecutionMachine: Sendable {
             unwrittenItems = []
         }
         return Transition(
-            tasks: rows, newFrom: newFrom, contextChanged: contextChanged, events: events, effects: effects, stopped: stopped, abandoned: abandoned, execution: state,
+            tasks: rows, newFrom: newFrom, contextChanged: contextChanged, events: events, effects: effects,
+            stopped: stopped, abandoned: abandoned, execution: state,
             hasMore: hasMore)
     }
 
@@ -135,8 +136,7 @@ package struct ExecutionMachine: Sendable {
 
     /// Changes a live task and remembers that its row has to be written.
     mutating func update(_ number: Int, _ change: (inout LiveTask) -> Void) {
-        guard tasks[number] != nil else { preconditionFailure("task \(number) is live") }
-        change(&tasks[number]!)
+        guard tasks[number]?.apply(change) != nil else { preconditionFailure("task \(number) is live") }
         changed.insert(number)
     }
 
@@ -157,7 +157,8 @@ package struct ExecutionMachine: Sendable {
 
     /// Takes a task out of the live ones; its row says how it ended.
     mutating func remove(
-        _ number: Int, as status: TaskStatus, output: JSONValue? = nil, fault: WorkflowFault? = nil, isSkipped: Bool = false,
+        _ number: Int, as status: TaskStatus, output: JSONValue? = nil, fault: WorkflowFault? = nil,
+        isSkipped: Bool = false,
         now: Timestamp
     ) {
         guard let task = tasks.removeValue(forKey: number) else { return }
@@ -189,7 +190,8 @@ package struct ExecutionMachine: Sendable {
     }
 
     /// Ends the execution.
-    mutating func end(as status: ExecutionStatus, output: JSONValue? = nil, fault: WorkflowFault? = nil, now: Timestamp) {
+    mutating func end(as status: ExecutionStatus, output: JSONValue? = nil, fault: WorkflowFault? = nil, now: Timestamp)
+    {
         remove(0, as: status, now: now)
         agenda = []
         state.status = status
@@ -257,7 +259,8 @@ package struct ExecutionMachine: Sendable {
         let items = unwrittenItems.contains(task.number) ? task.progress.loop?.items : nil
         return TaskExecution(
             number: task.number, parent: task.parent, scope: task.scope, name: task.definition.name,
-            reference: task.definition.reference, source: task.source, ownInput: task.source == .own ? task.rawInput : nil,
+            reference: task.definition.reference, source: task.source,
+            ownInput: task.source == .own ? task.rawInput : nil,
             status: task.status, reason: task.reason, attempt: task.attempt, startedAt: task.startedAt,
             input: writesInput ? task.input : nil, wakeAt: task.wakeAt, deadline: task.deadline,
             progress: task.progress.json, items: items.map(JSONValue.array))
@@ -280,7 +283,8 @@ extension LiveTask {
             output: definition.output, export: nil, timeout: definition.timeout, then: .continue, metadata: [:],
             kind: .do(definition.tasks))
         return LiveTask(
-            number: 0, parent: -1, scope: 0, place: 0, definition: task, source: .own, rawInput: rawInput, input: rawInput,
+            number: 0, parent: -1, scope: 0, place: 0, definition: task, source: .own, rawInput: rawInput,
+            input: rawInput,
             startedAt: now)
     }
 

@@ -18,7 +18,8 @@ extension HTTPCallDefinition {
         }
         return HTTPCallRequest(
             method: method.uppercased(), url: try url(input, scope: scope), headers: headers,
-            body: try body?.evaluate(input, scope: scope), output: output, redirect: redirect, authorization: authorization)
+            body: try body?.evaluate(input, scope: scope), output: output, redirect: redirect,
+            authorization: authorization)
     }
 
     private func url(_ input: JSONValue, scope: ExpressionScope) throws -> String {

@@ -69,6 +69,9 @@ struct LiveTask: Sendable {
         }
     }
 
+    /// Changes it where it is, in a dictionary too.
+    mutating func apply(_ change: (inout LiveTask) -> Void) { change(&self) }
+
     /// The moment at which time alone changes something.
     var nextMoment: Timestamp? {
         [wakeAt, deadline, progress.attempts?.attemptDeadline].compactMap(\.self).min()
