@@ -28,7 +28,9 @@ package struct ExpressionLimits: Sendable, Hashable {
     /// Levels of arrays and objects in a value that an expression builds; the same as the JSON parser's.
     package static let valueDepthMax = 512
     /// Levels of syntax in a source: brackets, operators, `if`, `def`.
-    static let nestingMax = 1_000
+    static let nestingMax = 400
+    /// Levels of evaluation nodes up to which an evaluation starts on its caller's stack.
+    static let nestingOnCaller = 100
     /// Evaluation nodes of one compiled expression, functions that are expanded in place included.
     static let nodesMax = 200_000
 }

@@ -3,6 +3,12 @@ import CognitionStorage
 
 /// What an engine needs of the database.
 extension Workflows {
+    /// Frees what any process held; for the only process of a database, which runs no engine yet.
+    package func freeAll() async throws {
+        let (node, now): (UUIDv7, Timestamp) = (ids.next(), clock.now)
+        _ = try await database.write { tx in try ExecutionStore.releaseAll(except: node, now: now, tx) }
+    }
+
     /// Frees what other processes held; they are known to be gone when this is the only one.
     func recover(node: UUIDv7, isSoleOwner: Bool, now: Timestamp) async throws -> Int {
         guard isSoleOwner else { return 0 }

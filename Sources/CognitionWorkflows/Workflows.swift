@@ -38,11 +38,16 @@ package final class Workflows: Sendable {
     }
 
     /// Stores a definition; the same document again answers the stored one.
+    ///
+    /// - Parameter isRevision: A document that was changed without a new version is stored as `VERSION+HASH`, for people who
+    ///   try things out.
     /// - Throws: `workflow.version_taken` when its version is another document.
-    package func create(_ definition: WorkflowDefinition, as principal: Principal) async throws -> StoredWorkflow {
+    package func create(
+        _ definition: WorkflowDefinition, isRevision: Bool = false, as principal: Principal
+    ) async throws -> StoredWorkflow {
         let now = clock.now
         let stored = try await database.write { tx in
-            try WorkflowStore.insert(definition, by: principal, now: now, in: tx)
+            try WorkflowStore.insert(definition, isRevision: isRevision, by: principal, now: now, in: tx)
         }
         definitions.keep(definition, stored)
         return stored
@@ -128,7 +133,11 @@ package final class Workflows: Sendable {
             guard let claim = try ExecutionStore.claim(id, by: node, tx),
                 let stored = try ExecutionStore.stored(claim, now: now, tx)
             else { return false }
-            var machine = try ExecutionMachine(restoring: stored, of: definition, now: now)
+            guard var machine = try? ExecutionMachine(restoring: stored, of: definition, now: now) else {
+                // Set aside because it cannot be read; it can be ended all the same.
+                try ExecutionStore.end(claim, now: now, tx)
+                return true
+            }
             machine.cancel(now: now)
             try ExecutionWrite(
                 machine.takeTransition(), key: claim.key, id: id, workspace: claim.workspace, owner: node,

@@ -36,9 +36,11 @@ struct ExpressionGenerator {
     mutating func expression(depth: Int) -> String {
         if depth == 0 {
             return pick([
-                ".", ".a", ".b", ".a.b", ".[0]", ".[-1]", ".[]?", ".a?", "1", "2.5", "\"a\"", "null", "true", "false", "[]",
+                ".", ".a", ".b", ".a.b", ".[0]", ".[-1]", ".[]?", ".a?", "1", "2.5", "\"a\"", "null", "true", "false",
+                "[]",
                 "{}", "length", "type", "keys?", "not", "..", "tostring", "tojson", "add?", "empty", "first", "last",
-                "ascii_downcase?", "sort?", "unique?", "reverse?", "floor?", "to_entries?", "[paths]", "explode?", "@json",
+                "ascii_downcase?", "sort?", "unique?", "reverse?", "floor?", "to_entries?", "[paths]", "explode?",
+                "@json",
                 "@text", "tonumber?", "values", "scalars", "flatten?", "min?", "max?", "any?", "all?", "isnan", "abs?",
             ])
         }
@@ -96,7 +98,9 @@ struct ExpressionGenerator {
             case 0: bytes.remove(at: place)
             case 1: bytes.insert(bytes[pick(bytes.count)], at: place)
             case 2: bytes[place] = UInt8(pick(256))
-            default: bytes.insert(contentsOf: Array(pick(["\\(", "$x", "as", "?//", "..", "\"", "|=", "(", "]"]).utf8), at: place)
+            default:
+                bytes.insert(
+                    contentsOf: Array(pick(["\\(", "$x", "as", "?//", "..", "\"", "|=", "(", "]"]).utf8), at: place)
             }
         }
         return String(decoding: bytes, as: UTF8.self)

@@ -56,7 +56,8 @@ struct ExpressionTests {
     @Test(
         "What expressions do not have is named",
         arguments: [
-            "env", "$ENV", "input", "inputs", "debug", "debug(1)", "stderr", "input_filename", "input_line_number", "halt",
+            "env", "$ENV", "input", "inputs", "debug", "debug(1)", "stderr", "input_filename", "input_line_number",
+            "halt",
             "halt_error", "halt_error(1)", "now", "localtime", "modulemeta", "get_search_list", "import \"a\" as a; .",
             "include \"a\"; .", "$__prog_args", "strflocaltime(\"%Y\")",
         ])
@@ -81,7 +82,9 @@ struct ExpressionTests {
         let expression = try Expression("def f: if . == 0 then 0 else 1 + (. - 1 | f) end; f")
         try await withThrowingTaskGroup(of: Bool.self) { group in
             for number in 0..<64 {
-                group.addTask { try expression.evaluate(.integer(Int64(number * 20))) == [.integer(Int64(number * 20))] }
+                group.addTask {
+                    try expression.evaluate(.integer(Int64(number * 20))) == [.integer(Int64(number * 20))]
+                }
             }
             for try await isRight in group { #expect(isRight) }
         }

@@ -13,7 +13,9 @@ enum JQPeer {
         var isLoose = false
 
         var json: JSONValue {
-            .object(["e": .string(expression), "i": input, "v": .object(JSONObject(variables.map { ($0.key, $0.value) }))])
+            .object([
+                "e": .string(expression), "i": input, "v": .object(JSONObject(variables.map { ($0.key, $0.value) })),
+            ])
         }
     }
 
@@ -45,7 +47,9 @@ enum JQPeer {
         return try files.filter { $0.pathExtension == "jsonl" }.sorted { $0.path < $1.path }.flatMap { file in
             try String(contentsOf: file, encoding: .utf8).split(separator: "\n").map { line in
                 let value = try JSONValue(parsing: String(line))
-                let variables = value["v"]?.objectValue.map { Dictionary(uniqueKeysWithValues: $0.map { ($0.key, $0.value) }) }
+                let variables = value["v"]?.objectValue.map {
+                    Dictionary(uniqueKeysWithValues: $0.map { ($0.key, $0.value) })
+                }
                 return Request(
                     expression: value["e"]?.stringValue ?? "", input: value["i"] ?? .null, variables: variables ?? [:],
                     isLoose: value["loose"] == true)
@@ -82,7 +86,9 @@ enum JQPeer {
 
     /// The error as a value: Python shows values that are not strings as JSON.
     private static func error(_ shown: JSONValue) -> JSONValue {
-        shown.stringValue.flatMap { text in text.first.map { "{[".contains($0) } == true ? try? JSONValue(parsing: text) : nil }
+        shown.stringValue.flatMap { text in
+            text.first.map { "{[".contains($0) } == true ? try? JSONValue(parsing: text) : nil
+        }
             ?? shown
     }
 

@@ -1,5 +1,6 @@
 import CognitionCore
 import CognitionExpressions
+import Foundation
 import Testing
 
 /// Nothing that can be written may hang, exhaust memory or crash; these run on the small stacks of concurrent tasks.
@@ -96,7 +97,8 @@ struct LimitTests {
             String(repeating: "{a:", count: 9_000), String(repeating: ". as [", count: 9_000),
             String(repeating: "try ", count: 9_000), String(repeating: "reduce . as $x (", count: 3_000),
             String(repeating: " ", count: 70_000) + ".",
-            (0..<60).map { "def f\($0)(x): \($0 == 0 ? "x | x" : "f\($0 - 1)(x) | f\($0 - 1)(x)");" }.joined() + "f59(.)",
+            (0..<60).map { "def f\($0)(x): \($0 == 0 ? "x | x" : "f\($0 - 1)(x) | f\($0 - 1)(x)");" }.joined()
+                + "f59(.)",
         ]
         for source in sources {
             await Task.detached {
@@ -110,6 +112,37 @@ struct LimitTests {
         let wide = Array(repeating: "1", count: 20_000).joined(separator: ",")
         #expect(try Expression("[\(wide)] | length").evaluate(.null) == [20_000])
         #expect(try Expression(Array(repeating: ".", count: 20_000).joined(separator: "|")).evaluate(1) == [1])
+    }
+
+    @Test(
+        "A stack of 512 KiB suffices",
+        arguments: [
+            String(repeating: "[", count: 390) + String(repeating: "]", count: 390),
+            String(repeating: "(", count: 390) + ". + 1" + String(repeating: ")", count: 390),
+            Array(repeating: ".", count: 390).joined(separator: " + "),
+            "." + String(repeating: "[0]", count: 390) + "?",
+            String(repeating: "if . then ", count: 190) + "1" + String(repeating: " end", count: 190),
+            String(repeating: "try ", count: 300) + "error",
+            String(repeating: "[.[]? | ", count: 120) + "." + String(repeating: "]", count: 120),
+            "def f: if . == 0 then 0 else 1 + (. - 1 | f) end; 4000 | f", "def f: 1 + f; f", "[limit(1000; repeat(1))]",
+            "reduce range(200) as $i (0; [.]) | tojson", "[.. | ..]", "[paths]", "walk(.)", "tostream", ". == .",
+            "[., .] | sort",
+            "[recurse(if . < 3000 then . + 1, . + 2 else empty end)] | length", "\"(((a)))\" | test(\"((((((a))))))\")",
+            "def f: [.[]? | f]; f", "flatten", "getpath([range(400)])", "[.] - [.]", ". * 1", "contains(.)",
+        ])
+    func smallStack(source: String) async {
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            let thread = Thread {
+                var input = JSONValue.array([])
+                for _ in 0..<200 { input = .array([input, .object(["a": input == .null ? 1 : 2])]) }
+                for value in [.null, input] {
+                    _ = try? Expression(source).evaluate(value, limits: Self.small)
+                }
+                done.resume()
+            }
+            thread.stackSize = 512 << 10
+            thread.start()
+        }
     }
 
     @Test("Time is bounded")

@@ -199,7 +199,7 @@ extension OutboundHTTPClientTests {
             try await connection.answer(body: "secret")
         } _: { peer in
             try await withClient(limits) { client in
-                let request = OutboundRequest(url: peer.url(host: host, scheme: "https"), timeout: .seconds(10))
+                let request = OutboundRequest(url: peer.url(host: host, scheme: "https"), timeout: .seconds(60))
                 if works {
                     let body = try await client.send(request).body
                     #expect(body == Array("secret".utf8))

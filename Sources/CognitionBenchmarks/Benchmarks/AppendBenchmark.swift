@@ -67,8 +67,9 @@ struct AppendBenchmark: Benchmark {
         let log = EventLog(database)
         let clock = SystemWallClock()
         let ids = UUIDGenerator(clock: clock)
+        let values = (0..<load.batch).map(Self.data)
         let append: @Sendable (Int) async throws -> Void = { caller in
-            let events = (0..<load.batch).map { NewEvent(Self.type, data: Self.data($0)) }
+            let events = values.map { NewEvent(Self.type, data: $0) }
             let context = EventContext(.localOperator, time: clock.now, ids: ids)
             try await log.append(events, to: StreamName("bench", Self.stream(caller)), context: context)
         }

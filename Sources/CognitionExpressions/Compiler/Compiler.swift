@@ -12,8 +12,9 @@ final class Compiler {
     private var expansionLeft = 10_000
     private var expansionDepth = 0
     private var depth = 0
+    private var depthReached = 0
     private lazy var folding = Machine(
-        Program(main: IdentityNode(), functions: [], slots: 0, usedVariables: [], parameterSlots: []),
+        Program(main: IdentityNode(), functions: [], slots: 0, usedVariables: [], parameterSlots: [], nesting: 0),
         ExpressionLimits(steps: 10_000, depth: 100, bytesMax: 16 << 10), stackBudget: 1 << 30)
 
     private init() {}
@@ -40,7 +41,8 @@ final class Compiler {
         let node = try compile(tree, scope, main, isTail: false)
         return Program(
             main: node, functions: functions.compactMap { $0 }, slots: main.slots,
-            usedVariables: Set(providedSlots.keys), parameterSlots: variables.map { providedSlots[$0] })
+            usedVariables: Set(providedSlots.keys), parameterSlots: variables.map { providedSlots[$0] },
+            nesting: depthReached)
     }
 
     // MARK: Nodes
@@ -50,6 +52,7 @@ final class Compiler {
     ) throws(SyntaxFault) -> Node {
         nodesLeft -= 1
         depth += 1
+        depthReached = max(depthReached, depth)
         defer { depth -= 1 }
         if expansionDepth > 0 { expansionLeft -= 1 }
         guard nodesLeft > 0, depth <= ExpressionLimits.nestingMax * 2 else {
@@ -71,7 +74,8 @@ final class Compiler {
             return index(try sub(base), SliceKeyNode(from: from, to: to), isOptional)
         case .iterate(let base, let isOptional): return Self.pipe([try sub(base), IterateNode(isOptional: isOptional)])
         case .attempt(let body, let handler):
-            return TryNode(try sub(body), handler: try handler.map(or: nil) { (node) throws(SyntaxFault) in try sub(node) })
+            return TryNode(
+                try sub(body), handler: try handler.map(or: nil) { (node) throws(SyntaxFault) in try sub(node) })
         case .variable(let name): return try variable(name, syntax, scope, context)
         case .location(let line):
             return LiteralNode(.object(["file": "<top-level>", "line": .integer(Int64(line))]))
@@ -133,7 +137,8 @@ final class Compiler {
             let (source, inner) = try self.source(source, patterns, scope, context)
             return ForeachNode(
                 source, initial: try sub(initial), update: try compile(update, inner, context),
-                extract: try extract.map(or: nil) { (node) throws(SyntaxFault) in try self.compile(node, inner, context) })
+                extract: try extract.map(or: nil) { (node) throws(SyntaxFault) in try self.compile(node, inner, context)
+                })
         }
     }
 
@@ -185,9 +190,11 @@ final class Compiler {
             case .value(let value): nodes.append(.value(try compile(value, scope, context)))
             }
         }
-        return StringNode(nodes, format: try format.map(or: .text) { (name) throws(SyntaxFault) in
-            try Format.named(name, at: syntax.offset)
-        })
+        return StringNode(
+            nodes,
+            format: try format.map(or: .text) { (name) throws(SyntaxFault) in
+                try Format.named(name, at: syntax.offset)
+            })
     }
 
     private func object(

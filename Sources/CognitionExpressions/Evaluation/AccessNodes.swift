@@ -243,7 +243,8 @@ final class GetPathNode: Node, @unchecked Sendable {
             guard var path else { return try emit(try machine.part(input, keys), nil) }
             if !path.isValid {
                 let shown = machine.shown(.array(keys))
-                throw machine.fail("Invalid path expression near attempt to access element \(shown) of \(machine.shown(input))")
+                throw machine.fail(
+                    "Invalid path expression near attempt to access element \(shown) of \(machine.shown(input))")
             }
             for key in keys { path = try path.appending(key, machine) }
             try emit(try machine.part(input, keys), path)

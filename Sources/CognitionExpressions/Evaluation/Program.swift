@@ -18,21 +18,30 @@ final class Program: @unchecked Sendable {
     let usedVariables: Set<String>
     /// For each variable that evaluation provides, its slot when it is used.
     private let parameterSlots: [Int?]
+    /// Levels of nodes, which is how deep an evaluation goes at least.
+    private let nesting: Int
 
-    init(main: Node, functions: [Function], slots: Int, usedVariables: Set<String>, parameterSlots: [Int?]) {
+    init(
+        main: Node, functions: [Function], slots: Int, usedVariables: Set<String>, parameterSlots: [Int?], nesting: Int
+    ) {
         self.main = main
         self.functions = functions
         self.slots = slots
         self.usedVariables = usedVariables
         self.parameterSlots = parameterSlots
+        self.nesting = nesting
     }
 
     func evaluate(
         _ input: JSONValue, _ arguments: [JSONValue], limits: ExpressionLimits, outputsMax: Int?
     ) throws(ExpressionError) -> [JSONValue] {
-        precondition(arguments.count == parameterSlots.count, "An expression takes one value for each of its variables.")
-        let result = run(input, arguments, limits, outputsMax, stackBudget: LargeStack.budgetOnCaller)
-        if let result { return try result.get() }
+        precondition(
+            arguments.count == parameterSlots.count, "An expression takes one value for each of its variables.")
+        if nesting <= ExpressionLimits.nestingOnCaller,
+            let result = run(input, arguments, limits, outputsMax, stackBudget: LargeStack.budgetOnCaller)
+        {
+            return try result.get()
+        }
         let repeated = LargeStack.run {
             self.run(input, arguments, limits, outputsMax, stackBudget: LargeStack.budgetOnOwnThread)
         }

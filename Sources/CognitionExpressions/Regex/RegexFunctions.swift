@@ -41,13 +41,13 @@ extension Machine {
         do throws(RegularExpression.Failure) {
             if isTest { return .bool(try expression.matches(text)) }
             let matches = try expression.matches(in: text, max: isGlobal ? .max : 1)
-            return try described(matches)
+            return described(matches)
         } catch {
             throw fail("Regex failure: \(error.message)")
         }
     }
 
-    private func described(_ matches: [RegularExpression.Match]) throws(RegularExpression.Failure) -> JSONValue {
+    private func described(_ matches: [RegularExpression.Match]) -> JSONValue {
         .array(
             matches.map { match in
                 let captures = match.captures.map { capture -> JSONValue in

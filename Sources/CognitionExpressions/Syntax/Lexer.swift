@@ -59,7 +59,9 @@ struct Lexer {
         case UInt8(ascii: "$"):
             position += 1
             skipSpace()
-            guard isNameStart(at: position) else { throw SyntaxFault(reason: "a name must follow \"$\"", offset: start) }
+            guard isNameStart(at: position) else {
+                throw SyntaxFault(reason: "a name must follow \"$\"", offset: start)
+            }
             return (.variable(qualifiedName()), start)
         case UInt8(ascii: "@"):
             position += 1
@@ -166,7 +168,9 @@ struct Lexer {
 
     private mutating func qualifiedName() -> String {
         var text = name()
-        while position + 2 < bytes.count, bytes[position] == 58, bytes[position + 1] == 58, isNameStart(at: position + 2) {
+        while position + 2 < bytes.count, bytes[position] == 58, bytes[position + 1] == 58,
+            isNameStart(at: position + 2)
+        {
             position += 2
             text += "::" + name()
         }
@@ -200,7 +204,8 @@ struct Lexer {
 
     /// Longer ones first.
     private static let symbols = [
-        "?//=", "?//", "//=", "..", "!=", "==", "<=", ">=", "//", "|=", "+=", "-=", "*=", "/=", "%=", ".", "?", "[", "]",
+        "?//=", "?//", "//=", "..", "!=", "==", "<=", ">=", "//", "|=", "+=", "-=", "*=", "/=", "%=", ".", "?", "[",
+        "]",
         "(", ")", "{", "}", "|", ",", ":", ";", "=", "<", ">", "+", "-", "*", "/", "%",
     ].filter { $0 != "?//=" }
 }

@@ -2,14 +2,14 @@ import CognitionCore
 
 /// Recursive descent over the jq grammar; operators by precedence climbing.
 struct Parser {
-    private var lexer: Lexer
-    private var token = Token.end
-    private var offset = 0
-    private var nesting = 0
+    var lexer: Lexer
+    var token = Token.end
+    var offset = 0
+    var nesting = 0
     /// For each definition being read, how often its own name was called.
-    private var openDefinitions: [(name: String, arity: Int, isCalled: Bool)] = []
+    var openDefinitions: [(name: String, arity: Int, isCalled: Bool)] = []
 
-    private init(_ source: String) throws(SyntaxFault) {
+    init(_ source: String) throws(SyntaxFault) {
         lexer = Lexer(source)
         try advance()
     }
@@ -32,33 +32,33 @@ struct Parser {
 
     // MARK: Tokens
 
-    private mutating func advance() throws(SyntaxFault) { (token, offset) = try lexer.next() }
+    mutating func advance() throws(SyntaxFault) { (token, offset) = try lexer.next() }
 
-    private func isAt(_ symbol: String) -> Bool { token == .symbol(symbol) }
-    private func isAtWord(_ word: String) -> Bool { token == .identifier(word) }
+    func isAt(_ symbol: String) -> Bool { token == .symbol(symbol) }
+    func isAtWord(_ word: String) -> Bool { token == .identifier(word) }
 
-    private mutating func take(_ symbol: String) throws(SyntaxFault) -> Bool {
+    mutating func take(_ symbol: String) throws(SyntaxFault) -> Bool {
         guard isAt(symbol) else { return false }
         try advance()
         return true
     }
 
-    private mutating func expect(_ symbol: String) throws(SyntaxFault) {
+    mutating func expect(_ symbol: String) throws(SyntaxFault) {
         guard isAt(symbol) else { throw unexpected("\"\(symbol)\"") }
         try advance()
     }
 
-    private mutating func expectWord(_ word: String) throws(SyntaxFault) {
+    mutating func expectWord(_ word: String) throws(SyntaxFault) {
         guard isAtWord(word) else { throw unexpected("\"\(word)\"") }
         try advance()
     }
 
-    private func unexpected(_ wanted: String? = nil) -> SyntaxFault {
+    func unexpected(_ wanted: String? = nil) -> SyntaxFault {
         let reason = "syntax error, unexpected \(token.text)" + (wanted.map { ", expecting \($0)" } ?? "")
         return SyntaxFault(reason: reason, offset: offset)
     }
 
-    private mutating func nested<T>(
+    mutating func nested<T>(
         _ body: (inout Parser) throws(SyntaxFault) -> T
     ) throws(SyntaxFault) -> T {
         try deepen()
@@ -66,17 +66,18 @@ struct Parser {
         return try body(&self)
     }
 
-    private mutating func deepen() throws(SyntaxFault) {
+    mutating func deepen() throws(SyntaxFault) {
         nesting += 1
         guard nesting <= ExpressionLimits.nestingMax else {
-            throw SyntaxFault(reason: "at most \(ExpressionLimits.nestingMax) levels nest", offset: offset, isLimit: true)
+            throw SyntaxFault(
+                reason: "at most \(ExpressionLimits.nestingMax) levels nest", offset: offset, isLimit: true)
         }
     }
 
     // MARK: Pipes and operators
 
     /// `def …; pipe`, or terms joined by `|` and `,`.
-    private mutating func pipe() throws(SyntaxFault) -> Syntax {
+    mutating func pipe() throws(SyntaxFault) -> Syntax {
         try nested { (parser) throws(SyntaxFault) -> Syntax in
             if parser.isAtWord("def") { return try parser.definitionThenPipe() }
             let start = parser.offset
@@ -92,7 +93,7 @@ struct Parser {
         }
     }
 
-    private mutating func definitionThenPipe() throws(SyntaxFault) -> Syntax {
+    mutating func definitionThenPipe() throws(SyntaxFault) -> Syntax {
         var definitions: [(FunctionDefinition, Int)] = []
         while isAtWord("def") {
             let at = offset
@@ -103,21 +104,21 @@ struct Parser {
         return result
     }
 
-    private mutating func commas() throws(SyntaxFault) -> Syntax {
+    mutating func commas() throws(SyntaxFault) -> Syntax {
         let at = offset
         var alternatives = [try binary(0)]
         while try take(",") { alternatives.append(try binary(0)) }
         return alternatives.count == 1 ? alternatives[0] : Syntax(.comma(alternatives), at: at)
     }
 
-    private enum Joint {
+    enum Joint {
         case alternative, or, and
         case assign(AssignmentOperator)
         case binary(BinaryOperator)
     }
 
     /// The operator at the current token, its level (a higher one binds tighter) and whether a second one may follow.
-    private func joint() -> (joint: Joint, level: Int, side: Side)? {
+    func joint() -> (joint: Joint, level: Int, side: Side)? {
         switch token {
         case .identifier("or"): (.or, 3, .left)
         case .identifier("and"): (.and, 4, .left)
@@ -126,9 +127,9 @@ struct Parser {
         }
     }
 
-    private enum Side { case left, right, none }
+    enum Side { case left, right, none }
 
-    private static let joints: [String: (Joint, Int, Side)] = [
+    static let joints: [String: (Joint, Int, Side)] = [
         "//": (.alternative, 1, .right),
         "=": (.assign(.set), 2, .none), "|=": (.assign(.update), 2, .none), "//=": (.assign(.alternative), 2, .none),
         "+=": (.assign(.arithmetic(.add)), 2, .none), "-=": (.assign(.arithmetic(.subtract)), 2, .none),
@@ -141,7 +142,7 @@ struct Parser {
         "/": (.binary(.divide), 7, .left), "%": (.binary(.remainder), 7, .left),
     ]
 
-    private mutating func binary(_ levelMin: Int) throws(SyntaxFault) -> Syntax {
+    mutating func binary(_ levelMin: Int) throws(SyntaxFault) -> Syntax {
         var left = try operand()
         var length = 0
         while let (joint, level, side) = joint(), level >= levelMin {
@@ -158,7 +159,7 @@ struct Parser {
         return left
     }
 
-    private static func kind(_ joint: Joint, _ left: Syntax, _ right: Syntax) -> Syntax.Kind {
+    static func kind(_ joint: Joint, _ left: Syntax, _ right: Syntax) -> Syntax.Kind {
         switch joint {
         case .alternative: .alternative(left, right)
         case .or: .or(left, right)
@@ -169,7 +170,7 @@ struct Parser {
     }
 
     /// A term, or something that reaches as far to the right as it can: `term as $x | …`, `label $x | …`, `def …; …`.
-    private mutating func operand() throws(SyntaxFault) -> Syntax {
+    mutating func operand() throws(SyntaxFault) -> Syntax {
         let at = offset
         if isAtWord("def") { return try nested { (parser) throws(SyntaxFault) in try parser.definitionThenPipe() } }
         if isAtWord("label") {
@@ -189,7 +190,7 @@ struct Parser {
 
     // MARK: Terms
 
-    private mutating func term() throws(SyntaxFault) -> Syntax {
+    mutating func term() throws(SyntaxFault) -> Syntax {
         try nested { (parser) throws(SyntaxFault) in
             var term = try parser.primary()
             var length = 0
@@ -203,7 +204,7 @@ struct Parser {
         }
     }
 
-    private mutating func primary() throws(SyntaxFault) -> Syntax {
+    mutating func primary() throws(SyntaxFault) -> Syntax {
         let at = offset
         switch token {
         case .end: throw unexpected()
@@ -225,7 +226,7 @@ struct Parser {
         }
     }
 
-    private mutating func bracketed(_ symbol: String, _ at: Int) throws(SyntaxFault) -> Syntax {
+    mutating func bracketed(_ symbol: String, _ at: Int) throws(SyntaxFault) -> Syntax {
         try advance()
         switch symbol {
         case "(":
@@ -261,7 +262,7 @@ struct Parser {
     }
 
     /// What may follow a term and belongs to it; `nil` when nothing does.
-    private mutating func suffix(of term: Syntax) throws(SyntaxFault) -> Syntax? {
+    mutating func suffix(of term: Syntax) throws(SyntaxFault) -> Syntax? {
         let at = offset
         switch token {
         case .field(let name):
@@ -286,7 +287,7 @@ struct Parser {
     }
 
     /// A term with a `?` behind it; the `?` belongs to the last access only, a second one to the whole.
-    private static func optional(_ term: Syntax) -> Syntax.Kind {
+    static func optional(_ term: Syntax) -> Syntax.Kind {
         switch term.kind {
         case .index(let base, let key, false): .index(base, key: key, isOptional: true)
         case .slice(let base, let from, let to, false): .slice(base, from: from, to: to, isOptional: true)
@@ -295,7 +296,7 @@ struct Parser {
         }
     }
 
-    private mutating func brackets(after term: Syntax, _ at: Int) throws(SyntaxFault) -> Syntax {
+    mutating func brackets(after term: Syntax, _ at: Int) throws(SyntaxFault) -> Syntax {
         try advance()
         if try take("]") { return Syntax(.iterate(term), at: at) }
         if try take(":") {
@@ -314,7 +315,7 @@ struct Parser {
         return Syntax(.index(term, key: key), at: at)
     }
 
-    private mutating func word(_ name: String, _ at: Int) throws(SyntaxFault) -> Syntax {
+    mutating func word(_ name: String, _ at: Int) throws(SyntaxFault) -> Syntax {
         switch name {
         case "if": return try condition(at)
         case "reduce", "foreach": return try fold(name, at)
@@ -339,7 +340,7 @@ struct Parser {
         }
     }
 
-    private mutating func call(_ name: String, _ at: Int) throws(SyntaxFault) -> Syntax {
+    mutating func call(_ name: String, _ at: Int) throws(SyntaxFault) -> Syntax {
         try advance()
         guard isAt("(") else {
             switch name {
@@ -356,7 +357,7 @@ struct Parser {
         return note(name, arguments, at)
     }
 
-    private mutating func note(_ name: String, _ arguments: [Syntax], _ at: Int) -> Syntax {
+    mutating func note(_ name: String, _ arguments: [Syntax], _ at: Int) -> Syntax {
         for index in openDefinitions.indices
         where openDefinitions[index].name == name && openDefinitions[index].arity == arguments.count {
             openDefinitions[index].isCalled = true
@@ -364,7 +365,7 @@ struct Parser {
         return Syntax(.call(name, arguments), at: at)
     }
 
-    private mutating func condition(_ at: Int) throws(SyntaxFault) -> Syntax {
+    mutating func condition(_ at: Int) throws(SyntaxFault) -> Syntax {
         try advance()
         let test = try pipe()
         try expectWord("then")
@@ -383,7 +384,7 @@ struct Parser {
         return Syntax(.condition(test, then: then, otherwise: otherwise), at: at)
     }
 
-    private mutating func fold(_ name: String, _ at: Int) throws(SyntaxFault) -> Syntax {
+    mutating func fold(_ name: String, _ at: Int) throws(SyntaxFault) -> Syntax {
         try advance()
         let source = try term()
         try expectWord("as")
@@ -401,174 +402,9 @@ struct Parser {
         return Syntax(.foreach(source, patterns, initial: initial, update: update, extract: extract), at: at)
     }
 
-    // MARK: Strings, objects, patterns, definitions
-
-    private mutating func string(format: String?, at: Int) throws(SyntaxFault) -> Syntax {
-        var parts: [StringPart] = []
-        while true {
-            let (text, end) = try lexer.textRun()
-            if !text.isEmpty { parts.append(.text(text)) }
-            if end == .quote { break }
-            try advance()
-            parts.append(.value(try pipe()))
-            guard isAt(")") else { throw unexpected("\")\"") }
-        }
-        try advance()
-        if parts.isEmpty { return Syntax(.literal(.string("")), at: at) }
-        if parts.count == 1, case .text(let text) = parts[0] { return Syntax(.literal(.string(text)), at: at) }
-        return Syntax(.string(format: format, parts: parts), at: at)
-    }
-
-    private mutating func object(_ at: Int) throws(SyntaxFault) -> Syntax {
-        var members: [(key: Syntax, value: Syntax)] = []
-        while !isAt("}") {
-            members.append(try member())
-            guard try take(",") else { break }
-        }
-        try expect("}")
-        return Syntax(.object(members), at: at)
-    }
-
-    private mutating func member() throws(SyntaxFault) -> (key: Syntax, value: Syntax) {
-        let at = offset
-        var format: String?
-        if case .format(let name) = token {
-            format = name
-            try advance()
-            guard token == .quote else { throw unexpected("a string") }
-        }
-        let key: Syntax
-        var value: Syntax?
-        switch token {
-        case .variable(let name):
-            try advance()
-            let variable = name == "__loc__" ? location(at) : Syntax(.variable(name), at: at)
-            if isAt(":") {
-                key = variable
-            } else {
-                key = Syntax(.literal(.string(name)), at: at)
-                value = variable
-            }
-        case .identifier(let name):
-            try advance()
-            key = Syntax(.literal(.string(name)), at: at)
-        case .quote: key = try string(format: format, at: at)
-        case .symbol("("):
-            try advance()
-            key = try pipe()
-            try expect(")")
-            try checkKey(key, at)
-            guard isAt(":") else { throw unexpected("\":\"") }
-        default: throw unexpected("an object key")
-        }
-        if try take(":") { return (key, try memberValue()) }
-        return (key, value ?? Syntax(.index(Syntax(.identity, at: at), key: key), at: at))
-    }
-
-    private func checkKey(_ key: Syntax, _ at: Int) throws(SyntaxFault) {
-        guard case .literal(let literal) = key.kind, literal.stringValue == nil else { return }
-        let shown = "\(literal.typeName) (\(literal.jsonText))"
-        throw SyntaxFault(reason: "Cannot use \(shown) as object key", offset: at)
-    }
-
-    private mutating func memberValue() throws(SyntaxFault) -> Syntax {
-        let left = try binary(0)
-        let at = offset
-        guard try take("|") else { return left }
-        return try nested { (parser) throws(SyntaxFault) in Syntax(.pipe([left, try parser.memberValue()]), at: at) }
-    }
-
-    private mutating func patterns() throws(SyntaxFault) -> [Pattern] {
-        var found = [try pattern()]
-        while try take("?//") { found.append(try pattern()) }
-        return found
-    }
-
-    private mutating func pattern() throws(SyntaxFault) -> Pattern {
-        try nested { (parser) throws(SyntaxFault) -> Pattern in
-            if case .variable(let name) = parser.token, name != "__loc__" {
-                try parser.advance()
-                return .variable(name)
-            }
-            if try parser.take("[") {
-                var elements = [try parser.pattern()]
-                while try parser.take(",") { elements.append(try parser.pattern()) }
-                try parser.expect("]")
-                return .array(elements)
-            }
-            guard try parser.take("{") else { throw parser.unexpected("a pattern") }
-            var members = [try parser.patternMember()]
-            while try parser.take(",") { members.append(try parser.patternMember()) }
-            try parser.expect("}")
-            return .object(members)
-        }
-    }
-
-    private mutating func patternMember() throws(SyntaxFault) -> (key: Syntax, variable: String?, pattern: Pattern?) {
-        let at = offset
-        let key: Syntax
-        switch token {
-        case .variable(let name):
-            try advance()
-            let pattern = try take(":") ? try self.pattern() : nil
-            return (Syntax(.literal(.string(name)), at: at), name, pattern)
-        case .identifier(let name):
-            try advance()
-            key = Syntax(.literal(.string(name)), at: at)
-        case .quote: key = try string(format: nil, at: at)
-        case .symbol("("):
-            try advance()
-            key = try pipe()
-            try expect(")")
-            try checkKey(key, at)
-        default: throw unexpected("an object pattern's key")
-        }
-        try expect(":")
-        return (key, nil, try pattern())
-    }
-
-    private mutating func definition() throws(SyntaxFault) -> FunctionDefinition {
-        try expectWord("def")
-        guard case .identifier(let name) = token else { throw unexpected("a function's name") }
-        try advance()
-        var parameters: [FunctionDefinition.Parameter] = []
-        if try take("(") {
-            repeat {
-                switch token {
-                case .identifier(let name): parameters.append(.init(name: name, isValue: false))
-                case .variable(let name): parameters.append(.init(name: name, isValue: true))
-                default: throw unexpected("a parameter")
-                }
-                try advance()
-            } while try take(";")
-            try expect(")")
-        }
-        try expect(":")
-        openDefinitions.append((name, parameters.count, false))
-        let body = try pipe()
-        let isRecursive = openDefinitions.removeLast().isCalled
-        try expect(";")
-        return FunctionDefinition(name: name, parameters: parameters, body: body, isRecursive: isRecursive)
-    }
-
-    // MARK: Literals
-
-    private func location(_ at: Int) -> Syntax {
-        let line = 1 + lexer.bytes[..<at].count { $0 == 10 }
-        return Syntax(.location(line: line), at: at)
-    }
-
-    /// A literal keeps its text as long as it is only passed through.
-    private static func number(_ text: String) -> JSONValue {
-        let json = (text.hasPrefix(".") ? "0" + text : text).replacing(".e", with: "e").replacing(".E", with: "E")
-        let whole = json.hasSuffix(".") ? String(json.dropLast()) : json
-        let digits = whole.drop { $0 == "0" }
-        let normal = digits.first?.isNumber == true ? String(digits) : "0" + digits
-        return (try? JSONValue(parsing: normal)) ?? .number(Double(whole) ?? 0)
-    }
-
-    private static let keywords: Set<String> = [
-        "as", "def", "module", "import", "include", "if", "then", "else", "elif", "end", "and", "or", "reduce", "foreach",
+    static let keywords: Set<String> = [
+        "as", "def", "module", "import", "include", "if", "then", "else", "elif", "end", "and", "or", "reduce",
+        "foreach",
         "try", "catch", "label", "break", "__loc__",
     ]
 }

@@ -63,7 +63,6 @@ extension Machine {
         return .array(found)
     }
 
-
     /// Replaces `value[key]` by what `change` makes of it; parts that nothing else holds change in place.
     func modify(
         _ value: inout JSONValue, at key: JSONValue, _ change: (inout JSONValue) throws(Unwind) -> Void

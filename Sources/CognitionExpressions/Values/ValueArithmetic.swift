@@ -110,7 +110,8 @@ extension Machine {
     private func multiply(_ left: JSONValue, _ right: JSONValue) throws(Unwind) -> JSONValue {
         switch (left, right) {
         case (.integer(let a), .integer(let b)):
-            return Machine.exact(a.multipliedReportingOverflow(by: b), a, b) ?? JSONValue(jq: Double(a) * Double(b), self)
+            return Machine.exact(a.multipliedReportingOverflow(by: b), a, b)
+                ?? JSONValue(jq: Double(a) * Double(b), self)
         case (.string(let text), _) where right.isNumber: return try repeated(text, right.double)
         case (_, .string(let text)) where left.isNumber: return try repeated(text, left.double)
         case (.object(let a), .object(let b)):

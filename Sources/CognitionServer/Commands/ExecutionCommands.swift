@@ -111,6 +111,8 @@ struct ExecutionCommands: AsyncParsableCommand {
         func run() async throws {
             try await reporting {
                 try await Node.withNode(ServerConfiguration(), .any) { node in
+                    // Nobody runs it if the folder is ours, whatever a process that was killed has left in the rows.
+                    if node.isOwner { try await node.workflows.freeAll() }
                     try await node.workflows.cancel(id, as: .localOperator)
                     let execution = try await node.workflows.execution(id, in: .default)
                     Terminal.note(

@@ -16,7 +16,7 @@ struct WorkflowRun {
         for warning in configuration.warnings { Terminal.note("warning: \(warning)") }
         return try await Node.withNode(configuration, .owner, folders: inputFolders) { node in
             let definition = try node.workflows.validate(text)
-            let stored = try await node.workflows.create(definition, as: .localOperator)
+            let stored = try await node.workflows.create(definition, isRevision: true, as: .localOperator)
             return try await node.withEngine { engine in
                 let id = try await start(stored, on: node, engine)
                 return try await wait(for: id, in: node)

@@ -25,6 +25,8 @@ struct Node: Sendable {
     /// `nil` in a guest.
     private let directory: DataDirectory?
 
+    var isOwner: Bool { directory != nil }
+
     static let migrations = EventLog.migrations + Workflows.migrations
 
     enum Access {

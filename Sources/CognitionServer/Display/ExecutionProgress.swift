@@ -11,7 +11,6 @@ struct ExecutionProgress: Sendable {
         var attempt: Int
         var status: String
         var items: Int?
-        var itemsDone = 0
         var startedAt: Timestamp
         var endedAt: Timestamp?
         var note: String?
@@ -32,6 +31,13 @@ struct ExecutionProgress: Sendable {
     /// The tasks that are shown: those of the document's own list, and the tasks in them that run or have failed.
     var shown: [Line] {
         lines.values.sorted { $0.number < $1.number }.filter { $0.parent == 0 || $0.endedAt == nil }
+    }
+
+    /// Iterations of a loop of which something has ended and nothing runs.
+    func itemsDone(of loop: Line) -> Int {
+        let inside = lines.values.filter { $0.parent == loop.number }
+        return Set(inside.filter { $0.endedAt != nil }.map(\.scope))
+            .subtracting(inside.filter { $0.endedAt == nil }.map(\.scope)).count
     }
 
     /// How far inside other tasks a task lies.
@@ -104,15 +110,8 @@ struct ExecutionProgress: Sendable {
         line.status = String(event.type.dropFirst("task.".count))
         line.note = Self.fault(in: event)
         lines[number] = line
-        countItem(endedBy: line)
         let time = (event.time - line.startedAt).seconds.formatted(fractionDigits: 2)
         return "\(path(of: line)) \(line.status) in \(time) s" + (line.note.map { ": \($0)" } ?? "")
-    }
-
-    /// The end of a loop's inner task that began its iteration is the end of an item, as far as can be seen.
-    private mutating func countItem(endedBy line: Line) {
-        guard line.status == "completed", let loop = lines[line.parent], let items = loop.items else { return }
-        lines[line.parent]?.itemsDone = min(items, loop.itemsDone + 1)
     }
 
     /// Names from the outermost task to this one, with the places in loops.

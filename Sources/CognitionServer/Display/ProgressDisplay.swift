@@ -48,8 +48,8 @@ struct ProgressDisplay {
                 }
             var text = "\(indent)\(mark) \(line.name)"
             if let items = line.items {
-                text +=
-                    "  \(Self.bar(Double(line.itemsDone) / Double(max(1, items)), width: 16)) \(line.itemsDone) of \(items)"
+                let done = progress.itemsDone(of: line)
+                text += "  \(Self.bar(Double(done) / Double(max(1, items)), width: 16)) \(done) of \(items)"
             }
             if line.attempt > 1 { text += "  attempt \(line.attempt)" }
             if let note = line.note { text += "  \(note)" }

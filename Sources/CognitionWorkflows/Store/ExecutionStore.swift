@@ -137,6 +137,22 @@ enum ExecutionStore {
 
     // MARK: Cancellation
 
+    /// Ends an execution whose rows fit nothing: they are marked, and nothing is derived from them.
+    static func end(_ claim: ExecutionClaim, now: Timestamp, _ tx: borrowing Transaction) throws {
+        let range = TaskKey.range(of: claim.key)
+        try tx.execute(
+            """
+            UPDATE executions SET owner = NULL, wake_at = NULL, cancel_requested_at = NULL, reason = NULL,
+                status = \(ExecutionStatus.cancelled), ended_at = \(now)
+            WHERE key = \(claim.key) AND epoch = \(claim.epoch)
+            """)
+        try tx.execute(
+            """
+            UPDATE tasks SET status = \(TaskStatus.cancelled), ended_at = \(now)
+            WHERE id >= \(range.lowerBound) AND id <= \(range.upperBound) AND ended_at IS NULL
+            """)
+    }
+
     /// Asks for an execution's end; whoever owns it, or claims it now, ends it.
     static func requestCancellation(
         of id: ExecutionID, in workspace: WorkspaceID, now: Timestamp, _ tx: borrowing Transaction

@@ -3,10 +3,19 @@ import CognitionStorage
 
 /// Definitions in the database; they are never changed.
 enum WorkflowStore {
+    /// - Parameter isRevision: Of a document that was changed under a version that is taken, the hash becomes a part of the
+    ///   version, as build metadata; otherwise it is refused.
     static func insert(
-        _ definition: WorkflowDefinition, by principal: Principal, now: Timestamp, in tx: borrowing Transaction
+        _ definition: WorkflowDefinition, isRevision: Bool, by principal: Principal, now: Timestamp,
+        in tx: borrowing Transaction
     ) throws -> StoredWorkflow {
-        if var stored = try find(definition.id, version: definition.version, in: principal.workspace, tx) {
+        var version = definition.version
+        var earlier = try find(definition.id, version: version, in: principal.workspace, tx)
+        if isRevision, let taken = earlier, taken.hash != definition.hash {
+            version += (version.contains("+") ? "." : "+") + definition.hash.description.prefix(8)
+            earlier = try find(definition.id, version: version, in: principal.workspace, tx)
+        }
+        if var stored = earlier {
             guard stored.hash == definition.hash else {
                 throw WorkflowError(
                     .versionTaken,
@@ -20,14 +29,14 @@ enum WorkflowStore {
         let key = try tx.first(
             """
             INSERT INTO workflows (workspace_id, namespace, name, version, hash, document, title, created_at, created_by)
-            VALUES (\(principal.workspace), \(definition.id.namespace), \(definition.id.name), \(definition.version),
+            VALUES (\(principal.workspace), \(definition.id.namespace), \(definition.id.name), \(version),
                 \(definition.hash.bytes), \(document), \(definition.title), \(now), \(principal.actor))
             RETURNING key
             """
         ) { try $0[0] as Int64 }
         guard let key else { preconditionFailure("an INSERT returns its row") }
         return StoredWorkflow(
-            key: key, workspace: principal.workspace, id: definition.id, version: definition.version,
+            key: key, workspace: principal.workspace, id: definition.id, version: version,
             hash: definition.hash, title: definition.title, createdAt: now, isNew: true)
     }
 

@@ -178,6 +178,54 @@ import Testing
         }
     }
 
+    @Test("A parent's end is its children's end", arguments: TestDatabase.engines)
+    func cancelledParent(on engine: TestDatabase.Engine) async throws {
+        try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
+            let gate = Gate()
+            let harness = EngineHarness(
+                database,
+                script: ScriptedFunction { _ in
+                    await gate.pass()
+                    try Task.checkCancellation()
+                })
+            let child = """
+                document: {dsl: 1.0.3, namespace: test, name: child, version: 0.1.0}
+                do: [{work: {call: script, with: {}}}]
+                """
+            _ = try await harness.workflows.create(harness.workflows.validate(child), as: .localOperator)
+            let statuses = try await harness.running {
+                let id = try await harness.execute(
+                    workflow("- run: {run: {workflow: {namespace: test, name: child, version: latest}}}"))
+                await gate.arrival(of: 1)
+                try await harness.workflows.cancel(id, as: .localOperator)
+                _ = try await harness.end(of: id)
+                let all = try await harness.workflows.executions(limit: 10, in: .default).items
+                for execution in all { _ = try await harness.end(of: execution.id) }
+                return try await harness.workflows.executions(limit: 10, in: .default).items.map(\.status)
+            }
+            #expect(statuses == [.cancelled, .cancelled])
+        }
+    }
+
+    @Test(
+        "A changed document under the same version is refused, or stored as a revision", arguments: TestDatabase.engines
+    )
+    func revisions(on engine: TestDatabase.Engine) async throws {
+        try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
+            let workflows = EngineHarness(database).workflows
+            let first = try await workflows.create(workflows.validate(Self.three), as: .localOperator)
+            #expect(first.isNew)
+            #expect(try await workflows.create(workflows.validate(Self.three), as: .localOperator).isNew == false)
+            let changed = try workflows.validate(workflow("- a: {set: {n: 1}}"))
+            await #expect { try await workflows.create(changed, as: .localOperator) } throws: { error in
+                (error as? WorkflowError)?.code == .versionTaken
+            }
+            let revision = try await workflows.create(changed, isRevision: true, as: .localOperator)
+            #expect(revision.version == "0.1.0+\(changed.hash.description.prefix(8))")
+            #expect(try await workflows.create(changed, isRevision: true, as: .localOperator).isNew == false)
+        }
+    }
+
     @Test("An execution that waits long leaves the memory and is woken in time", arguments: TestDatabase.engines)
     func longWait(on engine: TestDatabase.Engine) async throws {
         try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
@@ -217,6 +265,8 @@ import Testing
             }
             #expect(executions.map(\.status) == [.suspended, .completed])
             #expect(executions[0].reason == .quarantined)
+            try await second.workflows.cancel(ids[0], as: .localOperator)
+            #expect(try await second.workflows.execution(ids[0], in: .default).status == .cancelled)
         }
     }
 
