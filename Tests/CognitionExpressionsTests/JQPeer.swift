@@ -67,7 +67,8 @@ enum JQPeer {
         try Data().write(to: answered)
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = ["python3", folder.appending(path: "Peer/jq_peer.py").path, asked.path]
+        let python = ProcessInfo.processInfo.environment["COGNITIONOS_JQ_PYTHON"] ?? "python3"
+        process.arguments = [python, folder.appending(path: "Peer/jq_peer.py").path, asked.path]
         process.standardOutput = try FileHandle(forWritingTo: answered)
         try process.run()
         process.waitUntilExit()

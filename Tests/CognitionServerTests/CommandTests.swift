@@ -151,14 +151,17 @@ import Testing
         }
     }
 
-    @Test("Another document under a taken version is refused")
-    func versionTaken() async throws {
+    @Test("A document that was changed without a new version runs as what it is now")
+    func revision() async throws {
         try await withSandbox { sandbox in
             _ = try sandbox.file("double.yaml", Self.document)
             #expect(try await sandbox.run("workflow", "run", "double.yaml", "--input", "n=1").exitCode == 0)
             _ = try sandbox.file("other.yaml", Self.document.replacing("* 2", with: "* 3"))
-            let ending = try await sandbox.run("workflow", "run", "other.yaml", "--input", "n=1")
-            #expect(ending.exitCode == 1 && ending.errors.contains("workflow.version_taken"), "\(ending.errors)")
+            let execution = try await sandbox.json("workflow", "run", "other.yaml", "--input", "n=1", "--json")
+            #expect(execution["output"] == ["n": 3])
+            #expect(execution["version"]?.stringValue?.hasPrefix("0.2.0+") == true, "\(execution)")
+            let list = try await sandbox.json("workflow", "list", "--json")
+            #expect(list["items"]?.arrayValue?.map { $0["version"] } == ["0.2.0", execution["version"]])
         }
     }
 
@@ -224,14 +227,34 @@ import Testing
             #expect(try await sandbox.run("restore", "copy.db").exitCode == 0)
             let list = try await sandbox.json("execution", "list", "--json")
             #expect(list["items"]?.arrayValue?.map { $0["id"] } == [first["id"]])
-            let replaced = try await sandbox.run("restore", "data/cognition.db.replaced")
-            #expect(replaced.exitCode == 0, "\(replaced.errors)")
+            let replaced = try #require(sandbox.replacedDatabases().first)
+            #expect(try await sandbox.run("restore", replaced).exitCode == 0)
             let before = try await sandbox.json("execution", "list", "--json")
             #expect(before["items"]?.arrayValue?.map { $0["id"] } == [second["id"], first["id"]])
             _ = try sandbox.file("nonsense.db", "this is no database")
             let nonsense = try await sandbox.run("restore", "nonsense.db")
             #expect(nonsense.exitCode == 1 && nonsense.errors.contains("storage."), "\(nonsense.errors)")
+            let missing = try await sandbox.run("restore", "missing.db")
+            #expect(missing.exitCode == 1 && missing.errors.contains("missing.db"), "\(missing.errors)")
             #expect(try await sandbox.json("execution", "list", "--json") == before)
+        }
+    }
+
+    @Test("A backup takes the place of a damaged database, which is kept as it lies")
+    func restoreOverDamage() async throws {
+        try await withSandbox { sandbox in
+            _ = try sandbox.file("double.yaml", Self.document)
+            #expect(try await sandbox.run("workflow", "run", "double.yaml", "--input", "n=1").exitCode == 0)
+            #expect(try await sandbox.run("backup", "copy.db").exitCode == 0)
+            let list = try await sandbox.json("execution", "list", "--json")
+            let ruin = String(repeating: "ruin", count: 5_000)
+            _ = try sandbox.file("data/cognition.db", ruin)
+            #expect(try await sandbox.run("execution", "list").exitCode == 1)
+            let restored = try await sandbox.run("restore", "copy.db")
+            let kept = try #require(sandbox.replacedDatabases().first)
+            #expect(restored.exitCode == 0 && restored.output.contains(kept), "\(restored)")
+            #expect(try String(contentsOfFile: kept, encoding: .utf8) == ruin)
+            #expect(try await sandbox.json("execution", "list", "--json") == list)
         }
     }
 
@@ -275,5 +298,13 @@ import Testing
             let missing = try await sandbox.run("check", environment: ["COGNITIONOS_CONFIG": "missing.yaml"])
             #expect(missing.exitCode == 1 && missing.errors.contains("missing.yaml cannot be read"))
         }
+    }
+}
+
+extension Sandbox {
+    /// What `restore` has kept.
+    fileprivate func replacedDatabases() throws -> [String] {
+        try FileManager.default.contentsOfDirectory(atPath: dataFolder).filter { $0.hasSuffix(".replaced") }.sorted()
+            .map { dataFolder + "/" + $0 }
     }
 }

@@ -4,9 +4,9 @@ import Testing
 
 /// The process is killed again and again; what the outside has seen tells whether anything was lost or done twice.
 @Suite("Crashes", .timeLimit(.minutes(3))) struct CrashTests {
-    private static let items = 20
+    private static let items = 24
     private static let killsMin = 20
-    private static let killsMax = 40
+    private static let killsMax = 50
 
     private static func workflow(_ base: String) -> String {
         """
@@ -67,7 +67,7 @@ import Testing
         while true {
             let program = try sandbox.start("workflow", "run", "workflow.yaml", "--json")
             let moments = ledger.moments()
-            let patience = kills < Self.killsMax ? Int.random(in: 0...9, using: &random) : Int.max
+            let patience = kills < Self.killsMax ? Int.random(in: 0...5, using: &random) : Int.max
             let turns = Int.random(in: 0...300, using: &random)
             let killer = Task { await kill(program, after: patience, of: moments, turns: turns) }
             let ending = await program.ending()
@@ -92,6 +92,40 @@ import Testing
                 if completed[key] == nil { completed[key] = ledger.count }
             }
         }
+    }
+
+    @Test("A call that must not be repeated is not: the next run says that a person has to look")
+    func once() async throws {
+        let requests = AsyncStream<Void>.makeStream()
+        let count = Mutex(0)
+        try await withPeer { connection in
+            guard try await connection.request() != nil else { return }
+            count.withLock { $0 += 1 }
+            requests.continuation.yield()
+            await connection.waitForEnd()
+        } _: { peer in
+            try await withSandbox { sandbox in
+                _ = try sandbox.file(
+                    "once.yaml",
+                    """
+                    document: {dsl: 1.0.3, namespace: tests, name: once, version: 0.1.0}
+                    do:
+                      - pay: {call: http, with: {method: post, endpoint: '\(peer.base)/pay'}, metadata: {effect: once}}
+                    """)
+                let program = try sandbox.start("workflow", "run", "once.yaml", "--json")
+                for await _ in requests.stream { break }
+                program.kill()
+                #expect(await program.ending().signal == 9)
+                for arguments in [["--json"], []] {
+                    let ending = try await sandbox.start(["workflow", "run", "once.yaml"] + arguments).ending()
+                    #expect(ending.exitCode == 1, "\(ending)")
+                    #expect((ending.output + ending.errors).contains("needs_reconcile"), "\(ending)")
+                }
+                let list = try await sandbox.json("execution", "list", "--json")
+                #expect(list["items"]?.arrayValue?.map { $0["reason"] } == ["needs_reconcile"])
+            }
+        }
+        #expect(count.withLock { $0 } == 1)
     }
 
     /// - Parameters:

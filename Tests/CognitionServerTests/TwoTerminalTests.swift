@@ -14,7 +14,7 @@ import Testing
         """
         document: {dsl: 1.0.3, namespace: tests, name: slow, version: 0.1.0}
         do:
-          - begin: {set: {n: 1}}
+          - begin: {wait: {milliseconds: 1}}
           - slow: {call: http, with: {method: get, endpoint: '\(base)/slow'}}
         """
     }

@@ -2,6 +2,7 @@ import ArgumentParser
 import CognitionCore
 import CognitionEvents
 import CognitionSQLite
+import CognitionStorage
 import Foundation
 
 struct MigrateCommand: AsyncParsableCommand {
@@ -48,14 +49,33 @@ struct RestoreCommand: AsyncParsableCommand {
                     "the data folder is in use by process \(DataDirectory.owner(of: configuration.dataDirectory))")
             }
             let path = try configuration.databasePath
-            if FileManager.default.fileExists(atPath: path) {
-                let old = try await SQLiteDatabase.open(at: path)
-                try await old.backup(to: path + ".replaced", overwrites: true)
-                await old.close()
-            }
+            let kept = try await keep(path)
             try SQLiteDatabase.restore(from: file, to: path)
-            Terminal.write("\(path) is restored from \(file) in \(directory.path)")
+            withExtendedLifetime(directory) {}  // the lock
+            Terminal.write("\(path) is restored from \(file)" + (kept.map { "; what was there is in \($0)" } ?? ""))
         }
+    }
+
+    /// Copies the database that is there: as one file when it is sound, else the files as they lie.
+    /// - Returns: The copy; `nil` when there is no database.
+    private func keep(_ path: String) async throws -> String? {
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        let copy = "\(path).\(SystemWallClock().now.microseconds).replaced"
+        do {
+            let old = try await SQLiteDatabase.open(at: path)
+            do {
+                try await old.backup(to: copy)
+            } catch {
+                await old.close()
+                throw error
+            }
+            await old.close()
+        } catch let error as StorageError where error.code == .storageCorrupt {
+            for suffix in ["", "-wal"] where FileManager.default.fileExists(atPath: path + suffix) {
+                try FileManager.default.copyItem(atPath: path + suffix, toPath: copy + suffix)
+            }
+        }
+        return copy
     }
 }
 

@@ -16,14 +16,7 @@ final class Program: Sendable {
         let signal: Int32?
         let output: String
         let errors: String
-        /// The most memory that it had at once.
-        let residentBytesMax: Int
         let took: Duration
-    }
-
-    private struct Gone: Sendable {
-        let status: Int32
-        let residentBytesMax: Int
     }
 
     /// Descriptors of this process that a program is kept from.
@@ -36,10 +29,12 @@ final class Program: Sendable {
     /// Held while a signal is sent, so that none reaches a stranger who was given the same id.
     private let isReaped = Mutex(false)
 
-    /// - Parameter input: The file that is its standard input.
+    /// - Parameters:
+    ///   - input: The file that is its standard input.
+    ///   - memoryBytesMax: What the kernel lets it have at once; a program that takes more does not end in good order.
     init(
         _ executable: String, _ arguments: [String], environment: [String: String], workingFolder: String,
-        input: String = "/dev/null"
+        input: String = "/dev/null", memoryBytesMax: Int? = nil
     ) throws {
         let outputPipe = try Self.pipe()
         let errorPipe = try Self.pipe()
@@ -71,7 +66,8 @@ final class Program: Sendable {
         #endif
         var id: pid_t = 0
         // The shell becomes the program, with the same id.
-        let command = ["/bin/sh", "-c", "cd \"$0\" && exec \"$@\"", workingFolder, executable] + arguments
+        let limit = memoryBytesMax.map { "ulimit -d \($0 >> 10) && " } ?? ""
+        let command = ["/bin/sh", "-c", limit + "cd \"$0\" && exec \"$@\"", workingFolder, executable] + arguments
         var words = command.map { strdup($0) } + [nil]
         var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for pointer in words + variables { free(pointer) } }
@@ -102,18 +98,17 @@ final class Program: Sendable {
     /// Waits for its end; a cancelled test ends it. To be called once.
     func ending() async -> Ending {
         await withTaskCancellationHandler {
-            let gone = await reaped()
+            let status = await reaped()
             return Ending(
-                exitCode: gone.status & 0x7F == 0 ? gone.status >> 8 & 0xFF : nil,
-                signal: gone.status & 0x7F == 0 ? nil : gone.status & 0x7F,
-                output: await output.text(), errors: await errors.text(), residentBytesMax: gone.residentBytesMax,
-                took: start.duration(to: .now))
+                exitCode: status & 0x7F == 0 ? status >> 8 & 0xFF : nil,
+                signal: status & 0x7F == 0 ? nil : status & 0x7F,
+                output: await output.text(), errors: await errors.text(), took: start.duration(to: .now))
         } onCancel: {
             kill()
         }
     }
 
-    private func reaped() async -> Gone {
+    private func reaped() async -> Int32 {
         await withCheckedContinuation { continuation in
             Thread.detachNewThread { [self] in
                 var information = siginfo_t()
@@ -124,18 +119,13 @@ final class Program: Sendable {
     }
 
     /// Takes the status of the ended process; what it has started ends with it, so that its pipes close.
-    private func reap() -> Gone {
+    private func reap() -> Int32 {
         isReaped.withLock { isReaped in
             isReaped = true
             _ = Self.send(SIGKILL, to: -id)
             var status: Int32 = 0
-            var usage = rusage()
-            while wait4(id, &status, 0, &usage) < 0, errno == EINTR {}
-            #if canImport(Glibc)
-                return Gone(status: status, residentBytesMax: usage.ru_maxrss << 10)
-            #else
-                return Gone(status: status, residentBytesMax: usage.ru_maxrss)
-            #endif
+            while waitpid(id, &status, 0) < 0, errno == EINTR {}
+            return status
         }
     }
 

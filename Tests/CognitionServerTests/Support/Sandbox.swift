@@ -28,35 +28,46 @@ struct Sandbox: Sendable {
 
     func file(_ name: String, _ text: String) throws -> String { try file(name, text.utf8) }
 
+    /// A file of zero bytes that takes no place on the disk.
+    func emptyFile(_ name: String, bytes: Int) throws {
+        guard truncate(try file(name, ""), bytes) == 0 else { throw TestFailure("\(name) cannot be made") }
+    }
+
     /// Starts the program; it is killed at the end of the test at the latest.
     ///
     /// - Parameters:
     ///   - data: The data folder; the sandbox's own unless told otherwise.
     ///   - input: What comes on standard input.
+    ///   - memoryBytesMax: What the kernel lets the program have.
     func start(
-        _ arguments: String..., data: String? = nil, environment: [String: String] = [:], input: String? = nil
+        _ arguments: String..., data: String? = nil, environment: [String: String] = [:], input: String? = nil,
+        memoryBytesMax: Int? = nil
     ) throws -> Program {
-        try start(arguments, data: data, environment: environment, input: input)
+        try start(arguments, data: data, environment: environment, input: input, memoryBytesMax: memoryBytesMax)
     }
 
     func start(
         _ arguments: [String], executable: String? = nil, data: String? = nil, environment: [String: String] = [:],
-        input: String? = nil
+        input: String? = nil, memoryBytesMax: Int? = nil
     ) throws -> Program {
         var all = ["PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder, "DATA_DIR": data ?? dataFolder]
         all.merge(environment) { $1 }
         let program = try Program(
             executable ?? Binary.path(), arguments, environment: all, workingFolder: folder,
-            input: try input.map { try file("input-\(UUID().uuidString)", $0) } ?? "/dev/null")
+            input: try input.map { try file("input-\(UUID().uuidString)", $0) } ?? "/dev/null",
+            memoryBytesMax: memoryBytesMax)
         started.programs.withLock { $0.append(program) }
         return program
     }
 
     /// Runs the program to its end.
     func run(
-        _ arguments: String..., data: String? = nil, environment: [String: String] = [:], input: String? = nil
+        _ arguments: String..., data: String? = nil, environment: [String: String] = [:], input: String? = nil,
+        memoryBytesMax: Int? = nil
     ) async throws -> Program.Ending {
-        try await start(arguments, data: data, environment: environment, input: input).ending()
+        try await start(
+            arguments, data: data, environment: environment, input: input, memoryBytesMax: memoryBytesMax
+        ).ending()
     }
 
     /// Runs the program, which has to end with 0, and reads the JSON that it prints.
@@ -110,8 +121,8 @@ enum Binary {
     }
 
     /// The folder of the repository.
-    static func repository(_ file: String = #filePath) -> String {
-        var url = URL(fileURLWithPath: file)
+    static func repository() -> String {
+        var url = URL(fileURLWithPath: #filePath)
         for _ in 0..<4 { url.deleteLastPathComponent() }
         return url.path
     }
