@@ -30,10 +30,12 @@ struct AppendBenchmark: Benchmark {
                 subject: "events appended one by one, 64 callers", count: bench.size(40_000), batch: 1, callers: 64,
                 least: 8_000),
             Load(
-                subject: "events appended in batches of 100, 1 caller", count: bench.size(40_000), batch: 100, callers: 1,
+                subject: "events appended in batches of 100, 1 caller", count: bench.size(40_000), batch: 100,
+                callers: 1,
                 least: nil),
             Load(
-                subject: "events appended in batches of 100, 8 callers", count: bench.size(80_000), batch: 100, callers: 8,
+                subject: "events appended in batches of 100, 8 callers", count: bench.size(80_000), batch: 100,
+                callers: 8,
                 least: 30_000),
         ]
         var measurements: [Measurement] = []

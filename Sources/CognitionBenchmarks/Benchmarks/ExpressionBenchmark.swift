@@ -62,7 +62,8 @@ struct ExpressionBenchmark: Benchmark {
             times.append(ours * 1e6)
             guard let theirs = try peer?.evaluate(sample.expression, sample.input, count: count) else { continue }
             guard theirs.output == output else {
-                throw BenchmarkFailure("\(sample.expression) gives \(output.prefix(200)), jq \(theirs.output.prefix(200))")
+                throw BenchmarkFailure(
+                    "\(sample.expression) gives \(output.prefix(200)), jq \(theirs.output.prefix(200))")
             }
             ratios.append(theirs.seconds / ours)
         }
@@ -84,7 +85,8 @@ struct ExpressionBenchmark: Benchmark {
         Sample(expression: ".orders | map(select(.total > 500)) | length", input: orders),
         Sample(expression: "[.orders[] | {id, total: (.total * 1.5)}]", input: orders),
         Sample(
-            expression: ".orders | group_by(.country) | map({country: .[0].country, sum: (map(.total) | add)})", input: orders),
+            expression: ".orders | group_by(.country) | map({country: .[0].country, sum: (map(.total) | add)})",
+            input: orders),
         Sample(expression: "reduce .orders[] as $o ({}; .[$o.country] += $o.total)", input: orders),
         Sample(expression: ".orders | sort_by(.total) | reverse | .[:10] | map(.id)", input: orders),
         Sample(expression: "[.orders[].email | select(test(\"^user1[0-9]+@\")) | ascii_upcase]", input: orders),

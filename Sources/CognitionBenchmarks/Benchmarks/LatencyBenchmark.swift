@@ -13,8 +13,8 @@ struct LatencyBenchmark: Benchmark {
         var executions: [Double] = []
         var tasks: [Double] = []
         var fsyncs: [Double] = []
-        /// As many in a row as an execution has commits, and their mean: of what is now fast and now slow, the median of
-        /// sums is not the sum of medians.
+        /// Means of as many in a row as an execution has commits: of what is now fast and now slow, the median of sums is
+        /// not the sum of medians.
         var fsyncMeans: [Double] = []
     }
 
@@ -36,7 +36,9 @@ struct LatencyBenchmark: Benchmark {
             return samples
         }
         return [
-            line("one execution alone: its time / \(Self.commits) commits", samples.executions.map { $0 / Double(Self.commits) },
+            line(
+                "one execution alone: its time / \(Self.commits) commits",
+                samples.executions.map { $0 / Double(Self.commits) },
                 "means of \(Self.commits) fsyncs", samples.fsyncMeans),
             line("one execution alone: between two calls", samples.tasks, "fsync", samples.fsyncs),
         ]

@@ -16,7 +16,8 @@ struct ParsingBenchmark: Benchmark {
             Measurement(subject: "JSON of \(json.count / 1_024) KiB parsed", figure: "\(parsing.grouped) MB/s"),
             Measurement(subject: "JSON of \(json.count / 1_024) KiB written", figure: "\(writing.grouped) MB/s"),
             Measurement(
-                subject: "definition of 20 tasks in YAML read and compiled", figure: "\((1e3 / definitions).digits(2)) ms"),
+                subject: "definition of 20 tasks in YAML read and compiled",
+                figure: "\((1e3 / definitions).digits(2)) ms"),
         ]
     }
 

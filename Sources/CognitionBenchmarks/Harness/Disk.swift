@@ -34,7 +34,8 @@ final class Disk: Sendable {
         let taken = try (0..<count).map { number in
             try seconds {
                 let offset = off_t(number % Self.pages * page.count)
-                guard pwrite(descriptor, page, page.count, offset) == page.count, Self.synchronize(descriptor) == 0 else {
+                guard pwrite(descriptor, page, page.count, offset) == page.count, Self.synchronize(descriptor) == 0
+                else {
                     throw BenchmarkFailure("\(file) cannot be written")
                 }
             } * 1e3

@@ -40,7 +40,8 @@ struct EngineNode: Sendable {
         var logger = Logger(label: "bench")
         logger.logLevel = .warning
         let executor = EffectExecutor(functions: [noop], http: NoHTTP(), workflows: workflows, clock: clock)
-        engine = WorkflowEngine(workflows: workflows, executor: executor, node: ids.next(), clock: clock, logger: logger)
+        engine = WorkflowEngine(
+            workflows: workflows, executor: executor, node: ids.next(), clock: clock, logger: logger)
     }
 
     /// Stores a document.

@@ -65,7 +65,11 @@ final class RawLog {
     func append(_ appends: [Append]) throws {
         try run(.begin)
         let count = appends.reduce(0) { $0 + $1.events.count }
-        let head = try run(.head) { sqlite3_bind_int64($0, 1, Int64(count)) } read: { sqlite3_column_int64($0, 0) }
+        let head = try run(.head) {
+            sqlite3_bind_int64($0, 1, Int64(count))
+        } read: {
+            sqlite3_column_int64($0, 0)
+        }
         var position = head - Int64(count)
         let time = SystemWallClock().now.microseconds
         for append in appends {

@@ -27,7 +27,8 @@ struct Report: Sendable {
     }
 
     private var diskText: String {
-        "fsync of 4 KiB: p50 \(disk.median.digits(3)) ms, p99 \(disk.percentile99.digits(3)) ms (\(disk.samples) samples through the run)"
+        "fsync of 4 KiB: p50 \(disk.median.digits(3)) ms, p99 \(disk.percentile99.digits(3)) ms "
+            + "(\(disk.samples) samples through the run)"
     }
 
     /// For the terminal.

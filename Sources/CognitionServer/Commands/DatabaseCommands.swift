@@ -48,10 +48,10 @@ struct RestoreCommand: AsyncParsableCommand {
                 throw CommandFailure(
                     "the data folder is in use by process \(DataDirectory.owner(of: configuration.dataDirectory))")
             }
+            defer { withExtendedLifetime(directory) {} }  // the lock is held to the end
             let path = try configuration.databasePath
             let kept = try await keep(path)
             try SQLiteDatabase.restore(from: file, to: path)
-            withExtendedLifetime(directory) {}  // the lock
             Terminal.write("\(path) is restored from \(file)" + (kept.map { "; what was there is in \($0)" } ?? ""))
         }
     }

@@ -44,6 +44,7 @@ struct Node: Sendable {
         _ body: (Node) async throws -> Result
     ) async throws -> Result {
         let node = try await open(configuration, access, folders: folders)
+        defer { withExtendedLifetime(node.directory) {} }  // the lock is held until the database is closed
         do {
             let result = try await body(node)
             await node.database.close()
@@ -120,7 +121,9 @@ struct Node: Sendable {
     }
 
     /// Runs an engine while `body` runs; ends it in good order.
-    func withEngine<Result: Sendable>(_ body: (WorkflowEngine) async throws -> Result) async throws -> Result {
+    func withEngine<Result: Sendable>(
+        _ body: @escaping @Sendable (WorkflowEngine) async throws -> Result
+    ) async throws -> Result {
         var settings = HTTPClientSettings()
         settings.connectionsPerHost = configuration.number(.connectionsPerHost)
         settings.egress = try EgressRules(
@@ -132,14 +135,34 @@ struct Node: Sendable {
             workflows: workflows,
             executor: EffectExecutor(functions: functions, http: http, workflows: workflows, clock: clock),
             node: ids.next(), clock: clock, settings: engineSettings, logger: logger)
-        let running = Task { try await engine.run() }  // ended below, whatever the body does
-        let result: Swift.Result<Result, any Error>
-        do { result = .success(try await body(engine)) } catch { result = .failure(error) }
-        running.cancel()
-        let end = await running.result
-        await http.shutdown()
-        if case .failure(let error) = end, case .success = result { throw error }
-        return try result.get()
+        do {
+            let result = try await Self.run(engine, during: body)
+            await http.shutdown()
+            return result
+        } catch {
+            await http.shutdown()
+            throw error
+        }
+    }
+
+    /// Ends the engine when the body has ended, and the body when the engine has failed.
+    private static func run<Result: Sendable>(
+        _ engine: WorkflowEngine, during body: @escaping @Sendable (WorkflowEngine) async throws -> Result
+    ) async throws -> Result {
+        try await withThrowingTaskGroup(of: Result?.self) { group in
+            group.addTask {
+                try await engine.run()
+                return nil
+            }
+            group.addTask { try await body(engine) }
+            var result: Result?
+            for try await value in group {
+                result = value ?? result
+                group.cancelAll()
+            }
+            guard let result else { throw CancellationError() }
+            return result
+        }
     }
 }
 

@@ -42,7 +42,7 @@ extension WorkflowEngine {
             return  // the engine is ending, and `close` gives back whatever it has claimed
         } catch let error as StorageError where error.isTransient {
             logger.warning("Execution not read", metadata: ["execution.id": "\(claim.id)", "error": "\(error)"])
-            await giveBack(claim)
+            members.withLock { $0.lost[claim.key] = LostExecution(id: claim.id, epoch: claim.epoch) }
         } catch {
             logger.error("Execution set aside", metadata: ["execution.id": "\(claim.id)", "error": "\(error)"])
             await setAside(claim, error)
@@ -55,28 +55,16 @@ extension WorkflowEngine {
             try await workflows.suspend(claim, reason: .quarantined, fault: WorkflowFault(error), now: clock.now)
         } catch {
             logger.error("Execution not set aside", metadata: ["execution.id": "\(claim.id)", "error": "\(error)"])
+            members.withLock { $0.lost[claim.key] = LostExecution(id: claim.id, epoch: claim.epoch) }
         }
     }
 
-    func giveBack(_ live: LiveExecution) async {
-        await giveBack(key: live.key, epoch: live.epoch, id: live.id)
-    }
-
-    private func giveBack(_ claim: ExecutionClaim) async {
-        await giveBack(key: claim.key, epoch: claim.epoch, id: claim.id)
-    }
-
-    /// Makes it due again after a moment; if even that cannot be written, the next recovery finds it.
-    private func giveBack(key: Int64, epoch: Int64, id: ExecutionID) async {
-        let moment = clock.now + .seconds(1)
-        for attempt in 1...5 {
-            do {
-                return try await workflows.giveBack(key: key, owner: node, epoch: epoch, wakeAt: moment)
-            } catch {
-                logger.warning(
-                    "Execution not given back",
-                    metadata: ["execution.id": "\(id)", "attempt": "\(attempt)", "error": "\(error)"])
-                await alarm.wait(atMost: settings.pollInterval * attempt)
+    /// Makes due again what a failed write or read has thrown out of memory; what cannot be written now is tried again.
+    func giveBackLost(now: Timestamp) async throws {
+        for (key, lost) in members.withLock({ $0.lost }) {
+            try await workflows.giveBack(key: key, owner: node, epoch: lost.epoch, wakeAt: now + .seconds(1))
+            members.withLock { members in
+                if members.lost[key]?.epoch == lost.epoch { members.lost[key] = nil }
             }
         }
     }
@@ -87,4 +75,10 @@ extension WorkflowEngine {
             if let live = members.withLock({ $0.live[key] }) { deliver(.cancel, to: live) }
         }
     }
+}
+
+/// An execution whose row names this node although it is not in its memory.
+struct LostExecution: Sendable {
+    let id: ExecutionID
+    let epoch: Int64
 }

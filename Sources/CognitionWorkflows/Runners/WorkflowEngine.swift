@@ -27,6 +27,9 @@ package final class WorkflowEngine: Sendable {
 
     struct Members {
         var live: [Int64: LiveExecution] = [:]
+        /// Executions that are forgotten here and whose rows still name this node.
+        var lost: [Int64: LostExecution] = [:]
+        var isFailing = false
         var drives = 0
         var isRunning = false
         var isClosing = false
@@ -84,12 +87,28 @@ package final class WorkflowEngine: Sendable {
             if let live = members.withLock({ $0.live[key] }) { deliver(.timePassed, to: live) }
         }
         do {
+            try await giveBackLost(now: now)
             try await claimDue(now: now)
             try await noticeCancellations()
+            noteTick(failure: nil)
         } catch is CancellationError {
             return
         } catch {
-            logger.warning("Engine tick failed", metadata: ["error": "\(error)"])
+            noteTick(failure: error)
+        }
+    }
+
+    /// Says once that the database does not answer, and once that it does again.
+    private func noteTick(failure: (any Error)?) {
+        let hasChanged = members.withLock { members in
+            defer { members.isFailing = failure != nil }
+            return members.isFailing != (failure != nil)
+        }
+        guard hasChanged else { return }
+        if let failure {
+            logger.warning("Engine waits for its database", metadata: ["error": "\(failure)"])
+        } else {
+            logger.notice("Engine goes on")
         }
     }
 
@@ -137,7 +156,7 @@ package final class WorkflowEngine: Sendable {
             do {
                 try await commit(step, of: live, leaves: leaves)
             } catch {
-                return await lose(live, error)
+                return lose(live, error)
             }
             act(on: step.transition, of: live, leaves: leaves)
         }
@@ -192,7 +211,7 @@ package final class WorkflowEngine: Sendable {
     }
 
     /// A commit has failed: the rows are the truth. What others own now is theirs; the rest is read again.
-    private func lose(_ live: LiveExecution, _ error: any Error) async {
+    private func lose(_ live: LiveExecution, _ error: any Error) {
         live.lose()
         effects.stopAll(of: live.key, epoch: live.epoch)
         forget(live)
@@ -201,7 +220,7 @@ package final class WorkflowEngine: Sendable {
             return
         }
         logger.warning("Commit failed", metadata: ["execution.id": "\(live.id)", "error": "\(error)"])
-        await giveBack(live)
+        members.withLock { $0.lost[live.key] = LostExecution(id: live.id, epoch: live.epoch) }
     }
 
     /// Takes it out of memory, unless a later claim has put itself there.
