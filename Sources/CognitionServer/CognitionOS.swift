@@ -8,6 +8,7 @@ enum Main {
     private static let usageExitCode: Int32 = 2
 
     static func main() async {
+        occupyStandardDescriptors()
         signal(SIGPIPE, SIG_IGN)  // a reader that goes away is an error of the write, not the end of the process
         do {
             var command = try await CognitionOS.asyncParseAsRoot()
@@ -20,6 +21,21 @@ enum Main {
             guard CognitionOS.exitCode(for: error) == .validationFailure else { CognitionOS.exit(withError: error) }
             Terminal.note(CognitionOS.fullMessage(for: error))
             exit(usageExitCode)
+        }
+    }
+}
+
+extension Main {
+    /// Sees that no file of ours gets the number of a standard stream that was closed, and takes what is meant for it.
+    private static func occupyStandardDescriptors() {
+        while true {
+            // Open for reading alone, so that writing to it fails, as it would have.
+            let descriptor = open("/dev/null", O_RDONLY)
+            guard descriptor >= 0 else { return }
+            if descriptor > STDERR_FILENO {
+                close(descriptor)
+                return
+            }
         }
     }
 }

@@ -28,8 +28,14 @@ import Testing
         arguments: [
             ("do: [", "line 2"), ("{\"document\": ", "line 1"), ("a: 1\na: 2", "comes again"), ("- [}", "line 1"),
             ("", "the document"), ("just text", "the document"), ("document: &a [*a]", "line 1"),
-            ("document: {dsl: 1.0.3, namespace: t, name: n, version: 0.1.0}\ndo:\n  - a: {set: {b: 1}, unknown: 2}", "line 3"),
-            ("document: {dsl: 1.0.3, namespace: t, name: n, version: 0.1.0}\ndo:\n  - a: {listen: {to: {any: []}}}", "line 3"),
+            (
+                "document: {dsl: 1.0.3, namespace: t, name: n, version: 0.1.0}\ndo:\n  - a: {set: {b: 1}, unknown: 2}",
+                "line 3"
+            ),
+            (
+                "document: {dsl: 1.0.3, namespace: t, name: n, version: 0.1.0}\ndo:\n  - a: {listen: {to: {any: []}}}",
+                "line 3"
+            ),
         ])
     func documents(_ text: String, _ word: String) async throws {
         try await withSandbox { sandbox in
@@ -55,7 +61,9 @@ import Testing
             _ = try sandbox.file(
                 "bomb.yaml",
                 "a: &a [1,1,1,1,1,1,1,1,1]\n"
-                    + zip("abcdefgh", "bcdefghi").map { "\($1): &\($1) [\(repeatElement("*\($0)", count: 9).joined(separator: ","))]" }
+                    + zip("abcdefgh", "bcdefghi").map {
+                        "\($1): &\($1) [\(repeatElement("*\($0)", count: 9).joined(separator: ","))]"
+                    }
                     .joined(separator: "\n"))
             expectRefusal(try await sandbox.run("workflow", "validate", "bomb.yaml"), "aliases")
         }
@@ -74,9 +82,11 @@ import Testing
             _ = try sandbox.file("broken.json", "{\"a\": 1,\n \"b\": }")
             try sandbox.emptyFile("large.json", bytes: 100 << 20)
             for (input, word) in [
-                ("@deep.json", "512"), ("@deep-object.json", "512"), ("deep=@deep.json", "512"), ("@latin.json", "UTF-8"),
+                ("@deep.json", "512"), ("@deep-object.json", "512"), ("deep=@deep.json", "512"),
+                ("@latin.json", "UTF-8"),
                 ("@broken.json", "line 2"), ("{\"a\": ", "line 1"), ("@missing.json", "missing.json cannot be read"),
-                ("@large.json", "large.json is larger than 32 MiB"), ("x=@large.json", "32 MiB"), ("pair", "NAME=VALUE"),
+                ("@large.json", "large.json is larger than 32 MiB"), ("x=@large.json", "32 MiB"),
+                ("pair", "NAME=VALUE"),
                 ("@.", "cannot be read"),
             ] {
                 expectRefusal(
@@ -97,7 +107,8 @@ import Testing
             let file = try sandbox.file("file", "")
             expectRefusal(try await sandbox.run("workflow", "run", "echo.yaml", data: file), "data folder \(file)")
             expectRefusal(try await sandbox.run("execution", "list", data: file + "/data"), "data folder \(file)/data")
-            expectRefusal(try await sandbox.run("workflow", "run", "echo.yaml", data: "/proc/data"), "data folder /proc/data")
+            expectRefusal(
+                try await sandbox.run("workflow", "run", "echo.yaml", data: "/proc/data"), "data folder /proc/data")
             try FileManager.default.createDirectory(
                 atPath: sandbox.dataFolder + "/cognition.db", withIntermediateDirectories: true)
             expectRefusal(try await sandbox.run("workflow", "run", "echo.yaml"), "is not a file")
@@ -123,7 +134,9 @@ import Testing
             #expect(try await sandbox.run("workflow", "run", "echo.yaml").exitCode == 0)
             try await sandbox.changeDatabase(
                 "INSERT INTO schema_migrations (name, fingerprint, applied_at) VALUES ('workflows.999_future', 'f', 0)")
-            for command in [["workflow", "run", "echo.yaml"], ["execution", "list"], ["migrate"], ["events", "verify"]] {
+            for command in [
+                ["workflow", "run", "echo.yaml"], ["execution", "list"], ["migrate"], ["events", "verify"],
+            ] {
                 let ending = try await sandbox.start(command).ending()
                 expectRefusal(ending, "newer release", "workflows.999_future", "storage.newer_database")
             }

@@ -31,7 +31,8 @@ import Testing
             case .closes: break
             case .promisesTooMuch: try await connection.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nabc")
             case .promisesTooLittle:
-                try await connection.write("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nabcdef")
+                try await connection.write(
+                    "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nabcdef")
             case .sendsGarbage: try await connection.write(String(repeating: "\u{0}garbage\u{7F} ", count: 100))
             case .saysJSONAndIsNot: try await connection.answer(json: "{\"a\": ")
             case .neverEndsItsHead:
@@ -89,7 +90,9 @@ import Testing
                 """)
             let ending = try await sandbox.run("workflow", "run", "call.yaml", "--json")
             let error = try JSONValue(parsing: ending.output)["error"]
-            #expect(ending.exitCode == 1 && error?["type"]?.stringValue?.hasSuffix("/errors/communication") == true, "\(ending)")
+            #expect(
+                ending.exitCode == 1 && error?["type"]?.stringValue?.hasSuffix("/errors/communication") == true,
+                "\(ending)")
         }
     }
 
@@ -105,7 +108,9 @@ import Testing
                 """)
             let ending = try await sandbox.run("workflow", "run", "call.yaml", "--json")
             let error = try JSONValue(parsing: ending.output)["error"]
-            #expect(ending.exitCode == 1 && error?["type"]?.stringValue?.hasSuffix("/errors/authorization") == true, "\(ending)")
+            #expect(
+                ending.exitCode == 1 && error?["type"]?.stringValue?.hasSuffix("/errors/authorization") == true,
+                "\(ending)")
         }
     }
 }

@@ -29,7 +29,9 @@ import Testing
             for command in commands {
                 let ending = try await sandbox.start(command + ["--help"]).ending()
                 #expect(ending.exitCode == 0 && ending.errors.isEmpty, "\(command)")
-                #expect(ending.output.contains("USAGE: " + (["cognitionos"] + command).joined(separator: " ")), "\(command)")
+                #expect(
+                    ending.output.contains("USAGE: " + (["cognitionos"] + command).joined(separator: " ")), "\(command)"
+                )
             }
             let version = try await sandbox.run("--version")
             #expect(version.exitCode == 0 && version.output == Release.version + "\n")
@@ -42,13 +44,45 @@ import Testing
         arguments: [
             ["no-such-command"], ["workflow", "run"], ["workflow", "validate", "a.yaml", "--no-such-option"],
             ["execution", "show", "not-an-id"], ["expression", "eval"], ["expression", "eval", ".", "--batch"],
-            ["execution", "list", "--limit", "many"], ["backup"],
+            ["execution", "list", "--limit", "many"], ["execution", "list", "--limit", "0"],
+            ["workflow", "list", "--limit=-1"], ["backup"],
         ])
     func usage(_ arguments: [String]) async throws {
         try await withSandbox { sandbox in
             let ending = try await sandbox.start(arguments).ending()
             #expect(ending.exitCode == 2, "\(ending)")
             #expect(ending.output.isEmpty && ending.errors.contains("Error: "), "\(ending)")
+        }
+    }
+
+    @Test(
+        "An output that is full, or whose reader is gone, ends the program in good order",
+        arguments: [
+            ("> /dev/full", "standard output: No space"), (">&-", "standard output: Bad file"), ("> >(true)", ""),
+        ])
+    func brokenOutput(_ target: String, _ words: String) async throws {
+        try await withSandbox { sandbox in
+            // Lines enough to fill a pipe, so that the reader's end is noticed.
+            let lines = String(repeating: "{\"expression\": \"[range(1000)]\"}\n", count: 100)
+            let ending = try await sandbox.start(
+                ["-c", "\"$0\" expression eval --batch \(target)", try Binary.path()], executable: "/bin/bash",
+                input: lines
+            ).ending()
+            #expect(ending.exitCode == 1 && ending.output.isEmpty, "\(ending)")
+            #expect(words.isEmpty ? ending.errors.isEmpty : ending.errors.contains(words), "\(ending)")
+        }
+    }
+
+    @Test("A run goes on when nobody reads about it")
+    func brokenNotes() async throws {
+        try await withSandbox { sandbox in
+            _ = try sandbox.file("double.yaml", Self.document)
+            let ending = try await sandbox.start(
+                ["-c", "\"$0\" workflow run double.yaml --input n=4 2> /dev/full", try Binary.path()],
+                executable: "/bin/bash"
+            ).ending()
+            #expect(ending.exitCode == 0, "\(ending)")
+            #expect(try JSONValue(parsing: ending.output) == ["n": 8])
         }
     }
 
@@ -81,7 +115,8 @@ import Testing
                 """)
             let text = try await sandbox.run("workflow", "validate", "faulty.yaml")
             #expect(text.exitCode == 1 && text.output.isEmpty)
-            #expect(text.errors.contains("faulty.yaml:line 3, column") && text.errors.contains("nowhere"), "\(text.errors)")
+            #expect(
+                text.errors.contains("faulty.yaml:line 3, column") && text.errors.contains("nowhere"), "\(text.errors)")
             #expect(text.errors.contains("faulty.yaml:line 4, column"))
             let ending = try await sandbox.run("workflow", "validate", "faulty.yaml", "--json")
             #expect(ending.exitCode == 1 && ending.errors.isEmpty)
@@ -89,7 +124,10 @@ import Testing
             let faults = try #require(json["faults"]?.arrayValue)
             #expect(json["valid"] == false && faults.map { $0["line"] } == [3, 4], "\(json)")
             #expect(faults.map { $0["pointer"] } == ["/do/0/one/then", "/do/1/two/set/n"])
-            #expect(faults.allSatisfy { ($0["column"]?.integerValue ?? 0) > 0 && $0["message"]?.stringValue?.isEmpty == false })
+            #expect(
+                faults.allSatisfy {
+                    ($0["column"]?.integerValue ?? 0) > 0 && $0["message"]?.stringValue?.isEmpty == false
+                })
             let missing = try await sandbox.run("workflow", "validate", "missing.yaml")
             #expect(missing.exitCode == 1 && missing.errors.contains("missing.yaml cannot be read: No such file"))
         }
@@ -208,7 +246,8 @@ import Testing
             #expect(try await sandbox.run("events", "tail", "--once", "--after", "\(events.count)").output.isEmpty)
             let verified = try await sandbox.run("events", "verify")
             #expect(verified.exitCode == 0 && verified.output.contains("\(events.count) events in 1 streams"))
-            try await sandbox.changeDatabase("UPDATE events SET data = CAST('{\"lie\":true}' AS BLOB) WHERE position = 2")
+            try await sandbox.changeDatabase(
+                "UPDATE events SET data = CAST('{\"lie\":true}' AS BLOB) WHERE position = 2")
             let damaged = try await sandbox.run("events", "verify")
             #expect(damaged.exitCode == 1 && damaged.errors.contains("damaged in 1 place"), "\(damaged)")
         }
@@ -261,11 +300,13 @@ import Testing
     @Test("check prints what is in force and refuses what is not valid")
     func check() async throws {
         try await withSandbox { sandbox in
-            let plain = try await sandbox.run("check", environment: ["WORKFLOWS_CONCURRENCY": "7", "COGNITIONOS_TYPO": "1"])
+            let plain = try await sandbox.run(
+                "check", environment: ["WORKFLOWS_CONCURRENCY": "7", "COGNITIONOS_TYPO": "1"])
             #expect(plain.exitCode == 0 && plain.output.contains("WORKFLOWS_CONCURRENCY = 7   (set)"))
             #expect(plain.errors.contains("COGNITIONOS_TYPO is no setting"))
             let both = try await sandbox.run(
-                "check", "--json", environment: ["WORKFLOWS_CONCURRENCY": "7", "COGNITIONOS_WORKFLOWS_CONCURRENCY": "8"])
+                "check", "--json",
+                environment: ["WORKFLOWS_CONCURRENCY": "7", "COGNITIONOS_WORKFLOWS_CONCURRENCY": "8"])
             #expect(try JSONValue(parsing: both.output)["WORKFLOWS_CONCURRENCY"] == "8")
             for (name, value) in [
                 ("WORKFLOWS_CONCURRENCY", "many"), ("WORKFLOWS_CONCURRENCY", "0"), ("ENVIRONMENT", "moon"),
@@ -281,7 +322,8 @@ import Testing
     func configurationFile() async throws {
         try await withSandbox { sandbox in
             let file = try sandbox.file(
-                "settings.yaml", "workflows_concurrency: 9\nEGRESS_DENY: [private, example.com]\nenvironment: production\n")
+                "settings.yaml",
+                "workflows_concurrency: 9\nEGRESS_DENY: [private, example.com]\nenvironment: production\n")
             let ending = try await sandbox.run(
                 "check", "--json", environment: ["COGNITIONOS_CONFIG": file, "ENVIRONMENT": "development"])
             let json = try JSONValue(parsing: ending.output)

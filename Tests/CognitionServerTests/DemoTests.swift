@@ -64,8 +64,10 @@ import Testing
             let folder = sandbox.folder + "/mine"
             try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
             let empty = try await sandbox.run("demo", "--example", example, "--input", "folder=\(folder)")
-            #expect(empty.exitCode == 1 && empty.errors.contains("There are no Markdown or text files"), "\(empty.errors)")
-            _ = try sandbox.file("mine/note.md", "# A note\n\nThe oysters of the north grow slowly. They are worth it.\n")
+            #expect(
+                empty.exitCode == 1 && empty.errors.contains("There are no Markdown or text files"), "\(empty.errors)")
+            _ = try sandbox.file(
+                "mine/note.md", "# A note\n\nThe oysters of the north grow slowly. They are worth it.\n")
             let one = try await sandbox.run("demo", "--example", example, "--input", "folder=\(folder)")
             #expect(one.exitCode == 0 && one.output.contains("# Digest of 1 document\n"), "\(one)")
             #expect(one.output.contains("## A note"))

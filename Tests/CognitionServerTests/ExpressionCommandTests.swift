@@ -18,7 +18,8 @@ import Testing
     func variables() async throws {
         try await withSandbox { sandbox in
             let ending = try await sandbox.run(
-                "expression", "eval", "$a, $name, empty, $list[]", "--arg", "a=1", "--arg", "name=Ada", "--arg", "list=[2,3]")
+                "expression", "eval", "$a, $name, empty, $list[]", "--arg", "a=1", "--arg", "name=Ada", "--arg",
+                "list=[2,3]")
             #expect(ending.exitCode == 0 && ending.output == "1\n\"Ada\"\n2\n3\n", "\(ending)")
             #expect(try await sandbox.run("expression", "eval", "$s", "--arg", "s=a b", "--raw").output == "a b\n")
         }
@@ -41,7 +42,8 @@ import Testing
     @Test(
         "An expression without an end comes to one, with an error",
         arguments: [
-            "def f: f; f", "[range(1e9)]", "[limit(1e9; repeat(1))]", "def f: 1 + f; f", "reduce repeat(1) as $x (0; . + $x)",
+            "def f: f; f", "[range(1e9)]", "[limit(1e9; repeat(1))]", "def f: 1 + f; f",
+            "reduce repeat(1) as $x (0; . + $x)",
             "[recurse(.)] | length", "last(repeat(1))", #""x" * 1e9"#, "[.[]?, repeat([.])] | tojson",
         ])
     func endless(_ expression: String) async throws {
@@ -49,6 +51,22 @@ import Testing
             let ending = try await sandbox.run("expression", "eval", expression, memoryBytesMax: 1 << 30)
             #expect(ending.exitCode == 1 && ending.errors.contains("[expression."), "\(ending)")
             #expect(ending.took < .seconds(20), "\(ending.took)")
+        }
+    }
+
+    @Test("--batch answers a line without an end with an error, and the next one as ever")
+    func endlessLine() async throws {
+        try await withSandbox { sandbox in
+            try sandbox.emptyFile("endless", bytes: 64 << 20)
+            _ = try sandbox.file("last", "\n{\"expression\": \"1\"}")
+            let ending = try await sandbox.start(
+                ["-c", "cat endless last | \"$0\" expression eval --batch", try Binary.path()], executable: "/bin/bash",
+                memoryBytesMax: 256 << 20
+            ).ending()
+            let answers = try ending.output.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
+            try #require(ending.exitCode == 0 && answers.count == 2, "\(ending)")
+            #expect(answers[0]["error"]?["message"]?.stringValue?.contains("32 MiB") == true)
+            #expect(answers[1] == ["results": [1]])
         }
     }
 

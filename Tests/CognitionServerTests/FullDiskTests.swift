@@ -75,6 +75,26 @@ import Testing
         for (path, keys) in keys.withLock({ $0 }) { #expect(keys.count == 1, "\(path) was called with \(keys)") }
     }
 
+    @Test(
+        "Where nothing is free at the start, that is said",
+        .enabled("a small file system can be mounted (as root)") { try await canMount() })
+    func startsOnAFullDisk() async throws {
+        try await withSandbox { sandbox in
+            _ = try sandbox.file("filling.yaml", Self.workflow("http://127.0.0.1:1"))
+            let disk = sandbox.folder + "/disk"
+            try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
+            try #require(await Self.mount(disk, on: sandbox))
+            let filled = try await sandbox.start(
+                ["-c", "mkdir \"$0/data\"; cat /dev/zero > \"$0/ballast\"", disk], executable: "/bin/sh"
+            ).ending()
+            #expect(filled.errors.contains("No space left"))
+            let ending = try await sandbox.run("workflow", "run", "filling.yaml", "--json", data: disk + "/data")
+            #expect(
+                ending.exitCode == 1 && ending.output.isEmpty && ending.errors.contains("[storage.full]"), "\(ending)")
+            #expect(try await Self.unmount(disk, on: sandbox))
+        }
+    }
+
     private func fill(_ disk: String, on sandbox: Sandbox, peer: Peer, staysAlive: Bool) async throws {
         _ = try sandbox.file("filling.yaml", Self.workflow(peer.base))
         let data = disk + "/data"

@@ -65,7 +65,9 @@ import Testing
             #expect(start.duration(to: .now) < .seconds(10))
             #expect(ending.exitCode == 1 && ending.errors.isEmpty)
             let result = try JSONValue(parsing: ending.output)
-            #expect(result["id"]?.stringValue == execution && result["status"] == "cancelled" && result["ended_at"] != .null)
+            #expect(
+                result["id"]?.stringValue == execution && result["status"] == "cancelled" && result["ended_at"] != .null
+            )
             #expect(result["tasks"]?.arrayValue?.map { $0["status"] } == ["completed", "cancelled"])
             let watched = await watcher.ending()
             #expect(watched.exitCode == 0 && watched.output.contains("execution cancelled"))

@@ -98,8 +98,9 @@ struct ExpressionBenchmark: Benchmark {
 
     /// What a task's input is like.
     private static let context = """
-        {"request_id":"r-1842","user":{"id":17,"name":"Ada Lovelace","tier":"gold"},"limit":250,"items":[{"sku":"a-1",\
-        "price":12,"count":3},{"sku":"b-7","price":99,"count":1},{"sku":"c-3","price":5,"count":20}],"notes":null,"express":true}
+        {"request_id":"r-1842","user":{"id":17,"name":"Ada Lovelace","tier":"gold"},"limit":250,"items":[\
+        {"sku":"a-1","price":12,"count":3},{"sku":"b-7","price":99,"count":1},{"sku":"c-3","price":5,"count":20}],\
+        "notes":null,"express":true}
         """
 
     /// A list of 200.

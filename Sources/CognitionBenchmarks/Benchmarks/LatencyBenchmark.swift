@@ -13,8 +13,8 @@ struct LatencyBenchmark: Benchmark {
         var executions: [Double] = []
         var tasks: [Double] = []
         var fsyncs: [Double] = []
-        /// Means of as many in a row as an execution has commits: of what is now fast and now slow, the median of sums is
-        /// not the sum of medians.
+        /// Means of as many in a row as an execution has commits: of what is now fast and now slow, the median of
+        /// sums is not the sum of medians.
         var fsyncMeans: [Double] = []
     }
 

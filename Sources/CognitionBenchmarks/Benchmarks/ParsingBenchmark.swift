@@ -41,7 +41,8 @@ struct ParsingBenchmark: Benchmark {
     private static let json: String = {
         let people = (0..<4_000).map { number in
             """
-            {"id":\(number),"name":"Person Nº \(number)","score":\(Double(number) / 7),"tags":["a","b\\n","tag-\(number % 17)"],\
+            {"id":\(number),"name":"Person Nº \(number)","score":\(Double(number) / 7),\
+            "tags":["a","b\\n","tag-\(number % 17)"],\
             "active":\(number % 2 == 0),"parent":null,"address":{"street":"Main Street 12","zip":"\(10_000 + number)"}}
             """
         }

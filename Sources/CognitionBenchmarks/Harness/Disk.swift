@@ -4,8 +4,8 @@ import Synchronization
 
 /// How long the disk takes to make 4 KiB durable, all through the run.
 ///
-/// A page is written over inside a file and `fdatasync` called, which is what a commit does in a write-ahead log that is
-/// used again and again.
+/// A page is written over inside a file and `fdatasync` called, which is what a commit does in a write-ahead log that
+/// is used again and again.
 final class Disk: Sendable {
     struct Figures: Sendable {
         /// Milliseconds.

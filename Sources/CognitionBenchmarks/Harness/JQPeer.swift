@@ -10,11 +10,11 @@ final class JQPeer {
     /// Of the Python package.
     private(set) var version = ""
 
-    /// The first line says the version; then each line asks `{expression, input, count}` and is answered with the seconds
-    /// that one of about `count` evaluations took, and with what the last one printed.
+    /// The first line says the version; then each line asks `{expression, input, count}` and is answered with the
+    /// seconds that one of about `count` evaluations took, and with what the last one printed.
     ///
-    /// The C library parses, evaluates and, by `tojson`, prints. It is given many texts at once, so that what Python costs
-    /// is not counted against it.
+    /// The C library parses, evaluates and, by `tojson`, prints. It is given many texts at once, so that what Python
+    /// costs is not counted against it.
     private static let script = #"""
         import importlib.metadata, json, sys, time
         import jq

@@ -54,26 +54,30 @@ struct Report: Sendable {
             - Disk: \(diskText)
             - Durability: `synchronous=FULL` in WAL mode; nothing is answered before it is durable
 
-            Medians of \(repetitions) repetitions unless a line says otherwise. Small shared machines are noisy, and their disks most of
-            all, so a figure counts as a ratio to what stands beside it, which was measured in turns with it in the same run.
+            Medians of \(repetitions) repetitions unless a line says otherwise. Small shared machines are noisy, and
+            their disks most of all, so a figure counts as a ratio to what stands beside it, which was measured in
+            turns with it in the same run.
 
             \(lines.joined(separator: "\n"))
 
             ## What is measured
 
-            - **Executions**: `do` of three calls of a function that does nothing, through the engine, from the request to the
-              durable end that the caller has read; each execution is four commits: the start, and one after each task. DBOS
-              is a durable workflow library in Python; its 71 executions/s of three steps on SQLite with WAL were measured
-              elsewhere and are no part of this run.
-            - **Latency**: the same executions one at a time, with four samples of the disk after each. *Between two calls* is the
-              time from the end of one task's call to the beginning of the next one's: what durability adds to a task.
-            - **Events**: appends of 64 callers at once, each to its own stream, and of batches of 100 events. Raw SQL is one
-              thread that steps prepared statements through the C interface into the same tables of the same file, the appends
-              of all callers to a transaction, with everything encoded and hashed beforehand.
-            - **Recovery**: 10,000 executions that wait for an hour; from opening the file until a new execution of three tasks
-              has ended. *After a crash* all of them belong to a process that is gone, and have to be freed and read again.
-            - **Expressions**: parse a JSON text, evaluate, print the results; the jq C library does the same, by `tojson`, in the
-              Python package `jq`, timed inside Python and given many texts at once. A ratio above 1 says that ours is faster.
+            - **Executions**: `do` of three calls of a function that does nothing, through the engine, from the
+              request to the durable end that the caller has read; each execution is four commits: the start, and one
+              after each task. DBOS is a durable workflow library in Python; its 71 executions/s of three steps on
+              SQLite with WAL were measured elsewhere and are no part of this run.
+            - **Latency**: the same executions one at a time, with four samples of the disk after each. *Between two
+              calls* is the time from the end of one task's call to the beginning of the next one's: what durability
+              adds to a task.
+            - **Events**: appends of 64 callers at once, each to its own stream, and of batches of 100 events. Raw SQL
+              is one thread that steps prepared statements through the C interface into the same tables of the same
+              file, the appends of all callers to a transaction, with everything encoded and hashed beforehand.
+            - **Recovery**: 10,000 executions that wait for an hour; from opening the file until a new execution of
+              three tasks has ended. *After a crash* all of them belong to a process that is gone, and have to be
+              freed and read again.
+            - **Expressions**: parse a JSON text, evaluate, print the results; the jq C library does the same, by
+              `tojson`, in the Python package `jq`, timed inside Python and given many texts at once. A ratio above 1
+              says that ours is faster.
 
             """
     }

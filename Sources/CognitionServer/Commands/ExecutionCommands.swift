@@ -16,6 +16,10 @@ struct ExecutionCommands: AsyncParsableCommand {
         @Option(help: "Where the page before ended.") var cursor: Int64?
         @Flag(help: "Prints JSON.") var json = false
 
+        func validate() throws {
+            guard (1...200).contains(limit) else { throw ValidationError("--limit is a number from 1 to 200.") }
+        }
+
         func run() async throws {
             try await reporting {
                 let status = try status.map { name in
@@ -95,7 +99,7 @@ struct ExecutionCommands: AsyncParsableCommand {
             try await reporting {
                 try await Node.withNode(ServerConfiguration(), .any) { node in
                     _ = try await node.workflows.execution(id, in: .default)
-                    var display = ProgressDisplay(isInteractive: Terminal.isInteractive, output: .standardOutput)
+                    var display = ProgressDisplay(isInteractive: Terminal.isInteractive, output: .output)
                     try await display.follow(id, in: node)
                 }
             }

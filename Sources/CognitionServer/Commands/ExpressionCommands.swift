@@ -50,13 +50,18 @@ struct ExpressionCommands: AsyncParsableCommand {
         }
 
         private func answerLines() throws {
-            while let line = readLine(strippingNewline: true) {
-                if line.allSatisfy(\.isWhitespace) { continue }
+            var lines = BoundedLines(descriptor: STDIN_FILENO, bytesMax: BoundedFile.valueBytesMax)
+            while let line = try lines.next() {
+                guard let line else {
+                    Terminal.write(Self.error("usage", "a line is at most \(BoundedFile.valueBytesMax >> 20) MiB long").jsonText)
+                    continue
+                }
+                if line.allSatisfy({ $0 <= 0x20 }) { continue }
                 Terminal.write(answer(line).jsonText)
             }
         }
 
-        private func answer(_ line: String) -> JSONValue {
+        private func answer(_ line: [UInt8]) -> JSONValue {
             do {
                 let request = try JSONValue(parsing: line)
                 guard let source = request["expression"]?.stringValue else {
@@ -66,10 +71,14 @@ struct ExpressionCommands: AsyncParsableCommand {
                 let compiled = try Expression(source, variables: variables.keys)
                 return ["results": .array(try compiled.evaluate(request["input"] ?? .null, variables.values))]
             } catch let error as any CodedError {
-                return ["error": ["code": .string(error.code.name), "message": .string(error.message)]]
+                return Self.error(error.code.name, error.message)
             } catch {
-                return ["error": ["code": "usage", "message": .string("\(error)")]]
+                return Self.error("usage", "\(error)")
             }
+        }
+
+        private static func error(_ code: String, _ message: String) -> JSONValue {
+            ["error": ["code": .string(code), "message": .string(message)]]
         }
     }
 }

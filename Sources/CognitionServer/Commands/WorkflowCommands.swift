@@ -80,6 +80,10 @@ struct WorkflowCommands: AsyncParsableCommand {
         @Option(help: "How many, at most 200.") var limit = 50
         @Flag(help: "Prints JSON.") var json = false
 
+        func validate() throws {
+            guard (1...200).contains(limit) else { throw ValidationError("--limit is a number from 1 to 200.") }
+        }
+
         func run() async throws {
             try await reporting {
                 try await Node.withNode(ServerConfiguration(), .any) { node in

@@ -11,11 +11,39 @@ struct CommandFailure: Error, CustomStringConvertible {
 
 /// Output of a command: results to standard output, everything about them to standard error.
 enum Terminal {
-    static func write(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
-    static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+    enum Stream: Int32, Sendable {
+        case output = 1
+        case notes = 2
+    }
+
+    /// Writes a line of the result. When it cannot be written, e.g. because its reader has gone, the process ends: what is
+    /// durable stays so.
+    static func write(_ text: String) { put(text + "\n", to: .output) }
+
+    /// Writes a line about the result.
+    static func note(_ text: String) { put(text + "\n", to: .notes) }
+
+    /// Writes text as it is.
+    static func put(_ text: String, to stream: Stream) {
+        guard let failure = failure(writing: Array(text.utf8), to: stream.rawValue), stream == .output else { return }
+        if failure != EPIPE { note("error: standard output: \(String(cString: strerror(failure)))") }
+        _exit(1)
+    }
 
     static var isInteractive: Bool {
         isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+    }
+
+    /// Not by way of `FileHandle`, which ends the process with a trap when a write fails.
+    private static func failure(writing bytes: [UInt8], to descriptor: Int32) -> Int32? {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { systemWrite(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { return errno }
+            rest = rest.dropFirst(count)
+        }
+        return nil
     }
 }
 
@@ -55,3 +83,6 @@ func interruptible<Result: Sendable>(_ body: @escaping @Sendable () async throws
     defer { for source in sources { source.cancel() } }
     return try await work.value
 }
+
+/// `write(2)`, whose name ``Terminal`` uses itself.
+private let systemWrite: @Sendable (Int32, UnsafeRawPointer?, Int) -> Int = write

@@ -7,12 +7,12 @@ import Foundation
 struct ProgressDisplay {
     private let isInteractive: Bool
     private let clock: any WallClock
-    private let output: FileHandle
+    private let output: Terminal.Stream
     private var linesDrawn = 0
     private var progress = ExecutionProgress()
 
     /// - Parameter output: Where it is shown; standard error when standard output is for the result.
-    init(isInteractive: Bool, output: FileHandle = .standardError, clock: any WallClock = SystemWallClock()) {
+    init(isInteractive: Bool, output: Terminal.Stream = .notes, clock: any WallClock = SystemWallClock()) {
         self.isInteractive = isInteractive
         self.output = output
         self.clock = clock
@@ -72,7 +72,7 @@ struct ProgressDisplay {
         return String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
     }
 
-    private func write(_ text: String) { output.write(Data(text.utf8)) }
+    private func write(_ text: String) { Terminal.put(text, to: output) }
 }
 
 extension Timestamp {

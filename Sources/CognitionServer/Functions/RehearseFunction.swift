@@ -31,6 +31,7 @@ struct RehearseFunction: TaskFunction {
                 "type": "object",
                 "properties": [
                     "pause": ["type": "string"],
+                    "key": [:],
                     "fails": ["type": "integer", "minimum": 0, "maximum": 100],
                 ],
             ])

@@ -59,7 +59,9 @@ final class Program: Sendable {
         posix_spawnattr_setpgroup(&attributes, 0)
         #if canImport(Glibc)
             // What this process has open, above all its sockets, is not the program's.
-            for descriptor in STDERR_FILENO + 1..<Self.descriptorsMax { posix_spawn_file_actions_addclose(&actions, descriptor) }
+            for descriptor in STDERR_FILENO + 1..<Self.descriptorsMax {
+                posix_spawn_file_actions_addclose(&actions, descriptor)
+            }
             posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
         #else
             posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_CLOEXEC_DEFAULT))
