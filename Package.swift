@@ -85,7 +85,12 @@ let package = Package(
                 "CognitionTestSupport", .logging,
             ]),
         .tests(of: "CognitionLanguageModels", with: ["CognitionCore"]),
-        .tests(of: "CognitionServer", with: ["CognitionCore", "CognitionTestSupport", .nio("NIOCore"), .nio("NIOPosix")]),
+        .tests(
+            of: "CognitionServer",
+            with: [
+                "CognitionCore", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport", .nio("NIOCore"),
+                .nio("NIOPosix"),
+            ]),
     ]
 )
 

@@ -27,7 +27,7 @@ extension Workflows {
     /// The machine of a claimed execution, as its rows tell it.
     func machine(of claim: ExecutionClaim, now: Timestamp) async throws -> ExecutionMachine {
         let definition = try await definition(claim.workflowKey)
-        let stored = try await database.read { tx in try ExecutionStore.stored(claim, now: now, tx) }
+        let stored = try await database.read { tx in try ExecutionStore.stored(claim, of: definition, now: now, tx) }
         guard let stored else { throw WorkflowError.notFound(claim.id) }
         if claim.status == .pending {
             return ExecutionMachine.start(definition, id: claim.id, input: stored.input, now: now)

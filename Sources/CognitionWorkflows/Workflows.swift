@@ -55,7 +55,9 @@ package final class Workflows: Sendable {
 
     /// Definitions in the order they were stored.
     package func list(after key: Int64 = 0, limit: Int, in workspace: WorkspaceID) async throws -> [StoredWorkflow] {
-        try await database.read { tx in try WorkflowStore.page(after: key, limit: min(limit, 200), in: workspace, tx) }
+        try await database.read { tx in
+            try WorkflowStore.page(after: key, limit: min(max(limit, 1), 200), in: workspace, tx)
+        }
     }
 
     // MARK: Executions
@@ -131,7 +133,7 @@ package final class Workflows: Sendable {
                 throw WorkflowError(.executionEnded, "execution \(id) has ended already")
             }
             guard let claim = try ExecutionStore.claim(id, by: node, tx),
-                let stored = try ExecutionStore.stored(claim, now: now, tx)
+                let stored = try ExecutionStore.stored(claim, of: definition, now: now, tx)
             else { return false }
             guard var machine = try? ExecutionMachine(restoring: stored, of: definition, now: now) else {
                 // Set aside because it cannot be read; it can be ended all the same.

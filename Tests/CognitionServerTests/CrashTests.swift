@@ -4,7 +4,7 @@ import Testing
 
 /// The process is killed again and again; what the outside has seen tells whether anything was lost or done twice.
 @Suite("Crashes", .timeLimit(.minutes(3))) struct CrashTests {
-    private static let items = 24
+    private static let items = 36
     private static let killsMin = 20
     private static let killsMax = 50
 
@@ -69,7 +69,7 @@ import Testing
         while true {
             let program = try sandbox.start("workflow", "run", "workflow.yaml", "--json")
             let moments = ledger.moments()
-            let patience = kills < Self.killsMax ? Int.random(in: 0...5, using: &random) : Int.max
+            let patience = kills < Self.killsMax ? Int.random(in: 0...9, using: &random) : Int.max
             let turns = Int.random(in: 0...300, using: &random)
             let killer = Task { await kill(program, after: patience, of: moments, turns: turns) }
             let ending = await program.ending()

@@ -118,22 +118,13 @@ final class AppendStep: CommitStep {
         let event = pending.event
         let piece = pieces[pending.piece]
         let context = piece.context
-        // One by one: a list of them would be another array for each event, on the one thread that writes.
-        values.append(.integer(position))
-        values.append(.integer(piece.key))
-        values.append(.integer(pending.version))
-        values.append(.bytes(pending.id.storedBytes))
-        values.append(.text(event.type))
-        values.append(.integer(Int64(event.typeVersion)))
-        values.append(.integer(context.time.microseconds))
-        values.append(.text(context.actor))
-        values.append(context.causationID.sqlValue)
-        values.append(context.correlationID.sqlValue)
-        values.append(context.traceparent.sqlValue)
-        values.append(event.subject.sqlValue)
-        values.append(event.keyID.sqlValue)
-        values.append(event.data.count > PayloadStore.inlineBytesMax ? .null : .bytes(event.data))
-        values.append(.bytes(event.dataHash.bytes))
+        values += [
+            .integer(position), .integer(piece.key), .integer(pending.version), .bytes(pending.id.storedBytes),
+            .text(event.type), .integer(Int64(event.typeVersion)), .integer(context.time.microseconds),
+            .text(context.actor), context.causationID.sqlValue, context.correlationID.sqlValue,
+            context.traceparent.sqlValue, event.subject.sqlValue, event.keyID.sqlValue,
+            event.data.count > PayloadStore.inlineBytesMax ? .null : .bytes(event.data), .bytes(event.dataHash.bytes),
+        ]
     }
 
     private func positions(of piece: Piece, first: Int64) -> [Int64] {

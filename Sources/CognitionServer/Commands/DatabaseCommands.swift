@@ -92,7 +92,7 @@ struct EventsCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await reporting {
-                try await Node.withNode(ServerConfiguration(), .any) { node in
+                try await Node.withNode(ServerConfiguration(), .guest) { node in
                     let filter = EventFilter(workspace: .default, types: type.isEmpty ? nil : type)
                     if once { return try await printAll(node.log, filter) }
                     for try await event in node.log.tail(after: after, filter: filter) {
@@ -119,7 +119,7 @@ struct EventsCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await reporting {
-                try await Node.withNode(ServerConfiguration(), .any) { node in
+                try await Node.withNode(ServerConfiguration(), .guest) { node in
                     let report = try await node.log.verifyAll()
                     for problem in report.problems { Terminal.write("\(problem)") }
                     guard report.problems.isEmpty else {

@@ -30,6 +30,11 @@ struct DemoCommand: AsyncParsableCommand {
             guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
                 throw CommandFailure("there is no folder \(folder)")
             }
+            if case .object(var members) = value {
+                // The same folder is the same input, wherever the command is started.
+                members["folder"] = .string(URL(fileURLWithPath: folder).standardizedFileURL.path)
+                value = .object(members)
+            }
             let run = WorkflowRun(
                 text: text, file: file, input: value, startsNew: false, showsProgress: true)
             let execution = try await interruptible { try await run.run(with: configuration) }

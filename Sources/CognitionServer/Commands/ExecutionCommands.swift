@@ -29,7 +29,7 @@ struct ExecutionCommands: AsyncParsableCommand {
                     }
                     return status
                 }
-                try await Node.withNode(ServerConfiguration(), .any) { node in
+                try await Node.withNode(ServerConfiguration(), .guest) { node in
                     let page = try await node.workflows.executions(
                         before: cursor ?? .max, limit: limit, status: status, in: .default)
                     if json {
@@ -57,7 +57,7 @@ struct ExecutionCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await reporting {
-                try await Node.withNode(ServerConfiguration(), .any) { node in
+                try await Node.withNode(ServerConfiguration(), .guest) { node in
                     let execution = try await node.workflows.execution(id, in: .default)
                     if json { return Terminal.write(execution.json.jsonText) }
                     show(execution)
@@ -97,7 +97,7 @@ struct ExecutionCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await reporting {
-                try await Node.withNode(ServerConfiguration(), .any) { node in
+                try await Node.withNode(ServerConfiguration(), .guest) { node in
                     _ = try await node.workflows.execution(id, in: .default)
                     var display = ProgressDisplay(isInteractive: Terminal.isInteractive, output: .output)
                     try await display.follow(id, in: node)

@@ -53,7 +53,8 @@ struct ExpressionCommands: AsyncParsableCommand {
             var lines = BoundedLines(descriptor: STDIN_FILENO, bytesMax: BoundedFile.valueBytesMax)
             while let line = try lines.next() {
                 guard let line else {
-                    Terminal.write(Self.error("usage", "a line is at most \(BoundedFile.valueBytesMax >> 20) MiB long").jsonText)
+                    let reason = "a line is at most \(BoundedFile.valueBytesMax >> 20) MiB long"
+                    Terminal.write(Self.error("usage", reason).jsonText)
                     continue
                 }
                 if line.allSatisfy({ $0 <= 0x20 }) { continue }

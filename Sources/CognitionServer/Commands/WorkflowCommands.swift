@@ -86,7 +86,7 @@ struct WorkflowCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await reporting {
-                try await Node.withNode(ServerConfiguration(), .any) { node in
+                try await Node.withNode(ServerConfiguration(), .guest) { node in
                     let items = try await node.workflows.list(limit: limit, in: .default)
                     if json { return Terminal.write((["items": .array(items.map(\.json))] as JSONValue).jsonText) }
                     guard !items.isEmpty else { return Terminal.note("no workflows are stored") }

@@ -34,6 +34,8 @@ struct Node: Sendable {
         case owner
         /// The owner if the folder is free, else a guest.
         case any
+        /// A guest in any case, so that looking at something keeps nobody from running something.
+        case guest
     }
 
     /// Opens what `configuration` names, lends it to `body`, and closes it.
@@ -43,6 +45,7 @@ struct Node: Sendable {
         _ configuration: ServerConfiguration, _ access: Access, folders: [String] = [],
         _ body: (Node) async throws -> Result
     ) async throws -> Result {
+        if access == .guest { try await prepareIfFree(configuration) }
         let node = try await open(configuration, access, folders: folders)
         defer { withExtendedLifetime(node.directory) {} }  // the lock is held until the database is closed
         do {
@@ -58,7 +61,7 @@ struct Node: Sendable {
     private static func open(
         _ configuration: ServerConfiguration, _ access: Access, folders: [String]
     ) async throws -> Node {
-        let directory = try DataDirectory.lock(configuration.dataDirectory)
+        let directory = access == .guest ? nil : try DataDirectory.lock(configuration.dataDirectory)
         if directory == nil, access == .owner {
             let owner = DataDirectory.owner(of: configuration.dataDirectory)
             throw CommandFailure(
@@ -76,6 +79,13 @@ struct Node: Sendable {
         }
     }
 
+    /// Makes or migrates the database if nobody owns the folder, and lets go of it again.
+    private static func prepareIfFree(_ configuration: ServerConfiguration) async throws {
+        let node = try await open(configuration, .any, folders: [])
+        await node.database.close()
+        withExtendedLifetime(node.directory) {}
+    }
+
     private init(
         _ configuration: ServerConfiguration, _ database: SQLiteDatabase, _ directory: DataDirectory?, folders: [String]
     ) async throws {
@@ -86,14 +96,17 @@ struct Node: Sendable {
         ids = UUIDGenerator(clock: clock)
         logger = configuration.logger
         log = EventLog(database)
-        functions = try Self.functions(folders: configuration.list(.fileRoots) + folders)
+        functions = try Self.functions(
+            folders: configuration.list(.fileRoots) + folders, provider: configuration[.languageModelProvider])
         workflows = Workflows(database: database, functions: functions, clock: clock, ids: ids)
         try await prepareSchema()
     }
 
     /// What a workflow can call by name.
-    static func functions(folders: [String]) throws -> [any TaskFunction] {
-        let models = try LanguageModels(providers: [ExtractiveProvider()], default: ModelReference(provider: "local"))
+    static func functions(
+        folders: [String], provider: String = Setting.languageModelProvider.standard
+    ) throws -> [any TaskFunction] {
+        let models = try LanguageModels(providers: [ExtractiveProvider()], default: ModelReference(provider: provider))
         return [
             LanguageModelFunction(models: models),
             try DocumentsFunction(roots: folders, workingFolder: FileManager.default.currentDirectoryPath),

@@ -40,8 +40,6 @@ struct Setting: Sendable {
 }
 
 extension Setting {
-    static let environment = Setting(
-        "ENVIRONMENT", .choice(["development", "production"]), standard: "development", "How strict the defaults are.")
     static let dataDir = Setting("DATA_DIR", .path, standard: "./data", "The folder of the database and its lock.")
     static let databaseURL = Setting(
         "DATABASE_URL", .text, "Where the database is: sqlite:PATH; without it cognition.db in DATA_DIR.")
@@ -67,7 +65,7 @@ extension Setting {
         "Who answers call: llm when the task names nobody.")
 
     static let all = [
-        environment, dataDir, databaseURL, concurrency, fileRoots, connectionsPerHost, egressDeny, egressAllow,
+        dataDir, databaseURL, concurrency, fileRoots, connectionsPerHost, egressDeny, egressAllow,
         logLevel,
         logFormat, languageModelProvider,
     ]

@@ -86,11 +86,16 @@ package struct DocumentsFunction: TaskFunction {
         guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder) else {
             throw WorkflowFault(.runtime, "documents: there is nothing at \(folder)", status: 404)
         }
-        guard isFolder.boolValue else { return [""] }
+        guard isFolder.boolValue else {
+            guard Self.isRegularFile(folder) else {
+                throw WorkflowFault(.runtime, "documents: \(folder) is neither a folder nor a file", status: 403)
+            }
+            return [""]
+        }
         var found: [String] = []
         for case let path as String in FileManager.default.enumerator(atPath: folder) ?? .init() {
             guard !path.split(separator: "/").contains(where: { $0.hasPrefix(".") }), pattern.matches(path),
-                FileManager.default.fileExists(atPath: folder + "/" + path, isDirectory: &isFolder), !isFolder.boolValue
+                Self.isRegularFile(folder + "/" + path)
             else { continue }
             found.append(path)
             guard found.count <= Self.filesMax else {
@@ -110,6 +115,12 @@ package struct DocumentsFunction: TaskFunction {
             throw WorkflowFault(.authorization, "documents: \(path) is not below a folder that may be read")
         }
         return real
+    }
+
+    /// Pipes and devices could keep the reader waiting for ever.
+    private static func isRegularFile(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
     private static func resolve(_ path: String) throws -> String {

@@ -31,7 +31,7 @@ package struct EffectExecutor: Sendable {
     private func outcome(
         of effect: EffectRequest, of live: LiveExecution, on engine: WorkflowEngine
     ) async throws -> TaskOutcome {
-        let idempotencyKey = "\(live.id):\(effect.task)"
+        let idempotencyKey = effect.idempotencyKey
         switch effect.action {
         case .http(let request):
             let key = effect.effect == .keyed ? idempotencyKey : nil

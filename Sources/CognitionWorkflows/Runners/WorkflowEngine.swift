@@ -196,8 +196,8 @@ package final class WorkflowEngine: Sendable {
             let start = ContinuousClock.now
             let result = await executor.run(effect, of: live, on: self)
             metrics.recordEffect(effect, succeeded: result.isSuccess, took: ContinuousClock.now - start)
-            // What was cut off by the end of this process is not the task's result.
-            guard !Task.isCancelled || !members.withLock({ $0.isClosing }) else { return }
+            // What was cut off is nobody's result: it was stopped, or this process ends.
+            guard !Task.isCancelled || result.isSuccess else { return }
             deliver(.finished(task: effect.task, attempt: effect.attempt, result), to: live)
         }
     }

@@ -92,8 +92,9 @@ extension ExecutionStore {
 
     // MARK: What the machine goes on from
 
+    /// - Parameter definition: Tells which tasks run their lists side by side; only of those the ended lists matter.
     static func stored(
-        _ claim: ExecutionClaim, now: Timestamp, _ tx: borrowing Transaction
+        _ claim: ExecutionClaim, of definition: WorkflowDefinition, now: Timestamp, _ tx: borrowing Transaction
     ) throws -> StoredExecution? {
         let found = try tx.first(
             """
@@ -117,7 +118,10 @@ extension ExecutionStore {
         for case .task(let number) in live.map(\.source) {
             stored.outputs[number] = try output(of: number, in: claim, tx)
         }
-        for parent in live { stored.lists += try endedLists(of: parent.number, in: claim, tx) }
+        let places = definition.places
+        for parent in live where places[parent.reference]?.task.runsListsSideBySide == true {
+            stored.lists += try endedLists(of: parent.number, in: claim, tx)
+        }
         return stored
     }
 

@@ -65,6 +65,8 @@ struct ExecutionWrite: Sendable {
         }
     }
 
+    /// An execution that is released while its cancellation is asked for is due at once, so that somebody ends it.
+    ///
     /// - Throws: `workflow.fenced` when the execution is no longer this owner's; nothing is written then.
     func run(in tx: borrowing Transaction) throws {
         try writeExecution(in: tx)
@@ -91,7 +93,8 @@ struct ExecutionWrite: Sendable {
             UPDATE executions SET status = \(state.status), reason = \(state.reason), progress = \(state.progress),
                 output = \(output?.inlineBytes), output_sha256 = \(output?.reference), error = \(fault),
                 next_number = \(state.nextNumber), owner = \(staysOwned ? owner : nil), claims = 0,
-                wake_at = \(state.wakeAt), started_at = \(state.startedAt), ended_at = \(state.endedAt),
+                wake_at = CASE WHEN \(releases) = 1 AND cancel_requested_at IS NOT NULL THEN \(time) ELSE \(state.wakeAt) END,
+                started_at = \(state.startedAt), ended_at = \(state.endedAt),
                 cancel_requested_at = CASE WHEN \(state.status.hasEnded) = 1 THEN NULL ELSE cancel_requested_at END
             WHERE key = \(key) AND owner = \(owner) AND epoch = \(epoch)
             """)

@@ -139,6 +139,42 @@ import Testing
         #expect(try run(", retry: {delay: PT1S, limit: {attempt: {count: 1}}}").state.fault?.status == 418)
     }
 
+    @Test("A keyed effect has one key in all attempts, and iterations and jumps have keys of their own")
+    func idempotencyKeys() throws {
+        func keys(_ tasks: String, input: JSONValue) throws -> [String] {
+            var keys: [String] = []
+            var failures = 2
+            var run = try SimulatedExecution(workflow(tasks), input: input)
+            try run.run { effect, _ in
+                keys.append(effect.idempotencyKey)
+                failures -= 1
+                return failures >= 0 ? .failure(WorkflowFault(.communication, "down")) : .success(effect.argument)
+            }
+            #expect(run.state.status == .completed)
+            return keys
+        }
+        let retried = try keys(
+            "- a: {try: [{b: {call: echo, with: {}}}], catch: {retry: {limit: {attempt: {count: 2}}}}}", input: [:])
+        #expect(retried.count == 3 && Set(retried).count == 1)
+        let loop = try keys(
+            """
+            - a:
+                try:
+                  - each: {for: {each: n, in: .}, do: [{b: {call: echo, with: {n: '${ $n }'}, output: {as: '$input'}}}]}
+                catch: {retry: {limit: {attempt: {count: 2}}}}
+            """, input: [1, 2])
+        #expect(loop.count == 4 && Set(loop).count == 2)
+        let jumps = try keys(
+            """
+            - a:
+                try:
+                  - b: {call: echo, with: {n: '${ .n + 1 }'}}
+                  - again: {switch: [{more: {when: .n < 2, then: b}}, {done: {then: exit}}]}
+                catch: {retry: {limit: {attempt: {count: 2}}}}
+            """, input: ["n": 0])
+        #expect(jumps.count == 4 && Set(jumps).count == 4)
+    }
+
     @Test("An error that no filter takes faults the execution, with the place it came from")
     func uncaught() throws {
         var run = try SimulatedExecution(

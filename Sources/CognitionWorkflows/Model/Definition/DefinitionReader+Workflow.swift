@@ -34,7 +34,7 @@ extension DefinitionReader {
         if let evaluate = fields["evaluate"] { evaluation(evaluate) }
         if fields["schedule"] != nil {
             report(
-                "'schedule' is not supported yet: they come with a later release; start executions through the API",
+                "'schedule' is not supported yet: it comes with a later release; start executions through the API",
                 at: fields.place(of: "schedule"))
         }
         if let use = fields["use"] { reusableParts(use) }

@@ -46,6 +46,17 @@ package enum FlowDirective: Sendable, Hashable {
     case end
     /// Goes to the task at this place of the same list.
     case task(Int)
+
+    func leads(to places: ClosedRange<Int>) -> Bool {
+        if case .task(let place) = self { places.contains(place) } else { false }
+    }
+}
+
+extension TaskDefinition {
+    /// Every way on from this task.
+    var directives: [FlowDirective] {
+        if case .switch(let cases) = kind { [then] + cases.map(\.then) } else { [then] }
+    }
 }
 
 package enum TaskKind: Sendable {

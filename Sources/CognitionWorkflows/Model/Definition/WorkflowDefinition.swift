@@ -41,6 +41,11 @@ package struct TaskList: Sendable {
     /// JSON pointer of the list, e.g. `/do` or `/do/2/each/do`.
     package let reference: String
     package let tasks: [TaskDefinition]
+
+    /// Whether a task can be entered twice without the list being begun again.
+    package var jumpsBack: Bool {
+        tasks.indices.contains { place in tasks[place].directives.contains { $0.leads(to: 0...place) } }
+    }
 }
 
 /// What becomes of the data before a task or workflow sees it.

@@ -106,11 +106,12 @@ extension ExecutionMachine {
     /// Asks for the effect of a task, in its current attempt.
     mutating func requestEffect(_ number: Int, _ action: EffectRequest.Action) {
         guard let task = tasks[number] else { return }
-        let effect: EffectClass = if case .call(let call) = task.definition.kind { call.effect } else { .keyed }
         request(
             EffectRequest(
                 task: number, attempt: task.attempt, name: task.definition.name, reference: task.definition.reference,
-                action: action, effect: effect, deadline: earliestDeadline(around: task), input: task.input))
+                action: action, effect: task.definition.kind.effect,
+                idempotencyKey: idempotencyKey(of: task), deadline: earliestDeadline(around: task),
+                input: task.input))
     }
 
     /// What a task's effect is, with its arguments evaluated.
@@ -131,6 +132,25 @@ extension ExecutionMachine {
         default: break
         }
         preconditionFailure("task \(task.definition.reference) has no effect")
+    }
+
+    /// Names an effect so that all its attempts have the same name, those of a `try` that begins again too: by the
+    /// outermost such `try` and the place of the task in it, else by the task's number.
+    ///
+    /// Where a list jumps back, visits of a task cannot be told from attempts; nothing outside of it is looked at.
+    private func idempotencyKey(of task: LiveTask) -> String {
+        var name = String(task.number)
+        if case .runWorkflow = task.definition.kind { return "\(id):\(name)" }
+        var scopes = ""
+        var child = task
+        while let parent = tasks[child.parent], parent.list(in: child.scope)?.jumpsBack != true {
+            scopes += ".\(child.scope)"
+            if case .try(let definition) = parent.definition.kind, definition.retry != nil, child.scope == 0 {
+                name = "\(parent.number)\(task.definition.reference)\(scopes)"
+            }
+            child = parent
+        }
+        return "\(id):\(name)"
     }
 
     private func earliestDeadline(around task: LiveTask) -> Timestamp? {

@@ -157,8 +157,8 @@ extension ErrorTemplate {
             guard let value = try template?.evaluate(input, scope: scope), !value.isNull else { return nil }
             return value.stringValue ?? value.jsonText
         }
-        guard let status = try status.evaluate(input, scope: scope).integerValue, (100...599).contains(status) else {
-            throw WorkflowFault(.expression, "the status of a raised error is a number from 100 to 599")
+        guard let status = try status.evaluate(input, scope: scope).integerValue, (100...999).contains(status) else {
+            throw WorkflowFault(.expression, "the status of a raised error is a number from 100 to 999")
         }
         return WorkflowFault(
             type: try text(type) ?? WorkflowFault.Standard.runtime.type, status: Int(status), title: try text(title),

@@ -123,7 +123,7 @@ extension ExecutionMachine {
     /// Asks again for the effect of a task that ran when its process ended.
     private mutating func restartEffect(_ number: Int, now: Timestamp) throws {
         guard let task = tasks[number], task.isEffect, task.status == .running else { return }
-        if case .call(let call) = task.definition.kind, call.effect == .once {
+        if task.definition.kind.effect == .once {
             update(number) { task in
                 task.status = .waiting
                 task.reason = .needsReconcile
@@ -140,6 +140,17 @@ package struct TaskPlace: Sendable {
     package let task: TaskDefinition
     /// Its place in the list it belongs to.
     package let index: Int
+}
+
+extension TaskDefinition {
+    /// Whether its lists run at the same time, and their outputs are put together.
+    var runsListsSideBySide: Bool {
+        switch kind {
+        case .for(let loop): loop.concurrency != nil
+        case .fork: true
+        default: false
+        }
+    }
 }
 
 extension WorkflowDefinition {

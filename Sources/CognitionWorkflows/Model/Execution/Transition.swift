@@ -59,6 +59,8 @@ package struct EffectRequest: Sendable {
     package var reference: String
     package var action: Action
     package var effect: EffectClass
+    /// The same for every attempt at this effect: what a peer needs to do it once.
+    package var idempotencyKey: String
     /// The moment at which the task or something around it times out.
     package var deadline: Timestamp?
     /// What the task gives when the action gives nothing.
