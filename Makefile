@@ -26,8 +26,9 @@ demo: deps ## Runs the example workflow; FOLDER=path takes your own documents, A
 	@Scripts/build-with-progress --product cognitionos
 	@exec .build/debug/cognitionos demo $(if $(FOLDER),--input "folder=$$FOLDER") $(ARGS)
 
+# One after the other: some tests kill a program at a certain moment, and must not be kept from it by a hundred others.
 test: deps-test ## Runs every test
-	swift test --parallel $(CHECKED)
+	swift test --no-parallel $(CHECKED)
 
 check: deps-test ## Format, arrows between the modules, declared imports
 	swift format lint --strict --parallel --recursive $(SWIFT_FILES)
@@ -37,9 +38,9 @@ check: deps-test ## Format, arrows between the modules, declared imports
 format: ## Formats every Swift file
 	swift format --in-place --parallel --recursive $(SWIFT_FILES)
 
-bench: deps ## Release build of the benchmarks, then runs them; ARGS=… goes to them
+bench: deps-test ## Release build of the benchmarks, runs them and records them; ARGS=… goes to them
 	swift build -c release --product cognitionos-bench
-	@exec .build/release/cognitionos-bench $(ARGS)
+	@exec .build/release/cognitionos-bench --record Docs/Benchmarks.md $(ARGS)
 
 clean: ## Removes everything that builds make
 	rm -rf .build

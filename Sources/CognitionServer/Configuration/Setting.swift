@@ -40,6 +40,9 @@ struct Setting: Sendable {
 }
 
 extension Setting {
+    static let environment = Setting(
+        "ENVIRONMENT", .choice(["development", "production"]), standard: "development",
+        "What the installation is for; nothing depends on it in this release.")
     static let dataDir = Setting("DATA_DIR", .path, standard: "./data", "The folder of the database and its lock.")
     static let databaseURL = Setting(
         "DATABASE_URL", .text, "Where the database is: sqlite:PATH; without it cognition.db in DATA_DIR.")
@@ -65,7 +68,7 @@ extension Setting {
         "Who answers call: llm when the task names nobody.")
 
     static let all = [
-        dataDir, databaseURL, concurrency, fileRoots, connectionsPerHost, egressDeny, egressAllow,
+        environment, dataDir, databaseURL, concurrency, fileRoots, connectionsPerHost, egressDeny, egressAllow,
         logLevel,
         logFormat, languageModelProvider,
     ]
