@@ -29,7 +29,7 @@ let package = Package(
         .target(name: "CognitionDocuments", dependencies: ["CognitionCore", "Yams"]),
         .target(name: "CognitionStorage", dependencies: ["CognitionCore"]),
         .target(name: "CognitionSQLite", dependencies: ["CognitionCore", "CognitionStorage", .grdb, .grdbSQLite]),
-        .target(name: "CognitionEvents", dependencies: ["CognitionCore", "CognitionStorage"]),
+        .target(name: "CognitionEvents", dependencies: ["CognitionCore", "CognitionStorage", .logging]),
         .target(name: "CognitionObservability", dependencies: ["CognitionCore", .logging]),
         .target(
             name: "CognitionHTTPClient",

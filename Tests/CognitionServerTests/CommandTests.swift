@@ -43,7 +43,8 @@ import Testing
         "A command line that cannot be understood ends with 2 and says why",
         arguments: [
             ["no-such-command"], ["workflow", "run"], ["workflow", "validate", "a.yaml", "--no-such-option"],
-            ["execution", "show", "not-an-id"], ["expression", "eval"], ["expression", "eval", ".", "--batch"],
+            ["execution", "show", "not-an-id"], ["expression", "eval"],
+            ["expression", "eval", ".", "--batch", "--input", "1"],
             ["execution", "list", "--limit", "many"], ["execution", "list", "--limit", "0"],
             ["workflow", "list", "--limit=-1"], ["backup"],
         ])

@@ -70,6 +70,20 @@ import Testing
         }
     }
 
+    @Test("--batch with an expression takes every line as an input of it")
+    func batchOfInputs() async throws {
+        try await withSandbox { sandbox in
+            let ending = try await sandbox.run(
+                "expression", "eval", ".n + $more", "--batch", "--arg", "more=1",
+                input: "{\"n\": 1}\n{\"n\": 2}\nnot JSON\n{\"n\": [3]}\n")
+            let answers = try ending.output.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
+            try #require(ending.exitCode == 0 && answers.count == 4, "\(ending)")
+            #expect(answers.prefix(2) == [["results": [2]], ["results": [3]]])
+            #expect(
+                answers[2]["error"]?["code"] == "json.invalid" && answers[3]["error"]?["code"] == "expression.failed")
+        }
+    }
+
     @Test("--batch answers every line, whatever is on it")
     func batch() async throws {
         try await withSandbox { sandbox in
@@ -87,9 +101,9 @@ import Testing
                     """)
             #expect(ending.exitCode == 0 && ending.errors.isEmpty, "\(ending)")
             let answers = try ending.output.split(separator: "\n").map { try JSONValue(parsing: String($0)) }
-            try #require(answers.count == 7, "\(ending.output)")
-            #expect(answers[0] == ["results": [1]] && answers[5] == ["results": [1, 2]])
-            for index in [1, 2, 3, 4, 6] {
+            try #require(answers.count == 8, "\(ending.output)")
+            #expect(answers[0] == ["results": [1]] && answers[6] == ["results": [1, 2]])
+            for index in [1, 2, 3, 4, 5, 7] {
                 #expect(answers[index]["error"]?["code"]?.stringValue?.isEmpty == false, "\(answers[index])")
                 #expect(answers[index]["error"]?["message"]?.stringValue?.isEmpty == false)
             }

@@ -14,8 +14,8 @@ struct ExpressionCommands: AsyncParsableCommand {
             discussion: """
                 The input is --input, else what comes on standard input, else null. Each result is printed on a line of its own.
 
-                With --batch, each line of standard input is {"expression": …, "input": …, "variables": {…}}, and each is \
-                answered on a line: {"results": […]} or {"error": {…}}.
+                With --batch, every line of standard input is answered by a line: {"results": […]} or {"error": {…}}. A line \
+                is an input of the expression, or without one {"expression": …, "input": …, "variables": {…}}.
                 """)
 
         @Argument(help: "The expression, e.g. '.items | length'.") var expression: String?
@@ -25,17 +25,23 @@ struct ExpressionCommands: AsyncParsableCommand {
         @Flag(help: "Prints strings as they are, without quotes.") var raw = false
 
         func validate() throws {
-            guard batch != (expression != nil) else {
+            guard batch || expression != nil else {
                 throw ValidationError("Give an expression, or --batch.")
+            }
+            guard !batch || input == nil else {
+                throw ValidationError("With --batch the inputs come on standard input.")
             }
         }
 
         func run() async throws {
             try await reporting {
-                if batch { return try answerLines() }
                 let bindings = try variables.map { try InputValue.pair($0) }
-                let compiled = try Expression(expression ?? "", variables: bindings.map(\.name))
-                let results = try compiled.evaluate(try inputValue(), bindings.map(\.value))
+                let compiled = try expression.map {
+                    try CognitionExpressions.Expression($0, variables: bindings.map(\.name))
+                }
+                let values = bindings.map(\.value)
+                if batch { return try answerLines(with: compiled, values) }
+                let results = try compiled?.evaluate(try inputValue(), values) ?? []
                 for result in results {
                     Terminal.write(raw ? result.stringValue ?? result.jsonText : result.jsonText)
                 }
@@ -49,7 +55,8 @@ struct ExpressionCommands: AsyncParsableCommand {
             return bytes.allSatisfy { $0 <= 0x20 } ? .null : try JSONValue(parsing: bytes)
         }
 
-        private func answerLines() throws {
+        private func answerLines(with compiled: CognitionExpressions.Expression?, _ values: [JSONValue]) throws {
+            let cache = ExpressionCache()
             var lines = BoundedLines(descriptor: STDIN_FILENO, bytesMax: BoundedFile.valueBytesMax)
             while let line = try lines.next() {
                 guard let line else {
@@ -57,20 +64,28 @@ struct ExpressionCommands: AsyncParsableCommand {
                     Terminal.write(Self.error("usage", reason).jsonText)
                     continue
                 }
-                if line.allSatisfy({ $0 <= 0x20 }) { continue }
-                Terminal.write(answer(line).jsonText)
+                let answer = Self.answer {
+                    let value = try JSONValue(parsing: line)
+                    if let compiled { return try compiled.evaluate(value, values) }
+                    return try Self.evaluate(value, cache)
+                }
+                Terminal.write(answer.jsonText)
             }
         }
 
-        private func answer(_ line: [UInt8]) -> JSONValue {
+        /// The results of a line that brings its own expression.
+        private static func evaluate(_ request: JSONValue, _ cache: ExpressionCache) throws -> [JSONValue] {
+            guard let source = request["expression"]?.stringValue else {
+                throw CommandFailure("a line has a member \"expression\"")
+            }
+            let variables = request["variables"]?.objectValue ?? [:]
+            let compiled = try cache.expression(source, variables: variables.keys)
+            return try compiled.evaluate(request["input"] ?? .null, variables.values)
+        }
+
+        private static func answer(_ results: () throws -> [JSONValue]) -> JSONValue {
             do {
-                let request = try JSONValue(parsing: line)
-                guard let source = request["expression"]?.stringValue else {
-                    throw CommandFailure("a line has a member \"expression\"")
-                }
-                let variables = request["variables"]?.objectValue ?? [:]
-                let compiled = try Expression(source, variables: variables.keys)
-                return ["results": .array(try compiled.evaluate(request["input"] ?? .null, variables.values))]
+                return ["results": .array(try results())]
             } catch let error as any CodedError {
                 return Self.error(error.code.name, error.message)
             } catch {
