@@ -42,7 +42,7 @@ extension WorkflowEngine {
             return  // the engine is ending, and `close` gives back whatever it has claimed
         } catch let error as StorageError where error.isTransient {
             logger.warning("Execution not read", metadata: ["execution.id": "\(claim.id)", "error": "\(error)"])
-            members.withLock { $0.lost[claim.key] = LostExecution(id: claim.id, epoch: claim.epoch) }
+            members.withLock { $0.lost[claim.key] = claim.epoch }
         } catch {
             logger.error("Execution set aside", metadata: ["execution.id": "\(claim.id)", "error": "\(error)"])
             await setAside(claim, error)
@@ -55,16 +55,16 @@ extension WorkflowEngine {
             try await workflows.suspend(claim, reason: .quarantined, fault: WorkflowFault(error), now: clock.now)
         } catch {
             logger.error("Execution not set aside", metadata: ["execution.id": "\(claim.id)", "error": "\(error)"])
-            members.withLock { $0.lost[claim.key] = LostExecution(id: claim.id, epoch: claim.epoch) }
+            members.withLock { $0.lost[claim.key] = claim.epoch }
         }
     }
 
     /// Makes due again what a failed write or read has thrown out of memory; what cannot be written now is tried again.
     func giveBackLost(now: Timestamp) async throws {
-        for (key, lost) in members.withLock({ $0.lost }) {
-            try await workflows.giveBack(key: key, owner: node, epoch: lost.epoch, wakeAt: now + .seconds(1))
+        for (key, epoch) in members.withLock({ $0.lost }) {
+            try await workflows.giveBack(key: key, owner: node, epoch: epoch, wakeAt: now + .seconds(1))
             members.withLock { members in
-                if members.lost[key]?.epoch == lost.epoch { members.lost[key] = nil }
+                if members.lost[key] == epoch { members.lost[key] = nil }
             }
         }
     }
@@ -75,10 +75,4 @@ extension WorkflowEngine {
             if let live = members.withLock({ $0.live[key] }) { deliver(.cancel, to: live) }
         }
     }
-}
-
-/// An execution whose row names this node although it is not in its memory.
-struct LostExecution: Sendable {
-    let id: ExecutionID
-    let epoch: Int64
 }

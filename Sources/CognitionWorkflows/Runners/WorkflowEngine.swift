@@ -27,8 +27,8 @@ package final class WorkflowEngine: Sendable {
 
     struct Members {
         var live: [Int64: LiveExecution] = [:]
-        /// Executions that are forgotten here and whose rows still name this node.
-        var lost: [Int64: LostExecution] = [:]
+        /// Executions that are forgotten here and whose rows still name this node: their keys, and the epochs of the claims.
+        var lost: [Int64: Int64] = [:]
         var isFailing = false
         var drives = 0
         var isRunning = false
@@ -220,7 +220,7 @@ package final class WorkflowEngine: Sendable {
             return
         }
         logger.warning("Commit failed", metadata: ["execution.id": "\(live.id)", "error": "\(error)"])
-        members.withLock { $0.lost[live.key] = LostExecution(id: live.id, epoch: live.epoch) }
+        members.withLock { $0.lost[live.key] = live.epoch }
     }
 
     /// Takes it out of memory, unless a later claim has put itself there.

@@ -98,13 +98,15 @@ enum ExecutionStore {
             """, as: ExecutionClaim.init(row:))
     }
 
-    /// Frees what `owner` holds, or what anybody else but `node` holds; it is due at once.
+    /// Frees what a process holds that ends in good order, so that its claims were no failures; it is due at once.
     static func release(heldBy owner: UUIDv7, now: Timestamp, _ tx: borrowing Transaction) throws -> Int {
-        let count = try tx.execute("UPDATE executions SET owner = NULL, wake_at = \(now) WHERE owner = \(owner)")
+        let count = try tx.execute(
+            "UPDATE executions SET owner = NULL, wake_at = \(now), claims = 0 WHERE owner = \(owner)")
         if count > 0 { tx.signal(.executionsDue) }
         return count
     }
 
+    /// Frees what anybody else but `node` holds; it is due at once.
     static func releaseAll(except node: UUIDv7, now: Timestamp, _ tx: borrowing Transaction) throws -> Int {
         let count = try tx.execute(
             "UPDATE executions SET owner = NULL, wake_at = \(now) WHERE owner IS NOT NULL AND owner <> \(node)")

@@ -85,6 +85,12 @@ struct ExecutionWrite: Sendable {
         _ = try tx.append(events, to: StreamName("execution", id.description), context: context)
     }
 
+    /// Something has begun or ended. What ran when a process ended and runs again now is none: an execution that ends its
+    /// process each time has to be set aside at last.
+    private var isProgress: Bool {
+        state.status.hasEnded || releases || rows.contains { $0.isNew || $0.task.endedAt != nil }
+    }
+
     private func writeExecution(in tx: borrowing Transaction) throws {
         let output = try output?.store(for: workspace, in: tx)
         let staysOwned = !releases && !state.status.hasEnded
@@ -92,7 +98,8 @@ struct ExecutionWrite: Sendable {
             """
             UPDATE executions SET status = \(state.status), reason = \(state.reason), progress = \(state.progress),
                 output = \(output?.inlineBytes), output_sha256 = \(output?.reference), error = \(fault),
-                next_number = \(state.nextNumber), owner = \(staysOwned ? owner : nil), claims = 0,
+                next_number = \(state.nextNumber), owner = \(staysOwned ? owner : nil), 
+                claims = CASE WHEN \(isProgress) = 1 THEN 0 ELSE claims END,
                 wake_at = CASE WHEN \(releases) = 1 AND cancel_requested_at IS NOT NULL THEN \(time) ELSE \(state.wakeAt) END,
                 started_at = \(state.startedAt), ended_at = \(state.endedAt),
                 cancel_requested_at = CASE WHEN \(state.status.hasEnded) = 1 THEN NULL ELSE cancel_requested_at END

@@ -141,10 +141,10 @@ import Testing
 
     @Test("A keyed effect has one key in all attempts, and iterations and jumps have keys of their own")
     func idempotencyKeys() throws {
-        func keys(_ tasks: String, input: JSONValue) throws -> [String] {
+        func keys(_ tasks: String, extra: String = "", input: JSONValue) throws -> [String] {
             var keys: [String] = []
             var failures = 2
-            var run = try SimulatedExecution(workflow(tasks), input: input)
+            var run = try SimulatedExecution(workflow(tasks, extra: extra), input: input)
             try run.run { effect, _ in
                 keys.append(effect.idempotencyKey)
                 failures -= 1
@@ -164,6 +164,10 @@ import Testing
                 catch: {retry: {limit: {attempt: {count: 2}}}}
             """, input: [1, 2])
         #expect(loop.count == 4 && Set(loop).count == 2)
+        let functions = try keys(
+            "- a: {try: [{b: {call: f, with: {}}}, {c: {call: f, with: {}}}], catch: {retry: {limit: {attempt: {count: 2}}}}}",
+            extra: "use: {functions: {f: {call: echo, with: {}}}}", input: [:])
+        #expect(functions.count == 4 && Set(functions).count == 2)
         let jumps = try keys(
             """
             - a:

@@ -270,6 +270,46 @@ import Testing
         }
     }
 
+    @Test(
+        "Going on with what ran is no progress; after too many claims without any an execution is set aside",
+        arguments: TestDatabase.engines)
+    func crashLoop(on engine: TestDatabase.Engine) async throws {
+        try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
+            func claims() async throws -> Int? {
+                try await database.read { tx in try tx.first("SELECT claims FROM executions") { try $0[0] as Int } }
+            }
+            func blocked(by gate: Gate) -> EngineHarness {
+                EngineHarness(
+                    database,
+                    script: ScriptedFunction { _ in
+                        await gate.pass()
+                        try Task.checkCancellation()
+                    })
+            }
+            let (first, second) = (Gate(), Gate())
+            let harness = blocked(by: first)
+            let id = try await harness.running {
+                let id = try await harness.execute(Self.three)
+                await first.arrival(of: 1)
+                return id
+            }
+            let whileItRuns = try await blocked(by: second).running {
+                await second.arrival(of: 1)
+                return try await claims()
+            }
+            #expect(whileItRuns == 1)
+            #expect(try await claims() == 0)
+            // As if the last twenty processes had been killed by it.
+            try await database.write { tx in try tx.execute("UPDATE executions SET claims = 20") }
+            let last = EngineHarness(database)
+            let execution = try await last.running {
+                try await last.workflows.waitForEnd(of: id, in: .default, orParked: true)
+            }
+            #expect(execution.status == .suspended && execution.reason == .quarantined)
+            #expect(last.script.ledger.isEmpty)
+        }
+    }
+
     @Test("Writes that belong to a task commit with it, or not at all", arguments: TestDatabase.engines)
     func taskWrites(on engine: TestDatabase.Engine) async throws {
         let table = Migration(

@@ -135,18 +135,19 @@ extension ExecutionMachine {
     }
 
     /// Names an effect so that all its attempts have the same name, those of a `try` that begins again too: by the
-    /// outermost such `try` and the place of the task in it, else by the task's number.
+    /// outermost such `try` and the way from the task out to it (scope and place at each step, which tells two calls of
+    /// one function apart), else by the task's number.
     ///
     /// Where a list jumps back, visits of a task cannot be told from attempts; nothing outside of it is looked at.
     private func idempotencyKey(of task: LiveTask) -> String {
         var name = String(task.number)
         if case .runWorkflow = task.definition.kind { return "\(id):\(name)" }
-        var scopes = ""
+        var way = ""
         var child = task
         while let parent = tasks[child.parent], parent.list(in: child.scope)?.jumpsBack != true {
-            scopes += ".\(child.scope)"
+            way += ".\(child.scope)-\(child.place)"
             if case .try(let definition) = parent.definition.kind, definition.retry != nil, child.scope == 0 {
-                name = "\(parent.number)\(task.definition.reference)\(scopes)"
+                name = "\(parent.number)\(task.definition.reference)\(way)"
             }
             child = parent
         }
