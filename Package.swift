@@ -13,13 +13,18 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["Logging"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
         // Platform
@@ -27,10 +32,10 @@ let package = Package(
         .systemLibrary(name: "COniguruma", pkgConfig: "oniguruma", providers: [.apt(["libonig-dev"])]),
         .target(name: "CognitionExpressions", dependencies: ["CognitionCore", "COniguruma"]),
         .target(name: "CognitionDocuments", dependencies: ["CognitionCore", "Yams"]),
-        .target(name: "CognitionStorage", dependencies: ["CognitionCore"]),
-        .target(name: "CognitionSQLite", dependencies: ["CognitionCore", "CognitionStorage", .grdb, .grdbSQLite]),
-        .target(name: "CognitionEvents", dependencies: ["CognitionCore", "CognitionStorage", .logging]),
-        .target(name: "CognitionObservability", dependencies: ["CognitionCore", .logging]),
+        .target(name: "CognitionStorage", dependencies: ["CognitionCore", .metrics]),
+        .target(name: "CognitionSQLite", dependencies: ["CognitionCore", "CognitionStorage", .grdb, .grdbSQLite, .metrics]),
+        .target(name: "CognitionEvents", dependencies: ["CognitionCore", "CognitionStorage", .logging, .metrics]),
+        .target(name: "CognitionObservability", dependencies: ["CognitionCore", .logging, .metrics]),
         .target(
             name: "CognitionHTTPClient",
             dependencies: [
@@ -46,15 +51,40 @@ let package = Package(
                 .logging,
                 .metrics,
             ]),
-        .target(name: "CognitionLanguageModels", dependencies: ["CognitionCore"]),
+        .target(
+            name: "CognitionLanguageModels",
+            dependencies: ["CognitionCore", "CognitionEvents", "CognitionStorage", .logging, .metrics]),
+        .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
+        .target(
+            name: "CognitionIdentity",
+            dependencies: [
+                "CCrypt", "CognitionCore", "CognitionEvents", "CognitionStorage", .crypto, .jwtKit, .logging, .metrics,
+            ]),
+        .target(
+            name: "CognitionRealtime",
+            dependencies: ["CognitionCore", "CognitionEvents", "CognitionStorage", .deque, .logging, .metrics]),
 
         // Edge
+        .target(
+            name: "CognitionHTTP",
+            dependencies: [
+                "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionIdentity",
+                "CognitionObservability", "CognitionRealtime", "CognitionStorage", "CognitionWorkflows", .hummingbird,
+                .hummingbirdCore, .httpTypes, .logging, .metrics, .nio("NIOCore"), .nio("NIOHTTP1"), .nio("NIOPosix"),
+                .nio("NIOWebSocket"), .nioHTTPTypes, .nioHTTPTypesHTTP1, .serviceLifecycle,
+            ],
+            resources: [
+                .embedInCode("Assets/docs.html"), .embedInCode("Assets/openapi.css"),
+                .embedInCode("Assets/openapi.js"), .embedInCode("Assets/redoc.html"),
+                .embedInCode("Assets/websocket.html"),
+            ]),
         .executableTarget(
             name: "CognitionServer",
             dependencies: [
-                "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTPClient",
-                "CognitionLanguageModels", "CognitionObservability", "CognitionSQLite", "CognitionStorage",
-                "CognitionWorkflows", .argumentParser, .configuration, .logging,
+                "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTP",
+                "CognitionHTTPClient", "CognitionIdentity", "CognitionLanguageModels", "CognitionObservability",
+                "CognitionRealtime", "CognitionSQLite", "CognitionStorage", "CognitionWorkflows", .argumentParser,
+                .configuration, .logging, .metrics, .serviceLifecycle, .unixSignals,
             ]),
         .executableTarget(
             name: "CognitionBenchmarks",
@@ -119,10 +149,19 @@ extension Target.Dependency {
     static let deque = product(name: "DequeModule", package: "swift-collections")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let grdbSQLite = product(name: "GRDBSQLite", package: "GRDB.swift")
+    static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
+    static let jwtKit = product(name: "JWTKit", package: "jwt-kit")
     static let logging = product(name: "Logging", package: "swift-log")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
+    static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+    static let nioHTTPTypesHTTP1 = product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let orderedCollections = product(name: "OrderedCollections", package: "swift-collections")
+    static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+    static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
 
     static func nio(_ name: String) -> Target.Dependency { product(name: name, package: "swift-nio") }
 }

@@ -38,11 +38,14 @@ struct ClientMetrics: Sendable {
         pair.duration.recordNanoseconds(took.microseconds.multipliedReportingOverflow(by: 1_000).partialValue)
     }
 
-    static func outcome(of result: Result<OutboundResponse, any Error>) -> String {
-        switch result {
-        case .success(let response): "\(response.status / 100)xx"
-        case .failure(let error as OutboundHTTPError): String(error.code.name.drop { $0 != "." }.dropFirst())
-        case .failure: "cancelled"
+    /// - Parameters:
+    ///   - failure: What ended the exchange, or `nil`.
+    ///   - status: Of the answer, if one began. It stands for an exchange that its reader gave up on.
+    static func outcome(failure: (any Error)?, status: Int?) -> String {
+        if let failure = failure as? OutboundHTTPError {
+            return String(failure.code.name.drop { $0 != "." }.dropFirst())
         }
+        guard let status, !(failure is CancellationError) else { return "cancelled" }
+        return "\(status / 100)xx"
     }
 }

@@ -1,5 +1,5 @@
 import AsyncHTTPClient
-import CognitionCore
+package import CognitionCore
 import NIOCore
 import NIOHTTP1
 import NIOSSL

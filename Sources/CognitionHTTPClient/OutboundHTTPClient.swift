@@ -46,16 +46,48 @@ package final class OutboundHTTPClient: OutboundHTTP {
     }
 
     package func send(_ request: OutboundRequest) async throws -> OutboundResponse {
-        let started = ContinuousClock.now
-        let result: Result<OutboundResponse, any Error>
-        do {
+        let watch = ExchangeWatch(total: request.timeout)
+        return try await measured(watch) {
             let first = try Hop(request)
-            result = .success(try await withTimeout(request.timeout) { try await self.exchange(first, of: request) })
-        } catch {
-            result = .failure(Task.isCancelled && !(error is OutboundHTTPError) ? CancellationError() : error)
+            return try await watch.guarding {
+                try await self.exchange(first, of: request, watched: watch) { answer, hop in
+                    try await self.whole(answer, of: hop, request, watched: watch)
+                }
+            }
         }
-        metrics.record(ClientMetrics.outcome(of: result), took: ContinuousClock.now - started)
-        return try result.get()
+    }
+
+    package func stream<Result: Sendable>(
+        _ request: OutboundRequest, firstByteTimeout: Duration, idleTimeout: Duration,
+        body: @escaping @Sendable (OutboundStream) async throws -> Result
+    ) async throws -> Result {
+        let watch = ExchangeWatch(total: request.timeout, firstByte: firstByteTimeout, idle: idleTimeout)
+        return try await measured(watch) {
+            let first = try Hop(request)
+            return try await watch.guarding {
+                try await self.exchange(first, of: request, watched: watch) { answer, hop in
+                    try await body(self.lent(answer, of: hop, request, watched: watch))
+                }
+            }
+        }
+    }
+
+    private func measured<Result: Sendable>(
+        _ watch: ExchangeWatch, _ body: () async throws -> Result
+    ) async throws -> Result {
+        let started = ContinuousClock.now
+        var failure: (any Error)?
+        defer {
+            let outcome = ClientMetrics.outcome(failure: failure, status: watch.status)
+            metrics.record(outcome, took: ContinuousClock.now - started)
+        }
+        do {
+            return try await body()
+        } catch {
+            let told = Task.isCancelled && !(error is any CodedError) ? CancellationError() : error
+            failure = told
+            throw told
+        }
     }
 
     /// Ends every connection; running requests fail with `http_client.overloaded`.
@@ -72,11 +104,15 @@ package final class OutboundHTTPClient: OutboundHTTP {
 // MARK: One exchange
 
 extension OutboundHTTPClient {
-    private func exchange(_ first: Hop, of request: OutboundRequest) async throws -> OutboundResponse {
+    /// Follows redirects until there is an answer, which `consume` reads.
+    private func exchange<Result: Sendable>(
+        _ first: Hop, of request: OutboundRequest, watched watch: ExchangeWatch,
+        _ consume: (HTTPClientResponse, Hop) async throws -> Result
+    ) async throws -> Result {
         var hop = first
         for _ in 0...Redirects.hopsMax {
-            switch try await perform(hop, of: request) {
-            case .answer(let response): return response
+            switch try await perform(hop, of: request, watched: watch, consume) {
+            case .answer(let result): return result
             case .redirect(let next): hop = next
             }
         }
@@ -84,23 +120,36 @@ extension OutboundHTTPClient {
             OutboundHTTPError.tooManyRedirects, "\(first.url.origin): more than \(Redirects.hopsMax) redirects.")
     }
 
-    private enum Step: Sendable {
-        case answer(OutboundResponse)
+    private enum Step<Answer: Sendable>: Sendable {
+        case answer(Answer)
         case redirect(Hop)
     }
 
-    private func perform(_ hop: Hop, of request: OutboundRequest) async throws -> Step {
+    private func perform<Result: Sendable>(
+        _ hop: Hop, of request: OutboundRequest, watched watch: ExchangeWatch,
+        _ consume: (HTTPClientResponse, Hop) async throws -> Result
+    ) async throws -> Step<Result> {
         let origin = hop.url.origin
         let client = try await client(for: hop.url)
         return try await gate.withPlace(at: origin) {
             let isProbe = try admit(origin)
+            watch.expectsFirstByte()
             do {
-                let step = try await receive(hop, of: request, through: client)
-                circuit.withLock { $0.succeeded(origin) }
+                // The whole exchange has its own timeout; this deadline only has to be later.
+                let answer = try await client.execute(hop.clientRequest, deadline: .distantFuture)
+                let step: Step<Result>
+                if let next = try await redirect(answer, of: hop, request) {
+                    step = .redirect(next)
+                } else {
+                    watch.began(status: Int(answer.status.code))
+                    step = .answer(try await consume(answer, hop))
+                }
+                settle(watch.failure, at: origin, isProbe: isProbe, watched: watch)
                 return step
             } catch {
-                let error = TransportErrors.translated(error, origin: origin)
-                settle(error, at: origin, isProbe: isProbe, timeout: request.timeout)
+                // Once there is a status, the error is one of whoever reads the answer, and theirs to choose.
+                let error = watch.status == nil ? TransportErrors.translated(error, origin: origin) : error
+                settle(watch.failure ?? error, at: origin, isProbe: isProbe, watched: watch)
                 throw error
             }
         }
@@ -122,31 +171,62 @@ extension OutboundHTTPClient {
         }
     }
 
-    private func receive(_ hop: Hop, of request: OutboundRequest, through client: HTTPClient) async throws -> Step {
-        // The whole exchange has its own timeout; this deadline only has to be later.
-        let answer = try await client.execute(hop.clientRequest, deadline: .distantFuture)
-        let status = Int(answer.status.code)
-        if request.followRedirects,
-            let next = try Redirects.next(after: status, location: answer.headers.first(name: "location"), of: hop)
-        {
-            try await drain(answer.body)
-            return .redirect(next)
-        }
-        let hasBody = hop.method != "HEAD" && status != 204 && status != 304
-        if hasBody, let length = answer.headers.first(name: "content-length").flatMap({ Int($0) }),
-            length > request.bodyBytesMax
-        {
-            throw Self.tooLarge(hop, request)
-        }
+    private func redirect(
+        _ answer: HTTPClientResponse, of hop: Hop, _ request: OutboundRequest
+    ) async throws -> Hop? {
+        guard request.followRedirects,
+            let next = try Redirects.next(
+                after: Int(answer.status.code), location: answer.headers.first(name: "location"), of: hop)
+        else { return nil }
+        try await drain(answer.body)
+        return next
+    }
+
+    private func whole(
+        _ answer: HTTPClientResponse, of hop: Hop, _ request: OutboundRequest, watched watch: ExchangeWatch
+    ) async throws -> OutboundResponse {
         var body: [UInt8] = []
-        for try await part in answer.body {
-            guard body.count + part.readableBytes <= request.bodyBytesMax else { throw Self.tooLarge(hop, request) }
-            body.append(contentsOf: part.readableBytesView)
+        do {
+            try Self.checkLength(of: answer, hop, request)
+            for try await part in answer.body {
+                guard body.count + part.readableBytes <= request.bodyBytesMax else { throw Self.tooLarge(hop, request) }
+                body.append(contentsOf: part.readableBytesView)
+            }
+        } catch {
+            throw watch.failed(TransportErrors.translated(error, origin: hop.url.origin))
         }
-        return .answer(
-            OutboundResponse(
-                status: status, headers: answer.headers.map { ($0.name, $0.value) }, body: body,
-                url: hop.url.description))
+        return OutboundResponse(
+            status: Int(answer.status.code), headers: answer.headers.map { ($0.name, $0.value) }, body: body,
+            url: hop.url.description)
+    }
+
+    private func lent(
+        _ answer: HTTPClientResponse, of hop: Hop, _ request: OutboundRequest, watched watch: ExchangeWatch
+    ) -> OutboundStream {
+        let chunks = OutboundStream.Chunks {
+            var parts = answer.body.makeAsyncIterator()
+            var count = 0
+            return OutboundStream.Chunks.AsyncIterator {
+                do {
+                    if count == 0 { try Self.checkLength(of: answer, hop, request) }
+                    var part: ByteBuffer?
+                    repeat {
+                        watch.waits()
+                        defer { watch.hears() }
+                        part = try await parts.next(isolation: #isolation)
+                    } while part?.readableBytes == 0
+                    guard let part else { return nil }
+                    count += part.readableBytes
+                    guard count <= request.bodyBytesMax else { throw Self.tooLarge(hop, request) }
+                    return Array(part.readableBytesView)
+                } catch {
+                    throw watch.failed(TransportErrors.translated(error, origin: hop.url.origin))
+                }
+            }
+        }
+        return OutboundStream(
+            status: Int(answer.status.code), headers: answer.headers.map { ($0.name, $0.value) },
+            url: hop.url.description, chunks: chunks)
     }
 
     /// Reads the small body of a redirect so that its connection can be used again; a long one costs the connection.
@@ -155,6 +235,16 @@ extension OutboundHTTPClient {
         for try await part in body {
             left -= part.readableBytes
             if left < 0 { return }
+        }
+    }
+
+    /// - Throws: `http_client.body_too_large` when the answer says that it will be.
+    private static func checkLength(of answer: HTTPClientResponse, _ hop: Hop, _ request: OutboundRequest) throws {
+        let hasBody = hop.method != "HEAD" && answer.status.code != 204 && answer.status.code != 304
+        if hasBody, let length = answer.headers.first(name: "content-length").flatMap({ Int($0) }),
+            length > request.bodyBytesMax
+        {
+            throw tooLarge(hop, request)
         }
     }
 
@@ -176,18 +266,18 @@ extension OutboundHTTPClient {
         }
     }
 
-    /// Tells the circuit what an error means. Only the transport counts; an exchange that its caller gave less time
-    /// than a connection may take says nothing about the host.
-    private func settle(_ error: any Error, at origin: Origin, isProbe: Bool, timeout: Duration) {
+    /// Tells the circuit what the end of an exchange means. Only the transport counts; an exchange that its caller gave
+    /// less time than a connection may take says nothing about the host, nor does one that its caller cancelled.
+    private func settle(_ error: (any Error)?, at origin: Origin, isProbe: Bool, watched watch: ExchangeWatch) {
         let now = ContinuousClock.now
-        let code = (error as? OutboundHTTPError)?.code
-        switch code {
-        case OutboundHTTPError.unreachable, OutboundHTTPError.reset, OutboundHTTPError.malformedResponse,
+        switch (error as? OutboundHTTPError)?.code {
+        case _ where watch.blames(noShorterThan: settings.connectTimeout),
+            OutboundHTTPError.unreachable, OutboundHTTPError.reset, OutboundHTTPError.malformedResponse,
             OutboundHTTPError.timeout:
             fail(origin, isProbe: isProbe, now: now)
-        case nil where CallDeadline.hasPassed && timeout >= settings.connectTimeout:
-            fail(origin, isProbe: isProbe, now: now)
-        case OutboundHTTPError.bodyTooLarge, OutboundHTTPError.invalidURL:
+        case nil where watch.status == nil || error is CancellationError:
+            circuit.withLock { $0.abandoned(origin, isProbe: isProbe, now: now) }
+        case nil, OutboundHTTPError.bodyTooLarge, OutboundHTTPError.invalidURL:
             circuit.withLock { $0.succeeded(origin) }  // it did answer
         default:
             circuit.withLock { $0.abandoned(origin, isProbe: isProbe, now: now) }
@@ -200,27 +290,4 @@ extension OutboundHTTPClient {
             Logger.current.warning("HTTP circuit opened", metadata: ["http.origin": "\(origin)"])
         }
     }
-
-    private func withTimeout(
-        _ timeout: Duration, _ body: @escaping @Sendable () async throws -> OutboundResponse
-    ) async throws -> OutboundResponse {
-        let deadline = ContinuousClock.now + timeout
-        return try await withThrowingTaskGroup(of: OutboundResponse?.self) { group in
-            group.addTask { try await CallDeadline.$current.withValue(deadline) { try await body() } }
-            group.addTask {
-                try await Task.sleep(until: deadline, clock: .continuous)
-                return nil
-            }
-            defer { group.cancelAll() }
-            if let first = try await group.next(), let response = first { return response }
-            throw OutboundHTTPError(OutboundHTTPError.timeout, "The exchange did not end within \(timeout).")
-        }
-    }
-}
-
-/// When the running exchange has to end, so that a cancellation by its own timeout can be told from the caller's.
-private enum CallDeadline {
-    @TaskLocal static var current: ContinuousClock.Instant?
-
-    static var hasPassed: Bool { current.map { ContinuousClock.now >= $0 } ?? false }
 }

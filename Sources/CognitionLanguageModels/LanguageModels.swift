@@ -1,61 +1,123 @@
 package import CognitionCore
+package import Metrics
 
-/// Who answers: picks the provider that a request names, or the default, and the next one when that is not available.
+/// Who answers, at what price: picks the provider that a request names, or the default; tries again and goes on to others
+/// where that helps; and tells what every attempt was and cost.
+///
+/// Sources of the rules: the providers' own documentation of errors and the behaviour of their official clients. Retries
+/// live here only; providers make one attempt each.
 package struct LanguageModels: Sendable {
-    private let providers: [String: any LanguageModelProvider]
-    private let standard: ModelReference
-    private let fallbacks: [ModelReference]
+    /// Says what is wrong with a value by a JSON Schema, or `nil` when it satisfies the schema.
+    /// Throws when the schema itself is wrong.
+    package typealias SchemaCheck = @Sendable (_ schema: JSONValue, _ value: JSONValue) throws -> String?
+
+    package struct Settings: Sendable {
+        /// For a whole request, with all its attempts and pauses.
+        package var timeout = Duration.seconds(600)
+        /// At each provider, after the first attempt; 0 for none.
+        package var retriesMax = 2
+        /// A provider that asks to be left alone for longer is not waited for.
+        package var retryAfterMax = Duration.seconds(60)
+        /// For each provider and model.
+        package var circuit = CircuitBreakerSettings(failuresMax: 5, rest: .seconds(30))
+
+        package init() {}
+    }
+
+    private let directory: ModelDirectory
+    private let runtime: CompletionRuntime
 
     /// - Parameters:
     ///   - default: Answers requests that name no provider. Its model is used when such a request names none either.
     ///   - fallbacks: Asked in order after the default; a request's own `fallbacks` replace them.
+    ///   - checkSchema: Without it, requests with a `response_schema` are refused.
+    ///   - clock: Measures and sleeps.
+    ///   - seed: Of the chance in pauses.
     /// - Throws: `llm.unknown_provider` when a reference names a provider that is not among `providers`.
     package init(
-        providers: [any LanguageModelProvider], default standard: ModelReference, fallbacks: [ModelReference] = []
+        providers: [any LanguageModelProvider], default standard: ModelReference, fallbacks: [ModelReference] = [],
+        settings: Settings = Settings(), prices: PriceTable = .list, checkSchema: SchemaCheck? = nil,
+        clock: any Clock<Duration> = ContinuousClock(), wallClock: any WallClock = SystemWallClock(),
+        ids: UUIDGenerator? = nil, seed: UInt64 = .random(in: 0 ... .max),
+        metrics: any MetricsFactory = MetricsSystem.factory
     ) throws {
-        self.providers = Dictionary(providers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        self.standard = standard
-        self.fallbacks = fallbacks
-        for reference in [standard] + fallbacks { _ = try provider(named: reference.provider) }
+        directory = try ModelDirectory(providers: providers, standard: standard, fallbacks: fallbacks)
+        runtime = CompletionRuntime(
+            settings: settings, prices: prices, checkSchema: checkSchema, clock: clock, wallClock: wallClock,
+            ids: ids ?? UUIDGenerator(clock: wallClock), seed: seed,
+            metrics: LanguageModelMetrics(factory: metrics, models: directory.configured))
     }
 
     /// Decodes the argument of `call: llm` and answers it.
-    package func complete(with arguments: JSONValue) async throws -> Completion {
-        try await complete(CompletionRequest(json: arguments))
+    /// - Throws: As ``complete(_:timeout:observer:ifCancelled:)``.
+    package func complete(
+        with arguments: JSONValue, timeout: Duration? = nil, observer: CompletionObserver = .none,
+        ifCancelled: ([ModelCall]) -> Void = { _ in }
+    ) async throws -> Answered {
+        let request = try asFailure { try CompletionRequest(json: arguments) }
+        return try await complete(request, timeout: timeout, observer: observer, ifCancelled: ifCancelled)
     }
 
-    /// Asks the provider, then each fallback while the failure is one of availability or limits.
+    /// Asks until somebody answers or nobody is left who might.
     ///
-    /// - Throws: `LanguageModelError`, what the last provider asked throws, or `CancellationError`. An unknown provider
-    ///   among the fallbacks is refused before anybody is asked.
-    package func complete(_ request: CompletionRequest) async throws -> Completion {
-        let isDefault = request.provider == nil
-        let first = ModelReference(
-            provider: request.provider ?? standard.provider, model: request.model ?? (isDefault ? standard.model : nil))
-        // The configured fallbacks belong to the configured default, not to a provider or model that a request insists
-        // on.
-        let later = request.fallbacks.isEmpty && isDefault && request.model == nil ? fallbacks : request.fallbacks
-        let asked = try ([first] + later).map { (try provider(named: $0.provider), $0) }
-        for (index, (provider, reference)) in asked.enumerated() {
-            var own = request
-            own.provider = reference.provider
-            own.model = reference.model
-            do {
-                return try await provider.complete(own)
-            } catch let error as any CodedError
-                where index < asked.count - 1 && (error.category == .unavailable || error.category == .limited)
-            {
-                try Task.checkCancellation()
-            }
+    /// What the attempts used is told to the caller alone, who writes it into the ledger, whether an answer came or not.
+    ///
+    /// - Parameters:
+    ///   - timeout: `nil`, or more than the settings say, is what they say.
+    ///   - observer: Hears the text as it comes, and `reset` when it begins again.
+    ///   - ifCancelled: Called before `CancellationError` is thrown, with the attempts made till then.
+    /// - Throws: `LanguageModelFailure`, or `CancellationError` at once when the caller is cancelled. An unknown provider, also
+    ///   among the fallbacks, and a schema that is none are refused before anybody is asked.
+    package func complete(
+        _ request: CompletionRequest, timeout: Duration? = nil, observer: CompletionObserver = .none,
+        ifCancelled: ([ModelCall]) -> Void = { _ in }
+    ) async throws -> Answered {
+        let chain = try asFailure {
+            try checkSchema(of: request)
+            return try directory.chain(for: request)
         }
-        preconditionFailure("The last provider either answers or throws.")
+        let limit = min(timeout ?? runtime.settings.timeout, runtime.settings.timeout)
+        var run = CompletionRun(request, chain, runtime, observer, deadline: runtime.elapsed() + limit)
+        do {
+            return try await run.run()
+        } catch let error as CancellationError {
+            ifCancelled(run.attempts)
+            throw error
+        }
     }
 
-    private func provider(named name: String) throws -> any LanguageModelProvider {
-        if let provider = providers[name] { return provider }
-        let known = providers.keys.sorted().joined(separator: ", ")
-        throw LanguageModelError(
-            LanguageModelError.unknownProvider,
-            "No language model provider '\(name)' is configured; there is: \(known).")
+    /// A schema that cannot be checked is told before it costs anything.
+    private func checkSchema(of request: CompletionRequest) throws {
+        guard let schema = request.responseSchema else { return }
+        guard let check = runtime.checkSchema else {
+            throw LanguageModelError(
+                LanguageModelError.unsupported, "response_schema is not checked here and therefore not taken.")
+        }
+        do {
+            _ = try check(schema, .null)
+        } catch {
+            let detail = (error as? any CodedError)?.message ?? String(describing: error)
+            throw LanguageModelError(
+                LanguageModelError.requestInvalid, "response_schema is not a schema: \(detail)", cause: error)
+        }
+    }
+
+    private func asFailure<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let error as LanguageModelError {
+            throw LanguageModelFailure(error: error)
+        }
+    }
+}
+
+extension ModelDirectory {
+    /// Each with its model.
+    fileprivate var configured: Set<ModelReference> {
+        let named = ([standard] + fallbacks).map { reference in
+            ModelReference(
+                provider: reference.provider, model: reference.model ?? providers[reference.provider]?.defaultModel)
+        }
+        return Set(named + providers.values.map { ModelReference(provider: $0.name, model: $0.defaultModel) })
     }
 }

@@ -88,8 +88,8 @@ struct LineWriter {
     mutating func json(_ value: Logger.MetadataValue, key: String, depth: Int = 0) {
         if Redaction.hides(key) { return quoted(Secret.mask) }
         switch value {
-        case .string(let text): quoted(text)
-        case .stringConvertible(let value): quoted(value.description)
+        case .string(let text): quoted(Redaction.masking(text))
+        case .stringConvertible(let value): quoted(Redaction.masking(value.description))
         case .array(let values) where depth < LineWriter.depthMax:
             raw("[")
             for (index, element) in values.enumerated() {
@@ -114,8 +114,8 @@ struct LineWriter {
     mutating func text(_ value: Logger.MetadataValue, key: String) {
         if Redaction.hides(key) { return raw(Secret.mask) }
         switch value {
-        case .string(let text): plainOrQuoted(text)
-        case .stringConvertible(let value): plainOrQuoted(value.description)
+        case .string(let text): plainOrQuoted(Redaction.masking(text))
+        case .stringConvertible(let value): plainOrQuoted(Redaction.masking(value.description))
         case .array, .dictionary: json(value, key: key)
         }
     }

@@ -1,6 +1,6 @@
 import CognitionCore
 
-/// Which metadata must not be written: a key that names a secret hides its value, whatever is in it.
+/// What must not be written: the value of a key that names a secret, whatever is in it, and secrets in texts.
 enum Redaction {
     /// Whether a key, or one of its dotted parts, names a secret: `password`, `db.password`, `apiKey`, `x-api-key`,
     /// `auth_token`.

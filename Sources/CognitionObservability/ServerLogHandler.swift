@@ -13,8 +13,8 @@ package enum LogFormat: String, Sendable, Hashable, CaseIterable {
 ///
 /// Metadata keys stand beside `time`, `level`, `label` and `message`; one that has such a name gets an underscore in
 /// front. The most specific value wins: the call's, then the handler's, then the provider's. Keys that name secrets are
-/// masked (`Redaction`), control characters escaped and lines bounded (`LineWriter`); what is left out is marked by
-/// `log.cut`.
+/// masked, and so is what looks like a secret in a text (`Redaction`); control characters are escaped and lines bounded
+/// (`LineWriter`); what is left out is marked by `log.cut`.
 package struct ServerLogHandler: LogHandler {
     package var logLevel: Logger.Level
     package var metadata: Logger.Metadata = [:]
@@ -44,7 +44,7 @@ package struct ServerLogHandler: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        let line = line(level: event.level, message: event.message.description, metadata: merged(event))
+        let line = line(level: event.level, message: Redaction.masking(event.message.description), metadata: merged(event))
         sink.write(line) { lost in
             self.line(level: .warning, message: "Log lines were lost", metadata: ["log.lost": "\(lost)"])
         }

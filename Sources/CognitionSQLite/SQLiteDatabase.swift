@@ -1,4 +1,5 @@
 package import CognitionStorage
+package import Metrics
 import Synchronization
 
 /// A database in one file, or in memory, without a server.
@@ -21,28 +22,30 @@ package final class SQLiteDatabase: Database {
     package let isGuest: Bool
 
     private let options: SQLiteOptions
+    private let metrics: StorageMetrics
     private let writer: WriteQueue
     /// `nil`: in memory.
     private let readers: ReadPool?
     private let backups = Latch()
 
-    private init(path: String?, options: SQLiteOptions) {
+    private init(path: String?, options: SQLiteOptions, metrics: any MetricsFactory) {
         self.path = path
         self.options = options
         isGuest = options.isGuest
         signals = Signals()
-        writer = WriteQueue(signals: signals)
-        readers = path == nil ? nil : ReadPool()
+        self.metrics = StorageMetrics(factory: metrics)
+        writer = WriteQueue(signals: signals, metrics: self.metrics)
+        readers = path == nil ? nil : ReadPool(metrics: self.metrics)
     }
 
     /// Opens a file, which is made, readable by this user alone, when there is none and this process is no guest.
     /// - Throws: `StorageError` that says why not.
     package static func open(
-        at path: String, options: SQLiteOptions = SQLiteOptions()
+        at path: String, options: SQLiteOptions = SQLiteOptions(), metrics: any MetricsFactory = MetricsSystem.factory
     ) async throws -> SQLiteDatabase {
         precondition((1...64).contains(options.readers), "there are 1...64 readers")
         try SQLiteFile.prepare(path, mayCreate: !options.isGuest)
-        let database = SQLiteDatabase(path: path, options: options)
+        let database = SQLiteDatabase(path: path, options: options, metrics: metrics)
         do {
             try await database.start()
         } catch {
@@ -53,8 +56,8 @@ package final class SQLiteDatabase: Database {
     }
 
     /// Opens an empty database that ends with this object.
-    package static func inMemory() async throws -> SQLiteDatabase {
-        let database = SQLiteDatabase(path: nil, options: SQLiteOptions())
+    package static func inMemory(metrics: any MetricsFactory = MetricsSystem.factory) async throws -> SQLiteDatabase {
+        let database = SQLiteDatabase(path: nil, options: SQLiteOptions(), metrics: metrics)
         try await database.start()
         return database
     }
@@ -69,9 +72,14 @@ package final class SQLiteDatabase: Database {
     package func read<Value: Sendable>(
         _ body: @escaping @Sendable (borrowing Transaction) throws -> Value
     ) async throws -> Value {
-        guard let readers else { return try await writer.exclusively { try $0.read(body) } }
-        return try await readers.read(body)
+        if let readers { return try await readers.read(body) }
+        let (metrics, requested) = (metrics, ContinuousClock.now)
+        return try await writer.exclusively { connection in
+            try metrics.read(since: requested) { try connection.read(body) }
+        }
     }
+
+    package var writesWaiting: Int { writer.waiting }
 
     package func close() async {
         async let reading: Void = readers?.close() ?? ()
@@ -109,7 +117,8 @@ extension SQLiteDatabase {
         }
         // A thread of its own, so that a long copy takes no reader away.
         let opener = SQLiteOpener(path: path, role: .reader, options: options)
-        let pool = ReadPool()
+        // Its queue is not the one that the metrics tell about.
+        let pool = ReadPool(metrics: StorageMetrics(factory: NOOPMetricsHandler.instance))
         try await pool.start("sqlite-backup", count: 1) { try SQLiteConnection(opener) }
         let cancellation = Cancellation()
         do {

@@ -47,7 +47,7 @@ struct CognitionOS: AsyncParsableCommand {
         abstract: "Runs AI workflows durably.",
         version: Release.version,
         subcommands: [
-            DemoCommand.self, WorkflowCommands.self, ExecutionCommands.self, ExpressionCommands.self,
+            ServeCommand.self, DemoCommand.self, WorkflowCommands.self, ExecutionCommands.self, ExpressionCommands.self,
             EventsCommands.self,
             CheckCommand.self, MigrateCommand.self, BackupCommand.self, RestoreCommand.self,
         ])

@@ -12,6 +12,9 @@ package protocol Database: Sendable {
     /// Wakes whoever waits for changes of a topic; see ``Transaction/signal(_:)``.
     var signals: Signals { get }
 
+    /// Requests that wait for the writer, up to ``WriteQueue/waitingMax``.
+    var writesWaiting: Int { get }
+
     /// Runs `body` in a write transaction that it shares with other requests, and returns once that is durable.
     ///
     /// Requests are taken in the order of their calls. A body that throws undoes its own statements alone.

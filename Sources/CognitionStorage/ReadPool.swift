@@ -16,9 +16,10 @@ package final class ReadPool: Sendable {
 
     private let state = Mutex(State())
     private let work = DispatchSemaphore(value: 0)
+    private let metrics: StorageMetrics
     private let ended = Latch()
 
-    package init() {}
+    package init(metrics: StorageMetrics) { self.metrics = metrics }
 
     /// Starts `count` threads and returns once each has its connection; when one fails, ``close()`` ends the others.
     package func start(
@@ -35,7 +36,8 @@ package final class ReadPool: Sendable {
     package func read<Value: Sendable>(
         _ body: @escaping @Sendable (borrowing Transaction) throws -> Value
     ) async throws -> Value {
-        try await exclusively { try $0.read(body) }
+        let (metrics, requested) = (metrics, ContinuousClock.now)
+        return try await exclusively { connection in try metrics.read(since: requested) { try connection.read(body) } }
     }
 
     /// Lends a connection that has no transaction open.
@@ -62,6 +64,7 @@ package final class ReadPool: Sendable {
             if state.isClosing { return .refused(.closed) }
             if state.jobs.count >= Self.waitingMax { return .refused(.overloaded(waiting: Self.waitingMax)) }
             state.jobs.append(job)
+            metrics.readsWait(state.jobs.count)
             guard state.idle > 0 else { return .queued }
             state.idle -= 1
             return .wake
@@ -69,7 +72,9 @@ package final class ReadPool: Sendable {
         switch outcome {
         case .wake: work.signal()
         case .queued: break
-        case .refused(let error): job.refuse(error)
+        case .refused(let error):
+            metrics.failed(error)
+            job.refuse(error)
         }
     }
 
@@ -77,7 +82,10 @@ package final class ReadPool: Sendable {
     private func next() -> ConnectionJob? {
         while true {
             let (job, isClosing) = state.withLock { state -> (ConnectionJob?, Bool) in
-                if let job = state.jobs.popFirst() { return (job, false) }
+                if let job = state.jobs.popFirst() {
+                    metrics.readsWait(state.jobs.count)
+                    return (job, false)
+                }
                 if !state.isClosing { state.idle += 1 }
                 return (nil, state.isClosing)
             }

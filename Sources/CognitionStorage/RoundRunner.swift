@@ -14,11 +14,13 @@ final class RoundRunner {
 
     private let connection: any StorageConnection
     private let signals: Signals
+    private let metrics: StorageMetrics
     private var cautiousRoundsLeft = 0
 
-    init(connection: any StorageConnection, signals: Signals) {
+    init(connection: any StorageConnection, signals: Signals, metrics: StorageMetrics) {
         self.connection = connection
         self.signals = signals
+        self.metrics = metrics
     }
 
     /// What became of one attempt of a round.
@@ -62,7 +64,12 @@ final class RoundRunner {
     private func attempt(
         _ requests: inout [any WriteRequest], growing: () -> (any WriteRequest)?, savepoints: Bool
     ) -> Attempt {
-        do { try connection.begin(.write) } catch { return .refused(error) }
+        do {
+            try connection.begin(.write)
+        } catch {
+            metrics.failed(error)
+            return .refused(error)
+        }
         let round = WriteRound()
         let tx = Transaction(on: connection, round: round)
         let deadline = ContinuousClock.now + Self.workMax
@@ -81,18 +88,22 @@ final class RoundRunner {
                 guard let mark else {
                     connection.rollback()
                     guard requests.count == 1 else { return .needsSavepoints }
+                    metrics.failed(error)
                     requests[0].fail(error)
                     return .answered
                 }
                 do { try connection.rollbackToSavepoint() } catch { return lose(error) }
                 round.undo(to: mark)
+                metrics.failed(error)
                 failures[index] = error
             }
             index += 1
         }
         do {
             try round.runSteps(in: tx)
+            let started = ContinuousClock.now
             try connection.commit()
+            metrics.committed(requests: requests.count - failures.count, took: ContinuousClock.now - started)
         } catch {
             return lose(error)
         }
@@ -109,16 +120,24 @@ final class RoundRunner {
     }
 
     private func lose(_ error: any Error) -> Attempt {
+        metrics.failed(error)
         connection.rollback()
         return .lost(error)
     }
 
     private func answer(_ requests: [any WriteRequest], failures: [Int: any Error], round: WriteRound) {
+        for work in round.committedWork { metrics.count(work) }
         for action in round.afterCommit { action() }
         if !round.topics.isEmpty { signals.wake(round.topics) }
+        let (metrics, durableAt) = (metrics, ContinuousClock.now)
         let answers = { @Sendable in
             for (index, request) in requests.enumerated() {
-                if let error = failures[index] { request.fail(error) } else { request.succeed() }
+                if let error = failures[index] {
+                    request.fail(error)
+                } else {
+                    metrics.writeTook(durableAt - request.requestedAt)
+                    request.succeed()
+                }
             }
         }
         // Waking many callers takes as long as a good part of their writes; the next round need not wait for it. What has

@@ -67,6 +67,23 @@ package protocol CommitStep: AnyObject {
     /// Forgets all pieces after the first `count`.
     func truncate(to count: Int)
     func run(in tx: borrowing Transaction) throws
+    /// What ``run(in:)`` has done, counted in a metric once it is durable.
+    var committedWork: CommittedWork? { get }
+}
+
+extension CommitStep {
+    package var committedWork: CommittedWork? { nil }
+}
+
+package struct CommittedWork: Sendable, Hashable {
+    /// The name of a counter; few different ones.
+    package let metric: String
+    package let amount: Int
+
+    package init(metric: String, amount: Int) {
+        self.metric = metric
+        self.amount = amount
+    }
 }
 
 /// What the requests of one write transaction share.
@@ -103,4 +120,6 @@ package final class WriteRound {
     func runSteps(in tx: borrowing Transaction) throws {
         for key in order { try steps[key]?.run(in: tx) }
     }
+
+    var committedWork: [CommittedWork] { order.compactMap { steps[$0]?.committedWork } }
 }

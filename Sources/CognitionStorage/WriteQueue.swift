@@ -23,14 +23,21 @@ package final class WriteQueue: Sendable {
     private let state = Mutex(State())
     private let work = DispatchSemaphore(value: 0)
     private let signals: Signals
+    private let metrics: StorageMetrics
     private let ended = Latch()
 
-    package init(signals: Signals) { self.signals = signals }
+    package init(signals: Signals, metrics: StorageMetrics) {
+        self.signals = signals
+        self.metrics = metrics
+    }
+
+    /// Requests that wait for their turn.
+    package var waiting: Int { state.withLock { $0.entries.count } }
 
     /// Starts the thread, opens its connection there, and returns once it is open.
     package func start(_ name: String, open: @escaping @Sendable () throws -> any StorageConnection) async throws {
         try await StorageThread.start(name, until: ended, open: open) { connection in
-            let rounds = RoundRunner(connection: connection, signals: self.signals)
+            let rounds = RoundRunner(connection: connection, signals: self.signals, metrics: self.metrics)
             while let entry = self.next() {
                 switch entry {
                 case .write(let request): rounds.run(from: request) { self.nextWrite() }
@@ -81,13 +88,16 @@ package final class WriteQueue: Sendable {
             if state.isClosing { return .refused(.closed) }
             if state.entries.count >= Self.waitingMax { return .refused(.overloaded(waiting: Self.waitingMax)) }
             state.entries.append(entry)
+            metrics.writesWait(state.entries.count)
             defer { state.isIdle = false }
             return state.isIdle ? .wake : .queued
         }
         switch outcome {
         case .wake: work.signal()
         case .queued: break
-        case .refused(let error): return error
+        case .refused(let error):
+            metrics.failed(error)
+            return error
         }
         return nil
     }
@@ -96,7 +106,9 @@ package final class WriteQueue: Sendable {
     private func next() -> Entry? {
         while true {
             let (entry, isClosing) = state.withLock { state -> (Entry?, Bool) in
-                if let entry = state.entries.popFirst() { return (entry, false) }
+                let entry = state.entries.popFirst()
+                metrics.writesWait(state.entries.count)
+                if let entry { return (entry, false) }
                 state.isIdle = !state.isClosing
                 return (nil, state.isClosing)
             }

@@ -3,6 +3,7 @@ import Synchronization
 /// One caller's write: its body, and the caller who waits for the commit.
 protocol WriteRequest: AnyObject, Sendable {
     var isCancelled: Bool { get }
+    var requestedAt: ContinuousClock.Instant { get }
     /// Runs the body and keeps its value; may be called again after a rollback.
     func run(in tx: borrowing Transaction) throws
     /// Hands the value of the last run to the caller.
@@ -11,6 +12,7 @@ protocol WriteRequest: AnyObject, Sendable {
 }
 
 final class TypedWriteRequest<Value: Sendable>: WriteRequest {
+    let requestedAt = ContinuousClock.now
     private let body: @Sendable (borrowing Transaction) throws -> Value
     private let continuation: CheckedContinuation<Value, any Error>
     private let cancellation: Cancellation

@@ -22,10 +22,20 @@ extension ErrorCode {
     package static let workflowNotFound = ErrorCode("workflow.not_found", category: .notFound)
     /// Another document is stored under the same name and version.
     package static let versionTaken = ErrorCode("workflow.version_taken", category: .conflict)
+    /// The workflow is archived and takes no new executions.
+    package static let workflowArchived = ErrorCode("workflow.archived", category: .conflict)
+    /// Executions of the version have not ended.
+    package static let workflowInUse = ErrorCode("workflow.in_use", category: .conflict)
+    /// A tag, or their number, is not as it has to be.
+    package static let tagInvalid = ErrorCode("workflow.tag_invalid", category: .invalid)
+    /// What an execution is to be started with is not as it has to be.
+    package static let commandInvalid = ErrorCode("workflow.command_invalid", category: .invalid)
     /// No execution with that identifier in the workspace.
     package static let executionNotFound = ErrorCode("workflow.execution_not_found", category: .notFound)
     /// The execution has ended and takes no further changes.
     package static let executionEnded = ErrorCode("workflow.execution_ended", category: .conflict)
+    /// The execution has not ended, so it cannot be deleted.
+    package static let executionLive = ErrorCode("workflow.execution_live", category: .conflict)
     /// The idempotency key was used for another workflow or input.
     package static let keyReused = ErrorCode("workflow.idempotency_key_reused", category: .conflict)
     /// The rows of an execution do not fit its definition; it is set aside.

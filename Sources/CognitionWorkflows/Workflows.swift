@@ -10,6 +10,10 @@ package final class Workflows: Sendable {
     package static let inputBytesMax = 32 << 20
     /// Tasks that come with an execution; the others are read page by page.
     package static let tasksShownMax = 1_000
+    /// Items of a page of a list.
+    package static let pageMax = 200
+    /// What stands for the highest version of a workflow.
+    package static let latest = "latest"
 
     package let database: any Database
     let clock: any WallClock
@@ -37,32 +41,12 @@ package final class Workflows: Sendable {
         try WorkflowDefinition(reading: text, context: context)
     }
 
-    /// Stores a definition; the same document again answers the stored one.
-    ///
-    /// - Parameter isRevision: A document that was changed without a new version is stored as `VERSION+HASH`, for people who
-    ///   try things out.
-    /// - Throws: `workflow.version_taken` when its version is another document.
-    package func create(
-        _ definition: WorkflowDefinition, isRevision: Bool = false, as principal: Principal
-    ) async throws -> StoredWorkflow {
-        let now = clock.now
-        let stored = try await database.write { tx in
-            try WorkflowStore.insert(definition, isRevision: isRevision, by: principal, now: now, in: tx)
-        }
-        definitions.keep(definition, stored)
-        return stored
-    }
-
-    /// Definitions in the order they were stored.
-    package func list(after key: Int64 = 0, limit: Int, in workspace: WorkspaceID) async throws -> [StoredWorkflow] {
-        try await database.read { tx in
-            try WorkflowStore.page(after: key, limit: min(max(limit, 1), 200), in: workspace, tx)
-        }
-    }
-
     // MARK: Executions
 
     /// Starts an execution, or answers the one that the idempotency key has started before.
+    ///
+    /// - Throws: `workflow.not_found`, `workflow.archived`, `workflow.input_too_large`, `workflow.command_invalid`,
+    ///   `workflow.idempotency_key_reused`.
     ///
     /// On an engine with room the execution runs at once: what needs no effect is done before the first commit.
     package func execute(
@@ -81,7 +65,7 @@ package final class Workflows: Sendable {
             try start.run(transition, on: node, releases: leaves, in: tx)
         }
         if let key {
-            let live = LiveExecution(key: key, workspace: principal.workspace, epoch: 1, machine: machine)
+            let live = LiveExecution(key: key, workspace: principal.workspace, epoch: 1, origin: start.origin, machine: machine)
             engine.adopt(live, after: transition, leaves: leaves)
         }
         return summary
@@ -91,29 +75,8 @@ package final class Workflows: Sendable {
     package func unfinished(_ workflow: StoredWorkflow, input: JSONValue) async throws -> ExecutionID? {
         let hash = SHA256Digest(of: input.canonicalJSON)
         return try await database.read { tx in
-            try ExecutionStore.findUnfinished(of: workflow.key, inputHash: hash, tx)
+            try ExecutionStore.findUnfinished(of: workflow, inputHash: hash, tx)
         }
-    }
-
-    package func execution(_ id: ExecutionID, in workspace: WorkspaceID) async throws -> Execution {
-        try await database.read { tx in
-            guard
-                let execution = try ExecutionStore.execution(id, in: workspace, tasksMax: Self.tasksShownMax, tx)
-            else { throw WorkflowError.notFound(id) }
-            return execution
-        }
-    }
-
-    /// Executions, newest first.
-    /// - Returns: At most `limit`, and the cursor of the next page.
-    package func executions(
-        before cursor: Int64 = .max, limit: Int, status: ExecutionStatus? = nil, in workspace: WorkspaceID
-    ) async throws -> (items: [ExecutionSummary], next: Int64?) {
-        let limit = min(max(limit, 1), 200)
-        let page = try await database.read { tx in
-            try ExecutionStore.page(before: cursor, limit: limit + 1, status: status, in: workspace, tx)
-        }
-        return (page.prefix(limit).map(\.summary), page.count > limit ? page[limit - 1].key : nil)
     }
 
     /// Ends an execution: at once when nobody runs it, else whoever runs it is asked to, and stops its running call.
@@ -143,7 +106,7 @@ package final class Workflows: Sendable {
             machine.cancel(now: now)
             try ExecutionWrite(
                 machine.takeTransition(), key: claim.key, id: id, workspace: claim.workspace, owner: node,
-                epoch: claim.epoch, releases: false, ids: ids, now: now
+                epoch: claim.epoch, releases: false, origin: claim.origin, ids: ids, now: now
             ).run(in: tx)
             return true
         }
@@ -171,19 +134,25 @@ package final class Workflows: Sendable {
 
     // MARK: Parts
 
+    /// The version of a workflow, compiled.
+    /// - Parameter version: A semantic version, or `latest`.
     private func find(
         _ id: WorkflowID, version: String, in workspace: WorkspaceID
     ) async throws -> (StoredWorkflow, WorkflowDefinition) {
-        if version != "latest", let found = definitions.find(id, version: version, in: workspace) { return found }
-        let stored = try await database.read { tx in
-            version == "latest"
-                ? try WorkflowStore.versions(of: id, in: workspace, tx).first
-                : try WorkflowStore.find(id, version: version, in: workspace, tx)
-        }
-        guard let stored else {
-            throw WorkflowError(.workflowNotFound, "there is no workflow \(id) of version \(version)")
-        }
+        if version != Self.latest, let found = definitions.find(id, version: version, in: workspace) { return found }
+        let stored = try await database.read { tx in try Self.find(id, version: version, in: workspace, tx) }
         return (stored, try await definition(stored.key, stored))
+    }
+
+    static func find(
+        _ id: WorkflowID, version: String, in workspace: WorkspaceID, _ tx: borrowing Transaction
+    ) throws -> StoredWorkflow {
+        let stored =
+            version == latest
+            ? try WorkflowStore.latest(of: id, in: workspace, tx)
+            : try WorkflowStore.find(id, version: version, in: workspace, tx)
+        guard let stored else { throw WorkflowError.notFound(id, version) }
+        return stored
     }
 
     /// A stored definition, read again when it is not in memory.
@@ -200,5 +169,10 @@ package final class Workflows: Sendable {
 extension WorkflowError {
     static func notFound(_ id: ExecutionID) -> WorkflowError {
         WorkflowError(.executionNotFound, "there is no execution \(id)")
+    }
+
+    static func notFound(_ id: WorkflowID, _ version: String? = nil) -> WorkflowError {
+        WorkflowError(
+            .workflowNotFound, "there is no workflow \(id)" + (version.map { " of version \($0)" } ?? ""))
     }
 }

@@ -46,7 +46,7 @@ import Testing
                 ["messages": ["x", ["role": "robot", "content": 1, "mood": "bad"]]],
                 [
                     "messages[0] must be an object, not string",
-                    "messages[1].role must be one of system, user, assistant",
+                    "messages[1].role must be one of system, user, assistant, tool",
                     "messages[1].content must be a string", "messages[1].mood is not a known member",
                 ]
             ),
@@ -70,7 +70,8 @@ import Testing
         #expect(
             completion.jsonValue.jsonText == """
                 {"text":"t","keywords":["k"],"finish_reason":"length","provider":"p","model":"m",\
-                "usage":{"input_tokens":3,"output_tokens":2,"cached_tokens":0},"cost":{"micros":1500,"currency":"USD"}}
+                "usage":{"input_tokens":3,"output_tokens":2,"cached_tokens":0},"cost":{"micros":1500,"currency":"USD"},\
+                "message":{"role":"assistant","content":"t"}}
                 """)
     }
 }

@@ -29,7 +29,7 @@ import Testing
     private func summarise(_ prompt: String, system: String? = nil, tokensMax: Int? = nil) async throws -> Completion {
         var request = CompletionRequest(prompt: prompt, system: system)
         request.tokensMax = tokensMax
-        return try await provider.complete(request)
+        return try await provider.complete(request, observer: .none)
     }
 
     @Test("The summary is made of central sentences in their order, without marks")
@@ -160,15 +160,17 @@ import Testing
         var request = CompletionRequest(prompt: "x")
         request.responseSchema = ["type": "object"]
         request.tools = try CompletionRequest(json: ["prompt": "x", "tools": [["name": "t"]]]).tools
-        var error = await #expect(throws: LanguageModelError.self) { try await provider.complete(request) }
+        var error = await #expect(throws: LanguageModelError.self) {
+            try await provider.complete(request, observer: .none)
+        }
         #expect(error?.code == LanguageModelError.unsupported)
         #expect(error?.message.contains("tools and response_schema") == true)
         request = CompletionRequest(prompt: "x")
         request.model = "big"
-        error = await #expect(throws: LanguageModelError.self) { try await provider.complete(request) }
+        error = await #expect(throws: LanguageModelError.self) { try await provider.complete(request, observer: .none) }
         #expect(error?.code == LanguageModelError.unknownModel)
         let huge = CompletionRequest(prompt: String(repeating: "x", count: ExtractiveProvider.promptBytesMax + 1))
-        error = await #expect(throws: LanguageModelError.self) { try await provider.complete(huge) }
+        error = await #expect(throws: LanguageModelError.self) { try await provider.complete(huge, observer: .none) }
         #expect(error?.code == LanguageModelError.promptTooLarge)
     }
 

@@ -122,6 +122,38 @@ import Testing
         #expect(shown.contains("12") && !shown.contains("••••"))
     }
 
+    @Test("Secrets in texts are masked, in messages and in metadata", arguments: LogFormat.allCases)
+    func secretsInTexts(_ format: LogFormat) throws {
+        struct Broken: Error, CustomStringConvertible { let description = "GET /a?access_token=hunter2 failed" }
+        let pipe = try Pipe()
+        logger(pipe, format).warning(
+            "Refused /ws/connect?token=hunter2&room=a", error: Broken(),
+            metadata: [
+                "http.url": "https://h/x?token=hunter2", "http.authorization": "Bearer hunter2",
+                "deep": ["list": ["Authorization: Bearer hunter2"]], "url": .stringConvertible("postgres://u:hunter2@h/"),
+            ])
+        let output = pipe.drain()
+        #expect(!output.contains("hunter2") && output.contains("&room=a"), "\(output)")
+        #expect(output.split(separator: Secret.mask, omittingEmptySubsequences: false).count == 7)
+    }
+
+    @Test("What the edge binds once is in every line below it")
+    func boundMetadata() async throws {
+        let pipe = try Pipe()
+        await withLogger(logger(pipe)) { _ in
+            await withLogger(mergingMetadata: ["request.id": "r1", "workspace.id": "w1"]) { logger in
+                logger.info("first")
+                await withLogger(mergingMetadata: ["execution.id": "e1"]) { _ in await self.logSecond() }
+            }
+        }
+        let lines = try pipe.drain().split(separator: "\n").map { try JSONValue(parsing: String($0)) }
+        #expect(lines.count == 2)
+        #expect(lines.allSatisfy { $0["request.id"] == "r1" && $0["workspace.id"] == "w1" })
+        #expect(lines.map { $0["execution.id"] } == [nil, "e1"])
+    }
+
+    private func logSecond() async { Logger.current.info("second") }
+
     @Test("A secret shows in no other way")
     func secret() {
         let secret = Secret("hunter2")

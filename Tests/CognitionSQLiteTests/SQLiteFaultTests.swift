@@ -3,6 +3,8 @@ import CognitionStorage
 import CognitionTestSupport
 import Foundation
 import GRDBSQLite
+import Metrics
+import MetricsTestKit
 import Testing
 
 /// What a failing or full disk does: requests fail as transient or succeed, nothing is written by halves, and work goes on
@@ -102,6 +104,21 @@ import Testing
             let reopened = try await SQLiteDatabase.open(at: path)
             try await check(reopened, holds: expected)
             await reopened.close()
+        }
+    }
+
+    @Test func lostRoundsAreCounted() async throws {
+        let metrics = TestMetrics()
+        try await withMetricsFactory(metrics) {
+            try await withFaultyDisk { database, _ in
+                let lost = try await write(0..<8, to: database) {
+                    FaultyDisk.fail(.init(operation: .sync, skip: 0, count: 1))
+                }
+                #expect(FaultyDisk.isExhausted && !lost.isEmpty)
+                // The round, not each of its requests: they were repeated, and nobody saw the failure.
+                #expect(metrics.counterTotal(label: "database.errors") == Int64(1 + 8 - lost.count))
+                #expect(metrics.counterTotal(label: "database.errors", dimensions: [("code", "storage.io_failed")]) > 0)
+            }
         }
     }
 

@@ -10,17 +10,22 @@ package struct WorkspaceID: Sendable, Hashable, CustomStringConvertible {
     package static let `default` = WorkspaceID("default")
 }
 
-/// Who acts, and in which workspace.
+/// Who acts, in which workspace, and what they may do there.
 package struct Principal: Sendable, Hashable {
     /// How audit entries and events name the actor, e.g. `operator` or `user:0198…`.
     package let actor: String
     package let workspace: WorkspaceID
+    package let permissions: Set<Permission>
 
-    package init(actor: String, workspace: WorkspaceID) {
+    package init(actor: String, workspace: WorkspaceID, permissions: Set<Permission> = []) {
         self.actor = actor
         self.workspace = workspace
+        self.permissions = permissions
     }
 
+    package func may(_ permission: Permission) -> Bool { permissions.contains(permission) }
+
     /// Whoever has the machine's command line and data folder.
-    package static let localOperator = Principal(actor: "operator", workspace: .default)
+    package static let localOperator = Principal(
+        actor: "operator", workspace: .default, permissions: Set(Permission.allCases))
 }

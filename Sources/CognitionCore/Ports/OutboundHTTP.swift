@@ -7,6 +7,32 @@ package protocol OutboundHTTP: Sendable {
     /// A status such as 404 or 500 is an answer, not an error. Cancellation closes the connection at once.
     /// - Throws: `OutboundHTTPError`, or `CancellationError`.
     func send(_ request: OutboundRequest) async throws -> OutboundResponse
+
+    /// Sends one request and lends the answer to `body` while it comes.
+    ///
+    /// `body` begins when status and headers are there, and the exchange ends with it: what it leaves unread is not
+    /// waited for, and its connection is closed. Errors of its own pass through unchanged. Cancellation closes the
+    /// connection at once. `request.timeout` bounds the whole exchange, `body` included, and `request.bodyBytesMax` the
+    /// bytes of the answer.
+    /// - Parameters:
+    ///   - firstByteTimeout: Until the first byte of the answer's body, from where the request has its turn.
+    ///   - idleTimeout: Until each next byte, while it is waited for; the time that `body` takes for itself does not
+    ///     count.
+    /// - Throws: `OutboundHTTPError`, `CancellationError`, or what `body` throws.
+    func stream<Result: Sendable>(
+        _ request: OutboundRequest, firstByteTimeout: Duration, idleTimeout: Duration,
+        body: @escaping @Sendable (OutboundStream) async throws -> Result
+    ) async throws -> Result
+}
+
+extension OutboundHTTP {
+    /// For clients that cannot stream: refuses, and sends nothing.
+    package func stream<Result: Sendable>(
+        _ request: OutboundRequest, firstByteTimeout: Duration, idleTimeout: Duration,
+        body: @escaping @Sendable (OutboundStream) async throws -> Result
+    ) async throws -> Result {
+        throw OutboundHTTPError(OutboundHTTPError.unsupported, "This HTTP client does not stream answers.")
+    }
 }
 
 /// One request, complete before it is sent.
@@ -65,9 +91,51 @@ package struct OutboundResponse: Sendable {
     }
 
     /// The value of the first header of that name, whatever its case.
-    package func header(_ name: String) -> String? {
+    package func header(_ name: String) -> String? { headers.value(of: name) }
+}
+
+/// An answer whose body is still coming.
+package struct OutboundStream: Sendable {
+    /// The pieces of the body as they arrive, none of them empty; to be iterated once.
+    package struct Chunks: AsyncSequence, Sendable {
+        package struct AsyncIterator: AsyncIteratorProtocol {
+            private let following: () async throws -> [UInt8]?
+
+            package init(following: @escaping () async throws -> [UInt8]?) { self.following = following }
+
+            package mutating func next() async throws -> [UInt8]? { try await following() }
+        }
+
+        private let begin: @Sendable () -> AsyncIterator
+
+        package init(begin: @escaping @Sendable () -> AsyncIterator) { self.begin = begin }
+
+        package func makeAsyncIterator() -> AsyncIterator { begin() }
+    }
+
+    /// 200...599.
+    package var status: Int
+    /// In the order received; a name may occur more than once.
+    package var headers: [(name: String, value: String)]
+    /// Where the answer comes from, after redirects.
+    package var url: String
+    package var chunks: Chunks
+
+    package init(status: Int, headers: [(name: String, value: String)], url: String, chunks: Chunks) {
+        self.status = status
+        self.headers = headers
+        self.url = url
+        self.chunks = chunks
+    }
+
+    /// The value of the first header of that name, whatever its case.
+    package func header(_ name: String) -> String? { headers.value(of: name) }
+}
+
+extension [(name: String, value: String)] {
+    fileprivate func value(of name: String) -> String? {
         let wanted = name.lowercased()
-        return headers.first { $0.name.lowercased() == wanted }?.value
+        return first { $0.name.lowercased() == wanted }?.value
     }
 }
 
@@ -103,4 +171,6 @@ package struct OutboundHTTPError: CodedError {
     package static let tooManyRedirects = ErrorCode("http_client.too_many_redirects", category: .unavailable)
     /// The client was shut down, or too many requests wait for a connection; nothing was sent.
     package static let overloaded = ErrorCode("http_client.overloaded", category: .unavailable)
+    /// The client cannot stream answers; nothing was sent.
+    package static let unsupported = ErrorCode("http_client.unsupported", category: .unsupported)
 }

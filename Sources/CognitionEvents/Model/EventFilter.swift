@@ -45,6 +45,8 @@ package struct EventPage: Sendable {
     package let events: [Event]
     /// Up to where the log was looked through; the next page starts after it, also when this one has no events.
     package let position: Int64
+    /// The position of the log's last event when this page was read.
+    package let head: Int64
     /// Nothing follows: `position` was the end of the log.
     package let isAtEnd: Bool
 }

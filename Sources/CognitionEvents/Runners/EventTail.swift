@@ -40,7 +40,19 @@ package struct EventTail: AsyncSequence, Sendable {
             return page[taken]
         }
 
-        private mutating func readPage() async throws {
+        /// The next event, or `nil` when none has come within `timeout` or the task is cancelled.
+        package mutating func next(within timeout: Duration) async throws -> Event? {
+            let deadline = ContinuousClock.now + timeout
+            while taken == page.count {
+                let left = deadline - .now
+                guard left > .zero, !Task.isCancelled else { return nil }
+                try await readPage(waitingAtMost: left)
+            }
+            defer { taken += 1 }
+            return page[taken]
+        }
+
+        private mutating func readPage(waitingAtMost limit: Duration = .seconds(3_600)) async throws {
             let tail = tail
             let start: Int64
             if let position {
@@ -58,7 +70,7 @@ package struct EventTail: AsyncSequence, Sendable {
             taken = 0
             position = next.position
             guard next.events.isEmpty, next.isAtEnd else { return }
-            await wait(for: wakeUps, atMost: tail.polling, on: tail.clock)
+            await wait(for: wakeUps, atMost: Swift.min(tail.polling, limit), on: tail.clock)
         }
     }
 }

@@ -1,6 +1,7 @@
 package import CognitionCore
 package import CognitionStorage
 import Logging
+package import Metrics
 
 /// Hands the events of the log to a handler, batch by batch, each in the transaction that also moves the subscription's
 /// place: what the handler writes there is written **exactly once** for every event.
@@ -10,6 +11,8 @@ import Logging
 /// A failure that may pass (an error of category `unavailable`) is tried again after ever longer delays. Any other
 /// error of the handler, and an event that is damaged, stop the subscription before that event, with the error in its
 /// row, until it is resumed; the runner waits for that.
+///
+/// The gauge `events.subscription.lag` tells by `subscription` how many events of the log are still to be looked through.
 package struct SubscriptionRunner: Sendable {
     /// Synchronous and without effects outside of the transaction, as it may run more than once. A batch has one event
     /// at least; all match the subscription's filter.
@@ -21,6 +24,7 @@ package struct SubscriptionRunner: Sendable {
     private let clock: any Clock<Duration>
     private let polling: Duration
     private let retry: RetryPolicy
+    private let lag: Gauge
     private let handler: Handler
 
     /// Positions without a matching event after which the place is stored all the same.
@@ -37,7 +41,8 @@ package struct SubscriptionRunner: Sendable {
     package init(
         _ subscription: Subscription, database: any Database, wallClock: any WallClock = SystemWallClock(),
         clock: any Clock<Duration> = ContinuousClock(), polling: Duration = .seconds(1),
-        retry: RetryPolicy = Self.standardRetry, handler: @escaping Handler
+        retry: RetryPolicy = Self.standardRetry, metrics: any MetricsFactory = MetricsSystem.factory,
+        handler: @escaping Handler
     ) {
         self.subscription = subscription
         self.database = database
@@ -45,6 +50,8 @@ package struct SubscriptionRunner: Sendable {
         self.clock = clock
         self.polling = polling
         self.retry = retry
+        lag = Gauge(
+            label: "events.subscription.lag", dimensions: [("subscription", subscription.name)], factory: metrics)
         self.handler = handler
     }
 
@@ -94,7 +101,7 @@ package struct SubscriptionRunner: Sendable {
     private func step(_ progress: inout Progress) async throws {
         guard let stored = progress.stored else {
             let state = try await open()
-            guard state.failure == nil else { return try await waitUntilResumed() }
+            guard state.failure == nil else { return try await waitUntilResumed(at: state.position) }
             progress.stored = state.position
             progress.position = state.position
             return
@@ -125,9 +132,11 @@ package struct SubscriptionRunner: Sendable {
     private func next(_ progress: Progress) async throws -> EventPage {
         let limit = progress.position < progress.singlyUntil ? 1 : subscription.batchMax
         let (filter, position) = (subscription.filter, progress.position)
-        return try await database.read {
+        let page = try await database.read {
             try EventReader.readAll(after: position, limit: limit, filter: filter, in: $0)
         }
+        tellLag(of: position, behind: page.head)
+        return page
     }
 
     /// - Returns: Whether the place was `stored` still; else nothing was handled.
@@ -154,15 +163,19 @@ package struct SubscriptionRunner: Sendable {
     private func waitForMore(_ progress: Progress) async throws {
         let wakeUps = database.signals.wakeUps(for: .log)
         let head = try await database.read { try EventReader.head(in: $0) }
+        tellLag(of: progress.position, behind: head)
         guard head <= progress.position else { return }
         await wait(for: wakeUps, atMost: polling, on: clock)
     }
 
-    private func waitUntilResumed() async throws {
+    private func waitUntilResumed(at position: Int64) async throws {
         let wakeUps = database.signals.wakeUps(for: .subscriptions)
         guard try await open().failure != nil else { return }
+        tellLag(of: position, behind: try await database.read { try EventReader.head(in: $0) })
         await wait(for: wakeUps, atMost: polling, on: clock)
     }
+
+    private func tellLag(of position: Int64, behind head: Int64) { lag.record(max(0, head - position)) }
 
     private func pause(after error: any Error, attempt: Int) async {
         Logger.current.warning(

@@ -88,6 +88,11 @@ final class AppendStep: CommitStep {
         tx.signal(.log)
     }
 
+    /// Once it has run, nothing is cut off any more.
+    var committedWork: CommittedWork? {
+        pending.isEmpty ? nil : CommittedWork(metric: "events.appended", amount: pending.count)
+    }
+
     private static let insertion: StaticString = """
         INSERT INTO events (
             position, stream_key, version, event_id, type, type_version, time, actor, causation_id, correlation_id,

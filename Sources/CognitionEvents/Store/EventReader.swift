@@ -39,12 +39,12 @@ enum EventReader {
         let head = try head(in: tx)
         let start = max(0, position, try startOfTime(filter.since, after: position, head: head, in: tx))
         // A position that is not there yet is kept, so that what comes before it is not taken for new.
-        guard start < head else { return EventPage(events: [], position: max(position, start), isAtEnd: true) }
+        guard start < head else { return EventPage(events: [], position: max(position, start), head: head, isAtEnd: true) }
         var end = head
         let rows: [EventRow]
         if let stream = filter.stream, let workspace = filter.workspace {
             guard let row = try StreamRow.find(stream, workspace: workspace, in: tx) else {
-                return EventPage(events: [], position: head, isAtEnd: true)
+                return EventPage(events: [], position: head, head: head, isAtEnd: true)
             }
             rows = try tx.query(
                 """
@@ -65,7 +65,7 @@ enum EventReader {
         }
         let events = try events(rows, in: tx)
         if events.count == limit || events.count < rows.count, let last = events.last { end = last.position }
-        return EventPage(events: events, position: end, isAtEnd: end == head)
+        return EventPage(events: events, position: end, head: head, isAtEnd: end == head)
     }
 
     /// Reads the data of `rows`; ends early when their payloads are too many bytes for one page, and before an event

@@ -13,18 +13,6 @@ package struct ModelReference: Sendable, Hashable {
 
 /// What `call: llm` asks for.
 package struct CompletionRequest: Sendable, Hashable {
-    package struct Message: Sendable, Hashable {
-        package enum Role: String, Sendable, Hashable, CaseIterable { case system, user, assistant }
-
-        package var role: Role
-        package var content: String
-
-        package init(role: Role, content: String) {
-            self.role = role
-            self.content = content
-        }
-    }
-
     /// How much a model may think before it answers.
     package enum Reasoning: Sendable, Hashable {
         package enum Effort: String, Sendable, Hashable, CaseIterable { case low, medium, high }
@@ -40,6 +28,12 @@ package struct CompletionRequest: Sendable, Hashable {
         package var description: String?
         /// JSON Schema of the arguments.
         package var parameters: JSONValue?
+
+        package init(name: String, description: String? = nil, parameters: JSONValue? = nil) {
+            self.name = name
+            self.description = description
+            self.parameters = parameters
+        }
     }
 
     package var provider: String?

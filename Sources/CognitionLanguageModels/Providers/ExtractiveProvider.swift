@@ -6,7 +6,7 @@ import CognitionCore
 /// It is **not** a neural network and understands nothing: it chooses the most central sentences of the text it is
 /// given, and follows an instruction only as far as the number of sentences (see `ExtractionPrompt`). The same request
 /// always gives the same answer. `temperature`, `reasoning` and messages of the assistant have no effect; `system` is
-/// read for the number of sentences only. `tools` and `response_schema` are refused.
+/// read for the number of sentences only. `tools`, images and `response_schema` are refused.
 ///
 /// Tokens are estimated as a quarter of the UTF-8 bytes, rounded up, for `usage` as for `max_tokens`.
 package struct ExtractiveProvider: LanguageModelProvider {
@@ -19,19 +19,23 @@ package struct ExtractiveProvider: LanguageModelProvider {
     package init() {}
 
     package var name: String { ExtractiveProvider.name }
+    package var defaultModel: String { ExtractiveProvider.model }
 
     /// - Throws: `llm.unknown_model`, `llm.unsupported`, `llm.prompt_too_large`, or `CancellationError`.
-    @concurrent package func complete(_ request: CompletionRequest) async throws -> Completion {
+    @concurrent package func complete(
+        _ request: CompletionRequest, observer: CompletionObserver
+    ) async throws -> Completion {
         try ExtractiveProvider.check(request)
-        let own = request.messages.filter { $0.role == .user }.map(\.content).joined(separator: "\n\n")
-        let system = ([request.system] + request.messages.filter { $0.role == .system }.map(\.content)).compactMap(
+        let own = request.messages.filter { $0.role == .user }.map(\.text).joined(separator: "\n\n")
+        let system = ([request.system] + request.messages.filter { $0.role == .system }.map(\.text)).compactMap(
             \.self
         )
         .joined(separator: "\n")
         let prompt = ExtractionPrompt(prompt: own, system: system)
         let bytesMax = request.tokensMax.map { $0 * ExtractiveProvider.bytesPerToken } ?? .max
         let summary = try ExtractiveSummary(of: prompt.document, sentencesMax: prompt.sentencesMax, bytesMax: bytesMax)
-        let input = request.messages.reduce(request.system?.utf8.count ?? 0) { $0 + $1.content.utf8.count }
+        let input = request.messages.reduce(request.system?.utf8.count ?? 0) { $0 + $1.text.utf8.count }
+        if !summary.text.isEmpty { observer.hear(.text(summary.text)) }
         return Completion(
             text: summary.text, keywords: summary.keywords, finishReason: summary.isCut ? .length : .stop,
             provider: name, model: ExtractiveProvider.model,
@@ -47,8 +51,11 @@ package struct ExtractiveProvider: LanguageModelProvider {
                 LanguageModelError.unknownModel,
                 "Provider local has no model '\(model)'; there is: \(ExtractiveProvider.model).")
         }
-        let asked = [("tools", !request.tools.isEmpty), ("response_schema", request.responseSchema != nil)].filter(\.1)
-            .map(\.0)
+        let kinds = Set(request.messages.flatMap(\.content).map(\.kind))
+        let asked = [
+            ("tools", !request.tools.isEmpty || !kinds.isDisjoint(with: [.toolCall, .toolResult])),
+            ("images", kinds.contains(.image)), ("response_schema", request.responseSchema != nil),
+        ].filter(\.1).map(\.0)
         guard asked.isEmpty else {
             throw LanguageModelError(
                 LanguageModelError.unsupported,
@@ -56,7 +63,7 @@ package struct ExtractiveProvider: LanguageModelProvider {
                     + "configure another provider."
             )
         }
-        let bytes = request.messages.reduce(0) { $0 + $1.content.utf8.count }
+        let bytes = request.messages.reduce(0) { $0 + $1.text.utf8.count }
         guard bytes <= promptBytesMax else {
             throw LanguageModelError(
                 LanguageModelError.promptTooLarge,

@@ -31,7 +31,7 @@ struct ExecutionCommands: AsyncParsableCommand {
                 }
                 try await Node.withNode(ServerConfiguration(), .guest) { node in
                     let page = try await node.workflows.executions(
-                        before: cursor ?? .max, limit: limit, status: status, in: .default)
+                        ExecutionFilter(status: status), before: cursor ?? .max, limit: limit, in: .default)
                     if json {
                         let next = page.next.map(JSONValue.integer) ?? .null
                         return Terminal.write(

@@ -17,7 +17,7 @@ struct WorkflowCommands: AsyncParsableCommand {
         func run() async throws {
             try await reporting {
                 let text = try WorkflowFile.text(of: file)
-                let functions = try Node.functions(folders: [])
+                let functions = try Node.functionsToCheckWith()
                 do {
                     let definition = try WorkflowDefinition(reading: text, context: .init(of: functions))
                     Terminal.write(
@@ -31,8 +31,7 @@ struct WorkflowCommands: AsyncParsableCommand {
                             : "\(file) is valid: \(definition.id) \(definition.version), \(definition.taskCount) tasks")
                 } catch let error as DefinitionError {
                     if json {
-                        Terminal.write(
-                            (["valid": false, "faults": .array(error.faults.map(\.json))] as JSONValue).jsonText)
+                        Terminal.write(error.json.jsonText)
                     } else {
                         for fault in error.faults { Terminal.note("\(file):\(fault.description)") }
                     }
@@ -75,9 +74,10 @@ struct WorkflowCommands: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Lists the stored definitions.")
+        static let configuration = CommandConfiguration(abstract: "Lists the stored workflows, each with its highest version.")
 
         @Option(help: "How many, at most 200.") var limit = 50
+        @Option(help: "Where the page before ended.") var cursor: Int64 = 0
         @Flag(help: "Prints JSON.") var json = false
 
         func validate() throws {
@@ -87,12 +87,19 @@ struct WorkflowCommands: AsyncParsableCommand {
         func run() async throws {
             try await reporting {
                 try await Node.withNode(ServerConfiguration(), .guest) { node in
-                    let items = try await node.workflows.list(limit: limit, in: .default)
-                    if json { return Terminal.write((["items": .array(items.map(\.json))] as JSONValue).jsonText) }
-                    guard !items.isEmpty else { return Terminal.note("no workflows are stored") }
-                    for item in items {
-                        Terminal.write("\(item.id)  \(item.version)  \(item.createdAt)  \(item.title ?? "")")
+                    let page = try await node.workflows.list(after: cursor, limit: limit, in: .default)
+                    if json {
+                        let next = page.next.map(JSONValue.integer) ?? .null
+                        return Terminal.write(
+                            (["items": .array(page.items.map(\.json)), "next_cursor": next] as JSONValue).jsonText)
                     }
+                    guard !page.items.isEmpty else { return Terminal.note("no workflows are stored") }
+                    for item in page.items {
+                        Terminal.write(
+                            "\(item.id)  \(item.latest.version)  \(item.state.rawValue)  \(item.updatedAt)  \(item.latest.title ?? "")"
+                        )
+                    }
+                    if let next = page.next { Terminal.note("more: --cursor \(next)") }
                 }
             }
         }
@@ -106,14 +113,5 @@ enum WorkflowFile {
             throw CommandFailure("\(path) is no UTF-8 text")
         }
         return text
-    }
-}
-
-extension DefinitionFault {
-    fileprivate var json: JSONValue {
-        var members: JSONObject = ["pointer": .string(pointer), "message": .string(message)]
-        if let line { members["line"] = .integer(Int64(line)) }
-        if let column { members["column"] = .integer(Int64(column)) }
-        return .object(members)
     }
 }

@@ -1,8 +1,10 @@
 import CognitionCore
 import CognitionEvents
 import CognitionHTTPClient
+import CognitionIdentity
 import CognitionLanguageModels
 import CognitionObservability
+import CognitionRealtime
 import CognitionSQLite
 import CognitionStorage
 import CognitionWorkflows
@@ -19,6 +21,7 @@ struct Node: Sendable {
     let log: EventLog
     let workflows: Workflows
     let functions: [any TaskFunction]
+    let http: OutboundHTTPClient
     let clock: any WallClock
     let logger: Logger
     let ids: UUIDGenerator
@@ -27,7 +30,9 @@ struct Node: Sendable {
 
     var isOwner: Bool { directory != nil }
 
-    static let migrations = EventLog.migrations + Workflows.migrations
+    static let migrations =
+        EventLog.migrations + Workflows.migrations + LanguageModels.migrations + Identity.migrations
+        + EpochStore.migrations
 
     enum Access {
         /// The folder's owner, or nothing.
@@ -40,26 +45,34 @@ struct Node: Sendable {
 
     /// Opens what `configuration` names, lends it to `body`, and closes it.
     ///
-    /// - Parameter folders: Folders that `call: documents` may read besides the configured ones.
+    /// - Parameters:
+    ///   - folders: Folders that `call: documents` may read besides the configured ones.
+    ///   - logger: `nil` for that of a command.
     static func withNode<Result>(
-        _ configuration: ServerConfiguration, _ access: Access, folders: [String] = [],
+        _ configuration: ServerConfiguration, _ access: Access, folders: [String] = [], logger: Logger? = nil,
         _ body: (Node) async throws -> Result
     ) async throws -> Result {
-        if access == .guest { try await prepareIfFree(configuration) }
-        let node = try await open(configuration, access, folders: folders)
+        let logger = logger ?? Logger(label: "cognitionos", factory: configuration.logHandlers(forServer: false))
+        if access == .guest { try await prepareIfFree(configuration, logger) }
+        let node = try await open(configuration, access, folders: folders, logger)
         defer { withExtendedLifetime(node.directory) {} }  // the lock is held until the database is closed
         do {
             let result = try await body(node)
-            await node.database.close()
+            await node.close()
             return result
         } catch {
-            await node.database.close()
+            await node.close()
             throw error
         }
     }
 
+    private func close() async {
+        await http.shutdown()
+        await database.close()
+    }
+
     private static func open(
-        _ configuration: ServerConfiguration, _ access: Access, folders: [String]
+        _ configuration: ServerConfiguration, _ access: Access, folders: [String], _ logger: Logger
     ) async throws -> Node {
         let directory = access == .guest ? nil : try DataDirectory.lock(configuration.dataDirectory)
         if directory == nil, access == .owner {
@@ -72,7 +85,7 @@ struct Node: Sendable {
         options.isGuest = directory == nil
         let database = try await SQLiteDatabase.open(at: configuration.databasePath, options: options)
         do {
-            return try await Node(configuration, database, directory, folders: folders)
+            return try await Node(configuration, database, directory, folders: folders, logger)
         } catch {
             await database.close()
             throw error
@@ -80,38 +93,43 @@ struct Node: Sendable {
     }
 
     /// Makes or migrates the database if nobody owns the folder, and lets go of it again.
-    private static func prepareIfFree(_ configuration: ServerConfiguration) async throws {
-        let node = try await open(configuration, .any, folders: [])
-        await node.database.close()
+    private static func prepareIfFree(_ configuration: ServerConfiguration, _ logger: Logger) async throws {
+        let node = try await open(configuration, .any, folders: [], logger)
+        await node.close()
         withExtendedLifetime(node.directory) {}
     }
 
     private init(
-        _ configuration: ServerConfiguration, _ database: SQLiteDatabase, _ directory: DataDirectory?, folders: [String]
+        _ configuration: ServerConfiguration, _ database: SQLiteDatabase, _ directory: DataDirectory?,
+        folders: [String], _ logger: Logger
     ) async throws {
         self.configuration = configuration
         self.database = database
         self.directory = directory
         clock = SystemWallClock()
         ids = UUIDGenerator(clock: clock)
-        logger = configuration.logger
+        self.logger = logger
         log = EventLog(database)
+        http = OutboundHTTPClient(settings: try configuration.httpClient)
         functions = try Self.functions(
-            folders: configuration.list(.fileRoots) + folders, provider: configuration[.languageModelProvider])
+            folders: configuration.list(.fileRoots) + folders, models: try configuration.languageModels(over: http, ids))
         workflows = Workflows(database: database, functions: functions, clock: clock, ids: ids)
         try await prepareSchema()
     }
 
     /// What a workflow can call by name.
-    static func functions(
-        folders: [String], provider: String = Setting.languageModelProvider.standard
-    ) throws -> [any TaskFunction] {
-        let models = try LanguageModels(providers: [ExtractiveProvider()], default: ModelReference(provider: provider))
-        return [
+    static func functions(folders: [String], models: LanguageModels) throws -> [any TaskFunction] {
+        [
             LanguageModelFunction(models: models),
             try DocumentsFunction(roots: folders, workingFolder: FileManager.default.currentDirectoryPath),
             try RehearseFunction(),
         ]
+    }
+
+    /// The same, to check documents with: nothing of it is called.
+    static func functionsToCheckWith() throws -> [any TaskFunction] {
+        let models = try LanguageModels(providers: [ExtractiveProvider()], default: ModelReference(provider: "local"))
+        return try functions(folders: [], models: models)
     }
 
     /// The owner brings the schema up to date, after a copy of what was there; a guest only looks.
@@ -133,29 +151,29 @@ struct Node: Sendable {
         try await database.migrate(Self.migrations, now: clock.now)
     }
 
+    /// An engine for this node; whoever gets it runs it.
+    func engine() -> WorkflowEngine {
+        var settings = WorkflowEngine.Settings()
+        settings.effectsMax = configuration.number(.concurrency)
+        return WorkflowEngine(
+            workflows: workflows,
+            executor: EffectExecutor(functions: functions, http: http, workflows: workflows, clock: clock),
+            node: ids.next(), clock: clock, settings: settings, logger: logger)
+    }
+
     /// Runs an engine while `body` runs; ends it in good order.
     func withEngine<Result: Sendable>(
         _ body: @escaping @Sendable (WorkflowEngine) async throws -> Result
     ) async throws -> Result {
-        var settings = HTTPClientSettings()
-        settings.connectionsPerHost = configuration.number(.connectionsPerHost)
-        settings.egress = try EgressRules(
-            deny: configuration.list(.egressDeny), allow: configuration.list(.egressAllow))
-        let http = OutboundHTTPClient(settings: settings)
-        var engineSettings = WorkflowEngine.Settings()
-        engineSettings.effectsMax = configuration.number(.concurrency)
-        let engine = WorkflowEngine(
-            workflows: workflows,
-            executor: EffectExecutor(functions: functions, http: http, workflows: workflows, clock: clock),
-            node: ids.next(), clock: clock, settings: engineSettings, logger: logger)
-        do {
-            let result = try await Self.run(engine, during: body)
-            await http.shutdown()
-            return result
-        } catch {
-            await http.shutdown()
-            throw error
-        }
+        try await Self.run(engine(), during: body)
+    }
+
+    /// Who may use this server.
+    /// - Parameter mayCreateKeys: Makes the file of keys when it is missing.
+    func identity(mayCreateKeys: Bool) throws -> Identity {
+        let keys = try KeyFile.signingKeys(configuration, mayCreate: mayCreateKeys, ids: ids, now: clock.now)
+        return try Identity(
+            database: database, clock: clock, ids: ids, keys: keys, settings: configuration.identity)
     }
 
     /// Ends the engine when the body has ended, and the body when the engine has failed.
@@ -175,19 +193,6 @@ struct Node: Sendable {
             }
             guard let result else { throw CancellationError() }
             return result
-        }
-    }
-}
-
-extension ServerConfiguration {
-    /// Writes to standard error as the configuration says.
-    fileprivate var logger: Logger {
-        let sink = LogSink()
-        // Commands show what they do themselves; their log speaks up when something is wrong, unless it is asked to say more.
-        let level = isGiven(.logLevel) ? Logger.Level(rawValue: self[.logLevel].lowercased()) ?? .info : .warning
-        let format = LogFormat(rawValue: self[.logFormat].lowercased()) ?? .text
-        return Logger(label: "cognitionos") { label in
-            ServerLogHandler(label: label, level: level, format: format, sink: sink)
         }
     }
 }

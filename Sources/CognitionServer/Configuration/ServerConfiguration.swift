@@ -12,9 +12,9 @@ struct ServerConfiguration: Sendable {
     private static let fileVariable = "COGNITIONOS_CONFIG"
 
     /// Values by name; every setting has one.
-    private let values: [String: String]
+    private var values: [String: String]
     /// Names of the settings that somebody has set.
-    private let given: Set<String>
+    private var given: Set<String>
     let warnings: [String]
 
     init(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
@@ -47,9 +47,26 @@ struct ServerConfiguration: Sendable {
 
     subscript(setting: Setting) -> String { values[setting.name] ?? setting.standard }
 
+    /// An option of the command line wins over everything else.
+    mutating func set(_ setting: Setting, to value: String) throws {
+        if let fault = setting.fault(in: value) { throw CommandFailure("\(setting.name) \(fault)") }
+        values[setting.name] = value
+        given.insert(setting.name)
+    }
+
     func isGiven(_ setting: Setting) -> Bool { given.contains(setting.name) }
 
     func number(_ setting: Setting) -> Int { Int(self[setting]) ?? Int(setting.standard) ?? 0 }
+
+    func isOn(_ setting: Setting) -> Bool { self[setting].lowercased() == "true" }
+
+    /// A value that was given was checked when it was read, and every default is one.
+    func duration(_ setting: Setting) -> Duration {
+        guard case .duration(_, let unit) = setting.kind,
+            let duration = try? Duration(configurationText: self[setting], bareUnit: unit)
+        else { preconditionFailure("\(setting.name) is no duration") }
+        return duration
+    }
 
     func list(_ setting: Setting) -> [String] {
         self[setting].split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }

@@ -11,6 +11,8 @@ struct Setting: Sendable {
         case list
         /// A path; relative ones start at the working folder.
         case path
+        /// A number with a unit; a bare one counts in the unit given here.
+        case duration(ClosedRange<Duration>, bare: DurationUnit)
     }
 
     let name: String
@@ -32,44 +34,20 @@ struct Setting: Sendable {
         switch kind {
         case .text, .list, .path: nil
         case .choice(let words): words.contains(value.lowercased()) ? nil : "is one of \(words.joined(separator: ", "))"
+        case .duration(let range, let unit): Self.fault(inDuration: value, range, unit)
         case .number(let range):
             Int(value).map(range.contains) == true
                 ? nil : "is a whole number from \(range.lowerBound) to \(range.upperBound)"
         }
     }
-}
 
-extension Setting {
-    static let environment = Setting(
-        "ENVIRONMENT", .choice(["development", "production"]), standard: "development",
-        "What the installation is for; nothing depends on it in this release.")
-    static let dataDir = Setting("DATA_DIR", .path, standard: "./data", "The folder of the database and its lock.")
-    static let databaseURL = Setting(
-        "DATABASE_URL", .text, "Where the database is: sqlite:PATH; without it cognition.db in DATA_DIR.")
-    static let concurrency = Setting(
-        "WORKFLOWS_CONCURRENCY", .number(1...100_000), standard: "256", "Effect tasks in flight.")
-    static let fileRoots = Setting(
-        "WORKFLOWS_FILE_ROOTS", .list, "Folders that call: documents may read, besides those given as input.")
-    static let connectionsPerHost = Setting(
-        "HTTP_CLIENT_CONNECTIONS_PER_HOST", .number(1...10_000), standard: "64",
-        "Outbound exchanges with one host at once.")
-    static let egressDeny = Setting(
-        "EGRESS_DENY", .list, "Hosts, addresses and ranges that workflows may not call; or private.")
-    static let egressAllow = Setting(
-        "EGRESS_ALLOW", .list, "Hosts, addresses and ranges that workflows may call all the same.")
-    static let logLevel = Setting(
-        "OBSERVABILITY_LOG_LEVEL", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
-        standard: "info", "The least severe lines that are written.")
-    static let logFormat = Setting(
-        "OBSERVABILITY_LOG_FORMAT", .choice(["json", "text"]), standard: "text",
-        "How log lines look, on standard error.")
-    static let languageModelProvider = Setting(
-        "LLM_DEFAULT_PROVIDER", .choice(["local"]), standard: "local",
-        "Who answers call: llm when the task names nobody.")
-
-    static let all = [
-        environment, dataDir, databaseURL, concurrency, fileRoots, connectionsPerHost, egressDeny, egressAllow,
-        logLevel,
-        logFormat, languageModelProvider,
-    ]
+    private static func fault(inDuration value: String, _ range: ClosedRange<Duration>, _ unit: DurationUnit) -> String? {
+        do {
+            let duration = try Duration(configurationText: value, bareUnit: unit)
+            if range.contains(duration) { return nil }
+            return "is from \(range.lowerBound.configurationText) to \(range.upperBound.configurationText)"
+        } catch {
+            return "is a duration such as \(range.lowerBound.configurationText): \(error)"
+        }
+    }
 }

@@ -10,7 +10,8 @@ package protocol TaskFunction: Sendable {
     var signature: FunctionSignature { get }
 
     /// Does the work. Cancellation means that nobody waits for it any more: stop at once.
-    /// - Throws: A `WorkflowFault`, or a `CodedError`, which becomes the fault of its category.
+    /// - Throws: A `WorkflowFault`, or a `CodedError`, which becomes the fault of its category; either of them in a
+    ///   ``TaskFailure`` when the failure has cost something.
     func call(_ invocation: TaskInvocation) async throws -> TaskOutcome
 }
 
@@ -26,15 +27,74 @@ package struct TaskInvocation: Sendable {
     package let deadline: Timestamp?
 }
 
-/// What a task gives, and the writes that commit with it.
+/// A write that commits with the end of a task; it may run more than once and has no effect outside the transaction.
+package typealias TaskWrite = @Sendable (borrowing Transaction) throws -> Void
+
+/// What a task gives, what it has cost, and the writes that commit with it.
 package struct TaskOutcome: Sendable {
     package let output: JSONValue
-    package let writes: (@Sendable (borrowing Transaction) throws -> Void)?
+    package let writes: TaskWrite?
+    package let cost: Money?
 
-    package init(output: JSONValue, writes: (@Sendable (borrowing Transaction) throws -> Void)? = nil) {
+    /// - Parameter cost: In ``Execution/currency``, not negative; added to the cost of the execution.
+    package init(output: JSONValue, writes: TaskWrite? = nil, cost: Money? = nil) {
+        TaskCost.check(cost)
         self.output = output
         self.writes = writes
+        self.cost = cost
     }
+}
+
+/// Thrown by a function whose failure has cost something or left something to write: both commit with the fault, also when
+/// the fault leads to another attempt, and also when nobody waits for the task any more.
+package struct TaskFailure: Error {
+    /// What the task's fault is made of; see ``TaskFunction/call(_:)``.
+    package let cause: any Error
+    package let writes: TaskWrite?
+    package let cost: Money?
+
+    /// - Parameter cost: In ``Execution/currency``, not negative; added to the cost of the execution.
+    package init(_ cause: any Error, writes: TaskWrite? = nil, cost: Money? = nil) {
+        TaskCost.check(cost)
+        self.cause = cause
+        self.writes = writes
+        self.cost = cost
+    }
+}
+
+enum TaskCost {
+    static func check(_ cost: Money?) {
+        guard let cost else { return }
+        precondition(
+            cost.currency == Execution.currency && cost.micros >= 0, "a task's cost is in US dollars and not negative")
+    }
+}
+
+/// What became of an effect.
+struct EffectResult: Sendable {
+    let output: Result<JSONValue, WorkflowFault>
+    /// What the effect has cost and left to write, however it ended.
+    let spending: Spending
+
+    struct Spending: Sendable {
+        var writes: TaskWrite?
+        var cost: Money?
+
+        var isNothing: Bool { writes == nil && cost == nil }
+    }
+
+    init(_ outcome: TaskOutcome) {
+        output = .success(outcome.output)
+        spending = Spending(writes: outcome.writes, cost: outcome.cost)
+    }
+
+    init(_ error: any Error) {
+        let failure = error as? TaskFailure
+        output = .failure(WorkflowFault(failure?.cause ?? error))
+        spending = Spending(writes: failure?.writes, cost: failure?.cost)
+    }
+
+    var isSuccess: Bool { if case .success = output { true } else { false } }
 }
 
 extension DefinitionContext {

@@ -20,11 +20,11 @@ package struct EffectExecutor: Sendable {
     /// Never throws: whatever goes wrong is the task's fault.
     func run(
         _ effect: EffectRequest, of live: LiveExecution, on engine: WorkflowEngine
-    ) async -> Result<TaskOutcome, WorkflowFault> {
+    ) async -> EffectResult {
         do {
-            return .success(try await outcome(of: effect, of: live, on: engine))
+            return EffectResult(try await outcome(of: effect, of: live, on: engine))
         } catch {
-            return .failure(WorkflowFault(error))
+            return EffectResult(error)
         }
     }
 
@@ -47,7 +47,7 @@ package struct EffectExecutor: Sendable {
         case .workflow(let id, let version, let input, let isAwaited, let returnsNothing):
             let command = ExecuteCommand(
                 workflow: id, version: version, input: input, idempotencyKey: "task:" + idempotencyKey,
-                parent: .init(execution: live.key, task: effect.task))
+                parent: .init(execution: live.key, task: effect.task), correlationID: live.origin.correlationID)
             let principal = Principal(actor: "execution:\(live.id)", workspace: live.workspace)
             let child = try await workflows.execute(command, as: principal, on: engine)
             guard isAwaited else { return TaskOutcome(output: effect.input) }

@@ -6,7 +6,7 @@ import Synchronization
 /// Effects that only wait for another execution take no place, so that parents cannot keep their children from running.
 final class EffectPool: Sendable {
     struct EffectID: Hashable, Sendable {
-        let execution: Int64
+        let execution: ExecutionID
         /// Which claim of the execution it belongs to.
         let epoch: Int64
         let task: Int
@@ -53,7 +53,7 @@ final class EffectPool: Sendable {
         handle?.cancel()
     }
 
-    func stopAll(of execution: Int64, epoch: Int64) {
+    func stopAll(of execution: ExecutionID, epoch: Int64) {
         func belongs(_ id: EffectID) -> Bool { id.execution == execution && id.epoch == epoch }
         let handles = state.withLock { state in
             state.waiting.removeSubrange(..<state.taken)

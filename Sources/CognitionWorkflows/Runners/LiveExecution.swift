@@ -9,7 +9,9 @@ import Synchronization
 /// commits of one execution follow each other.
 final class LiveExecution: Sendable {
     enum Input: Sendable {
-        case finished(task: Int, attempt: Int, Result<TaskOutcome, WorkflowFault>)
+        case finished(task: Int, attempt: Int, EffectResult)
+        /// An effect was cut off, and has cost something or left something to write.
+        case spent(EffectResult.Spending)
         case timePassed
         case cancel
         /// Nothing outside has happened: the first transition, or the rest of a long one.
@@ -19,13 +21,25 @@ final class LiveExecution: Sendable {
     /// A transition to commit, and the writes of tasks that commit with it.
     struct Step: Sendable {
         var transition: Transition
-        var writes: [@Sendable (borrowing Transaction) throws -> Void]
+        var writes: [TaskWrite] = []
+        var cost = Money.zero(Execution.currency)
+        /// The execution had ended before: nothing of it changes but its cost.
+        var comesAfterEnd: Bool
+
+        mutating func add(_ spending: EffectResult.Spending) {
+            if let write = spending.writes { writes.append(write) }
+            if let more = spending.cost {
+                cost = cost.adding(more) ?? Money(micros: .max, currency: Execution.currency)
+            }
+        }
     }
 
     private struct State {
         var machine: ExecutionMachine
         var inbox: [Input] = []
         var isDriven = false
+        /// A transition that ends the execution was handed out.
+        var hasEnded = false
         var isLost = false
     }
 
@@ -33,10 +47,11 @@ final class LiveExecution: Sendable {
     let id: ExecutionID
     let workspace: WorkspaceID
     let epoch: Int64
-    /// Highest number of a task that has a row.
+    let origin: ExecutionOrigin
     private let state: Mutex<State>
 
-    init(key: Int64, workspace: WorkspaceID, epoch: Int64, machine: ExecutionMachine) {
+    init(key: Int64, workspace: WorkspaceID, epoch: Int64, origin: ExecutionOrigin, machine: ExecutionMachine) {
+        self.origin = origin
         self.key = key
         self.id = machine.id
         self.workspace = workspace
@@ -61,21 +76,24 @@ final class LiveExecution: Sendable {
                 state.isDriven = false
                 return nil
             }
-            var writes: [@Sendable (borrowing Transaction) throws -> Void] = []
+            var spendings: [EffectResult.Spending] = []
             for input in state.inbox {
                 switch input {
                 case .finished(let task, let attempt, let result):
-                    if case .success(let outcome) = result, let write = outcome.writes { writes.append(write) }
-                    state.machine.finish(task: task, attempt: attempt, with: result.map(\.output), now: now)
+                    spendings.append(result.spending)
+                    state.machine.finish(task: task, attempt: attempt, with: result.output, now: now)
+                case .spent(let spending): spendings.append(spending)
                 case .timePassed: state.machine.passTime(now: now)
                 case .cancel: state.machine.cancel(now: now)
                 case .advance: state.machine.advance(now: now)
                 }
             }
             state.inbox.removeAll(keepingCapacity: true)
-            let transition = state.machine.takeTransition()
-            if transition.hasMore { state.inbox.append(.advance) }
-            return Step(transition: transition, writes: writes)
+            var step = Step(transition: state.machine.takeTransition(), comesAfterEnd: state.hasEnded)
+            state.hasEnded = state.machine.hasEnded
+            for spending in spendings { step.add(spending) }
+            if step.transition.hasMore { state.inbox.append(.advance) }
+            return step
         }
     }
 

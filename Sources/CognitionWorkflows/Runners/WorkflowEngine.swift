@@ -151,6 +151,10 @@ package final class WorkflowEngine: Sendable {
     /// Commits step after step until nothing is left to do.
     private func drive(_ live: LiveExecution) async {
         while let step = live.nextStep(now: clock.now) {
+            if step.comesAfterEnd {
+                await commitSpending(step, of: live)
+                continue
+            }
             // Asked once: as time passes the answer changes, and memory must not say another thing than the row.
             let leaves = leavesMemory(step.transition)
             do {
@@ -165,7 +169,7 @@ package final class WorkflowEngine: Sendable {
     private func commit(_ step: LiveExecution.Step, of live: LiveExecution, leaves: Bool) async throws {
         let write = ExecutionWrite(
             step.transition, key: live.key, id: live.id, workspace: live.workspace, owner: node, epoch: live.epoch,
-            releases: leaves, ids: workflows.ids, now: clock.now)
+            releases: leaves, cost: step.cost, origin: live.origin, ids: workflows.ids, now: clock.now)
         let writes = step.writes
         try await workflows.database.write { tx in
             try write.run(in: tx)
@@ -173,9 +177,24 @@ package final class WorkflowEngine: Sendable {
         }
     }
 
+    /// What calls have cost that were still under way when their execution ended. It is nobody's result, so no claim guards
+    /// it, and nothing hangs on it, so a failure is told and not repeated.
+    private func commitSpending(_ step: LiveExecution.Step, of live: LiveExecution) async {
+        guard step.cost.micros > 0 || !step.writes.isEmpty else { return }
+        do {
+            try await workflows.database.write { tx in
+                if step.cost.micros > 0 { try ExecutionStore.addCost(step.cost, to: live.id, tx) }
+                for write in step.writes { try write(tx) }
+            }
+        } catch {
+            logger.error(
+                "Cost of a stopped call not stored", metadata: ["execution.id": "\(live.id)", "error": "\(error)"])
+        }
+    }
+
     /// What a committed transition asks for.
     private func act(on transition: Transition, of live: LiveExecution, leaves: Bool) {
-        for task in transition.stopped { effects.stop(.init(execution: live.key, epoch: live.epoch, task: task)) }
+        for task in transition.stopped { effects.stop(.init(execution: live.id, epoch: live.epoch, task: task)) }
         if transition.execution.status.hasEnded || leaves {
             forget(live)
             if transition.execution.status.hasEnded {
@@ -191,13 +210,16 @@ package final class WorkflowEngine: Sendable {
     }
 
     private func start(_ effect: EffectRequest, of live: LiveExecution) {
-        let id = EffectPool.EffectID(execution: live.key, epoch: live.epoch, task: effect.task)
+        let id = EffectPool.EffectID(execution: live.id, epoch: live.epoch, task: effect.task)
         effects.start(id, takingPlace: effect.takesPlace) { [self] in
             let start = ContinuousClock.now
             let result = await executor.run(effect, of: live, on: self)
             metrics.recordEffect(effect, succeeded: result.isSuccess, took: ContinuousClock.now - start)
-            // What was cut off is nobody's result: it was stopped, or this process ends.
-            guard !Task.isCancelled || result.isSuccess else { return }
+            // What was cut off is nobody's result: it was stopped, or this process ends. What it has cost is spent.
+            guard !Task.isCancelled || result.isSuccess else {
+                if !result.spending.isNothing { deliver(.spent(result.spending), to: live) }
+                return
+            }
             deliver(.finished(task: effect.task, attempt: effect.attempt, result), to: live)
         }
     }
@@ -213,7 +235,7 @@ package final class WorkflowEngine: Sendable {
     /// A commit has failed: the rows are the truth. What others own now is theirs; the rest is read again.
     private func lose(_ live: LiveExecution, _ error: any Error) {
         live.lose()
-        effects.stopAll(of: live.key, epoch: live.epoch)
+        effects.stopAll(of: live.id, epoch: live.epoch)
         forget(live)
         if let error = error as? WorkflowError, error.code == .fenced {
             logger.notice("Execution taken over elsewhere", metadata: ["execution.id": "\(live.id)"])
@@ -260,10 +282,6 @@ package final class WorkflowEngine: Sendable {
             logger.warning("Executions could not be given back", metadata: ["error": "\(error)"])
         }
     }
-}
-
-extension Result {
-    fileprivate var isSuccess: Bool { if case .success = self { true } else { false } }
 }
 
 extension EffectRequest {

@@ -30,6 +30,11 @@ final class DefinitionCache: Sendable {
         }
     }
 
+    /// The version is found by its key alone from now on.
+    func forgetName(of key: Int64) {
+        state.withLock { state in state.names = state.names.filter { $0.value.key != key } }
+    }
+
     func keep(_ definition: WorkflowDefinition, _ stored: StoredWorkflow) {
         keep(definition, key: stored.key, stored)
     }

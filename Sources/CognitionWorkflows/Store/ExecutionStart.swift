@@ -13,7 +13,7 @@ struct ExecutionStart: Sendable {
     private let principal: Principal
     private let ids: UUIDGenerator
 
-    /// - Throws: `workflow.input_too_large`.
+    /// - Throws: `workflow.input_too_large`, `workflow.command_invalid`.
     init(
         _ command: ExecuteCommand, of workflow: StoredWorkflow, id: ExecutionID, by principal: Principal,
         ids: UUIDGenerator, now: Timestamp
@@ -24,12 +24,22 @@ struct ExecutionStart: Sendable {
         self.workflow = workflow
         self.principal = principal
         self.ids = ids
+        if let text = command.correlationID {
+            guard (1...200).contains(text.utf8.count), text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+                throw WorkflowError(
+                    .commandInvalid, "a correlation id has 1 to 200 bytes and no control characters")
+            }
+        }
         input = EncodedJSON(command.input)
         guard input.count <= Workflows.inputBytesMax else {
             throw WorkflowError(
                 .inputTooLarge, "the input has \(input.count) bytes; at most \(Workflows.inputBytesMax) are taken")
         }
         inputHash = SHA256Digest(of: command.input.canonicalJSON)
+    }
+
+    var origin: ExecutionOrigin {
+        ExecutionOrigin(actor: principal.actor, correlationID: command.correlationID)
     }
 
     /// Leaves the execution to whichever engine claims it.
@@ -49,8 +59,7 @@ struct ExecutionStart: Sendable {
         let key = try insert(state: transition.execution, owner: node, in: tx)
         try ExecutionWrite(
             transition, key: key, id: id, workspace: principal.workspace, owner: node, epoch: 1, releases: releases,
-            ids: ids,
-            now: now
+            origin: origin, ids: ids, now: now
         ).run(in: tx)
         let state = transition.execution
         return (summary(status: state.status, endedAt: state.endedAt), key)

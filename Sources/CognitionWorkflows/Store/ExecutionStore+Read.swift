@@ -18,7 +18,7 @@ extension ExecutionStore {
         let found = try tx.first(
             """
             SELECT e.key, w.namespace, w.name, w.version, e.status, e.reason, e.progress, e.error, e.created_at,
-                e.started_at, e.ended_at, e.input, e.input_sha256, e.output, e.output_sha256
+                e.started_at, e.ended_at, e.input, e.input_sha256, e.output, e.output_sha256, e.cost_micros
             FROM executions e JOIN workflows w ON w.key = e.workflow_key
             WHERE e.id = \(id) AND e.workspace_id = \(workspace)
             """
@@ -26,7 +26,8 @@ extension ExecutionStore {
             let execution = Execution(
                 id: id, workspace: workspace, workflow: WorkflowID(namespace: try row[1], name: try row[2]),
                 version: try row[3], status: try row[4], reason: try row[5], progress: try row[6], input: .null,
-                fault: try fault(row[7]), createdAt: try row[8], startedAt: try row[9], endedAt: try row[10])
+                fault: try fault(row[7]), createdAt: try row[8], startedAt: try row[9], endedAt: try row[10],
+                cost: Money(micros: try row[15], currency: Execution.currency))
             return Found(
                 key: try row[0], execution: execution, input: try StoredPayload(row, at: 11),
                 output: try StoredPayload(row, at: 13))
@@ -48,38 +49,9 @@ extension ExecutionStore {
         let range = TaskKey.range(of: key)
         return try tx.query(
             """
-            SELECT id, parent, scope, name, reference, status, reason, attempt, started_at, ended_at, error, progress
-            FROM tasks WHERE id > \(TaskKey(key, number)) AND id <= \(range.upperBound) ORDER BY id LIMIT \(limit)
-            """
-        ) { row in
-            TaskSummary(
-                number: TaskKey.number(of: try row[0]), parent: try row[1], scope: try row[2], name: try row[3],
-                reference: try row[4], status: try row[5], reason: try row[6], attempt: try row[7],
-                startedAt: try row[8], endedAt: try row[9], fault: try fault(row[10]),
-                isSkipped: try json(row[11])?["skipped"]?.boolValue ?? false)
-        }
-    }
-
-    /// Executions, newest first, before the one with key `before`.
-    static func page(
-        before: Int64, limit: Int, status: ExecutionStatus?, in workspace: WorkspaceID, _ tx: borrowing Transaction
-    ) throws -> [(key: Int64, summary: ExecutionSummary)] {
-        let filter: SQL = if let status { "AND e.status = \(status)" } else { "" }
-        return try tx.query(
-            """
-            SELECT e.key, e.id, w.namespace, w.name, w.version, e.status, e.reason, e.progress, e.created_at, e.ended_at
-            FROM executions e JOIN workflows w ON w.key = e.workflow_key
-            WHERE e.workspace_id = \(workspace) AND e.key < \(before) \(filter) ORDER BY e.key DESC LIMIT \(limit)
-            """
-        ) { row in
-            (
-                key: try row[0],
-                summary: ExecutionSummary(
-                    id: try row[1], workflow: WorkflowID(namespace: try row[2], name: try row[3]), version: try row[4],
-                    status: try row[5], reason: try row[6], progress: try row[7], createdAt: try row[8],
-                    endedAt: try row[9])
-            )
-        }
+            SELECT \(columns: TaskSummary.columns) FROM tasks
+            WHERE id > \(TaskKey(key, number)) AND id <= \(range.upperBound) ORDER BY id LIMIT \(limit)
+            """, as: TaskSummary.init(row:))
     }
 
     static func status(
@@ -195,11 +167,26 @@ extension ExecutionStore {
         }
     }
 
-    private static func fault(_ bytes: [UInt8]?) throws -> WorkflowFault? {
+    static func fault(_ bytes: [UInt8]?) throws -> WorkflowFault? {
         try json(bytes).flatMap(WorkflowFault.init(json:))
     }
 
-    private static func json(_ bytes: [UInt8]?) throws -> JSONValue? {
+    static func json(_ bytes: [UInt8]?) throws -> JSONValue? {
         try bytes.map { try JSONValue(parsing: $0) }
+    }
+}
+
+extension TaskSummary {
+    static let columns: StaticString = """
+        id, parent, scope, name, reference, status, reason, attempt, started_at, ended_at, error, progress
+        """
+
+    /// Reads ``columns``.
+    init(row: borrowing Row) throws {
+        self.init(
+            number: TaskKey.number(of: try row[0]), parent: try row[1], scope: try row[2], name: try row[3],
+            reference: try row[4], status: try row[5], reason: try row[6], attempt: try row[7], startedAt: try row[8],
+            endedAt: try row[9], fault: try ExecutionStore.fault(row[10]),
+            isSkipped: try ExecutionStore.json(row[11])?["skipped"]?.boolValue ?? false)
     }
 }

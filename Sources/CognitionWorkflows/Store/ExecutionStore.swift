@@ -13,6 +13,7 @@ struct ExecutionClaim: Sendable {
     /// Claims since the last progress, this one included.
     var claims: Int
     var isCancelled: Bool
+    var origin: ExecutionOrigin
 }
 
 /// Executions and their tasks in the database; what changes while one runs is an ``ExecutionWrite``.
@@ -20,20 +21,23 @@ enum ExecutionStore {
     /// Writes a new execution, before any of its tasks.
     ///
     /// - Parameter owner: The node that has run its first transition; `nil` leaves it to whoever claims it.
+    /// - Throws: `workflow.archived`, or `workflow.not_found` when the version was deleted meanwhile.
     static func insert(
         _ id: ExecutionID, of workflow: StoredWorkflow, _ command: ExecuteCommand, input: EncodedJSON,
         inputHash: SHA256Digest, state: ExecutionState?, owner: UUIDv7?, by principal: Principal, now: Timestamp,
         in tx: borrowing Transaction
     ) throws -> Int64 {
+        try WorkflowStore.checkTakesExecutions(workflow, tx)
         let input = try input.store(for: principal.workspace, in: tx)
         let key = try tx.first(
             """
-            INSERT INTO executions (id, workspace_id, workflow_key, status, progress, input, input_sha256, input_hash,
-                next_number, idempotency_key, created_by, parent_key, parent_task, owner, epoch, claims, wake_at, created_at)
-            VALUES (\(id), \(principal.workspace), \(workflow.key), \(state?.status ?? .pending), 0,
+            INSERT INTO executions (id, workspace_id, workflow_key, name_key, status, progress, input, input_sha256,
+                input_hash, next_number, idempotency_key, created_by, correlation_id, parent_key, parent_task, owner,
+                epoch, claims, wake_at, created_at)
+            VALUES (\(id), \(principal.workspace), \(workflow.key), \(workflow.nameKey), \(state?.status ?? .pending), 0,
                 \(input.inlineBytes), \(input.reference), \(inputHash.bytes), 1, \(command.idempotencyKey),
-                \(principal.actor), \(command.parent?.execution), \(command.parent?.task), \(owner), 1, 0,
-                \(owner == nil ? now : nil), \(now))
+                \(principal.actor), \(command.correlationID), \(command.parent?.execution), \(command.parent?.task),
+                \(owner), 1, 0, \(owner == nil ? now : nil), \(now))
             RETURNING key
             """
         ) { try $0[0] as Int64 }
@@ -56,13 +60,13 @@ enum ExecutionStore {
 
     /// The newest execution of a definition and input that has not ended and was not set aside.
     static func findUnfinished(
-        of workflowKey: Int64, inputHash: SHA256Digest, _ tx: borrowing Transaction
+        of workflow: StoredWorkflow, inputHash: SHA256Digest, _ tx: borrowing Transaction
     ) throws -> ExecutionID? {
         try tx.first(
             """
             SELECT id FROM executions
-            WHERE workflow_key = \(workflowKey) AND input_hash = \(inputHash.bytes) AND ended_at IS NULL
-                AND status <> \(ExecutionStatus.suspended)
+            WHERE workspace_id = \(workflow.workspace) AND workflow_key = \(workflow.key) AND ended_at IS NULL
+                AND input_hash = \(inputHash.bytes) AND status <> \(ExecutionStatus.suspended)
             ORDER BY key DESC LIMIT 1
             """
         ) { try $0[0] }
@@ -137,6 +141,19 @@ enum ExecutionStore {
             """)
     }
 
+    // MARK: Cost
+
+    /// Adds to what an execution has cost, whoever owns it and whether or not it has ended: the money is spent.
+    static func addCost(_ cost: Money, to id: ExecutionID, _ tx: borrowing Transaction) throws {
+        try tx.execute("UPDATE executions SET \(costRaised(by: cost)) WHERE id = \(id)")
+    }
+
+    /// Stays at the largest number there is instead of failing a commit.
+    static func costRaised(by cost: Money) -> SQL {
+        let max = Int64.max - cost.micros
+        return "cost_micros = CASE WHEN cost_micros > \(max) THEN \(Int64.max) ELSE cost_micros + \(cost.micros) END"
+    }
+
     // MARK: Cancellation
 
     /// Ends an execution whose rows fit nothing: they are marked, and nothing is derived from them.
@@ -185,7 +202,7 @@ enum ExecutionStore {
 
 extension ExecutionClaim {
     fileprivate static let columns: StaticString =
-        "key, id, workspace_id, workflow_key, status, epoch, claims, cancel_requested_at"
+        "key, id, workspace_id, workflow_key, status, epoch, claims, cancel_requested_at, created_by, correlation_id"
 
     fileprivate init(row: borrowing Row) throws {
         key = try row[0]
@@ -196,5 +213,6 @@ extension ExecutionClaim {
         epoch = try row[5]
         claims = try row[6]
         isCancelled = try row[7] as Timestamp? != nil
+        origin = ExecutionOrigin(actor: try row[8], correlationID: try row[9])
     }
 }

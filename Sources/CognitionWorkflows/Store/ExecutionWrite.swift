@@ -30,12 +30,16 @@ struct ExecutionWrite: Sendable {
     private let rows: [TaskRow]
     private let abandoned: [Int]
     private let events: [NewEvent]
+    private let cost: Money
+    private let origin: ExecutionOrigin
     private let time: Timestamp
     private let ids: UUIDGenerator
 
+    /// - Parameter cost: What the tasks that have ended in this transition add to the execution's cost.
     init(
         _ transition: Transition, key: Int64, id: ExecutionID, workspace: WorkspaceID, owner: UUIDv7, epoch: Int64,
-        releases: Bool, ids: UUIDGenerator, now: Timestamp
+        releases: Bool, cost: Money = .zero(Execution.currency), origin: ExecutionOrigin, ids: UUIDGenerator,
+        now: Timestamp
     ) {
         self.key = key
         self.id = id
@@ -43,6 +47,8 @@ struct ExecutionWrite: Sendable {
         self.owner = owner
         self.epoch = epoch
         self.releases = releases
+        self.cost = cost
+        self.origin = origin
         self.ids = ids
         state = transition.execution
         context = transition.contextChanged ? EncodedJSON(state.context) : nil
@@ -81,8 +87,11 @@ struct ExecutionWrite: Sendable {
     /// The log's share of it; also of an execution that is written for the first time.
     func append(in tx: borrowing Transaction) throws {
         guard !events.isEmpty else { return }
-        let context = EventContext(Principal(actor: "engine", workspace: workspace), time: time, ids: ids)
-        _ = try tx.append(events, to: StreamName("execution", id.description), context: context)
+        let isStart = events.first?.type == ExecutionEvent.started
+        let actor = isStart ? origin.actor : ExecutionOrigin.engine
+        let context = EventContext(
+            Principal(actor: actor, workspace: workspace), time: time, ids: ids, correlationID: origin.correlationID)
+        _ = try tx.append(events, to: WorkflowEvent.stream(of: id), context: context)
     }
 
     /// Something has begun or ended. What ran when a process ended and runs again now is none: an execution that ends its
@@ -94,6 +103,7 @@ struct ExecutionWrite: Sendable {
     private func writeExecution(in tx: borrowing Transaction) throws {
         let output = try output?.store(for: workspace, in: tx)
         let staysOwned = !releases && !state.status.hasEnded
+        let spent: SQL = if cost.micros > 0 { ", \(ExecutionStore.costRaised(by: cost))" } else { "" }
         let changed = try tx.execute(
             """
             UPDATE executions SET status = \(state.status), reason = \(state.reason), progress = \(state.progress),
@@ -102,7 +112,7 @@ struct ExecutionWrite: Sendable {
                 claims = CASE WHEN \(isProgress) = 1 THEN 0 ELSE claims END,
                 wake_at = CASE WHEN \(releases) = 1 AND cancel_requested_at IS NOT NULL THEN \(time) ELSE \(state.wakeAt) END,
                 started_at = \(state.startedAt), ended_at = \(state.endedAt),
-                cancel_requested_at = CASE WHEN \(state.status.hasEnded) = 1 THEN NULL ELSE cancel_requested_at END
+                cancel_requested_at = CASE WHEN \(state.status.hasEnded) = 1 THEN NULL ELSE cancel_requested_at END\(spent)
             WHERE key = \(key) AND owner = \(owner) AND epoch = \(epoch)
             """)
         guard changed == 1 else {

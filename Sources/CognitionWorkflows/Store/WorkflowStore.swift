@@ -1,98 +1,168 @@
 import CognitionCore
 import CognitionStorage
 
-/// Definitions in the database; they are never changed.
+/// Definitions in the database, one row for each version. They are never changed; a deleted one is hidden and kept, for
+/// the executions that refer to it.
 enum WorkflowStore {
     /// - Parameter isRevision: Of a document that was changed under a version that is taken, the hash becomes a part of the
     ///   version, as build metadata; otherwise it is refused.
+    /// - Returns: The version; not new when the same document was there.
     static func insert(
         _ definition: WorkflowDefinition, isRevision: Bool, by principal: Principal, now: Timestamp,
         in tx: borrowing Transaction
     ) throws -> StoredWorkflow {
         var version = definition.version
-        var earlier = try find(definition.id, version: version, in: principal.workspace, tx)
-        if isRevision, let taken = earlier, taken.hash != definition.hash {
+        var earlier = try find(definition.id, version: version, deletedToo: true, in: principal.workspace, tx)
+        if isRevision, let taken = earlier, taken.workflow.hash != definition.hash {
             version += (version.contains("+") ? "." : "+") + definition.hash.description.prefix(8)
-            earlier = try find(definition.id, version: version, in: principal.workspace, tx)
+            earlier = try find(definition.id, version: version, deletedToo: true, in: principal.workspace, tx)
         }
-        if var stored = earlier {
-            guard stored.hash == definition.hash else {
+        if let earlier {
+            guard earlier.workflow.hash == definition.hash else {
                 throw WorkflowError(
                     .versionTaken,
-                    "version \(definition.version) of \(definition.id) is another document; give the changed one another version"
-                )
+                    """
+                    version \(definition.version) of \(definition.id) is another document\
+                    \(earlier.isDeleted ? ", which was deleted" : ""); give the changed one another version
+                    """)
             }
-            stored.isNew = false
-            return stored
+            guard earlier.isDeleted else { return earlier.workflow }
         }
-        let document = definition.document.jsonBytes
-        let key = try tx.first(
-            """
-            INSERT INTO workflows (workspace_id, namespace, name, version, hash, document, title, created_at, created_by)
-            VALUES (\(principal.workspace), \(definition.id.namespace), \(definition.id.name), \(version),
-                \(definition.hash.bytes), \(document), \(definition.title), \(now), \(principal.actor))
-            RETURNING key
-            """
-        ) { try $0[0] as Int64 }
-        guard let key else { preconditionFailure("an INSERT returns its row") }
-        return StoredWorkflow(
-            key: key, workspace: principal.workspace, id: definition.id, version: version,
-            hash: definition.hash, title: definition.title, createdAt: now, isNew: true)
+        let nameKey = try openName(definition.id, by: principal, now: now, tx)
+        var stored: StoredWorkflow
+        if let earlier {
+            stored = earlier.workflow
+            try tx.execute("UPDATE workflows SET deleted_at = NULL WHERE key = \(stored.key)")
+        } else {
+            let document = definition.document.jsonBytes
+            let key = try tx.first(
+                """
+                INSERT INTO workflows (workspace_id, namespace, name, version, hash, document, title, created_at,
+                    created_by, name_key)
+                VALUES (\(principal.workspace), \(definition.id.namespace), \(definition.id.name), \(version),
+                    \(definition.hash.bytes), \(document), \(definition.title), \(now), \(principal.actor), \(nameKey))
+                RETURNING key
+                """
+            ) { try $0[0] as Int64 }
+            guard let key else { preconditionFailure("an INSERT returns its row") }
+            stored = StoredWorkflow(
+                key: key, workspace: principal.workspace, id: definition.id, version: version, hash: definition.hash,
+                title: definition.title, createdAt: now, nameKey: nameKey)
+        }
+        try raiseLatest(to: stored, tx)
+        stored.isNew = true
+        return stored
     }
 
     static func find(
         _ id: WorkflowID, version: String, in workspace: WorkspaceID, _ tx: borrowing Transaction
     ) throws -> StoredWorkflow? {
-        try tx.first(
-            """
-            SELECT \(columns: columns) FROM workflows
-            WHERE workspace_id = \(workspace) AND namespace = \(id.namespace) AND name = \(id.name) AND version = \(version)
-            """, as: StoredWorkflow.init(row:))
+        try find(id, version: version, deletedToo: false, in: workspace, tx)?.workflow
     }
 
-    /// Every version of a workflow, the highest first.
-    static func versions(
+    private static func find(
+        _ id: WorkflowID, version: String, deletedToo: Bool, in workspace: WorkspaceID, _ tx: borrowing Transaction
+    ) throws -> (workflow: StoredWorkflow, isDeleted: Bool)? {
+        let found = try tx.first(
+            """
+            SELECT \(columns: columns), w.deleted_at FROM workflows w
+            WHERE w.workspace_id = \(workspace) AND w.namespace = \(id.namespace) AND w.name = \(id.name)
+                AND w.version = \(version)
+            """
+        ) { row in
+            (workflow: try StoredWorkflow(row: row), isDeleted: try row[9] as Timestamp? != nil)
+        }
+        guard let found, deletedToo || !found.isDeleted else { return nil }
+        return found
+    }
+
+    /// The highest version of a workflow; `nil` when there is none.
+    static func latest(
         of id: WorkflowID, in workspace: WorkspaceID, _ tx: borrowing Transaction
-    ) throws -> [StoredWorkflow] {
-        try tx.query(
-            """
-            SELECT \(columns: columns) FROM workflows
-            WHERE workspace_id = \(workspace) AND namespace = \(id.namespace) AND name = \(id.name)
-            """, as: StoredWorkflow.init(row:)
-        ).sorted { SemanticVersion.isLower($1.version, $0.version) }
+    ) throws -> StoredWorkflow? {
+        guard let name = try name(of: id, in: workspace, tx) else { return nil }
+        return try latest(ofName: name.key, tx)
     }
 
-    /// Definitions in the order they were stored, after the one with key `after`.
-    static func page(
-        after: Int64, limit: Int, in workspace: WorkspaceID, _ tx: borrowing Transaction
+    static func latest(ofName nameKey: Int64, _ tx: borrowing Transaction) throws -> StoredWorkflow? {
+        let known = try tx.first(
+            """
+            SELECT \(columns: columns) FROM workflow_names n JOIN workflows w ON w.key = n.latest_key
+            WHERE n.key = \(nameKey)
+            """, as: StoredWorkflow.init(row:))
+        return try known ?? highest(ofName: nameKey, tx)
+    }
+
+    /// Compares all versions; of equal precedence the one stored last is taken.
+    static func highest(ofName nameKey: Int64, _ tx: borrowing Transaction) throws -> StoredWorkflow? {
+        try tx.query(
+            """
+            SELECT \(columns: columns) FROM workflows w
+            WHERE w.name_key = \(nameKey) AND w.deleted_at IS NULL ORDER BY w.key
+            """, as: StoredWorkflow.init(row:)
+        ).reduce(nil) { highest, next in
+            guard let highest, SemanticVersion.isLower(next.version, highest.version) else { return next }
+            return highest
+        }
+    }
+
+    /// Versions, the one stored last first, before the one with key `before`.
+    static func versions(
+        ofName nameKey: Int64, before: Int64, limit: Int, _ tx: borrowing Transaction
     ) throws -> [StoredWorkflow] {
         try tx.query(
             """
-            SELECT \(columns: columns) FROM workflows
-            WHERE workspace_id = \(workspace) AND key > \(after) ORDER BY key LIMIT \(limit)
+            SELECT \(columns: columns) FROM workflows w
+            WHERE w.name_key = \(nameKey) AND w.key < \(before) AND w.deleted_at IS NULL
+            ORDER BY w.key DESC LIMIT \(limit)
             """, as: StoredWorkflow.init(row:))
     }
 
+    /// The document, also of a deleted version.
     static func document(_ key: Int64, _ tx: borrowing Transaction) throws -> JSONValue? {
         try tx.first("SELECT document FROM workflows WHERE key = \(key)") { row in
             try JSONValue(parsing: row[0] as [UInt8])
         }
     }
 
-    private static let columns: StaticString = "key, workspace_id, namespace, name, version, hash, title, created_at"
+    /// Whether executions of the version may start; it may have been archived or deleted since it was read.
+    /// - Throws: `workflow.archived`, `workflow.not_found`.
+    static func checkTakesExecutions(_ workflow: StoredWorkflow, _ tx: borrowing Transaction) throws {
+        let found = try tx.first(
+            """
+            SELECT n.archived_at, w.deleted_at FROM workflows w JOIN workflow_names n ON n.key = w.name_key
+            WHERE w.key = \(workflow.key)
+            """
+        ) { row in
+            (isArchived: try row[0] as Timestamp? != nil, isDeleted: try row[1] as Timestamp? != nil)
+        }
+        guard let found, !found.isDeleted else { throw WorkflowError.notFound(workflow.id, workflow.version) }
+        guard !found.isArchived else {
+            throw WorkflowError(.workflowArchived, "workflow \(workflow.id) is archived; activate it to execute it")
+        }
+    }
+
+    /// Of workflows as `w`.
+    static let columns: StaticString = """
+        w.key, w.workspace_id, w.namespace, w.name, w.version, w.hash, w.title, w.created_at, w.name_key
+        """
 }
 
 extension StoredWorkflow {
-    fileprivate init(row: borrowing Row) throws {
-        key = try row[0]
-        workspace = try row[1]
-        id = WorkflowID(namespace: try row[2], name: try row[3])
-        version = try row[4]
-        guard let digest = SHA256Digest(bytes: try row[5]) else {
+    /// Reads ``WorkflowStore/columns`` from the column `start` on.
+    init(row: borrowing Row, from start: Int) throws {
+        key = try row[start]
+        workspace = try row[start + 1]
+        id = WorkflowID(namespace: try row[start + 2], name: try row[start + 3])
+        version = try row[start + 4]
+        guard let digest = SHA256Digest(bytes: try row[start + 5]) else {
             throw StorageError(.unexpectedValue, "the hash of workflow \(id) does not have 32 bytes")
         }
         hash = digest
-        title = try row[6]
-        createdAt = try row[7]
+        title = try row[start + 6]
+        createdAt = try row[start + 7]
+        nameKey = try row[start + 8]
     }
+
+    init(row: borrowing Row) throws { try self.init(row: row, from: 0) }
 }

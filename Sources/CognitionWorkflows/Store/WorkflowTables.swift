@@ -56,6 +56,61 @@ extension Workflows {
                     items \(fragment: .bytes), items_sha256 \(fragment: .bytes)
                 ) \(fragment: .strict)
                 """,
-            ])
+            ]),
+        Migration(
+            "workflows.002_management",
+            [
+                // What belongs to a workflow and not to one of its versions. `latest_key` is NULL where nobody has
+                // compared the versions yet, and for a workflow of which every version is deleted.
+                """
+                CREATE TABLE workflow_names (
+                    key \(fragment: .identity), workspace_id TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
+                    owner TEXT NOT NULL, latest_key \(fragment: .int64), created_at \(fragment: .int64) NOT NULL,
+                    updated_at \(fragment: .int64) NOT NULL, archived_at \(fragment: .int64),
+                    deleted_at \(fragment: .int64), UNIQUE (workspace_id, namespace, name)
+                ) \(fragment: .strict)
+                """,
+                "CREATE INDEX workflow_names_order ON workflow_names (workspace_id, key)",
+                """
+                INSERT INTO workflow_names (workspace_id, namespace, name, owner, created_at, updated_at)
+                SELECT w.workspace_id, w.namespace, w.name, w.created_by, w.created_at,
+                    (SELECT MAX(v.created_at) FROM workflows v
+                     WHERE v.workspace_id = w.workspace_id AND v.namespace = w.namespace AND v.name = w.name)
+                FROM workflows w
+                WHERE w.key = (SELECT MIN(v.key) FROM workflows v
+                               WHERE v.workspace_id = w.workspace_id AND v.namespace = w.namespace AND v.name = w.name)
+                ORDER BY w.key
+                """,
+                """
+                CREATE TABLE workflow_tags (
+                    workspace_id TEXT NOT NULL, tag TEXT NOT NULL, name_key \(fragment: .int64) NOT NULL,
+                    PRIMARY KEY (workspace_id, tag, name_key)
+                ) \(fragment: .strict)
+                """,
+                "CREATE INDEX workflow_tags_of ON workflow_tags (name_key)",
+                "ALTER TABLE workflows ADD COLUMN deleted_at \(fragment: .int64)",
+                "ALTER TABLE workflows ADD COLUMN name_key \(fragment: .int64)",
+                """
+                UPDATE workflows SET name_key = (
+                    SELECT n.key FROM workflow_names n
+                    WHERE n.workspace_id = workflows.workspace_id AND n.namespace = workflows.namespace
+                        AND n.name = workflows.name)
+                """,
+                "CREATE INDEX workflows_versions ON workflows (name_key, key)",
+                "ALTER TABLE executions ADD COLUMN name_key \(fragment: .int64)",
+                "ALTER TABLE executions ADD COLUMN cost_micros \(fragment: .int64) NOT NULL DEFAULT 0",
+                "ALTER TABLE executions ADD COLUMN correlation_id TEXT",
+                """
+                UPDATE executions SET name_key = (
+                    SELECT w.name_key FROM workflows w WHERE w.key = executions.workflow_key)
+                """,
+                // Each list is read in the order of one of these; the last two hold few rows.
+                "CREATE INDEX executions_workspace ON executions (workspace_id, key)",
+                "CREATE INDEX executions_workflow ON executions (name_key, key)",
+                """
+                CREATE INDEX executions_live ON executions (workspace_id, workflow_key, key) WHERE ended_at IS NULL
+                """,
+                "CREATE INDEX executions_unsuccessful ON executions (workspace_id, status, key) WHERE status > 10",
+            ]),
     ]
 }

@@ -5,6 +5,7 @@ import CognitionTestSupport
 import CognitionWorkflows
 import Logging
 import Synchronization
+import Testing
 
 /// An engine on a database, with functions that tests steer.
 struct EngineHarness: Sendable {
@@ -17,16 +18,18 @@ struct EngineHarness: Sendable {
 
     init(
         _ database: any Database, script: ScriptedFunction = ScriptedFunction(),
+        functions others: [any TaskFunction] = [], clock: any WallClock = SystemWallClock(),
         configure: (inout WorkflowEngine.Settings) -> Void = { _ in }
     ) {
         let ids = UUIDGenerator()
         self.database = database
         self.script = script
-        workflows = Workflows(database: database, functions: [script], ids: ids)
+        let functions = [script] + others
+        workflows = Workflows(database: database, functions: functions, clock: clock, ids: ids)
         var settings = WorkflowEngine.Settings()
         settings.pollInterval = .milliseconds(20)
         configure(&settings)
-        let executor = EffectExecutor(functions: [script], http: NoHTTP(), workflows: workflows)
+        let executor = EffectExecutor(functions: functions, http: NoHTTP(), workflows: workflows)
         engine = WorkflowEngine(
             workflows: workflows, executor: executor, node: ids.next(), settings: settings,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -54,6 +57,27 @@ struct EngineHarness: Sendable {
         return try await workflows.execute(command, as: .localOperator, on: engine).id
     }
 
+    /// Stores a workflow of namespace `test` without executing it.
+    func store(
+        _ name: String, _ version: String = "1.0.0", body: String = "- a: {set: {n: 1}}",
+        as principal: Principal = .localOperator
+    ) async throws -> StoredWorkflow {
+        try await workflows.create(workflows.validate(workflow(name, version, body)), as: principal)
+    }
+
+    /// Leaves an execution to whichever engine claims it.
+    func leave(_ stored: StoredWorkflow, as principal: Principal = .localOperator) async throws -> ExecutionID {
+        try await workflows.execute(ExecuteCommand(workflow: stored.id, version: stored.version), as: principal).id
+    }
+
+    func events(of stream: StreamName, in workspace: WorkspaceID = .default) async throws -> [Event] {
+        try await EventLog(database).readStream(stream, workspace: workspace).events
+    }
+
+    func count(_ statement: SQL) async throws -> Int {
+        try await database.read { tx in try tx.first(statement) { try $0[0] as Int } ?? 0 }
+    }
+
     func end(of id: ExecutionID) async throws -> Execution {
         try await workflows.waitForEnd(of: id, in: .default)
     }
@@ -61,6 +85,24 @@ struct EngineHarness: Sendable {
     func types(of id: ExecutionID) async throws -> [String] {
         let filter = EventFilter(workspace: .default, stream: StreamName("execution", id.description))
         return try await EventLog(database).readAll(filter: filter).events.map(\.type)
+    }
+}
+
+/// A document of namespace `test`.
+func workflow(_ name: String, _ version: String, _ body: String) -> String {
+    let tasks = body.split(separator: "\n").map { "  " + $0 }.joined(separator: "\n")
+    return "document: {dsl: 1.0.3, namespace: test, name: \(name), version: \(version)}\ndo:\n\(tasks)"
+}
+
+/// Expects that `body` throws an error with this code.
+func expect<Value>(
+    _ code: ErrorCode, sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws -> Value
+) async {
+    do {
+        _ = try await body()
+        Issue.record("nothing was thrown instead of \(code.name)", sourceLocation: sourceLocation)
+    } catch {
+        #expect((error as? any CodedError)?.code == code, sourceLocation: sourceLocation)
     }
 }
 

@@ -46,7 +46,8 @@ import Testing
                 }
             }
             #expect(harness.script.ledger.count == 300)
-            #expect(try await EventLog(database).readAll().events.map(\.position) == Array(1...800))
+            // Eight of each execution, and the one of the workflow.
+            #expect(try await EventLog(database).readAll().events.map(\.position) == Array(1...801))
         }
     }
 

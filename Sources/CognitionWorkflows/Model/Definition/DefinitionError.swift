@@ -46,6 +46,25 @@ package struct DefinitionFault: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
+extension DefinitionError {
+    /// `{valid: false, faults: […]}`, and `faults_left_out` when there are more than ``faultsMax``.
+    package var json: JSONValue {
+        var members: JSONObject = ["valid": false, "faults": .array(faults.map(\.json))]
+        if faultsLeftOut > 0 { members["faults_left_out"] = .integer(Int64(faultsLeftOut)) }
+        return .object(members)
+    }
+}
+
+extension DefinitionFault {
+    /// `{pointer, message, line?, column?}`.
+    package var json: JSONValue {
+        var members: JSONObject = ["pointer": .string(pointer), "message": .string(message)]
+        if let line { members["line"] = .integer(Int64(line)) }
+        if let column { members["column"] = .integer(Int64(column)) }
+        return .object(members)
+    }
+}
+
 extension ErrorCode {
     /// A workflow definition has faults; each is named with its place.
     package static let definitionInvalid = ErrorCode("workflow.definition_invalid", category: .invalid)

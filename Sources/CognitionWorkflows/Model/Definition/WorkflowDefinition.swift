@@ -24,13 +24,20 @@ package struct WorkflowDefinition: Sendable {
 }
 
 /// `namespace.name`; `name` alone is in namespace `default`.
-package struct WorkflowID: Sendable, Hashable, CustomStringConvertible {
+package struct WorkflowID: Sendable, Hashable, LosslessStringConvertible {
     package let namespace: String
     package let name: String
 
     package init(namespace: String = "default", name: String) {
         self.namespace = namespace
         self.name = name
+    }
+
+    /// Reads `namespace.name` or `name`; `nil` when a part is no name that a document can have.
+    package init?(_ text: String) {
+        let parts = text.split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count <= 2, parts.allSatisfy(HostName.isValid), let name = parts.last else { return nil }
+        self.init(namespace: parts.count == 2 ? parts[0] : "default", name: name)
     }
 
     package var description: String { "\(namespace).\(name)" }

@@ -13,7 +13,7 @@ extension Execution {
             "output": output ?? .null,
             "error": fault?.json ?? .null,
             "tasks": .array(tasks.map(\.json)),
-            "cost": ["micros": 0, "currency": "USD"],
+            "cost": cost.json,
             "created_at": .string(createdAt.description),
             "started_at": JSONValue(startedAt),
             "ended_at": JSONValue(endedAt),
@@ -60,15 +60,13 @@ extension ExecutionSummary {
     }
 }
 
-extension StoredWorkflow {
+extension TaskDetail {
+    /// The task's own members, then `input` and `output`, which are null when there is none.
     package var json: JSONValue {
-        [
-            "id": .string(id.description),
-            "version": .string(version),
-            "hash": .string(hash.description),
-            "title": title.map(JSONValue.string) ?? .null,
-            "created_at": .string(createdAt.description),
-        ]
+        guard case .object(var members) = summary.json else { return summary.json }
+        members["input"] = input ?? .null
+        members["output"] = output ?? .null
+        return .object(members)
     }
 }
 

@@ -16,9 +16,14 @@ package struct Execution: Sendable {
     package var createdAt: Timestamp
     package var startedAt: Timestamp?
     package var endedAt: Timestamp?
+    /// What its own calls have cost; what its child executions cost is counted with them alone.
+    package var cost = Money.zero(Execution.currency)
     /// The first tasks in the order they started.
     package var tasks: [TaskSummary] = []
     package var hasMoreTasks = false
+
+    /// In which all costs are counted.
+    package static let currency = "USD"
 
     /// Only a person can make it go on.
     package var isParked: Bool { status == .suspended || reason != nil && !status.hasEnded }
@@ -52,17 +57,39 @@ package struct ExecutionSummary: Sendable {
     package var endedAt: Timestamp?
 }
 
-/// A definition as it is stored.
-package struct StoredWorkflow: Sendable {
-    package var key: Int64
-    package var workspace: WorkspaceID
-    package var id: WorkflowID
-    package var version: String
-    package var hash: SHA256Digest
-    package var title: String?
-    package var createdAt: Timestamp
-    /// False when the same document was stored before.
-    package var isNew = false
+/// Which executions a list has; what is `nil` does not matter.
+package struct ExecutionFilter: Sendable, Hashable {
+    /// In any of its versions, also of a workflow that has been deleted.
+    package var workflow: WorkflowID?
+    package var status: ExecutionStatus?
+    /// Created at this moment or later. The clocks of the machines that write may differ by ``clockSkewMax``.
+    package var since: Timestamp?
+
+    package static let clockSkewMax: Duration = .seconds(300)
+
+    package init(workflow: WorkflowID? = nil, status: ExecutionStatus? = nil, since: Timestamp? = nil) {
+        self.workflow = workflow
+        self.status = status
+        self.since = since
+    }
+}
+
+/// A task with its data.
+package struct TaskDetail: Sendable {
+    package var summary: TaskSummary
+    /// The transformed input where `input.from` has made one, else the raw one; `nil` when it cannot be told without
+    /// evaluating an expression: the execution's own input, changed by the document's `input.from`.
+    package var input: JSONValue?
+    /// `nil` until the task has completed.
+    package var output: JSONValue?
+}
+
+/// Executions as they were at one position of the log: the events after it tell everything that came later, once.
+package struct ExecutionSnapshot: Sendable {
+    /// Newest first.
+    package var executions: [ExecutionSummary]
+    /// Position of the last event that is part of what is shown.
+    package var position: Int64
 }
 
 /// What to execute, and how a repetition of the request is recognised.
@@ -80,15 +107,28 @@ package struct ExecuteCommand: Sendable {
     /// 1...255 bytes; the same key again answers the same execution.
     package var idempotencyKey: String?
     package var parent: Parent?
+    /// What the events of the execution have in common with whatever else belongs together, e.g. the id of the first
+    /// request; 1...200 bytes without control characters.
+    package var correlationID: String?
 
     package init(
         workflow: WorkflowID, version: String = "latest", input: JSONValue = [:], idempotencyKey: String? = nil,
-        parent: Parent? = nil
+        parent: Parent? = nil, correlationID: String? = nil
     ) {
         self.workflow = workflow
         self.version = version
         self.input = input
         self.idempotencyKey = idempotencyKey
         self.parent = parent
+        self.correlationID = correlationID
     }
+}
+
+/// In whose name an execution began, and what it belongs to; kept with it.
+struct ExecutionOrigin: Sendable {
+    /// Who asked for it. What was done before the first commit is told in this name, everything later in the engine's.
+    var actor: String
+    var correlationID: String?
+
+    static let engine = "engine"
 }

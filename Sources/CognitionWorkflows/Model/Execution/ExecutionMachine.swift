@@ -60,7 +60,7 @@ package struct ExecutionMachine: Sendable {
         let state = ExecutionState(status: .running, progress: 0, context: .null, startedAt: now, nextNumber: 1)
         var machine = ExecutionMachine(definition: definition, id: id, rawInput: input, state: state)
         machine.tasks[0] = .root(of: definition, rawInput: input, now: now)
-        machine.record("execution.started", at: now)
+        machine.record(ExecutionEvent.started, at: now)
         machine.agenda.append(0)
         machine.advance(now: now)
         return machine

@@ -43,6 +43,9 @@ package struct ExecutionEvent: Sendable {
     package var type: String
     package var time: Timestamp
     package var data: JSONObject
+
+    /// The first event of every execution.
+    static let started = "execution.started"
 }
 
 /// An effect, with its arguments worked out.

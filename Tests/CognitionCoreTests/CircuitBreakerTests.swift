@@ -1,4 +1,4 @@
-import CognitionHTTPClient
+import CognitionCore
 import Testing
 
 @Suite struct CircuitBreakerTests {
@@ -7,7 +7,7 @@ import Testing
     private func at(_ seconds: Int) -> ContinuousClock.Instant { start.advanced(by: .seconds(seconds)) }
 
     private func opened(_ failures: Int = 3) -> CircuitBreaker<String> {
-        var breaker = CircuitBreaker<String>(settings: .init(failuresMax: 3, rest: .seconds(10), hostsMax: 4))
+        var breaker = CircuitBreaker<String>(settings: .init(failuresMax: 3, rest: .seconds(10), peersMax: 4))
         for _ in 0..<failures { breaker.failed("a", isProbe: false, now: start) }
         return breaker
     }

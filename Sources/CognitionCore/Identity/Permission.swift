@@ -1,0 +1,17 @@
+/// One right inside a workspace; which role has which is said in one place, `Role.permissions`.
+package enum Permission: String, Sendable, Hashable, CaseIterable {
+    /// See definitions, executions and their events.
+    case readWorkflows = "workflows:read"
+    /// Store, archive and delete definitions.
+    case writeWorkflows = "workflows:write"
+    /// Start, cancel and delete executions.
+    case execute = "workflows:execute"
+    /// See the workspace and its members.
+    case readWorkspace = "workspace:read"
+    /// Rename the workspace, add and remove members, change their roles.
+    case manageWorkspace = "workspace:manage"
+    /// See who did what.
+    case readAudit = "audit:read"
+    /// See and change every user, and how the server is doing in detail.
+    case operate = "server:operate"
+}

@@ -1,0 +1,186 @@
+package import CognitionCore
+import CognitionDocuments
+package import CognitionIdentity
+package import Foundation
+package import HTTPTypes
+package import Hummingbird
+package import NIOCore
+
+/// A request on its way to a handler: read as far as the route asks for.
+package struct Exchange: Sendable {
+    let request: Request
+    let parameters: Parameters
+    let requestID: String
+    let address: SocketAddress?
+    let caller: Caller?
+    let bodyBytesMax: Int
+
+    /// The whole body.
+    /// - Throws: `request.body_too_large`.
+    private func bytes() async throws -> [UInt8] {
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > bodyBytesMax { throw tooLarge }
+        do {
+            return Array(buffer: try await request.body.collect(upTo: bodyBytesMax))
+        } catch is NIOTooManyBytesError {
+            throw tooLarge
+        }
+    }
+
+    private var tooLarge: RequestError {
+        RequestError(.bodyTooLarge, "the body is longer than \(bodyBytesMax) bytes")
+    }
+
+    /// - Throws: `request.body_invalid`, `request.media_type_unsupported`.
+    func json() async throws -> JSONValue {
+        try check(MediaType.json)
+        do {
+            return try JSONValue(parsing: try await bytes())
+        } catch let error as JSONParsingError {
+            throw RequestError(.bodyInvalid, "the body is no JSON: \(error.message)", cause: error)
+        }
+    }
+
+    /// The body as text of one of these media types.
+    func text(of types: Set<String>) async throws -> String {
+        try check(types)
+        guard let text = String(validating: try await bytes(), as: UTF8.self) else {
+            throw RequestError(.bodyInvalid, "the body is no UTF-8 text")
+        }
+        return text
+    }
+
+    /// A body without a media type is taken for what the route takes.
+    private func check(_ types: Set<String>) throws {
+        guard let given = request.headers[.contentType] else { return }
+        let type = MediaType.essence(of: given)
+        guard types.contains(type) || types.contains(Answer.json) && type.hasSuffix("+json") else {
+            throw RequestError(
+                .mediaTypeUnsupported,
+                "a body of type \(type.prefix(64)) is not taken here; send \(types.sorted().joined(separator: " or "))")
+        }
+    }
+}
+
+enum MediaType {
+    static let json: Set<String> = [Answer.json]
+    static let documents: Set<String> = [Answer.json, "application/yaml", "application/x-yaml", "text/yaml"]
+
+    /// Type and subtype in lower case, without parameters.
+    static func essence(of header: String) -> String {
+        header.prefix { $0 != ";" }.trimmingCharacters(in: .whitespaces).lowercased()
+    }
+}
+
+/// A request as its handler sees it.
+package struct Call<Body: Sendable>: Sendable {
+    private let exchange: Exchange
+    package let body: Body
+
+    init(_ exchange: Exchange, body: Body) {
+        self.exchange = exchange
+        self.body = body
+    }
+
+    /// Whoever has the token.
+    package var caller: Caller {
+        guard let caller = exchange.caller else { preconditionFailure("a route that is open asked who calls") }
+        return caller
+    }
+
+    /// Of a route with `access: .optional`; `nil` for a stranger.
+    package var optionalCaller: Caller? { exchange.caller }
+
+    package var principal: Principal { caller.principal }
+    package var workspace: WorkspaceID { principal.workspace }
+    package var client: ClientInfo {
+        ClientInfo(address: exchange.address?.ipAddress ?? "", userAgent: header(.userAgent) ?? "")
+    }
+    package var requestID: String { exchange.requestID }
+
+    package var bearerToken: String? { exchange.request.bearerToken }
+
+    /// Whether the connection comes from this machine.
+    package var isFromLoopback: Bool {
+        guard let address = exchange.address else { return false }
+        guard let ip = address.ipAddress else { return true }  // a socket of the file system
+        return ip == "::1" || ip.hasPrefix("127.") || ip.hasPrefix("::ffff:127.")
+    }
+
+    package func header(_ name: HTTPField.Name) -> String? { exchange.request.headers[name] }
+
+    /// What `Accept` says comes first is wanted; only an explicit wish for another type than JSON counts.
+    package func accepts(_ mediaType: String) -> Bool {
+        header(.accept)?.split(separator: ",").contains { MediaType.essence(of: String($0)) == mediaType } ?? false
+    }
+
+    /// The same key again means the same request: 1...255 visible ASCII characters.
+    /// - Throws: `request.parameter_invalid`.
+    package var idempotencyKey: String? {
+        get throws {
+            guard let key = header(.idempotencyKey) else { return nil }
+            guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+                throw RequestError(
+                    .parameterInvalid, "Idempotency-Key has 1 to 255 visible ASCII characters without spaces")
+            }
+            return key
+        }
+    }
+
+    /// A parameter of the path.
+    /// - Throws: `request.parameter_invalid`.
+    package func path<Value>(_ parameter: Parameter<Value>) throws -> Value {
+        guard let text = exchange.parameters.get(parameter.name), let plain = text.removingPercentEncoding,
+            let value = parameter.read(plain)
+        else { throw invalid(parameter) }
+        return value
+    }
+
+    /// A parameter of the query, if it is there.
+    /// - Throws: `request.parameter_invalid`.
+    package func query<Value>(_ parameter: Parameter<Value>) throws -> Value? {
+        // Hummingbird has decoded it.
+        guard let text = exchange.request.uri.queryParameters[parameter.name[...]] else { return nil }
+        guard let value = parameter.read(String(text)) else { throw invalid(parameter) }
+        return value
+    }
+
+    /// A parameter that is a header, if it is there.
+    /// - Throws: `request.parameter_invalid`.
+    package func header<Value>(_ parameter: Parameter<Value>) throws -> Value? {
+        guard let name = HTTPField.Name(parameter.name), let text = header(name) else { return nil }
+        guard let value = parameter.read(text) else { throw invalid(parameter) }
+        return value
+    }
+
+    /// How many items a page has.
+    package var limit: Int { get throws { try query(Query.limit) ?? 50 } }
+
+    /// Where the page before ended.
+    package func cursor(of list: String) throws -> Cursor? { try query(Query.cursor).map { try Cursor($0, of: list) } }
+
+    /// The piece of a list that is wanted.
+    package func page(of list: String) throws -> PageRequest {
+        PageRequest(after: try cursor(of: list)?.key, limit: try limit)
+    }
+
+    private func invalid(_ parameter: some AnyParameter) -> RequestError {
+        RequestError(
+            .parameterInvalid, "\(parameter.name) has to fit \(parameter.schema.jsonText): \(parameter.description)")
+    }
+}
+
+extension Request {
+    /// The token of `Authorization: Bearer …`.
+    var bearerToken: String? {
+        guard let header = headers[.authorization] else { return nil }
+        let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
+        return parts[1].trimmingCharacters(in: .whitespaces)
+    }
+}
+
+extension HTTPField.Name {
+    static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
+    static let lastEventID = HTTPField.Name("Last-Event-ID")!
+    static let requestID = HTTPField.Name("X-Request-ID")!
+}

@@ -1,0 +1,94 @@
+import CognitionCore
+import CognitionWorkflows
+import HTTPTypes
+
+/// An error as clients get it: RFC 9457 `application/problem+json`.
+struct Problem: Sendable {
+    static let mediaType = "application/problem+json"
+
+    let status: HTTPResponse.Status
+    let code: ErrorCode
+    private let detail: String
+    private let details: JSONObject
+    var headers = HTTPFields()
+
+    /// What is not one of our errors is an internal one, of which the client learns nothing but the request's id.
+    init(_ error: any Error) {
+        switch error {
+        case let error as DefinitionError:
+            self.init(error, details: ["faults": .array(error.faults.map(\.json))])
+        case let error as RequestError:
+            self.init(error, details: error.details)
+        case let error as any CodedError:
+            self.init(error, details: [:])
+        default:
+            self.init(RequestError(.internalError, "something went wrong inside the server"), details: [:])
+        }
+    }
+
+    private init(_ error: any CodedError, details: JSONObject) {
+        code = error.code
+        status = Self.status(of: error.code)
+        // The message of an internal error may tell what is nobody's business.
+        detail = error.category == .internal ? "something went wrong inside the server" : error.message
+        self.details = details
+        if status == .unauthorized {
+            let isMissing = code == .tokenMissing
+            headers[.wwwAuthenticate] =
+                isMissing ? "Bearer realm=\"cognitionos\"" : "Bearer realm=\"cognitionos\", error=\"invalid_token\""
+        }
+        if error.category == .unavailable { headers[.retryAfter] = "1" }
+    }
+
+    func json(requestID: String) -> JSONValue {
+        var members: JSONObject = [
+            "type": .string("urn:cognitionos:error:\(code.name)"),
+            "title": .string(Self.titles[code.category] ?? "Error"),
+            "status": .integer(Int64(status.code)),
+            "detail": .string(detail),
+            "code": .string(code.name),
+            "request_id": .string(requestID),
+        ]
+        members.merge(details)
+        return .object(members)
+    }
+
+    static func status(of code: ErrorCode) -> HTTPResponse.Status {
+        if let exact = exactStatus[code] { return exact }
+        return status(of: code.category)
+    }
+
+    static func status(of category: ErrorCategory) -> HTTPResponse.Status {
+        switch category {
+        case .invalid: .badRequest
+        case .unauthenticated: .unauthorized
+        case .forbidden: .forbidden
+        case .notFound: .notFound
+        case .conflict: .conflict
+        case .limited: .tooManyRequests
+        case .unsupported: .unprocessableContent
+        case .unavailable: .serviceUnavailable
+        case .internal: .internalServerError
+        }
+    }
+
+    /// Where the category alone does not say it.
+    private static let exactStatus: [ErrorCode: HTTPResponse.Status] = [
+        .methodNotAllowed: .methodNotAllowed,
+        .mediaTypeUnsupported: .unsupportedMediaType,
+        .bodyTooLarge: .contentTooLarge,
+        .inputTooLarge: .contentTooLarge,
+    ]
+
+    private static let titles: [ErrorCategory: String] = [
+        .invalid: "The request is not valid",
+        .unauthenticated: "Authentication is needed",
+        .forbidden: "Not permitted",
+        .notFound: "Not found",
+        .conflict: "The request conflicts with what is there",
+        .limited: "A limit was reached",
+        .unsupported: "Not supported",
+        .unavailable: "Not available at the moment",
+        .internal: "Internal error",
+    ]
+}

@@ -1,0 +1,44 @@
+package import CognitionCore
+
+/// Why a request could not be understood or taken.
+package struct RequestError: CodedError {
+    package let code: ErrorCode
+    package let message: String
+    package let cause: (any Error)?
+    /// Members that the problem document has besides the standard ones.
+    package let details: JSONObject
+
+    package init(_ code: ErrorCode, _ message: String, details: JSONObject = [:], cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.details = details
+        self.cause = cause
+    }
+}
+
+extension ErrorCode {
+    /// No route has this path.
+    package static let routeNotFound = ErrorCode("request.not_found", category: .notFound)
+    /// The path exists, but not with this method; `Allow` names those it has.
+    package static let methodNotAllowed = ErrorCode("request.method_not_allowed", category: .unsupported)
+    /// The body is no JSON or YAML, or does not fit the route's schema.
+    package static let bodyInvalid = ErrorCode("request.body_invalid", category: .invalid)
+    /// The body is longer than the server takes.
+    package static let bodyTooLarge = ErrorCode("request.body_too_large", category: .limited)
+    /// The body's media type is none that the route takes.
+    package static let mediaTypeUnsupported = ErrorCode("request.media_type_unsupported", category: .unsupported)
+    /// A parameter of the path, the query or a header has a value that it cannot have.
+    package static let parameterInvalid = ErrorCode("request.parameter_invalid", category: .invalid)
+    /// The cursor was not given by a page of this list.
+    package static let cursorInvalid = ErrorCode("request.cursor_invalid", category: .invalid)
+    /// The route needs a token, and none was given.
+    package static let tokenMissing = ErrorCode("request.token_missing", category: .unauthenticated)
+    /// The token's roles do not permit this.
+    package static let permissionDenied = ErrorCode("request.permission_denied", category: .forbidden)
+    /// The request asks for something that this release does not have.
+    package static let featureUnsupported = ErrorCode("request.unsupported", category: .unsupported)
+    /// The server ends or starts, and takes no new requests of this kind.
+    package static let serverUnavailable = ErrorCode("request.unavailable", category: .unavailable)
+    /// Something went wrong inside; the log has it under the request's id.
+    package static let internalError = ErrorCode("request.internal", category: .internal)
+}

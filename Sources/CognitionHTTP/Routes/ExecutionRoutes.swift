@@ -1,0 +1,177 @@
+import CognitionCore
+package import CognitionEvents
+package import CognitionWorkflows
+import HTTPTypes
+import ServiceLifecycle
+
+/// Executions: started, watched, cancelled.
+package struct ExecutionRoutes: RouteGroup {
+    package static let tag = "Executions"
+    private let workflows: Workflows
+    private let engine: WorkflowEngine
+    private let log: EventLog
+
+    package init(workflows: Workflows, engine: WorkflowEngine, log: EventLog) {
+        self.workflows = workflows
+        self.engine = engine
+        self.log = log
+    }
+
+    package func routes(_ api: inout API) {
+        api.route(
+            .post, "workflows/execute", body: ExecuteRequest.self, parameters: [Self.idempotencyKey],
+            answers: [
+                .accepted(ExecutionSummaryShape.self, "Started; it is durable from now on."),
+                .ok(ExecutionShape.self, "It has ended within `wait_seconds`."),
+            ], errors: [.notFound, .conflict, .unsupported, .unavailable], access: .permission(.execute),
+            summary: "Starts an execution of a workflow.",
+            details: """
+                With the same idempotency key the same execution is answered, whatever became of it; another workflow or \
+                input under the key is refused.
+                """, use: execute)
+        api.route(
+            .get, "workflows/executions", parameters: [Self.workflow, Self.status, Self.since, Query.limit, Query.cursor],
+            answers: [.ok(Page<ExecutionSummaryShape>.self)], access: .permission(.readWorkflows),
+            summary: "Lists executions, newest first.", use: list)
+        api.route(
+            .get, "workflows/executions/{id}", parameters: [Path.execution], answers: [.ok(ExecutionShape.self)],
+            errors: [.notFound], access: .permission(.readWorkflows),
+            summary: "Shows an execution with its progress and its first tasks.", use: show)
+        api.route(
+            .delete, "workflows/executions/{id}", parameters: [Path.execution], answers: [.noContent],
+            errors: [.notFound, .conflict], access: .permission(.execute),
+            summary: "Deletes an execution that has ended.", details: "Its events stay in the log.", use: delete)
+        api.route(
+            .get, "workflows/executions/{id}/tasks", parameters: [Path.execution, Query.limit, Query.cursor],
+            answers: [.ok(Page<TaskDetailShape>.self)], errors: [.notFound], access: .permission(.readWorkflows),
+            summary: "Lists the tasks of an execution in the order of their starts, with input and output.", use: tasks)
+        api.route(
+            .post, "workflows/executions/{id}/cancel", parameters: [Path.execution],
+            answers: [.accepted(ExecutionShape.self, "It is cancelled, or will be as soon as its node sees to it.")],
+            errors: [.notFound, .conflict], access: .permission(.execute),
+            summary: "Cancels an execution; its running calls are stopped.", use: cancel)
+        api.route(
+            .get, "workflows/executions/{id}/events", parameters: [Path.execution, Query.limit, Query.cursor, Self.lastEventID],
+            answers: [
+                .okOrEvents(Page<EventShape>.self, "A page; or all of them as they come, as server-sent events."),
+                .noContent("Of server-sent events: there are none after `Last-Event-ID`, and will be none."),
+            ], errors: [.notFound], access: .permission(.readWorkflows),
+            summary: "Lists what happened in an execution, or follows it.",
+            details: """
+                With `Accept: text/event-stream` the answer goes on until the execution has ended. The id of each event is \
+                its position in the log: a client that lost its connection sends it back in `Last-Event-ID` and misses \
+                nothing.
+                """, use: events)
+    }
+
+    private static let idempotencyKey = Parameter.text(
+        "Idempotency-Key", in: .header, "The same key again answers the same execution.", bytesMax: 255)
+    private static let workflow = Parameter<WorkflowID>(
+        "workflow", in: .query, .text(length: 1...127), "Only of this workflow: `namespace.name` or `name`.",
+        read: WorkflowID.init)
+    private static let status = Parameter<ExecutionStatus>(
+        "status", in: .query, ExecutionSummaryShape.status, "Only those with this status.",
+        read: ExecutionStatus.init(name:))
+    private static let since = Parameter.moment("since", "Only those created at this moment or later.")
+    private static let lastEventID = Parameter<Int64>(
+        "Last-Event-ID", in: .header, .whole(0...(.max)), "Where a stream of server-sent events goes on.",
+        read: { Int64($0).flatMap { $0 >= 0 ? $0 : nil } })
+
+    @Sendable private func execute(_ call: Call<ExecuteRequest>) async throws -> Answer {
+        let key = try call.idempotencyKey ?? call.body.idempotencyKey
+        let command = ExecuteCommand(
+            workflow: call.body.workflow, version: call.body.version, input: call.body.input, idempotencyKey: key,
+            correlationID: call.requestID)
+        let started = try await workflows.execute(command, as: call.principal, on: engine)
+        if call.body.wait > .zero, let ended = try await end(of: started.id, within: call.body.wait, in: call.workspace) {
+            return .ok(ended)
+        }
+        return .accepted(ExecutionSummaryShape(execution: started))
+    }
+
+    /// The execution once it has ended; `nil` when it goes on longer than that, or when the server ends.
+    private func end(
+        of id: ExecutionID, within limit: Duration, in workspace: WorkspaceID
+    ) async throws -> ExecutionShape? {
+        try await withThrowingTaskGroup(of: ExecutionShape?.self) { group in
+            group.addTask { [workflows] in
+                try await cancelWhenGracefulShutdown {
+                    ExecutionShape(execution: try await workflows.waitForEnd(of: id, in: workspace))
+                }
+            }
+            group.addTask {
+                try await Task.sleep(for: limit)
+                return nil
+            }
+            defer { group.cancelAll() }
+            do {
+                return try await group.next() ?? nil
+            } catch is CancellationError where Task.isShuttingDownGracefully {
+                return nil
+            }
+        }
+    }
+
+    @Sendable private func list(_ call: Call<Void>) async throws -> Answer {
+        let filter = ExecutionFilter(
+            workflow: try call.query(Self.workflow), status: try call.query(Self.status), since: try call.query(Self.since))
+        let page = try await workflows.executions(
+            filter, before: try call.cursor(of: "executions")?.key ?? .max, limit: try call.limit, in: call.workspace)
+        return .ok(
+            Page(page.items.map(ExecutionSummaryShape.init), next: page.next.map { Cursor("executions", after: $0) }))
+    }
+
+    @Sendable private func show(_ call: Call<Void>) async throws -> Answer {
+        .ok(json: try await workflows.executionJSON(try call.path(Path.execution), in: call.workspace))
+    }
+
+    @Sendable private func delete(_ call: Call<Void>) async throws -> Answer {
+        try await workflows.deleteExecution(try call.path(Path.execution), as: call.principal)
+        return .noContent
+    }
+
+    @Sendable private func tasks(_ call: Call<Void>) async throws -> Answer {
+        let page = try await workflows.tasks(
+            of: try call.path(Path.execution), after: Int(try call.cursor(of: "tasks")?.key ?? 0), limit: try call.limit,
+            in: call.workspace)
+        return .ok(
+            Page(page.items.map(TaskDetailShape.init), next: page.next.map { Cursor("tasks", after: Int64($0)) }))
+    }
+
+    @Sendable private func cancel(_ call: Call<Void>) async throws -> Answer {
+        let id = try call.path(Path.execution)
+        try await workflows.cancel(id, as: call.principal)
+        return .accepted(ExecutionShape(execution: try await workflows.execution(id, in: call.workspace)))
+    }
+
+    @Sendable private func events(_ call: Call<Void>) async throws -> Answer {
+        let id = try call.path(Path.execution)
+        if call.accepts(EventStream.mediaType) { return try await follow(id, call) }
+        let page = try await workflows.events(
+            of: id, fromVersion: (try call.cursor(of: "execution-events")?.key ?? 0) + 1, limit: try call.limit,
+            in: call.workspace)
+        let last = page.events.last?.version ?? page.version
+        return .ok(
+            Page(
+                page.events.map(EventShape.init),
+                next: last < page.version ? Cursor("execution-events", after: last) : nil))
+    }
+
+    private func follow(_ id: ExecutionID, _ call: Call<Void>) async throws -> Answer {
+        let after = try call.header(Self.lastEventID) ?? 0
+        let snapshot = try await workflows.snapshot(of: id, in: call.workspace)
+        if after > 0, snapshot.executions.first?.status.hasEnded == true {
+            let rest = try await log.readAll(after: after, limit: 1, filter: filter(id, call.workspace))
+            if rest.events.isEmpty, rest.isAtEnd { return .noContent }
+        }
+        let stream = EventStream(
+            tail: log.tail(after: after, filter: filter(id, call.workspace)), isLast: { Self.ends.contains($0.type) })
+        return Answer(.ok, .stream(mediaType: EventStream.mediaType) { try await stream.write(to: &$0) })
+    }
+
+    private func filter(_ id: ExecutionID, _ workspace: WorkspaceID) -> EventFilter {
+        EventFilter(workspace: workspace, stream: StreamName("execution", id.description))
+    }
+
+    private static let ends: Set<String> = ["execution.completed", "execution.faulted", "execution.cancelled"]
+}

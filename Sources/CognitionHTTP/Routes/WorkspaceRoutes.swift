@@ -1,0 +1,90 @@
+import CognitionCore
+package import CognitionIdentity
+import HTTPTypes
+
+/// Workspaces and who belongs to them.
+package struct WorkspaceRoutes: RouteGroup {
+    package static let tag = "Workspaces"
+    private let identity: Identity
+
+    package init(identity: Identity) { self.identity = identity }
+
+    package func routes(_ api: inout API) {
+        api.route(
+            .get, "workspaces", parameters: [Query.limit, Query.cursor], answers: [.ok(Page<WorkspaceShape>.self)],
+            access: .token, summary: "Lists the workspaces that one is a member of.", use: list)
+        api.route(
+            .post, "workspaces", body: WorkspaceRequest.self, answers: [.created(WorkspaceShape.self)],
+            errors: [.conflict, .limited], access: .token, summary: "Makes a workspace, which one owns.",
+            details: "A login with its `workspace_id` gives tokens that act in it.", use: create)
+        api.route(
+            .get, "workspaces/{workspace}", parameters: [Self.workspace], answers: [.ok(WorkspaceShape.self)],
+            errors: [.notFound], access: .token, summary: "Shows a workspace that one is a member of.", use: show)
+        api.route(
+            .get, "workspaces/{workspace}/members", parameters: [Self.workspace, Query.limit, Query.cursor],
+            answers: [.ok(Page<MemberShape>.self)], errors: [.notFound], access: .token,
+            summary: "Lists the members.", use: members)
+        api.route(
+            .post, "workspaces/{workspace}/members", body: MemberRequest.self, parameters: [Self.workspace],
+            answers: [.created(MemberShape.self)], errors: [.notFound, .conflict, .forbidden], access: .token,
+            summary: "Adds a user of this server.", details: Self.rule, use: add)
+        api.route(
+            .patch, "workspaces/{workspace}/members/{user}", body: RoleRequest.self,
+            parameters: [Self.workspace, Self.user], answers: [.noContent],
+            errors: [.notFound, .conflict, .forbidden], access: .token, summary: "Changes a member's role.",
+            details: Self.rule, use: change)
+        api.route(
+            .delete, "workspaces/{workspace}/members/{user}", parameters: [Self.workspace, Self.user],
+            answers: [.noContent], errors: [.notFound, .conflict, .forbidden], access: .token,
+            summary: "Removes a member; everybody may remove themselves.", use: remove)
+    }
+
+    private static let rule = """
+        Owners and admins of the workspace may do this, and only owners to owners. The member's next token has the new role; \
+        a token that was given before keeps the old one until it expires.
+        """
+    private static let workspace = Parameter.text("workspace", in: .path, "The workspace's name.", bytesMax: 63)
+    private static let user = Parameter<UserID>("user", in: .path, .uuid, "The user's id.", read: UserID.init)
+
+    @Sendable private func list(_ call: Call<Void>) async throws -> Answer {
+        let page = try await identity.workspaces(of: call.caller, try call.page(of: "workspaces"))
+        return .ok(Page(page.items.map(WorkspaceShape.init), next: page.next.map { Cursor("workspaces", after: $0) }))
+    }
+
+    @Sendable private func create(_ call: Call<WorkspaceRequest>) async throws -> Answer {
+        let workspace = try await identity.createWorkspace(
+            call.body.name, title: call.body.title, as: call.caller, from: call.client)
+        return .created(WorkspaceShape(membership: try await identity.workspace(workspace.id, as: call.caller)))
+    }
+
+    @Sendable private func show(_ call: Call<Void>) async throws -> Answer {
+        .ok(WorkspaceShape(membership: try await identity.workspace(try id(call), as: call.caller)))
+    }
+
+    @Sendable private func members(_ call: Call<Void>) async throws -> Answer {
+        let page = try await identity.members(of: try id(call), try call.page(of: "members"), as: call.caller)
+        return .ok(Page(page.items.map(MemberShape.init), next: page.next.map { Cursor("members", after: $0) }))
+    }
+
+    @Sendable private func add(_ call: Call<MemberRequest>) async throws -> Answer {
+        let member = try await identity.addMember(
+            email: call.body.email, role: call.body.role, to: try id(call), as: call.caller, from: call.client)
+        return .created(MemberShape(member: member))
+    }
+
+    @Sendable private func change(_ call: Call<RoleRequest>) async throws -> Answer {
+        try await identity.changeRole(
+            of: try call.path(Self.user), to: call.body.role, in: try id(call), as: call.caller, from: call.client)
+        return .noContent
+    }
+
+    @Sendable private func remove(_ call: Call<Void>) async throws -> Answer {
+        try await identity.removeMember(
+            try call.path(Self.user), from: try id(call), as: call.caller, from: call.client)
+        return .noContent
+    }
+
+    private func id(_ call: Call<some Sendable>) throws -> WorkspaceID {
+        WorkspaceID(try call.path(Self.workspace))
+    }
+}

@@ -1,0 +1,69 @@
+import CognitionCore
+import HTTPTypes
+import Hummingbird
+import Logging
+
+/// What every answer of the server has, whatever it is: the request's id, the shape of errors, a place in the metrics.
+struct Envelope: Sendable {
+    private let ids: UUIDGenerator
+
+    init(ids: UUIDGenerator) { self.ids = ids }
+
+    /// - Parameter body: Gets the request's id. What it throws becomes a problem document.
+    func answer(
+        _ request: Request, metrics: RouteMetrics, _ body: (String) async throws -> Answer
+    ) async throws -> Response {
+        let start = ContinuousClock.now
+        let requestID = requestID(of: request)
+        var response: Response
+        do {
+            response = try await body(requestID).response
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            response = problem(error, requestID: requestID)
+        }
+        response.headers[.requestID] = requestID
+        if let traceparent = request.headers[.traceparent] { response.headers[.traceparent] = traceparent }
+        response.headers[.xContentTypeOptions] = "nosniff"
+        if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
+        metrics.record(response.status, took: ContinuousClock.now - start)
+        return response
+    }
+
+    private func problem(_ error: any Error, requestID: String) -> Response {
+        let problem = Problem(error)
+        if problem.status.code >= 500 {
+            let cause = (error as? any CodedError)?.cause.map { "\($0)" } ?? ""
+            let level: Logger.Level = problem.code.category == .unavailable ? .warning : .error
+            Logger.current.log(
+                level: level, "Request failed",
+                metadata: ["request.id": "\(requestID)", "error": "\(error)", "error.cause": "\(cause)"])
+        }
+        let body = problem.json(requestID: requestID).jsonBytes
+        return Answer(problem.status, .bytes(body, mediaType: Problem.mediaType), headers: problem.headers).response
+    }
+
+    /// The client's own id if it is one, else a new one.
+    private func requestID(of request: Request) -> String {
+        if let given = request.headers[.requestID], (1...128).contains(given.utf8.count),
+            given.utf8.allSatisfy(Self.isIDByte)
+        {
+            return given
+        }
+        let id: UUIDv7 = ids.next()
+        return id.description
+    }
+
+    private static func isIDByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."): true
+        default: false
+        }
+    }
+}
+
+extension HTTPField.Name {
+    static let traceparent = HTTPField.Name("traceparent")!
+    static let xContentTypeOptions = HTTPField.Name("X-Content-Type-Options")!
+}

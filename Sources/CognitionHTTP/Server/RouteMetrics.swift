@@ -1,0 +1,36 @@
+import CognitionCore
+import HTTPTypes
+import Metrics
+import Synchronization
+
+/// `http.server.requests` (count, by method, route and status) and `http.server.duration` (seconds, by method and route)
+/// of one route.
+final class RouteMetrics: Sendable {
+    private let method: String
+    private let route: String
+    private let duration: Metrics.Timer
+    /// By status; a route answers with a handful.
+    private let requests = Mutex<[Int: Counter]>([:])
+
+    init(method: String, route: String) {
+        self.method = method
+        self.route = route
+        duration = Timer(label: "http.server.duration", dimensions: [("method", method), ("route", route)])
+    }
+
+    func record(_ status: HTTPResponse.Status, took time: Duration) {
+        duration.recordNanoseconds(time.microseconds.multipliedReportingOverflow(by: 1_000).partialValue)
+        counter(of: status.code).increment()
+    }
+
+    private func counter(of status: Int) -> Counter {
+        requests.withLock { requests in
+            if let counter = requests[status] { return counter }
+            let counter = Counter(
+                label: "http.server.requests",
+                dimensions: [("method", method), ("route", route), ("status", String(status))])
+            requests[status] = counter
+            return counter
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import HTTPTypes
+package import HummingbirdCore
+package import Logging
+package import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+
+/// HTTP/1.1 as Hummingbird's `HTTP1Channel` has it, except that the first request of a connection may make it a WebSocket.
+///
+/// A WebSocket has no task: its handlers do the work on the event loop.
+package struct HTTP1WebSocketChannel: HTTPChannelHandler {
+    package struct Configuration: Sendable {
+        /// How long a connection may be kept open between two requests.
+        package var idleTimeout: Duration = .seconds(60)
+        /// How long the first request's head may take, from the connection's start.
+        package var headTimeout: Duration = .seconds(10)
+        /// How long a request's body may take, and how long a client may take nothing of its answer.
+        package var bodyTimeout: Duration = .seconds(60)
+        /// Bytes of one header field, name and value.
+        package var headerFieldBytesMax = 16 << 10
+        /// Bytes of all header fields together.
+        package var headerBytesMax = 64 << 10
+        package var headerFieldsMax = 100
+
+        package init() {}
+    }
+
+    /// A connection whose first request decides what becomes of it.
+    package struct Value: ServerChildChannelValue {
+        package let channel: any Channel
+        let outcome: EventLoopFuture<Outcome>
+    }
+
+    enum Outcome: Sendable {
+        case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
+        case webSocket
+    }
+
+    package let responder: Responder
+    private let configuration: Configuration
+    private let endpoint: WebSocketEndpoint
+
+    package init(responder: @escaping Responder, configuration: Configuration, endpoint: WebSocketEndpoint) {
+        self.configuration = configuration
+        self.endpoint = endpoint
+        self.responder = Self.refusingPlainRequests(to: endpoint.settings.path, responder)
+    }
+
+    package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        // The outcome is not waited for here, as a channel reads nothing before it is set up.
+        channel.eventLoop.makeCompletedFuture {
+            Value(channel: channel, outcome: try configure(channel, logger))
+        }
+    }
+
+    package func handle(value: Value, logger: Logger) async {
+        do {
+            switch try await value.outcome.get() {
+            case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
+            case .webSocket: break
+            }
+        } catch {
+            // The connection ended before it became anything, or was refused with an answer.
+            logger.trace("Connection ended early", metadata: ["error": "\(type(of: error))"])
+        }
+    }
+
+    private func configure(_ channel: any Channel, _ logger: Logger) throws -> EventLoopFuture<Outcome> {
+        let encoder = HTTPResponseEncoder()
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = configuration.headerFieldBytesMax
+        limits.maxHeaderListSize = configuration.headerBytesMax
+        limits.maxHeaderFieldCount = configuration.headerFieldsMax
+        let decoder = ByteToMessageHandler(
+            HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits))
+        let deadlines = RequestDeadlines(
+            head: TimeAmount(configuration.headTimeout), body: TimeAmount(configuration.bodyTimeout))
+        let upgrader = WebSocketUpgrader(endpoint, deadlines: deadlines, on: channel.eventLoop)
+        let boundDeadlines = NIOLoopBound(deadlines, eventLoop: channel.eventLoop)
+        let idleTimeout = configuration.idleTimeout
+        let upgrade = NIOTypedHTTPServerUpgradeHandler<Outcome>(
+            httpEncoder: encoder, extraHTTPHandlers: [decoder, deadlines],
+            upgradeConfiguration: NIOTypedHTTPServerUpgradeConfiguration(
+                upgraders: [upgrader],
+                notUpgradingCompletionHandler: { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        guard !upgrader.hasRefused, channel.isActive else { throw ChannelError.ioOnClosedChannel }
+                        return try Self.serveHTTP(
+                            on: channel, deadlines: boundDeadlines.value, idleTimeout: idleTimeout, logger)
+                    }
+                }))
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandlers([encoder, decoder, deadlines, upgrade])
+        return upgrade.upgradeResultFuture
+    }
+
+    private static func serveHTTP(
+        on channel: any Channel, deadlines: RequestDeadlines, idleTimeout: Duration, _ logger: Logger
+    ) throws -> Outcome {
+        deadlines.isHTTP = true
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+        try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: idleTimeout, logger: logger))
+        let value = try NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>(
+            wrappingChannelSynchronously: channel,
+            configuration: NIOAsyncChannel.Configuration(isOutboundHalfClosureEnabled: true))
+        if deadlines.isDraining {
+            // Told before there was anybody to be told; again once the request has been passed on.
+            channel.eventLoop.execute { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+        }
+        return .http(value)
+    }
+
+    /// Whatever comes to the path as plain HTTP is told what it should be.
+    private static func refusingPlainRequests(to path: String, _ responder: @escaping Responder) -> Responder {
+        { request, writer, channel in
+            guard request.method == .get, request.uri.path == path else {
+                return try await responder(request, writer, channel)
+            }
+            let refusal = HandshakeRefusal.upgradeRequired
+            var fields = HTTPFields()
+            for (name, value) in refusal.headers {
+                if let name = HTTPField.Name(name) { fields[name] = value }
+            }
+            fields[.contentLength] = "\(refusal.body.count)"
+            let head = HTTPResponse(status: .upgradeRequired, headerFields: fields)
+            var body = try await writer.writeHead(head)
+            try await body.write(ByteBuffer(bytes: refusal.body))
+            try await body.finish(nil)
+        }
+    }
+}
+
+extension HTTPServerBuilder {
+    /// A server of HTTP/1.1 in which `upgrade`'s path becomes a WebSocket.
+    package static func http1WithWebSocket(
+        configuration: HTTP1WebSocketChannel.Configuration = HTTP1WebSocketChannel.Configuration(),
+        upgrade: WebSocketEndpoint
+    ) -> HTTPServerBuilder {
+        HTTPServerBuilder { responder in
+            HTTP1WebSocketChannel(responder: responder, configuration: configuration, endpoint: upgrade)
+        }
+    }
+}

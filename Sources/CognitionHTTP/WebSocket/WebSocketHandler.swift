@@ -1,0 +1,265 @@
+import CognitionCore
+import CognitionRealtime
+import NIOCore
+import NIOPosix
+import NIOWebSocket
+
+/// One socket: the owner of a connection's machine and session. Nothing runs for it while it is idle.
+///
+/// Frames come from NIO's decoder; what is sent goes to the channel as bytes. The channel's own count of bytes that wait
+/// to be sent is the connection's budget: over it nothing published is written, and nothing is read from the client.
+final class WebSocketHandler: ChannelDuplexHandler {
+    typealias InboundIn = WebSocketFrame
+    typealias OutboundIn = Never
+    typealias OutboundOut = ByteBuffer
+
+    private let lane: WebSocketLane
+    /// Set while the handler is in its pipeline.
+    private var context: ChannelHandlerContext?
+    private var machine: WebSocketConnectionMachine
+    private var session: ClientSession<WebSocketHandler>?
+    /// Whose connection this counts as.
+    private var user: String?
+    private var isMarked = false
+    private var isReadHeld = false
+    private var mustLeaveAtOnce: Bool
+
+    /// - Parameter isDraining: The server is going away already.
+    init(lane: WebSocketLane, caller: RealtimeCaller?, isDraining: Bool) {
+        self.lane = lane
+        mustLeaveAtOnce = isDraining
+        machine = WebSocketConnectionMachine(
+            limits: lane.endpoint.settings.limits, isAuthenticated: caller != nil, now: .now())
+        session = ClientSession(lane.endpoint.ids.next(), port: self, rules: lane.endpoint.hub.rules, caller: caller)
+    }
+
+    private var hub: RealtimeHub { lane.endpoint.hub }
+
+    // MARK: Pipeline
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        lane.add(self)
+        if mustLeaveAtOnce { return disconnect(.goingAway) }
+        if let caller = session?.caller {
+            guard hub.admit(caller.user) else { return disconnect(.tooManyConnections) }
+            user = caller.user
+        }
+        session?.begin()
+        lane.flushAll()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        release()
+        self.context = nil
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        release()
+        context.fireChannelInactive()
+    }
+
+    private func release() {
+        session?.end()
+        session = nil
+        if let user { hub.release(user) }
+        user = nil
+        lane.remove(self)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let frame = Self.unwrapInboundIn(data)
+        lane.countReceived(bytes: frame.length)
+        perform(machine.received(frame, now: .now()))
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        lane.flushAll()
+        context.fireChannelReadComplete()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        // While the connection ends, what the client answers has to be read, however much waits to be sent.
+        isReadHeld = machine.isOpen && (session?.hasBacklog == true || !context.channel.isWritable)
+        if !isReadHeld { context.read() }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        let isWritable = context.channel.isWritable
+        machine.writabilityChanged(isWritable, now: .now())
+        if isWritable {
+            session?.hasRoom()
+            releaseRead()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case is ChannelShouldQuiesceEvent: disconnect(.goingAway)
+        case ChannelEvent.inputClosed: perform(machine.inputClosed())
+        default: context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let error = error as? NIOWebSocketError else { return context.close(promise: nil) }
+        perform(machine.failed(error, now: .now()))
+    }
+
+    func tick(now: NIODeadline, time: Timestamp) {
+        perform(machine.tick(now: now))
+        guard machine.isOpen else { return }
+        session?.tick(now: time, isValid: hub.authenticator.isValid)
+        if context?.channel.isWritable == true { session?.hasRoom() }
+    }
+
+    private func perform(_ action: WebSocketConnectionMachine.Action) {
+        switch action {
+        case .nothing: break
+        case .deliver(let text): session?.receive(text, now: hub.wallClock.now)
+        case .ping: put(WebSocketFrames.ping)
+        case .pong(let payload): put(WebSocketFrames.control(.pong, payload))
+        case .sayGoodbye(let reason):
+            end(with: WebSocketFrames.close(reason))
+            if reason == .tooSlow { countSlow(.closed) }
+            releaseRead()
+        case .hangUp(let reason):
+            end(with: WebSocketFrames.close(reason))
+            context?.close(mode: .output, promise: nil)
+        case .answerClose(let code):
+            end(with: WebSocketFrames.close(code))
+            context?.close(promise: nil)
+        case .end:
+            session?.end()
+            context?.close(promise: nil)
+        }
+    }
+
+    private func end(with frame: ByteBuffer) {
+        session?.end()
+        context?.writeAndFlush(Self.wrapOutboundOut(frame), promise: nil)
+    }
+
+    // MARK: Writing
+
+    private func put(_ frame: ByteBuffer) {
+        guard let context else { return }
+        context.write(Self.wrapOutboundOut(frame), promise: nil)
+        guard !isMarked else { return }
+        isMarked = true
+        lane.mark(self)
+    }
+
+    func flush() {
+        isMarked = false
+        context?.flush()
+    }
+
+    private func releaseRead() {
+        guard isReadHeld else { return }
+        isReadHeld = false
+        // Through `read(context:)`, which looks again.
+        context?.pipeline.read()
+    }
+}
+
+// MARK: - What the session asks for
+
+extension WebSocketHandler: SessionPort {
+    var lastTaken: Int64 { session?.lastTaken ?? 0 }
+
+    func take(_ message: FeedMessage) { session?.take(message) }
+
+    func send(_ json: [UInt8]) {
+        lane.countSent(bytes: json.count)
+        put(WebSocketFrames.text(json))
+    }
+
+    func write(_ message: FeedMessage) -> Bool {
+        guard let channel = context?.channel, machine.isOpen else { return false }
+        if !channel.isWritable {
+            // It may have been too much only because it was not flushed yet.
+            flush()
+            guard channel.isWritable else { return false }
+        }
+        lane.countSent(bytes: message.json.count)
+        put(lane.frame(of: message))
+        return true
+    }
+
+    func verify(_ token: Secret, answering id: JSONValue?) {
+        let hub = hub
+        ask({ try await hub.authenticator.caller(token: token.reveal()) }) { handler, result in
+            handler.verified(result, answering: id)
+        }
+    }
+
+    private func verified(_ result: Result<RealtimeCaller, any Error>, answering id: JSONValue?) {
+        guard machine.isOpen, let session else { return }
+        var isAdmitted = true
+        if case .success(let caller) = result, user == nil {
+            isAdmitted = hub.admit(caller.user)
+            if isAdmitted {
+                user = caller.user
+                machine.authenticated()
+            }
+        }
+        if case .failure = result { hub.metrics.countRefusal(.unauthenticated) }
+        session.verified(result, admitted: isAdmitted, answering: id, now: hub.wallClock.now)
+    }
+
+    func load(_ subscription: TopicSubscription<WebSocketHandler>, since: FeedPlace?, answering id: JSONValue?) {
+        let (hub, topic) = (hub, subscription.topic)
+        ask({ try await hub.load(topic, since: since) }) { handler, result in
+            handler.session?.loaded(subscription, result, answering: id, now: handler.hub.wallClock.now)
+        }
+    }
+
+    func read(after position: Int64, for subscriptions: [TopicSubscription<WebSocketHandler>]) {
+        let (hub, topics) = (hub, subscriptions.map(\.topic))
+        ask({ try await hub.page(after: position, topics: topics) }) { handler, result in
+            handler.session?.arrived(result, for: subscriptions)
+        }
+    }
+
+    /// Asks something that has to be waited for, and comes back to the loop with the answer.
+    private func ask<Value: Sendable>(
+        _ question: @escaping @Sendable () async throws -> Value,
+        then answer: @escaping (WebSocketHandler, Result<Value, any Error>) -> Void
+    ) {
+        let loop = lane.eventLoop
+        let rest = NIOLoopBound((handler: self, answer: answer), eventLoop: loop)
+        // Nothing waits for it but this connection, which has at most one request and one page under way; it ends by
+        // itself, also when the connection has.
+        Task {
+            let result: Result<Value, any Error>
+            do { result = .success(try await question()) } catch { result = .failure(error) }
+            loop.execute {
+                let (handler, answer) = rest.value
+                answer(handler, result)
+                handler.lane.flushAll()
+            }
+        }
+    }
+
+    func join(_ subscription: TopicSubscription<WebSocketHandler>) {
+        lane.local.fanout.add(subscription)
+        hub.subscribed(to: subscription.topic)
+    }
+
+    func leave(_ subscription: TopicSubscription<WebSocketHandler>) {
+        lane.local.fanout.remove(subscription)
+        hub.unsubscribed(from: subscription.topic)
+    }
+
+    func disconnect(_ reason: CloseReason) { perform(machine.sayGoodbye(reason, now: .now())) }
+
+    func backlogEnded() { releaseRead() }
+
+    var stats: RealtimeStats { hub.stats }
+
+    func countError() { hub.countError() }
+
+    func countSlow(_ outcome: RealtimeMetrics.SlowOutcome) { hub.metrics.countSlow(outcome) }
+}

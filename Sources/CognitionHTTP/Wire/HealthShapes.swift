@@ -1,0 +1,99 @@
+import CognitionCore
+import CognitionObservability
+
+struct LiveShape: AnswerBody {
+    var json: JSONValue { ["status": "alive"] }
+
+    static let schemaName = "Live"
+    static let schema: JSONValue = .record(["status": .choice(["alive"])])
+    static let sample: JSONValue = ["status": "alive"]
+}
+
+struct ReadyShape: AnswerBody {
+    let phase: HealthState.Phase
+    let status: HealthStatus
+
+    var json: JSONValue {
+        [
+            "ready": .bool(phase == .ready && status != .unhealthy), "phase": .string(phase.name),
+            "status": .string(status.rawValue),
+        ]
+    }
+
+    static let phase: JSONValue = .choice(HealthState.Phase.allCases.map(\.name), "What the server is about.")
+    static let schemaName = "Ready"
+    static let schema: JSONValue = .record([
+        "ready": .flag(), "phase": phase, "status": .choice(HealthStatus.allCases.map(\.rawValue)),
+    ])
+    static let sample: JSONValue = ["ready": true, "phase": "ready", "status": "healthy"]
+}
+
+struct HealthShape: AnswerBody {
+    let status: HealthStatus
+    let phase: HealthState.Phase
+
+    var json: JSONValue {
+        ["status": .string(status.rawValue), "phase": .string(phase.name), "version": .string(Release.version)]
+    }
+
+    static let schemaName = "Health"
+    static let schema: JSONValue = .record([
+        "status": .choice(HealthStatus.allCases.map(\.rawValue)), "phase": ReadyShape.phase, "version": .text(),
+    ])
+    static let sample: JSONValue = ["status": "healthy", "phase": "ready", "version": .string(Release.version)]
+}
+
+struct SystemShape: AnswerBody {
+    let health: SystemHealth
+    let phase: HealthState.Phase
+    let showsChecks: Bool
+
+    var json: JSONValue {
+        var members: JSONObject = [
+            "status": .string(health.status.rawValue.uppercased()), "phase": .string(phase.name),
+            "version": .string(Release.version),
+        ]
+        if showsChecks {
+            members["checks"] = .object(JSONObject(health.checks.map { ($0.name, Self.json(of: $0)) }))
+        }
+        return .object(members)
+    }
+
+    private static func json(of entry: SystemHealth.Entry) -> JSONValue {
+        let result = entry.result
+        var members: JSONObject = [
+            "status": .string(result.status.rawValue.uppercased()), "required": .bool(entry.isRequired),
+            "latency_ms": .number(Double(result.latency.microseconds) / 1_000),
+            "checked_at": .string(result.checkedAt.description), "stale": .bool(result.isStale),
+            "details": .object(result.details),
+        ]
+        if let errorClass = result.errorClass { members["error_class"] = .string(errorClass) }
+        return .object(members)
+    }
+
+    static let schemaName = "SystemHealth"
+    private static let status: JSONValue = .choice(HealthStatus.allCases.map { $0.rawValue.uppercased() })
+    static let schema: JSONValue = .record(
+        [
+            "status": status, "phase": ReadyShape.phase, "version": .text(),
+            "checks": [
+                "type": "object", "description": "By name; for operators only.",
+                "additionalProperties": .record(
+                    [
+                        "status": status, "required": .flag("The server cannot do its work without it."),
+                        "latency_ms": ["type": "number", "minimum": 0], "checked_at": .moment,
+                        "stale": .flag("An earlier finding: this time the check did not end in time."),
+                        "details": .record([:]), "error_class": .text(),
+                    ], optional: ["error_class"]),
+            ],
+        ], optional: ["checks"])
+    static let sample: JSONValue = [
+        "status": "HEALTHY", "phase": "ready", "version": .string(Release.version),
+        "checks": [
+            "database": [
+                "status": "HEALTHY", "required": true, "latency_ms": 0.4,
+                "checked_at": "2026-11-21T08:00:00.000000Z", "stale": false, "details": [:],
+            ]
+        ],
+    ]
+}

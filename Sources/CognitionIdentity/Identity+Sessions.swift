@@ -1,0 +1,205 @@
+package import CognitionCore
+import CognitionStorage
+
+/// What became of a refresh token.
+struct Rotation: Sendable {
+    let outcome: IdentityMetrics.Refresh
+    /// `nil` when the token was not good.
+    let grant: Grant?
+    let successor: Secret
+}
+
+/// An access token that was found good.
+final class VerifiedToken: Sendable {
+    let caller: Caller
+    /// As in its claims; 0 for one without a session.
+    let generation: Int64
+
+    init(caller: Caller, generation: Int64) {
+        self.caller = caller
+        self.generation = generation
+    }
+}
+
+extension Identity {
+    // MARK: Access tokens
+
+    /// Who a token stands for.
+    ///
+    /// A token is checked in full once and then found in memory, at most ``cachedTokensMax`` of them. What a token
+    /// cannot know is looked up in memory as well: whether its session has ended (`identity.token_invalid`), and whether
+    /// the user's role in the workspace has changed since (`identity.token_expired`, a refresh brings one that says so).
+    /// Both take effect at once in this process, and by a ``RevocationRunner`` within a second in every other.
+    ///
+    /// - Throws: `identity.token_invalid`, `identity.token_expired`.
+    package func authenticate(_ accessToken: String) async throws -> Caller {
+        let now = clock.now
+        let entry: VerifiedToken
+        if let known = cache.find(accessToken) {
+            entry = known
+        } else {
+            entry = try await check(accessToken, now: now)
+            cache.insert(entry, for: accessToken)
+        }
+        let caller = entry.caller
+        guard caller.expiresAt > now else {
+            cache.remove(accessToken)
+            throw IdentityError.tokenExpired
+        }
+        guard let session = caller.session else { return caller }
+        switch refused.verdict(on: session, generation: entry.generation) {
+        case .good: return caller
+        case .stale: throw IdentityError.tokenExpired
+        case .ended: throw IdentityError.tokenInvalid
+        }
+    }
+
+    private func check(_ accessToken: String, now: Timestamp) async throws -> VerifiedToken {
+        let claims = try await accessTokens.verify(accessToken, now: now)
+        // After a start nothing is known of what happened before it.
+        if refused.readUntil == nil { try await readRefusals() }
+        let roles = claims.roles.compactMap(Role.init)
+        let expiry = Timestamp(microseconds: claims.exp * 1_000_000)
+        let workspace = WorkspaceID(claims.ws)
+        guard let sid = claims.sid else {
+            guard claims.sub == Principal.localOperator.actor else { throw IdentityError.tokenInvalid }
+            let caller = Caller(
+                principal: Principal(actor: claims.sub, workspace: workspace, permissions: roles.permissions),
+                user: nil, session: nil, roles: roles, expiresAt: expiry)
+            return VerifiedToken(caller: caller, generation: 0)
+        }
+        guard let session = SessionID(sid), let user = UserID(claims.sub), let generation = claims.gen else {
+            throw IdentityError.tokenInvalid
+        }
+        // A token that was signed when lives were longer dies with those of today: ends are remembered for no longer.
+        let expiresAt = min(expiry, Timestamp(microseconds: claims.iat * 1_000_000) + settings.accessTokenLife)
+        let caller = Caller(
+            principal: Principal(
+                actor: User.actor(user), workspace: workspace, permissions: roles.permissions), user: user,
+            session: session, roles: roles, expiresAt: expiresAt)
+        return VerifiedToken(caller: caller, generation: generation)
+    }
+
+    /// Whether nothing has ended a session so far, from memory alone; for connections that outlast a request.
+    package func isLive(_ session: SessionID) -> Bool { refused.verdict(on: session, generation: .max) != .ended }
+
+    /// A token for the machine's own command line: role `operator` in the workspace `default`, without a session, so it is
+    /// good until it expires.
+    ///
+    /// - Parameter life: At least a second.
+    package func operatorToken(life: Duration) async throws -> Secret {
+        let principal = Principal.localOperator
+        return try await accessTokens.sign(
+            subject: principal.actor, session: nil, workspace: principal.workspace, roles: [.operator], generation: nil,
+            life: life, id: ids.next(), now: clock.now)
+    }
+
+    func tokens(for grant: Grant, refreshToken: Secret, now: Timestamp) async throws -> Tokens {
+        let accessToken = try await accessTokens.sign(
+            subject: grant.user.description, session: grant.session, workspace: grant.workspace, roles: grant.roles,
+            generation: grant.generation, life: settings.accessTokenLife, id: ids.next(), now: now)
+        return Tokens(accessToken: accessToken, refreshToken: refreshToken, expiresIn: settings.accessTokenLife)
+    }
+
+    // MARK: Refresh tokens
+
+    func rotate(_ token: Secret, from client: ClientInfo, now: Timestamp) async throws -> Rotation {
+        let successor = refreshTokens.successor(of: token)
+        guard let hash = RefreshTokens.hash(token), let successorHash = RefreshTokens.hash(successor) else {
+            return Rotation(outcome: .refused, grant: nil, successor: successor)
+        }
+        let (grace, expiresAt) = (settings.refreshGrace, now + settings.refreshTokenLife)
+        let (outcome, grant): (IdentityMetrics.Refresh, Grant?) = try await database.write { tx in
+            guard var found = try SessionStore.presented(hash, tx) else { return (.refused, nil) }
+            let act = Act(actor: User.actor(found.user), client: client, time: now, ids: self.ids)
+            var verdict = found.verdict(now: now, grace: grace)
+            if verdict == .rotate {
+                if try SessionStore.rotate(hash, found, to: successorHash, expiresAt: expiresAt, now: now, tx) {
+                    try act.audit(.refresh, target: .session(found.session), in: found.workspace, tx)
+                    // The session's row is held now: a change of the role has either been seen here or waits, and then
+                    // refuses what is granted here.
+                    let role = try WorkspaceStore.role(of: found.user, in: found.workspace, tx)
+                    return (.ok, found.grant(as: role))
+                }
+                // Another request was first, between the two statements.
+                guard let again = try SessionStore.presented(hash, tx) else { return (.refused, nil) }
+                found = again
+                verdict = again.verdict(now: now, grace: grace)
+            }
+            switch verdict {
+            case .answerAgain where found.successorHash == successorHash.bytes:
+                return (.repeated, found.grant(as: found.role))
+            case .reuse:
+                try act.audit(
+                    .refreshReuseDetected, .failure, target: .session(found.session), in: found.workspace,
+                    details: ["generation": .integer(found.generation)], tx)
+                try self.endSessions("id = \(found.session)", .reuse, by: act, tx)
+                return (.reused, nil)
+            // The key that makes successors was exchanged within the grace: the one that was given cannot be made again.
+            case .answerAgain, .rotate, .refuse: return (.refused, nil)
+            }
+        }
+        return Rotation(outcome: outcome, grant: grant, successor: successor)
+    }
+
+    // MARK: Ends
+
+    func act(of caller: Caller, from client: ClientInfo) -> Act {
+        Act(actor: caller.principal.actor, client: client, time: clock.now, ids: ids)
+    }
+
+    /// Ends the live sessions that `condition` names, and lets their access tokens die with the commit.
+    func endSessions(
+        _ condition: SQL, _ reason: SessionEnd, by act: Act, _ tx: borrowing Transaction
+    ) throws {
+        let ended = try SessionStore.end(condition, now: act.time, tx)
+        guard !ended.isEmpty else { return }
+        for session in ended {
+            try act.record(.sessionEnded(session.id, session.user, reason), in: session.workspace, tx)
+        }
+        refuse(ended.map { Refusal(session: $0.id, validFrom: .max, at: act.time) }, tx)
+    }
+
+    /// Refuses the access tokens of sessions in this process, once the transaction is durable.
+    func refuse(_ refusals: [Refusal], _ tx: borrowing Transaction) {
+        tx.afterCommit { [refused] in refused.insert(refusals) }
+    }
+
+    /// Reads which sessions were ended or changed since the last time, by whomever.
+    func readRefusals() async throws {
+        let now = clock.now
+        let oldest = now - settings.accessTokenLife - Self.clockSkewMax
+        // What commits late, or comes from a clock that is behind, is still found.
+        let since = refused.readUntil.map { max($0 - Self.clockSkewMax, oldest) } ?? oldest
+        var last: Refusal?
+        while true {
+            let page = try await database.read { [last] tx in
+                try SessionStore.refusals(since: since, after: last, limit: Self.refusalsPerPage, tx)
+            }
+            refused.insert(page)
+            last = page.last
+            guard page.count == Self.refusalsPerPage else { break }
+        }
+        refused.finishReading(at: now, forgettingBefore: oldest)
+    }
+
+    /// How far the clocks of the machines that share a database may be apart.
+    private static let clockSkewMax: Duration = .seconds(60)
+    private static let refusalsPerPage = 1_000
+
+    /// Removes sessions and refresh tokens that have expired, a bounded number.
+    /// - Returns: Whether more are left.
+    func pruneSessions() async throws -> Bool {
+        let now = clock.now
+        return try await database.write { try SessionStore.prune(now: now, limit: 1_000, $0) }
+    }
+}
+
+extension PresentedToken {
+    /// What the successor stands for.
+    fileprivate func grant(as role: Role?) -> Grant {
+        Grant(
+            session: session, user: user, workspace: workspace,
+            roles: Role.effective(role, isOperator: isOperator), generation: generation + 1)
+    }
+}

@@ -1,0 +1,179 @@
+package import CognitionCore
+import CognitionStorage
+
+// Which of these a caller may use at all, the routes say by permission, for the workspace of the token. Here it is
+// checked against the members as they are now, and for the workspace that is named.
+extension Identity {
+    /// Makes a workspace that the caller owns.
+    ///
+    /// - Parameter name: `[a-z0-9][a-z0-9_-]{0,62}`, unique on the server.
+    /// - Throws: `identity.name_invalid`, `identity.workspace_taken`, `identity.workspaces_max`.
+    package func createWorkspace(
+        _ name: String, title: String? = nil, as caller: Caller, from client: ClientInfo
+    ) async throws -> Workspace {
+        try Workspace.checkName(name)
+        let title = try DisplayText.read(title, "a title")
+        let (id, act) = (WorkspaceID(name), act(of: caller, from: client))
+        return try await database.write { tx in
+            if let user = caller.user { try Self.checkRoom(for: user, tx) }
+            guard
+                let workspace = try WorkspaceStore.insert(id, title: title, by: act.actor, now: act.time, tx)
+            else { throw IdentityError(.workspaceTaken, "a workspace of the name '\(name)' exists") }
+            try act.record(.workspaceCreated, in: id, tx)
+            try act.audit(.workspaceCreate, target: .workspace(id), in: id, tx)
+            // The command line is no user: whom it makes the workspace for, it adds.
+            if let user = caller.user { try Self.join(user, .owner, id, by: act, tx) }
+            return workspace
+        }
+    }
+
+    /// The caller's workspaces in the order in which they were joined; for the command line all there are.
+    package func workspaces(of caller: Caller, _ page: PageRequest = PageRequest()) async throws -> Page<Membership> {
+        try await database.read { tx in
+            guard let user = caller.user else { return try WorkspaceStore.page(page, tx) }
+            return try WorkspaceStore.memberships(of: user, page, tx)
+        }
+    }
+
+    /// - Throws: `identity.workspace_not_found` for one that the caller is no member of.
+    package func workspace(_ id: WorkspaceID, as caller: Caller) async throws -> Membership {
+        try await database.read { tx in
+            let standing = try Self.standing(of: caller, in: id, tx)
+            guard let workspace = try WorkspaceStore.find(id, tx) else { throw IdentityError.workspaceNotFound(id) }
+            return Membership(workspace: workspace, role: standing.role)
+        }
+    }
+
+    /// Members in the order in which they joined.
+    /// - Throws: `identity.workspace_not_found` for one that the caller is no member of.
+    package func members(
+        of id: WorkspaceID, _ page: PageRequest = PageRequest(), as caller: Caller
+    ) async throws -> Page<Member> {
+        try await database.read { tx in
+            _ = try Self.standing(of: caller, in: id, tx)
+            return try WorkspaceStore.members(of: id, page, tx)
+        }
+    }
+
+    // MARK: Members
+
+    /// - Throws: `identity.workspace_not_found`, `identity.forbidden`, `identity.role_invalid`,
+    ///   `identity.user_not_found`, `identity.member_exists`, `identity.workspaces_max`.
+    package func addMember(
+        email: String, role: Role, to id: WorkspaceID, as caller: Caller, from client: ClientInfo
+    ) async throws -> Member {
+        let email = try EmailAddress(email)
+        let act = act(of: caller, from: client)
+        return try await database.write { tx in
+            try Self.standing(of: caller, in: id, tx).check(mayAssign: role)
+            guard let user = try UserStore.find(email, tx) else { throw IdentityError.userNotFound }
+            try Self.checkRoom(for: user.id, tx)
+            try Self.join(user.id, role, id, by: act, tx)
+            return Member(user: user.id, email: user.email, fullName: user.fullName, role: role, since: act.time)
+        }
+    }
+
+    /// Gives a member another role, from which on the access tokens of the old one are refused.
+    ///
+    /// - Throws: `identity.workspace_not_found`, `identity.forbidden`, `identity.role_invalid`,
+    ///   `identity.member_not_found`, `identity.last_owner`.
+    package func changeRole(
+        of user: UserID, to role: Role, in id: WorkspaceID, as caller: Caller, from client: ClientInfo
+    ) async throws {
+        let act = act(of: caller, from: client)
+        try await database.write { tx in
+            let standing = try Self.standing(of: caller, in: id, tx)
+            try standing.check(mayAssign: role)
+            let old = try Self.heldRole(of: user, in: id, now: act.time, tx)
+            try standing.check(mayAssign: old)
+            guard old != role else { return }
+            if old == .owner { try Self.checkOtherOwners(in: id, tx) }
+            try WorkspaceStore.setRole(role, of: user, in: id, tx)
+            try act.record(.memberRoleChanged(user, role), in: id, tx)
+            try act.audit(
+                .roleAssign, target: .user(user), in: id,
+                details: ["role": .string(role.rawValue), "previous": .string(old.rawValue)], tx)
+            self.refuse(try SessionStore.refuseAccess(of: user, in: id, now: act.time, tx), tx)
+        }
+    }
+
+    /// Removes a member and ends their sessions in the workspace. Everybody may remove themselves.
+    ///
+    /// - Throws: `identity.workspace_not_found`, `identity.forbidden`, `identity.member_not_found`,
+    ///   `identity.last_owner`.
+    package func removeMember(
+        _ user: UserID, from id: WorkspaceID, as caller: Caller, from client: ClientInfo
+    ) async throws {
+        let act = act(of: caller, from: client)
+        try await database.write { tx in
+            let standing = try Self.standing(of: caller, in: id, tx)
+            if caller.user != user { try standing.checkManages() }
+            let old = try Self.heldRole(of: user, in: id, now: act.time, tx)
+            if caller.user != user { try standing.check(mayAssign: old) }
+            if old == .owner { try Self.checkOtherOwners(in: id, tx) }
+            try WorkspaceStore.removeMember(user, from: id, tx)
+            try act.record(.memberRemoved(user), in: id, tx)
+            try act.audit(
+                .roleRemove, target: .user(user), in: id, details: ["role": .string(old.rawValue)], tx)
+            try self.endSessions("user_id = \(user) AND workspace_id = \(id)", .memberRemoved, by: act, tx)
+        }
+    }
+
+    // MARK: Checks
+
+    /// What a caller is in a workspace, now.
+    private struct Standing {
+        let role: Role?
+        let isOperator: Bool
+
+        func checkManages() throws {
+            guard isOperator || role?.permissions.contains(.manageWorkspace) == true else { throw Self.forbidden }
+        }
+
+        func check(mayAssign assigned: Role) throws {
+            try checkManages()
+            guard Role.workspaceRoles.contains(assigned) else {
+                throw IdentityError(.roleInvalid, "the role '\(assigned.rawValue)' is not one of a workspace")
+            }
+            guard isOperator || role?.mayAssign(assigned) == true else { throw Self.forbidden }
+        }
+
+        private static let forbidden = IdentityError(
+            .identityForbidden, "your role in this workspace does not allow that")
+    }
+
+    /// - Throws: `identity.workspace_not_found`, also when there is one that the caller is no member of.
+    private static func standing(
+        of caller: Caller, in id: WorkspaceID, _ tx: borrowing Transaction
+    ) throws -> Standing {
+        let role = try caller.user.flatMap { try WorkspaceStore.role(of: $0, in: id, tx) }
+        let isOperator = caller.principal.may(.operate)
+        guard try role != nil || (isOperator && WorkspaceStore.find(id, tx) != nil) else {
+            throw IdentityError.workspaceNotFound(id)
+        }
+        return Standing(role: role, isOperator: isOperator)
+    }
+
+    /// The role of a member, while nobody else changes the workspace's members and the member does not log in.
+    private static func heldRole(
+        of user: UserID, in id: WorkspaceID, now: Timestamp, _ tx: borrowing Transaction
+    ) throws -> Role {
+        try WorkspaceStore.hold(id, now: now, tx)
+        try UserStore.hold(user, now: now, tx)
+        guard let role = try WorkspaceStore.role(of: user, in: id, tx) else { throw IdentityError.memberNotFound }
+        return role
+    }
+
+    private static func checkOtherOwners(in id: WorkspaceID, _ tx: borrowing Transaction) throws {
+        guard try WorkspaceStore.ownerCount(in: id, tx) > 1 else {
+            throw IdentityError(.lastOwner, "a workspace keeps at least one owner; make somebody else one first")
+        }
+    }
+
+    private static func checkRoom(for user: UserID, _ tx: borrowing Transaction) throws {
+        guard try WorkspaceStore.membershipCount(of: user, tx) < Workspace.perUserMax else {
+            throw IdentityError(
+                .workspacesMax, "a user is a member of at most \(Workspace.perUserMax) workspaces")
+        }
+    }
+}

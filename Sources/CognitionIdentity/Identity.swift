@@ -1,0 +1,152 @@
+package import CognitionCore
+package import CognitionStorage
+package import Metrics
+
+/// Users, their workspaces and their sessions: who are you, and what may you do?
+///
+/// Passwords are compared on threads of their own and outside of transactions. What changes commits together with its
+/// events and its entry in the audit trail. Access tokens are checked without the database; see ``authenticate(_:)`` for
+/// how they die before their time.
+package final class Identity: Sendable {
+    /// Sessions that one user may have; a further login ends the oldest.
+    package static let sessionsPerUserMax = 100
+    /// Access tokens that need not be checked in full again.
+    package static let cachedTokensMax = 10_000
+
+    package let database: any Database
+    package let settings: IdentitySettings
+    let clock: any WallClock
+    let ids: UUIDGenerator
+    let hasher: PasswordHasher
+    let metrics: IdentityMetrics
+    let throttle: FailureThrottle
+    let accessTokens: AccessTokens
+    let refreshTokens: RefreshTokens
+    let cache = TokenCache<VerifiedToken>(entriesMax: Identity.cachedTokensMax)
+    let refused = RefusedSessions()
+
+    /// - Throws: `identity.setting_invalid`.
+    package init(
+        database: any Database, clock: any WallClock = SystemWallClock(), ids: UUIDGenerator, keys: SigningKeys,
+        settings: IdentitySettings = IdentitySettings(), metricsFactory: any MetricsFactory = MetricsSystem.factory
+    ) throws {
+        try settings.check()
+        self.database = database
+        self.settings = settings
+        self.clock = clock
+        self.ids = ids
+        metrics = IdentityMetrics(factory: metricsFactory)
+        hasher = PasswordHasher(cost: settings.bcryptCost, metrics: metrics)
+        throttle = FailureThrottle(
+            failuresMax: settings.authFailuresPerAddress, window: IdentitySettings.authFailuresWindow)
+        accessTokens = AccessTokens(keys: keys, serviceName: settings.serviceName)
+        refreshTokens = RefreshTokens(key: keys.refreshKey)
+    }
+
+    // MARK: Coming in
+
+    /// Makes a user with a workspace of their own, which they own.
+    ///
+    /// - Throws: `identity.registration_closed`, `identity.email_invalid`, `identity.email_taken`,
+    ///   `identity.password_refused`, `identity.name_invalid`, `identity.busy`.
+    package func register(_ command: RegisterCommand, from client: ClientInfo) async throws -> User {
+        guard settings.registration == .open else {
+            throw IdentityError(
+                .registrationClosed, "this server takes no registrations; ask who runs it for an account")
+        }
+        let new = try await newUser(command.email, command.password, command.fullName, isOperator: false)
+        let act = Act(actor: User.actor(new.id), client: client, time: clock.now, ids: ids)
+        let user = try await database.write { tx in try Self.insert(new, by: act, tx) }
+        metrics.countRegistration()
+        return user
+    }
+
+    /// Begins a session.
+    ///
+    /// - Throws: `identity.login_failed`, which never says why; `identity.too_many_failures` with `retryAfter`;
+    ///   `identity.workspace_not_found` for another workspace than one of the user's; `identity.busy`.
+    package func login(_ command: LoginCommand, from client: ClientInfo) async throws -> Tokens {
+        let now = clock.now
+        if let wait = throttle.wait(for: client, now: now) {
+            metrics.countLogin(.throttled)
+            throw IdentityError(
+                .tooManyFailures, "too many logins from this address have failed; try again later", retryAfter: wait)
+        }
+        let credentials = try await credentials(command.email)
+        guard try await isRight(command.password, for: credentials, now: now), let credentials else {
+            let isLocked = try await recordFailure(of: credentials, from: client, now: now)
+            throttle.countFailure(of: client, now: clock.now)
+            metrics.countLogin(isLocked ? .locked : .failed)
+            throw IdentityError.loginFailed
+        }
+        let needsHash = Bcrypt.cost(of: credentials.passwordHash) != settings.bcryptCost
+        let newHash = needsHash ? try await hasher.hash(command.password) : nil
+        let session = LoginSession(
+            credentials: credentials, newHash: newHash, wanted: command.workspace, refreshToken: RefreshTokens.first(),
+            id: ids.next(),
+            act: Act(actor: credentials.user.actor, client: client, time: clock.now, ids: ids))
+        switch try await begin(session) {
+        case .begun(let grant):
+            metrics.countLogin(.ok)
+            return try await tokens(for: grant, refreshToken: session.refreshToken, now: session.act.time)
+        case .stopped:
+            throttle.countFailure(of: client, now: clock.now)
+            metrics.countLogin(.failed)
+            throw IdentityError.loginFailed
+        case .noWorkspace(let id):
+            metrics.countLogin(.failed)
+            throw IdentityError.workspaceNotFound(id)
+        }
+    }
+
+    // MARK: Staying
+
+    /// Exchanges a refresh token for new tokens.
+    ///
+    /// Each is good once. Within `refreshGrace` of its use it gets the same successor again, as long as nobody has used
+    /// that one; any other second use ends the session.
+    ///
+    /// - Throws: `identity.refresh_invalid`.
+    package func refresh(_ token: Secret, from client: ClientInfo) async throws -> Tokens {
+        let rotation = try await rotate(token, from: client, now: clock.now)
+        metrics.countRefresh(rotation.outcome)
+        guard let grant = rotation.grant else { throw IdentityError.refreshInvalid }
+        return try await tokens(for: grant, refreshToken: rotation.successor, now: clock.now)
+    }
+
+    /// Ends the caller's session; one that has ended stays so. A caller without a session has none to end.
+    package func logout(_ caller: Caller, from client: ClientInfo) async throws {
+        guard let session = caller.session else { return }
+        let act = act(of: caller, from: client)
+        try await database.write { tx in
+            try act.audit(.logout, target: .session(session), in: caller.principal.workspace, tx)
+            try self.endSessions("id = \(session)", .logout, by: act, tx)
+        }
+    }
+
+    /// Who the caller is.
+    /// - Throws: `identity.user_not_found` for the command line, which is no user.
+    package func me(_ caller: Caller) async throws -> Profile {
+        guard let id = caller.user else { throw IdentityError.userNotFound }
+        guard let user = try await database.read({ try UserStore.find(id, $0) }) else {
+            throw IdentityError.userNotFound
+        }
+        return Profile(user: user, workspace: caller.principal.workspace, roles: caller.roles)
+    }
+
+    // MARK: What was done
+
+    /// The audit trail, newest first: of the caller's workspace, or for an operator of the whole server.
+    /// - Throws: `identity.workspace_not_found` for another's.
+    package func auditEntries(
+        _ filter: AuditFilter, _ page: PageRequest, as caller: Caller
+    ) async throws -> Page<AuditEntry> {
+        var filter = filter
+        if !caller.principal.may(.operate) {
+            let own = caller.principal.workspace
+            if let wanted = filter.workspace, wanted != own { throw IdentityError.workspaceNotFound(wanted) }
+            filter.workspace = own
+        }
+        return try await database.read { [filter] tx in try AuditStore.page(filter, page, tx) }
+    }
+}

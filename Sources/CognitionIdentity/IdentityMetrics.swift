@@ -1,0 +1,41 @@
+import CognitionCore
+import Metrics
+
+/// What this module counts.
+struct IdentityMetrics: Sendable {
+    enum Login: String, CaseIterable { case ok, failed, locked, throttled }
+    enum Refresh: String, CaseIterable { case ok, repeated, reused, refused }
+
+    private let logins: [Login: Counter]
+    private let refreshes: [Refresh: Counter]
+    private let registrations: Counter
+    private let passwordDuration: Timer
+    private let passwordQueue: Gauge
+
+    init(factory: any MetricsFactory) {
+        logins = Dictionary(
+            uniqueKeysWithValues: Login.allCases.map { outcome in
+                (outcome, Counter(label: "auth.logins", dimensions: [("outcome", outcome.rawValue)], factory: factory))
+            })
+        refreshes = Dictionary(
+            uniqueKeysWithValues: Refresh.allCases.map { outcome in
+                (
+                    outcome,
+                    Counter(label: "auth.refreshes", dimensions: [("outcome", outcome.rawValue)], factory: factory)
+                )
+            })
+        registrations = Counter(label: "auth.registrations", factory: factory)
+        passwordDuration = Timer(
+            label: "auth.password.duration", dimensions: [], preferredDisplayUnit: .seconds, factory: factory)
+        passwordQueue = Gauge(label: "auth.password.queue", factory: factory)
+    }
+
+    func countLogin(_ outcome: Login) { logins[outcome]?.increment() }
+    func countRefresh(_ outcome: Refresh) { refreshes[outcome]?.increment() }
+    func countRegistration() { registrations.increment() }
+    func recordQueue(_ count: Int) { passwordQueue.record(count) }
+
+    func recordPassword(took duration: Duration) {
+        passwordDuration.recordNanoseconds(duration.microseconds.multipliedReportingOverflow(by: 1_000).partialValue)
+    }
+}

@@ -1,0 +1,135 @@
+package import CognitionCore
+
+/// The keys of a server as they lie in `DATA_DIR/keys.json`: for each purpose one that is in use, and earlier ones that
+/// are still honoured.
+///
+/// Purposes that this release does not know are kept as they are. Reading and writing the file is the server's part.
+package struct KeyRing: Sendable, Hashable {
+    /// What a key is for.
+    package struct Purpose: RawRepresentable, Sendable, Hashable {
+        package let rawValue: String
+
+        package init(rawValue: String) { self.rawValue = rawValue }
+
+        /// Signs access tokens.
+        package static let jwt = Purpose(rawValue: "jwt")
+        /// Makes the successor of a refresh token.
+        package static let refresh = Purpose(rawValue: "refresh")
+    }
+
+    package enum State: String, Sendable, Hashable {
+        case current
+        case previous
+    }
+
+    package struct Key: Sendable, Hashable {
+        /// Unique in the ring, `[a-z0-9][a-z0-9_-]{0,62}`.
+        package let id: String
+        package let purpose: Purpose
+        /// Base64url of 32 bytes or more.
+        package let secret: Secret
+        package let createdAt: Timestamp
+        package let state: State
+    }
+
+    package static let version = 1
+    package static let keysMax = 256
+    package static let bytesMax = 1 << 20
+
+    package let keys: [Key]
+
+    private init(checking keys: [Key]) throws {
+        guard keys.count <= Self.keysMax else { throw Self.invalid("it has more than \(Self.keysMax) keys") }
+        guard Set(keys.map(\.id)).count == keys.count else { throw Self.invalid("two keys have the same id") }
+        let current = keys.filter { $0.state == .current }.map(\.purpose)
+        guard Set(current).count == current.count else { throw Self.invalid("two keys are current for one purpose") }
+        self.keys = keys
+    }
+
+    /// A ring with one new key for each purpose.
+    package static func generate(
+        now: Timestamp, ids: UUIDGenerator, using random: inout some RandomNumberGenerator
+    ) throws -> KeyRing {
+        try KeyRing(
+            checking: [Purpose.jwt, .refresh].map { purpose in
+                let secret = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+                return Key(
+                    id: "\(purpose.rawValue)-\(ids.next())", purpose: purpose,
+                    secret: Secret(Base64URL.encode(secret)), createdAt: now, state: .current)
+            })
+    }
+
+    /// The keys that this module works with.
+    /// - Throws: `identity.keys_invalid` when one is missing.
+    package func signingKeys() throws -> SigningKeys {
+        let tokens = keys.filter { $0.purpose == .jwt }
+        guard let current = tokens.first(where: { $0.state == .current }),
+            let refresh = keys.first(where: { $0.purpose == .refresh && $0.state == .current })
+        else { throw Self.invalid("it lacks a current key for jwt or refresh") }
+        return try SigningKeys(
+            tokenSecrets: Dictionary(uniqueKeysWithValues: tokens.map { ($0.id, $0.bytes) }), currentID: current.id,
+            refreshSecret: refresh.bytes)
+    }
+
+    private static func invalid(_ reason: String) -> IdentityError {
+        IdentityError(.keysInvalid, "the file of keys is not usable: \(reason)")
+    }
+}
+
+// MARK: - The file
+
+extension KeyRing {
+    /// Reads `{"version": 1, "keys": [{"id", "purpose", "secret", "created_at", "state"}]}`.
+    /// - Throws: `identity.keys_invalid`, with nothing of the secrets in it.
+    package init(parsing bytes: [UInt8]) throws {
+        let limits = JSONLimits(bytesMax: Self.bytesMax, depthMax: 8, allowsRepeatedNames: false)
+        let file: JSONValue
+        do {
+            file = try JSONValue(parsing: bytes, limits: limits)
+        } catch {
+            throw Self.invalid("it is not JSON")
+        }
+        guard file["version"]?.integerValue == Int64(Self.version) else {
+            throw Self.invalid("its version is not \(Self.version)")
+        }
+        guard let entries = file["keys"]?.arrayValue else { throw Self.invalid("it has no list of keys") }
+        try self.init(checking: entries.enumerated().map { place, entry in try Self.key(entry, place) })
+    }
+
+    private static func key(_ entry: JSONValue, _ place: Int) throws -> Key {
+        guard let id = entry["id"]?.stringValue, Workspace.isName(id) else {
+            throw invalid("key \(place) has no id that matches [a-z0-9][a-z0-9_-]{0,62}")
+        }
+        guard let purpose = entry["purpose"]?.stringValue, !purpose.isEmpty,
+            let createdAt = entry["created_at"]?.stringValue.flatMap(Timestamp.init),
+            let state = entry["state"]?.stringValue.flatMap(State.init)
+        else { throw invalid("key '\(id)' lacks purpose, created_at or state") }
+        guard let secret = entry["secret"]?.stringValue, let bytes = Base64URL.decode(secret),
+            bytes.count >= SigningKeys.secretBytesMin
+        else { throw invalid("the secret of key '\(id)' is not base64url of 32 bytes or more") }
+        return Key(
+            id: id, purpose: Purpose(rawValue: purpose), secret: Secret(secret), createdAt: createdAt, state: state)
+    }
+
+    /// The file, readable for people, with a line feed at its end. It holds the secrets.
+    package func encoded() -> [UInt8] {
+        let entries: [JSONValue] = keys.map { key in
+            [
+                "id": .string(key.id), "purpose": .string(key.purpose.rawValue),
+                "secret": .string(key.secret.reveal()), "created_at": .string(key.createdAt.description),
+                "state": .string(key.state.rawValue),
+            ]
+        }
+        let file: JSONValue = ["version": .integer(Int64(Self.version)), "keys": .array(entries)]
+        return Array((file.prettyJSONText + "\n").utf8)
+    }
+}
+
+extension KeyRing.Key {
+    fileprivate var bytes: [UInt8] {
+        guard let bytes = Base64URL.decode(secret.reveal()) else {
+            preconditionFailure("a key's secret was checked when it was read")
+        }
+        return bytes
+    }
+}

@@ -1,0 +1,67 @@
+package import CognitionCore
+import CognitionStorage
+
+/// Who did what, from where, and whether they were let.
+package struct AuditEntry: Sendable, Hashable {
+    /// Rises with the time of the entries of one server.
+    package let key: Int64
+    /// `nil` when it concerns none, such as the login of somebody unknown.
+    package let workspace: WorkspaceID?
+    package let time: Timestamp
+    /// As `Principal.actor`; `anonymous` for strangers.
+    package let actor: String
+    package let action: AuditAction
+    /// `user:…`, `session:…` or `workspace:…`.
+    package let target: String?
+    package let outcome: AuditOutcome
+    package let client: ClientInfo
+    package let details: JSONValue
+}
+
+/// The names stay; new ones are added.
+package enum AuditAction: String, Sendable, Hashable, CaseIterable, SQLEncodable, SQLDecodable {
+    case register = "auth.register"
+    case loginSuccess = "auth.login.success"
+    case loginFailure = "auth.login.failure"
+    case logout = "auth.logout"
+    case lockout = "auth.lockout"
+    case unlock = "auth.unlock"
+    case refresh = "auth.refresh"
+    case refreshReuseDetected = "auth.refresh.reuse_detected"
+    case roleAssign = "rbac.role.assign"
+    case roleRemove = "rbac.role.remove"
+    case userStatusChange = "user.status.change"
+    case workspaceCreate = "workspace.create"
+}
+
+package enum AuditOutcome: String, Sendable, Hashable, CaseIterable, SQLEncodable, SQLDecodable {
+    case success
+    case failure
+}
+
+/// Which entries are wanted; what is `nil` does not matter.
+package struct AuditFilter: Sendable, Hashable {
+    /// Only an operator sees another workspace than the caller's.
+    package var workspace: WorkspaceID?
+    package var action: AuditAction?
+    package var actor: String?
+    package var target: String?
+    package var outcome: AuditOutcome?
+    /// Entries of this moment or later.
+    package var since: Timestamp?
+    /// Entries before this moment.
+    package var until: Timestamp?
+
+    package init(
+        workspace: WorkspaceID? = nil, action: AuditAction? = nil, actor: String? = nil, target: String? = nil,
+        outcome: AuditOutcome? = nil, since: Timestamp? = nil, until: Timestamp? = nil
+    ) {
+        self.workspace = workspace
+        self.action = action
+        self.actor = actor
+        self.target = target
+        self.outcome = outcome
+        self.since = since
+        self.until = until
+    }
+}

@@ -1,0 +1,66 @@
+package import CognitionCore
+
+/// Somebody wants an account.
+package struct RegisterCommand: Sendable {
+    package var email: String
+    /// 8...72 bytes of UTF-8.
+    package var password: Secret
+    package var fullName: String?
+
+    package init(email: String, password: Secret, fullName: String? = nil) {
+        self.email = email
+        self.password = password
+        self.fullName = fullName
+    }
+}
+
+/// Somebody says who they are.
+package struct LoginCommand: Sendable {
+    package var email: String
+    package var password: Secret
+    /// Where to act; `nil` for the workspace that came with the user.
+    package var workspace: WorkspaceID?
+
+    package init(email: String, password: Secret, workspace: WorkspaceID? = nil) {
+        self.email = email
+        self.password = password
+        self.workspace = workspace
+    }
+}
+
+/// An operator makes a user.
+package struct CreateUserCommand: Sendable {
+    package var email: String
+    /// `nil`: one is made up.
+    package var password: Secret?
+    package var fullName: String?
+    /// Runs the server: has the role `operator` everywhere, and owns the workspace of the command line.
+    package var isOperator: Bool
+
+    package init(email: String, password: Secret? = nil, fullName: String? = nil, isOperator: Bool = false) {
+        self.email = email
+        self.password = password
+        self.fullName = fullName
+        self.isOperator = isOperator
+    }
+}
+
+/// What a login or a refresh answers.
+package struct Tokens: Sendable, Hashable {
+    /// A JWT that names user, session, workspace and roles.
+    package let accessToken: Secret
+    /// Opaque; good for one refresh.
+    package let refreshToken: Secret
+    /// How long the access token lives.
+    package let expiresIn: Duration
+}
+
+/// Who a request comes from, after its token was checked.
+package struct Caller: Sendable, Hashable {
+    package let principal: Principal
+    /// `nil` for the machine's own command line.
+    package let user: UserID?
+    package let session: SessionID?
+    package let roles: [Role]
+    package let expiresAt: Timestamp
+}

@@ -1,0 +1,19 @@
+package import CognitionCore
+
+extension Role {
+    /// Which role may do what: the one place that says so.
+    package var permissions: Set<Permission> {
+        switch self {
+        case .viewer: [.readWorkflows, .readWorkspace]
+        case .editor: [.readWorkflows, .readWorkspace, .writeWorkflows, .execute]
+        case .admin, .owner:
+            [.readWorkflows, .readWorkspace, .writeWorkflows, .execute, .manageWorkspace, .readAudit]
+        case .operator: Set(Permission.allCases)
+        }
+    }
+}
+
+extension Sequence<Role> {
+    /// What somebody with all of these roles may do.
+    package var permissions: Set<Permission> { reduce(into: []) { $0.formUnion($1.permissions) } }
+}

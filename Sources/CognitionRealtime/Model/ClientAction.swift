@@ -1,0 +1,123 @@
+package import CognitionCore
+
+/// What a client wants, read from one text message.
+package struct ClientAction: Sendable {
+    package enum Kind: Sendable {
+        case authenticate(token: Secret)
+        case refresh(token: Secret)
+        case subscribe(Target, since: FeedPlace?)
+        case unsubscribe(Target)
+        case ping
+        case stats
+    }
+
+    package enum Target: Sendable, Hashable {
+        case execution(String)
+        case workflow(String)
+    }
+
+    package let kind: Kind
+    /// The client's own name for this request, which the answer repeats: a text or a whole number.
+    package let id: JSONValue?
+
+    package static let idBytesMax = 100
+    package static let nameBytesMax = 200
+    package static let tokenBytesMax = 16 << 10
+
+    private static let limits = JSONLimits(bytesMax: 1 << 20, depthMax: 16, allowsRepeatedNames: false)
+
+    /// What could not be read; the answer names the request all the same, if it had a name.
+    package struct Refusal: Error {
+        package let error: RealtimeError
+        package let id: JSONValue?
+    }
+
+    package init(parsing text: String) throws(Refusal) {
+        let message: JSONValue
+        do {
+            message = try JSONValue(parsing: text, limits: ClientAction.limits)
+        } catch {
+            throw Refusal(error: RealtimeError(.actionInvalid, "a message is JSON: \(error.message)"), id: nil)
+        }
+        let reader = Reader(message: message, id: try ClientAction.readID(message))
+        id = reader.id
+        guard let name = message["action"]?.stringValue else {
+            throw reader.invalid("a message is an object with the member \"action\"")
+        }
+        kind = try ClientAction.readKind(name, reader)
+    }
+
+    private static func readKind(_ name: String, _ reader: Reader) throws(Refusal) -> Kind {
+        switch name {
+        case "authenticate": return .authenticate(token: try reader.token())
+        case "refresh": return .refresh(token: try reader.token())
+        case "subscribe": return .subscribe(try reader.target(), since: try reader.since())
+        case "unsubscribe": return .unsubscribe(try reader.target())
+        case "ping": return .ping
+        case "get_stats": return .stats
+        case "publish": throw reader.refusal(.realtimeUnsupported, "this server has no rooms to publish to")
+        default:
+            throw reader.invalid(
+                "the actions are authenticate, refresh, subscribe, unsubscribe, publish, ping and get_stats")
+        }
+    }
+
+    private static func readID(_ message: JSONValue) throws(Refusal) -> JSONValue? {
+        guard let id = message["id"], !id.isNull else { return nil }
+        switch id {
+        case .integer: return id
+        case .string(let text) where text.utf8.count <= idBytesMax: return id
+        default:
+            throw Refusal(
+                error: RealtimeError(
+                    .actionInvalid, "\"id\" is a whole number or a text of at most \(idBytesMax) bytes"), id: nil)
+        }
+    }
+
+    /// The members of one message.
+    private struct Reader {
+        let message: JSONValue
+        let id: JSONValue?
+
+        func token() throws(Refusal) -> Secret {
+            guard let token = message["token"]?.stringValue, !token.isEmpty, token.utf8.count <= tokenBytesMax
+            else { throw invalid("\"token\" is needed: a text of at most \(tokenBytesMax) bytes") }
+            return Secret(token)
+        }
+
+        func target() throws(Refusal) -> Target {
+            guard message["room"] == nil else {
+                throw refusal(.realtimeUnsupported, "this server has no rooms")
+            }
+            let execution = try name("execution_id")
+            let workflow = try name("workflow_id")
+            switch (execution, workflow) {
+            case (let id?, nil): return .execution(id)
+            case (nil, let id?): return .workflow(id)
+            default: throw invalid("either \"execution_id\" or \"workflow_id\" is needed")
+            }
+        }
+
+        func since() throws(Refusal) -> FeedPlace? {
+            guard let since = message["since"], !since.isNull else { return nil }
+            guard let epoch = since["epoch"]?.stringValue, epoch.utf8.count <= nameBytesMax,
+                let offset = since["offset"]?.integerValue, offset >= 0
+            else { throw invalid("\"since\" is {\"epoch\": text, \"offset\": number}, as an earlier message had them") }
+            return FeedPlace(epoch: epoch, offset: offset)
+        }
+
+        private func name(_ member: String) throws(Refusal) -> String? {
+            guard let value = message[member], !value.isNull else { return nil }
+            guard let name = value.stringValue, (1...nameBytesMax).contains(name.utf8.count) else {
+                throw invalid("\"\(member)\" is a text of 1 to \(nameBytesMax) bytes")
+            }
+            return name
+        }
+
+        func invalid(_ text: String) -> Refusal { refusal(.actionInvalid, text) }
+
+        func refusal(_ code: ErrorCode, _ text: String) -> Refusal {
+            Refusal(error: RealtimeError(code, text), id: id)
+        }
+    }
+}

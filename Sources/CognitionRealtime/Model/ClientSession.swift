@@ -1,0 +1,317 @@
+package import CognitionCore
+
+/// What one connection said and is owed: who it is, what it subscribed to, and up to where it was told.
+///
+/// Confined to the connection's event loop; it waits for nothing and knows no socket. What has to be waited for, it asks
+/// of its ``SessionPort``, one thing at a time; further requests wait, so answers come in the order of the requests.
+///
+/// **No loss, no repetition.** A subscription joins the fan-out first, then the topic's state is read together with its
+/// position; what was published meanwhile is kept, and sent as far as it comes after that position. So it is with a
+/// connection that reads too slowly: it is sent nothing more, remembers how far it came, and once it has room again reads
+/// what it missed from the log, page by page; what is published during the last page is kept.
+package final class ClientSession<Port: SessionPort> {
+    package typealias Subscription = TopicSubscription<Port>
+
+    /// Whether what is published goes straight to the connection.
+    private enum Flow {
+        case live
+        /// The connection has no room.
+        case paused
+        /// A page of what was missed is being read; what comes meanwhile is kept, unless it becomes too much.
+        case reading(pending: [FeedMessage], overflowed: Bool)
+    }
+
+    package let id: UUIDv7
+    package private(set) var caller: RealtimeCaller?
+    package private(set) var lastTaken: Int64 = 0
+    private unowned let port: Port
+    private let rules: SessionRules
+    private var subscriptions: [Topic: Subscription] = [:]
+    private var flow = Flow.live
+    private var isClosed = false
+    private var hasAnnouncedExpiry = false
+    /// Something was asked of the port that has not been answered.
+    private var isBusy = false
+    /// Requests that wait for that; no more than one read from the socket brings, as none is read meanwhile.
+    private var waiting: [String] = []
+
+    package init(_ id: UUIDv7, port: Port, rules: SessionRules, caller: RealtimeCaller?) {
+        self.id = id
+        self.port = port
+        self.rules = rules
+        self.caller = caller
+    }
+
+    /// Requests wait to be answered; nothing further should be read from the socket.
+    package var hasBacklog: Bool { !waiting.isEmpty }
+
+    package func begin() { port.send(connected(answering: nil)) }
+
+    // MARK: Requests
+
+    package func receive(_ text: String, now: Timestamp) {
+        guard !isClosed else { return }
+        guard !isBusy else { return waiting.append(text) }
+        do {
+            try perform(try ClientAction(parsing: text), now: now)
+        } catch {
+            fail(error.error, answering: error.id)
+        }
+    }
+
+    private func perform(_ action: ClientAction, now: Timestamp) throws(ClientAction.Refusal) {
+        switch action.kind {
+        case .ping: return port.send(ServerMessage.pong(at: now, answering: action.id))
+        case .authenticate(let token), .refresh(let token):
+            isBusy = true
+            return port.verify(token, answering: action.id)
+        default: break
+        }
+        guard let caller else {
+            throw refusal(.realtimeUnauthenticated, "send {\"action\": \"authenticate\", \"token\": …} first", action)
+        }
+        guard caller.principal.may(.readWorkflows) else {
+            throw refusal(.realtimeForbidden, "the permission \(Permission.readWorkflows.rawValue) is needed", action)
+        }
+        switch action.kind {
+        case .subscribe(let target, let since): try subscribe(to: target, since: since, caller, action)
+        case .unsubscribe(let target):
+            let topic = rules.topic(target, caller.workspace)
+            if let subscription = subscriptions[topic] { close(subscription) }
+            port.send(ServerMessage.unsubscribed(topic, answering: action.id))
+        case .stats: port.send(ServerMessage.stats(port.stats, answering: action.id))
+        case .ping, .authenticate, .refresh: break
+        }
+    }
+
+    private func subscribe(
+        to target: ClientAction.Target, since: FeedPlace?, _ caller: RealtimeCaller, _ action: ClientAction
+    ) throws(ClientAction.Refusal) {
+        let topic = rules.topic(target, caller.workspace)
+        // Asked for again, it starts again from where the client says.
+        if let old = subscriptions[topic] { close(old) }
+        guard subscriptions.count < rules.subscriptionsMax else {
+            throw refusal(
+                .subscriptionsExceeded, "a connection has at most \(rules.subscriptionsMax) subscriptions", action)
+        }
+        let subscription = Subscription(topic, of: port)
+        subscriptions[topic] = subscription
+        isBusy = true
+        port.join(subscription)
+        port.load(subscription, since: since, answering: action.id)
+    }
+
+    private func refusal(_ code: ErrorCode, _ text: String, _ action: ClientAction) -> ClientAction.Refusal {
+        ClientAction.Refusal(error: RealtimeError(code, text), id: action.id)
+    }
+
+    private func fail(_ error: any Error, answering id: JSONValue?) {
+        port.countError()
+        port.send(ServerMessage.error(error, answering: id))
+    }
+
+    /// After an answer of the port: what has waited for it.
+    private func resume(now: Timestamp) {
+        isBusy = false
+        var texts = waiting[...]
+        waiting = []
+        while !isBusy, !isClosed, let text = texts.popFirst() { receive(text, now: now) }
+        if !isClosed { waiting = Array(texts) + waiting }
+        if waiting.isEmpty { port.backlogEnded() }
+    }
+
+    // MARK: Answers of the port
+
+    /// - Parameter admitted: Whether the user may have one more connection; asked when there was no caller.
+    package func verified(
+        _ result: Result<RealtimeCaller, any Error>, admitted: Bool, answering id: JSONValue?, now: Timestamp
+    ) {
+        guard !isClosed else { return }
+        switch result {
+        case .success(let new):
+            if let caller, caller.user != new.user || caller.workspace != new.workspace {
+                fail(RealtimeError(.realtimeForbidden, "the token is of another user or workspace"), answering: id)
+                return port.disconnect(.forbidden)
+            }
+            guard admitted else { return port.disconnect(.tooManyConnections) }
+            caller = new
+            hasAnnouncedExpiry = false
+            port.send(connected(answering: id))
+        case .failure(let error):
+            fail(error, answering: id)
+            // With a token that still holds, a refresh that failed may be tried again.
+            let isRefused = (error as? any CodedError)?.category == .unauthenticated
+            if caller == nil, isRefused { return port.disconnect(.tokenRefused) }
+        }
+        resume(now: now)
+    }
+
+    package func loaded(
+        _ subscription: Subscription, _ result: Result<TopicStart, any Error>, answering id: JSONValue?, now: Timestamp
+    ) {
+        guard !isClosed else { return }
+        switch result {
+        case .success(let start):
+            port.send(
+                ServerMessage.subscribed(
+                    subscription.topic, snapshot: start.snapshot, recovered: start.recovered,
+                    place: FeedPlace(epoch: start.epoch, offset: start.from), answering: id))
+            open(subscription, start)
+        case .failure(let error):
+            close(subscription)
+            fail(error, answering: id)
+        }
+        resume(now: now)
+    }
+
+    private func open(_ subscription: Subscription, _ start: TopicStart) {
+        guard case .opening(let pending, let overflowed) = subscription.state else { return }
+        var sent = start.from
+        subscription.state = .open(after: sent)
+        guard case .live = flow else {
+            // What is missing is read from the log together with what the others miss.
+            return
+        }
+        for message in start.messages + pending where message.position > sent {
+            guard port.write(message) else {
+                pause(except: subscription)
+                subscription.state = .open(after: sent)
+                return
+            }
+            sent = message.position
+        }
+        subscription.state = .open(after: max(sent, start.position))
+        if overflowed {
+            pause(except: subscription)
+            hasRoom()
+        }
+    }
+
+    private func connected(answering id: JSONValue?) -> [UInt8] {
+        ServerMessage.connected(self.id, caller: caller, heartbeat: rules.heartbeat, answering: id)
+    }
+
+    // MARK: What is published
+
+    package func take(_ message: FeedMessage) {
+        // Another subscription of this connection has brought it.
+        guard message.position > lastTaken, !isClosed else { return }
+        switch flow {
+        case .live: if port.write(message) { lastTaken = message.position } else { pause() }
+        case .paused: break
+        case .reading(var pending, let overflowed):
+            lastTaken = message.position
+            guard !overflowed else { return }
+            // Taken out first, so that the list is not copied.
+            flow = .paused
+            if pending.count < rules.pendingMax {
+                pending.append(message)
+                flow = .reading(pending: pending, overflowed: false)
+            } else {
+                flow = .reading(pending: [], overflowed: true)
+            }
+        }
+    }
+
+    /// Everything that was taken so far is sent; from here on the log is read.
+    private func pause(except partial: Subscription? = nil) {
+        flow = .paused
+        for subscription in subscriptions.values where subscription !== partial {
+            subscription.raise(to: lastTaken)
+        }
+        port.countSlow(.paused)
+    }
+
+    /// The connection takes more: reads what it missed while it did not.
+    package func hasRoom() {
+        guard !isClosed, case .paused = flow else { return }
+        readMore()
+    }
+
+    private func readMore() {
+        let missing = subscriptions.values.filter { $0.position != nil }
+        guard let after = missing.compactMap(\.position).min() else {
+            flow = .live
+            return
+        }
+        flow = .reading(pending: [], overflowed: false)
+        port.read(after: after, for: missing)
+    }
+
+    /// - Parameter missing: The subscriptions that the page was read for.
+    package func arrived(_ result: Result<FeedPage, any Error>, for missing: [Subscription]) {
+        guard !isClosed, case .reading(let pending, let overflowed) = flow else { return }
+        guard case .success(let page) = result else {
+            // Tried again with the next tick.
+            flow = .paused
+            return
+        }
+        guard page.head - page.after <= rules.positionsBehindMax else {
+            port.countSlow(.closed)
+            return port.disconnect(.tooSlow)
+        }
+        for message in page.messages where missing.contains(where: { $0.misses(message) }) {
+            guard port.write(message) else { return pauseAgain(missing, before: message) }
+        }
+        for subscription in missing { subscription.raise(to: page.position) }
+        // Others may have been opened while the page was read, and lag behind it.
+        let isComplete = subscriptions.values.allSatisfy { ($0.position ?? page.position) >= page.position }
+        guard page.isAtEnd, !overflowed, isComplete else { return readMore() }
+        for message in pending where message.position > page.position {
+            guard port.write(message) else { return pauseAgain(Array(subscriptions.values), before: message) }
+        }
+        flow = .live
+        port.countSlow(.recovered)
+    }
+
+    private func pauseAgain(_ subscriptions: [Subscription], before message: FeedMessage) {
+        for subscription in subscriptions { subscription.raise(to: message.position - 1) }
+        flow = .paused
+    }
+
+    // MARK: Time and end
+
+    /// Called about once a second.
+    package func tick(now: Timestamp, isValid: (RealtimeCaller) -> Bool) {
+        guard !isClosed, let caller else { return }
+        if now >= caller.expiresAt + rules.expiryGrace { return port.disconnect(.tokenExpired) }
+        guard isValid(caller) else { return port.disconnect(.sessionRevoked) }
+        if !hasAnnouncedExpiry, now >= caller.expiresAt - rules.expiryNotice {
+            hasAnnouncedExpiry = true
+            port.send(ServerMessage.tokenExpiring(caller))
+        }
+    }
+
+    /// Leaves all topics; nothing happens afterwards.
+    package func end() {
+        guard !isClosed else { return }
+        isClosed = true
+        waiting = []
+        for subscription in subscriptions.values { leave(subscription) }
+        subscriptions = [:]
+    }
+
+    private func close(_ subscription: Subscription) {
+        subscriptions[subscription.topic] = nil
+        leave(subscription)
+    }
+
+    private func leave(_ subscription: Subscription) {
+        subscription.state = .closed
+        port.leave(subscription)
+    }
+}
+
+extension TopicSubscription {
+    /// Up to where it was told; `nil` unless it is open.
+    fileprivate var position: Int64? { if case .open(let after) = state { after } else { nil } }
+
+    fileprivate func raise(to position: Int64) {
+        if case .open(let after) = state { state = .open(after: max(after, position)) }
+    }
+
+    fileprivate func misses(_ message: FeedMessage) -> Bool {
+        guard let position else { return false }
+        return message.position > position && message.topics.contains(topic)
+    }
+}

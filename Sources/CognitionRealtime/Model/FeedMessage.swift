@@ -1,0 +1,74 @@
+package import CognitionCore
+package import CognitionEvents
+
+/// One event as clients get it, encoded once for all of them.
+package struct FeedMessage: Sendable {
+    package let position: Int64
+    /// Whom it concerns.
+    package let topics: [Topic]
+    /// When it happened.
+    package let time: Timestamp
+    /// The whole message, JSON in UTF-8.
+    package let json: [UInt8]
+
+    package init(position: Int64, topics: [Topic], time: Timestamp, json: [UInt8]) {
+        self.position = position
+        self.topics = topics
+        self.time = time
+        self.json = json
+    }
+
+    /// A message larger than this leaves out the error's details, which the execution itself has.
+    package static let bytesMax = 16 << 10
+
+    /// A `workflow_status` message from an event of an execution.
+    /// - Parameter workflow: The canonical name of the execution's workflow.
+    package init(_ event: Event, workflow: String?, epoch: String) {
+        position = event.position
+        time = event.time
+        let execution = Topic.execution(event.workspace, event.stream.id)
+        topics = workflow.map { [execution, .workflow(event.workspace, $0)] } ?? [execution]
+        let place = FeedPlace(epoch: epoch, offset: event.position)
+        let full = ServerMessage.message(
+            "workflow_status", Self.data(of: event, workflow: workflow, withError: true), place: place)
+        json =
+            full.count <= Self.bytesMax
+            ? full
+            : ServerMessage.message(
+                "workflow_status", Self.data(of: event, workflow: workflow, withError: false), place: place)
+    }
+
+    private static func data(of event: Event, workflow: String?, withError: Bool) -> JSONObject {
+        var data: JSONObject = ["execution_id": .string(event.stream.id)]
+        data["workflow_id"] = workflow.map(JSONValue.string) ?? .null
+        data["status"] = event.data["status"] ?? .null
+        data["progress"] = event.data["progress"] ?? .null
+        data["event"] = .string(event.type)
+        data["time"] = .string(event.time.description)
+        let error = withError ? event.data["error"] : nil
+        guard let happened = taskStatus(event.type) else {
+            data["error"] = error
+            return data
+        }
+        var task: JSONObject = ["status": .string(happened)]
+        for (member, name) in taskMembers { task[name] = event.data[member] }
+        task["error"] = error
+        data["task"] = .object(task)
+        return data
+    }
+
+    private static let taskMembers = [
+        ("task", "number"), ("name", "name"), ("reference", "reference"), ("attempt", "attempt"),
+        ("parent", "parent"), ("scope", "scope"), ("items", "items"), ("reason", "reason"),
+    ]
+
+    /// The status that a task has after an event of the type; `nil` when it is not about a task.
+    private static func taskStatus(_ type: String) -> String? {
+        guard type.hasPrefix("task.") else { return nil }
+        return switch type.dropFirst(5) {
+        case "started": "running"
+        case "retried": "waiting"
+        case let status: String(status)
+        }
+    }
+}

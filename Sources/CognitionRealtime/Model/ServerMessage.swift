@@ -1,0 +1,98 @@
+package import CognitionCore
+
+/// The messages that the server sends, as JSON in UTF-8: `type`, `data`, the request's `id` in an answer, and `epoch` and
+/// `offset` where the message has a place in the log.
+package enum ServerMessage {
+    package static func connected(
+        _ connection: UUIDv7, caller: RealtimeCaller?, heartbeat: Duration, answering id: JSONValue? = nil
+    ) -> [UInt8] {
+        var data: JSONObject = [
+            "connection_id": .string(connection.description), "authenticated": .bool(caller != nil),
+            "heartbeat_interval": JSONValue(heartbeat.seconds),
+        ]
+        if let caller {
+            data["user_id"] = .string(caller.user)
+            data["workspace_id"] = .string(caller.workspace.name)
+            data["expires_at"] = .string(caller.expiresAt.description)
+        }
+        return message("connected", data, answering: id)
+    }
+
+    /// - Parameters:
+    ///   - recovered: Whether everything since the place that the client named follows; `nil` when it named none.
+    ///   - place: What follows comes after it.
+    package static func subscribed(
+        _ topic: Topic, snapshot: TopicSnapshot, recovered: Bool?, place: FeedPlace, answering id: JSONValue?
+    ) -> [UInt8] {
+        var data: JSONObject = [topic.member.name: topic.member.value]
+        data.merge(snapshot.data)
+        data["snapshot_offset"] = .integer(snapshot.position)
+        if let recovered { data["recovered"] = .bool(recovered) }
+        return message("subscribed", data, answering: id, place: place)
+    }
+
+    package static func unsubscribed(_ topic: Topic, answering id: JSONValue?) -> [UInt8] {
+        message("unsubscribed", [topic.member.name: topic.member.value], answering: id)
+    }
+
+    package static func pong(at time: Timestamp, answering id: JSONValue?) -> [UInt8] {
+        message("pong", ["time": .string(time.description)], answering: id)
+    }
+
+    package static func stats(_ stats: RealtimeStats, answering id: JSONValue?) -> [UInt8] {
+        message("stats", stats.json, answering: id)
+    }
+
+    package static func tokenExpiring(_ caller: RealtimeCaller) -> [UInt8] {
+        message("token_expiring", ["expires_at": .string(caller.expiresAt.description)])
+    }
+
+    /// The text of an error that is not a `CodedError`, or is an internal one, stays in the server.
+    package static func error(_ error: any Error, answering id: JSONValue?) -> [UInt8] {
+        guard let coded = error as? any CodedError, coded.category != .internal else {
+            return message(
+                "error",
+                [
+                    "code": .string((error as? any CodedError)?.code.name ?? ErrorCode.realtimeInternal.name),
+                    "message": "something went wrong in the server",
+                ], answering: id)
+        }
+        return message(
+            "error", ["code": .string(coded.code.name), "message": .string(coded.message)], answering: id)
+    }
+
+    package static func message(
+        _ type: String, _ data: JSONObject, answering id: JSONValue? = nil, place: FeedPlace? = nil
+    ) -> [UInt8] {
+        var members: JSONObject = ["type": .string(type)]
+        if let id { members["id"] = id }
+        members["data"] = .object(data)
+        if let place {
+            members["epoch"] = .string(place.epoch)
+            members["offset"] = .integer(place.offset)
+        }
+        return JSONValue.object(members).jsonBytes
+    }
+}
+
+/// What a node's connections do now and did since it started.
+package struct RealtimeStats: Sendable, Hashable {
+    package var connectedClients = 0
+    package var authenticatedConnections = 0
+    package var activeSubscriptions = 0
+    package var messagesSent = 0
+    package var messagesReceived = 0
+    package var errors = 0
+
+    package var json: JSONObject {
+        [
+            "connected_clients": .integer(Int64(connectedClients)),
+            "authenticated_connections": .integer(Int64(authenticatedConnections)),
+            "active_subscriptions": .integer(Int64(activeSubscriptions)),
+            "total_rooms": 0,
+            "messages_sent": .integer(Int64(messagesSent)),
+            "messages_received": .integer(Int64(messagesReceived)),
+            "errors": .integer(Int64(errors)),
+        ]
+    }
+}

@@ -1,0 +1,37 @@
+package import CognitionCore
+
+/// Why a client of the real-time connection did not get what it asked for.
+package struct RealtimeError: CodedError {
+    package let code: ErrorCode
+    package let message: String
+    package let cause: (any Error)?
+
+    package init(_ code: ErrorCode, _ message: String, cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.cause = cause
+    }
+}
+
+extension ErrorCode {
+    /// The message is not JSON, or not an action with the members that it needs.
+    package static let actionInvalid = ErrorCode("realtime.action_invalid", category: .invalid)
+    /// The action exists, or will, but this server does not do it.
+    package static let realtimeUnsupported = ErrorCode("realtime.unsupported", category: .unsupported)
+    /// The connection has no valid token.
+    package static let realtimeUnauthenticated = ErrorCode("realtime.unauthenticated", category: .unauthenticated)
+    /// The caller may not see what it asked for.
+    package static let realtimeForbidden = ErrorCode("realtime.forbidden", category: .forbidden)
+    /// The connection has as many subscriptions as it may have.
+    package static let subscriptionsExceeded = ErrorCode("realtime.subscriptions_exceeded", category: .limited)
+    /// The server has as many connections as it takes.
+    package static let connectionsExceeded = ErrorCode("realtime.connections_exceeded", category: .unavailable)
+    /// A page of another origin wanted to connect.
+    package static let originRefused = ErrorCode("realtime.origin_refused", category: .forbidden)
+    /// The path answers to WebSocket handshakes only.
+    package static let upgradeRequired = ErrorCode("realtime.upgrade_required", category: .invalid)
+    /// The WebSocket handshake lacks what RFC 6455 demands.
+    package static let handshakeInvalid = ErrorCode("realtime.handshake_invalid", category: .invalid)
+    /// Something of ours failed; nothing about it is told.
+    package static let realtimeInternal = ErrorCode("realtime.internal", category: .internal)
+}

@@ -1,0 +1,233 @@
+package import CognitionCore
+import CognitionEvents
+package import CognitionStorage
+package import Metrics
+import Synchronization
+
+/// What changed while you watched?
+///
+/// One reader per node follows the log (``run()``), encodes each event once, and hands it to the **lanes**: one for each
+/// event loop, which knows its own connections. What a single connection missed it reads from the log itself, so nothing
+/// here keeps messages.
+package final class RealtimeHub: Sendable {
+    /// Of this log; see ``EpochStore``.
+    package let epoch: String
+    package let rules: SessionRules
+    package let metrics: RealtimeMetrics
+    package let authenticator: any RealtimeAuthenticator
+    package let wallClock: any WallClock
+    private let reader: FeedReader
+    private let connectionsPerUserMax: Int
+    private let connectionsMax: Int
+    /// The log's end when this was made: what comes later is followed.
+    private let start: Int64
+    private let state = Mutex(State())
+    private let sent = Atomic<Int>(0)
+    private let received = Atomic<Int>(0)
+    private let errors = Atomic<Int>(0)
+
+    private struct State {
+        var lanes: [any FeedLane] = []
+        /// How many subscriptions each topic has; events of others are not encoded.
+        var interest: [Topic: Int] = [:]
+        /// How many connections each user has.
+        var users: [String: Int] = [:]
+        var connections = 0
+        var authenticated = 0
+        var subscriptions = 0
+    }
+
+    package struct Settings: Sendable {
+        /// At least 1.
+        package var connectionsPerUserMax = 5
+        /// At least 1.
+        package var connectionsMax = 10_000
+        package var heartbeat: Duration = .seconds(30)
+        package var subscriptionsMax = 100
+        package var pendingMax = 1_000
+        package var positionsBehindMax: Int64 = 10_000
+        package var expiryNotice: Duration = .seconds(30)
+        package var expiryGrace: Duration = .seconds(5)
+
+        package init() {}
+    }
+
+    /// Opens the feed at the end of the log; whatever subscribes afterwards misses nothing once ``run()`` is running.
+    /// - Throws: `StorageError`.
+    package static func open(
+        _ database: any Database, source: any ExecutionSource, authenticator: any RealtimeAuthenticator,
+        settings: Settings = Settings(), wallClock: any WallClock = SystemWallClock(),
+        ids: UUIDGenerator = UUIDGenerator(), metrics: any MetricsFactory = MetricsSystem.factory
+    ) async throws -> RealtimeHub {
+        let (new, now) = (ids.next(), wallClock.now)
+        let known = try await database.read { try EpochStore.find(in: $0) }
+        let epoch: String
+        if let known { epoch = known } else { epoch = try await database.write { try EpochStore.open(new, now: now, in: $0) } }
+        return RealtimeHub(
+            log: EventLog(database), epoch: epoch, start: try await EventLog(database).head(), source: source,
+            authenticator: authenticator, settings: settings, wallClock: wallClock, metrics: metrics)
+    }
+
+    private init(
+        log: EventLog, epoch: String, start: Int64, source: any ExecutionSource,
+        authenticator: any RealtimeAuthenticator, settings: Settings, wallClock: any WallClock,
+        metrics: any MetricsFactory
+    ) {
+        self.epoch = epoch
+        self.start = start
+        self.authenticator = authenticator
+        self.wallClock = wallClock
+        self.metrics = RealtimeMetrics(factory: metrics)
+        connectionsPerUserMax = settings.connectionsPerUserMax
+        connectionsMax = settings.connectionsMax
+        reader = FeedReader(
+            log: log, source: source, epoch: epoch, positionsMax: settings.positionsBehindMax,
+            messagesMax: settings.pendingMax)
+        rules = SessionRules(
+            heartbeat: settings.heartbeat, subscriptionsMax: settings.subscriptionsMax,
+            pendingMax: settings.pendingMax, positionsBehindMax: settings.positionsBehindMax,
+            expiryNotice: settings.expiryNotice, expiryGrace: settings.expiryGrace
+        ) { target, workspace in
+            switch target {
+            // Ids are one whatever the case of their digits; what is no id is no execution's.
+            case .execution(let id): .execution(workspace, UUIDv7(id)?.description ?? id)
+            case .workflow(let id): .workflow(workspace, source.canonicalWorkflowID(id))
+            }
+        }
+    }
+
+    /// Follows the log until the task is cancelled, and then returns.
+    /// - Throws: `storage.closed`.
+    package func run() async throws {
+        try await FeedRunner(hub: self, reader: reader, start: start).run()
+    }
+
+    // MARK: Publishing
+
+    /// Whether anybody on this node waits for one of `topics`.
+    func isWanted(_ topics: [Topic]) -> Bool {
+        state.withLock { state in topics.contains { state.interest[$0] != nil } }
+    }
+
+    var hasSubscriptions: Bool { state.withLock { !$0.interest.isEmpty } }
+
+    /// Hands a message to all event loops. Positions rise from call to call.
+    package func publish(_ message: FeedMessage) {
+        for lane in state.withLock({ $0.lanes }) { lane.post(message) }
+    }
+
+    /// A loop has more messages before it than it should.
+    var isCongested: Bool { state.withLock { $0.lanes }.contains { $0.isCongested } }
+
+    package func add(_ lane: any FeedLane) { state.withLock { $0.lanes.append(lane) } }
+
+    // MARK: Subscriptions
+
+    /// The state of a topic and what came after the place that a client has seen.
+    package func load(_ topic: Topic, since: FeedPlace?) async throws -> TopicStart {
+        try await reader.load(topic, since: since)
+    }
+
+    /// Messages of `topics` after `position`; at most one page of the log.
+    package func page(after position: Int64, topics: [Topic]) async throws -> FeedPage {
+        try await reader.page(after: position, topics: topics)
+    }
+
+    package func subscribed(to topic: Topic) {
+        let count = state.withLock { state in
+            state.interest[topic, default: 0] += 1
+            state.subscriptions += 1
+            return state.subscriptions
+        }
+        metrics.subscriptions.record(count)
+    }
+
+    package func unsubscribed(from topic: Topic) {
+        let count = state.withLock { state in
+            if let left = state.interest[topic].map({ $0 - 1 }) { state.interest[topic] = left > 0 ? left : nil }
+            state.subscriptions -= 1
+            return state.subscriptions
+        }
+        metrics.subscriptions.record(count)
+    }
+
+    // MARK: Connections
+
+    /// Counts a connection, unless there are as many as there may be.
+    package func connect() -> Bool {
+        let count: Int? = state.withLock { state in
+            guard state.connections < connectionsMax else { return nil }
+            state.connections += 1
+            return state.connections
+        }
+        guard let count else {
+            metrics.countRefusal(.connections)
+            return false
+        }
+        metrics.opened.increment()
+        metrics.connections.record(count)
+        return true
+    }
+
+    package func disconnected() {
+        let count = state.withLock { state in
+            state.connections -= 1
+            return state.connections
+        }
+        metrics.connections.record(count)
+    }
+
+    /// Counts a connection of a user, unless that has as many as it may have.
+    package func admit(_ user: String) -> Bool {
+        let isAdmitted = state.withLock { state in
+            guard state.users[user, default: 0] < connectionsPerUserMax else { return false }
+            state.users[user, default: 0] += 1
+            state.authenticated += 1
+            return true
+        }
+        if !isAdmitted { metrics.countRefusal(.userConnections) }
+        return isAdmitted
+    }
+
+    package func release(_ user: String) {
+        state.withLock { state in
+            if let left = state.users[user].map({ $0 - 1 }) { state.users[user] = left > 0 ? left : nil }
+            state.authenticated -= 1
+        }
+    }
+
+    // MARK: Counting
+
+    package var stats: RealtimeStats {
+        var stats = state.withLock { state in
+            RealtimeStats(
+                connectedClients: state.connections, authenticatedConnections: state.authenticated,
+                activeSubscriptions: state.subscriptions)
+        }
+        stats.messagesSent = sent.load(ordering: .relaxed)
+        stats.messagesReceived = received.load(ordering: .relaxed)
+        stats.errors = errors.load(ordering: .relaxed)
+        return stats
+    }
+
+    package func countReceived(messages: Int, bytes: Int) {
+        received.add(messages, ordering: .relaxed)
+        metrics.countReceived(messages: messages, bytes: bytes)
+    }
+
+    package func countSent(messages: Int, bytes: Int) {
+        sent.add(messages, ordering: .relaxed)
+        metrics.countSent(messages: messages, bytes: bytes)
+    }
+
+    package func countError() { errors.add(1, ordering: .relaxed) }
+}
+
+/// The connections of one event loop, as the hub sees them.
+package protocol FeedLane: Sendable {
+    /// Takes a message from any thread; it is delivered on the loop, together with others that have come by then.
+    func post(_ message: FeedMessage)
+
+    /// More messages wait than the loop takes in one turn: who publishes should wait.
+    var isCongested: Bool { get }
+}

@@ -1,0 +1,67 @@
+package import Metrics
+
+/// `websocket.connections` (gauge), `websocket.connections.opened`, `websocket.connections.refused` by `reason`,
+/// `websocket.messages` and `websocket.bytes` by `direction`, `websocket.subscriptions` (gauge), `websocket.slow` by
+/// `outcome`, and `websocket.delivery.lag`: seconds from an event's time until it was handed to the sockets of a loop.
+package struct RealtimeMetrics: Sendable {
+    package enum Refusal: String, Sendable, CaseIterable {
+        case unauthenticated, origin, handshake, connections, userConnections = "user_connections"
+    }
+
+    package enum SlowOutcome: String, Sendable, CaseIterable {
+        /// Its messages were held back.
+        case paused
+        /// What it missed was read from the log.
+        case recovered
+        /// It was closed.
+        case closed
+    }
+
+    package let connections: Gauge
+    package let opened: Counter
+    package let subscriptions: Gauge
+    package let lag: Metrics.Timer
+    private let refused: [Refusal: Counter]
+    private let slow: [SlowOutcome: Counter]
+    private let messagesIn: Counter
+    private let messagesOut: Counter
+    private let bytesIn: Counter
+    private let bytesOut: Counter
+
+    init(factory: any MetricsFactory) {
+        connections = Gauge(label: "websocket.connections", factory: factory)
+        opened = Counter(label: "websocket.connections.opened", factory: factory)
+        subscriptions = Gauge(label: "websocket.subscriptions", factory: factory)
+        lag = Metrics.Timer(label: "websocket.delivery.lag", factory: factory)
+        refused = Dictionary(
+            uniqueKeysWithValues: Refusal.allCases.map {
+                (
+                    $0,
+                    Counter(
+                        label: "websocket.connections.refused", dimensions: [("reason", $0.rawValue)], factory: factory)
+                )
+            })
+        slow = Dictionary(
+            uniqueKeysWithValues: SlowOutcome.allCases.map {
+                ($0, Counter(label: "websocket.slow", dimensions: [("outcome", $0.rawValue)], factory: factory))
+            })
+        messagesIn = Counter(label: "websocket.messages", dimensions: [("direction", "in")], factory: factory)
+        messagesOut = Counter(label: "websocket.messages", dimensions: [("direction", "out")], factory: factory)
+        bytesIn = Counter(label: "websocket.bytes", dimensions: [("direction", "in")], factory: factory)
+        bytesOut = Counter(label: "websocket.bytes", dimensions: [("direction", "out")], factory: factory)
+    }
+
+    package func countRefusal(_ reason: Refusal) { refused[reason]?.increment() }
+
+    package func countSlow(_ outcome: SlowOutcome) { slow[outcome]?.increment() }
+
+    func countReceived(messages: Int, bytes: Int) {
+        messagesIn.increment(by: messages)
+        bytesIn.increment(by: bytes)
+    }
+
+    func countSent(messages: Int, bytes: Int) {
+        messagesOut.increment(by: messages)
+        bytesOut.increment(by: bytes)
+    }
+}

@@ -1,0 +1,59 @@
+package import CognitionCore
+
+/// Who is behind a token, as the real-time connection needs to know it.
+package protocol RealtimeAuthenticator: Sendable {
+    /// - Throws: A `CodedError`; of category `unauthenticated` for a token that is not valid or no longer.
+    func caller(token: String) async throws -> RealtimeCaller
+
+    /// Whether the caller's session still stands. Asked for every connection every second, on an event loop: an answer
+    /// from memory, without waiting.
+    func isValid(_ caller: RealtimeCaller) -> Bool
+}
+
+/// A person or program with a verified token.
+package struct RealtimeCaller: Sendable, Hashable {
+    /// Of the user; connections are counted by it.
+    package let user: String
+    package let principal: Principal
+    /// When the token ends.
+    package let expiresAt: Timestamp
+    /// Of the session that the token belongs to, for ``RealtimeAuthenticator/isValid(_:)``; may be empty.
+    package let session: String
+
+    package init(user: String, principal: Principal, expiresAt: Timestamp, session: String = "") {
+        self.user = user
+        self.principal = principal
+        self.expiresAt = expiresAt
+        self.session = session
+    }
+
+    package var workspace: WorkspaceID { principal.workspace }
+}
+
+/// What is true of executions and workflows now, from where the log goes on.
+package protocol ExecutionSource: Sendable {
+    /// `execution_id`, `workflow_id`, `status`, `progress` and what else is to be told of an execution.
+    /// - Throws: A `CodedError`, `workflow.execution_not_found` also for one of another workspace.
+    func execution(_ id: String, in workspace: WorkspaceID) async throws -> TopicSnapshot
+
+    /// `workflow_id` and what else is to be told of a workflow.
+    /// - Throws: A `CodedError`, `workflow.not_found` also for one of another workspace.
+    func workflow(_ id: String, in workspace: WorkspaceID) async throws -> TopicSnapshot
+
+    /// The one spelling of a workflow's name that events use, e.g. `default.hello` for `hello`.
+    func canonicalWorkflowID(_ id: String) -> String
+
+    /// The workflow of an execution, for events that do not name it; `nil` when there is no such execution.
+    func workflowID(ofExecution id: String, in workspace: WorkspaceID) async throws -> String?
+}
+
+/// The state of something together with the position of the log that it is the state at: read in one transaction.
+package struct TopicSnapshot: Sendable {
+    package let data: JSONObject
+    package let position: Int64
+
+    package init(data: JSONObject, position: Int64) {
+        self.data = data
+        self.position = position
+    }
+}

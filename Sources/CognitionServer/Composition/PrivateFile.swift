@@ -1,0 +1,48 @@
+import Foundation
+
+/// A small file in the data folder that only its owner may read.
+enum PrivateFile {
+    /// Replaces the file as a whole, durably: a reader finds the old or the new text, also after a crash.
+    static func write(_ text: String, to path: String) throws {
+        let temporary = path + ".new"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw failure(temporary) }
+        defer { close(descriptor) }
+        // The file may have been there, with other rights.
+        guard fchmod(descriptor, 0o600) == 0 else { throw failure(temporary) }
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw failure(temporary) }
+            rest = rest.dropFirst(count)
+        }
+        guard fsync(descriptor) == 0, rename(temporary, path) == 0 else { throw failure(path) }
+        let folder = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if folder >= 0 {
+            fsync(folder)
+            close(folder)
+        }
+    }
+
+    /// - Returns: `nil` when there is no such file.
+    /// - Throws: `CommandFailure` when it cannot be read, or others may read it.
+    static func read(_ path: String, bytesMax: Int = 1 << 20) throws -> String? {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            if errno == ENOENT { return nil }
+            throw failure(path)
+        }
+        guard status.st_mode & 0o077 == 0 else {
+            throw CommandFailure("\(path) can be read by others; take their rights away: chmod 600 \(path)")
+        }
+        guard let text = String(validating: try BoundedFile.bytes(of: path, max: bytesMax), as: UTF8.self) else {
+            throw CommandFailure("\(path) is no UTF-8 text")
+        }
+        return text
+    }
+
+    private static func failure(_ path: String) -> CommandFailure {
+        CommandFailure("\(path): \(String(cString: strerror(errno)))")
+    }
+}

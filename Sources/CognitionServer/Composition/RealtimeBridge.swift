@@ -1,0 +1,55 @@
+import CognitionCore
+import CognitionIdentity
+import CognitionRealtime
+import CognitionWorkflows
+
+/// Tells real-time connections who is behind a token.
+struct RealtimeIdentity: RealtimeAuthenticator {
+    let identity: Identity
+
+    func caller(token: String) async throws -> RealtimeCaller {
+        let caller = try await identity.authenticate(token)
+        return RealtimeCaller(
+            user: caller.user?.description ?? caller.principal.actor, principal: caller.principal,
+            expiresAt: caller.expiresAt, session: caller.session?.description ?? "")
+    }
+
+    func isValid(_ caller: RealtimeCaller) -> Bool { SessionID(caller.session).map(identity.isLive) ?? true }
+}
+
+/// Tells real-time connections how executions are doing.
+struct RealtimeExecutions: ExecutionSource {
+    /// Executions of a workflow that are shown when somebody begins to watch it.
+    private static let executionsMax = 50
+
+    let workflows: Workflows
+
+    func execution(_ id: String, in workspace: WorkspaceID) async throws -> TopicSnapshot {
+        guard let execution = ExecutionID(id) else { throw WorkflowError(.executionNotFound, "there is no execution \(id.prefix(64))") }
+        let snapshot = try await workflows.snapshot(of: execution, in: workspace)
+        var data = snapshot.executions.first?.json.objectValue ?? [:]
+        data["execution_id"] = .string(execution.description)
+        return TopicSnapshot(data: data, position: snapshot.position)
+    }
+
+    func workflow(_ id: String, in workspace: WorkspaceID) async throws -> TopicSnapshot {
+        guard let workflow = WorkflowID(id) else { throw WorkflowError(.workflowNotFound, "there is no workflow \(id.prefix(127))") }
+        let snapshot = try await workflows.snapshot(of: workflow, limit: Self.executionsMax, in: workspace)
+        return TopicSnapshot(
+            data: [
+                "workflow_id": .string(workflow.description),
+                "executions": .array(snapshot.executions.map(\.json)),
+            ], position: snapshot.position)
+    }
+
+    func canonicalWorkflowID(_ id: String) -> String { WorkflowID(id)?.description ?? id }
+
+    func workflowID(ofExecution id: String, in workspace: WorkspaceID) async throws -> String? {
+        guard let execution = ExecutionID(id) else { return nil }
+        do {
+            return try await workflows.snapshot(of: execution, in: workspace).executions.first?.workflow.description
+        } catch let error as WorkflowError where error.code == .executionNotFound {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import CognitionCore
+import CognitionEvents
+import CognitionHTTP
+import CognitionIdentity
+import CognitionObservability
+import CognitionRealtime
+import CognitionSQLite
+import CognitionStorage
+import CognitionWorkflows
+import Logging
+import Metrics
+import ServiceLifecycle
+import Synchronization
+import UnixSignals
+
+/// Everything that runs in `cognitionos serve`, put together once.
+///
+/// Services start in the order in which they are listed and end in the reverse one: first the server takes no more
+/// requests and finishes those in flight, then the engine gives its executions back.
+struct Server {
+    private let node: Node
+    private let engine: WorkflowEngine
+    private let identity: Identity
+    private let hub: RealtimeHub
+    private let state: HealthState
+    private let metrics: PrometheusMetrics
+    private var configuration: ServerConfiguration { node.configuration }
+
+    /// Serves until the process is asked to end.
+    static func run(_ configuration: ServerConfiguration) async throws {
+        let metrics = PrometheusMetrics()
+        metrics.onScrape(ProcessMetrics.collect)
+        MetricsSystem.bootstrap(metrics)
+        LoggingSystem.bootstrap(configuration.logHandlers(forServer: true))
+        let state = HealthState()
+        try await withLogger(Logger(label: configuration[.serviceName])) { _ in
+            for warning in configuration.warnings { Logger.current.warning("\(warning)") }
+            state.advance(to: .migrating)
+            try await Node.withNode(configuration, .owner, logger: .current) { node in
+                try await Server(node, state, metrics).run()
+            }
+        }
+    }
+
+    private init(_ node: Node, _ state: HealthState, _ metrics: PrometheusMetrics) async throws {
+        self.node = node
+        engine = node.engine()
+        self.state = state
+        self.metrics = metrics
+        identity = try node.identity(mayCreateKeys: true)
+        var settings = RealtimeHub.Settings()
+        settings.connectionsPerUserMax = node.configuration.number(.connectionsPerUser)
+        settings.heartbeat = node.configuration.duration(.heartbeatInterval)
+        hub = try await RealtimeHub.open(
+            node.database, source: RealtimeExecutions(workflows: node.workflows),
+            authenticator: RealtimeIdentity(identity: identity), settings: settings, wallClock: node.clock,
+            ids: node.ids)
+    }
+
+    private func run() async throws {
+        let files = ServerFiles(folder: configuration.dataDirectory, identity: identity)
+        let http = try httpServer { port in
+            let host = configuration[.host]
+            do {
+                try await files.announce(host: host, port: port)
+            } catch {
+                Logger.current.error("Commands on this machine will not find the server", metadata: ["error": "\(error)"])
+            }
+            state.advance(to: .ready)
+            Logger.current.notice("Server is ready", metadata: ["server.host": "\(host)", "server.port": "\(port)"])
+        }
+        let services: [any Service] = [
+            // What others rely on first.
+            Loop { try await engine.run() },
+            Loop { try await hub.run() },
+            Loop { try await RevocationRunner(identity).run() },
+            files,
+            http,
+            Announcement { state.advance(to: .draining) },
+        ]
+        var group = ServiceGroupConfiguration(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: node.logger)
+        group.maximumGracefulShutdownDuration = configuration.duration(.shutdownTimeout)
+        try await ServiceGroup(configuration: group).run()
+    }
+
+    private func httpServer(_ onRunning: @escaping @Sendable (Int) async -> Void) throws -> HTTPServer {
+        var settings = HTTPServer.Settings()
+        settings.host = configuration[.host]
+        settings.port = configuration.number(.port)
+        settings.bodyBytesMax = configuration.number(.bodyBytesMax)
+        settings.connection.idleTimeout = configuration.duration(.idleTimeout)
+        settings.connection.bodyTimeout = configuration.duration(.requestTimeout)
+        return HTTPServer(
+            Self.api(
+                node, engine: engine, identity: identity, state: state, monitor: HealthMonitor(healthChecks),
+                metrics: metrics),
+            webSocket: WebSocketEndpoint(hub: hub, settings: configuration.webSocket, ids: node.ids), identity: identity, settings: settings, ids: node.ids, logger: node.logger,
+            onRunning: onRunning)
+    }
+
+    /// Every route.
+    static func api(
+        _ node: Node, engine: WorkflowEngine, identity: Identity, state: HealthState, monitor: HealthMonitor,
+        metrics: PrometheusMetrics?
+    ) -> API {
+        let token = node.configuration[.metricsToken]
+        var root: [any RouteGroup] = [RootHealthRoutes(state: state, monitor: monitor)]
+        if let metrics, node.configuration.isOn(.enableMetrics) {
+            root.append(MetricsRoutes(metrics: metrics, token: token.isEmpty ? nil : Secret(token)))
+        }
+        return API.documented(
+            [
+                IdentityRoutes(identity: identity), UserRoutes(identity: identity),
+                WorkspaceRoutes(identity: identity), WorkflowRoutes(workflows: node.workflows),
+                ExecutionRoutes(workflows: node.workflows, engine: engine, log: node.log),
+                HealthRoutes(state: state, monitor: monitor),
+            ], root: root)
+    }
+
+    private var healthChecks: [HealthCheck] {
+        let (database, log) = (node.database, node.log)
+        return [
+            HealthCheck("database", isRequired: true) {
+                try await database.read { tx in _ = try tx.first("SELECT 1") { try $0[0] as Int } }
+                return .init(.healthy, details: ["driver": .string(database.dialect.rawValue)])
+            },
+            HealthCheck("event_log", isRequired: true) {
+                .init(.healthy, details: ["position": .integer(try await log.head())])
+            },
+            .diskSpace(ofFolder: configuration.dataDirectory),
+        ]
+    }
+}
+
+/// Work without an end of its own, ended when the server is.
+private struct Loop: Service {
+    let body: @Sendable () async throws -> Void
+
+    func run() async throws { try await cancelWhenGracefulShutdown(body) }
+}
+
+/// Does something as soon as the server is asked to end, before any other service is.
+private struct Announcement: Service {
+    let body: @Sendable () -> Void
+
+    func run() async throws {
+        try await gracefulShutdown()
+        body()
+    }
+}

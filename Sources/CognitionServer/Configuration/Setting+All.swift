@@ -1,0 +1,153 @@
+import CognitionCore
+
+/// Every setting there is, by what it concerns.
+extension Setting {
+    static let all = general + server + storage + workflows + languageModels + security + webSocket + observability
+
+    // MARK: General
+
+    static let environment = Setting(
+        "ENVIRONMENT", .choice(["development", "production"]), standard: "development",
+        "What the installation is for: production refuses weak keys, and registration is by invitation.")
+    static let serviceName = Setting(
+        "SERVICE_NAME", .text, standard: "cognitionos", "Who issues tokens, and what logs call the service.")
+    static let dataDir = Setting(
+        "DATA_DIR", .path, standard: "./data", "The folder of the database, the keys and the lock.")
+
+    private static let general = [environment, serviceName, dataDir]
+
+    // MARK: Server
+
+    static let host = Setting("API_HOST", .text, standard: "127.0.0.1", "The address that the server listens on.")
+    static let port = Setting("API_PORT", .number(0...65_535), standard: "8100", "Its port; 0 takes a free one.")
+    static let bodyBytesMax = Setting(
+        "API_MAX_BODY_BYTES", .number(1_024...1_073_741_824), standard: "8388608", "Bytes of a request's body.")
+    static let corsOrigins = Setting(
+        "API_CORS_ORIGINS", .list, "Origins of web pages that may open WebSockets, besides the server's own; * for all.")
+    static let requestTimeout = Setting(
+        "API_REQUEST_TIMEOUT", .duration(.seconds(1)...(.seconds(3_600)), bare: .seconds), standard: "60s",
+        "How long a client may take to send a request's body; a tenth of it, at most 10s, for the head.")
+    static let idleTimeout = Setting(
+        "API_IDLE_TIMEOUT", .duration(.seconds(1)...(.seconds(3_600)), bare: .seconds), standard: "75s",
+        "How long a connection without a request is kept.")
+    static let shutdownTimeout = Setting(
+        "API_SHUTDOWN_TIMEOUT", .duration(.seconds(0)...(.seconds(600)), bare: .seconds), standard: "20s",
+        "How long requests in flight have to end when the server is stopped.")
+
+    private static let server = [
+        host, port, bodyBytesMax, corsOrigins, requestTimeout, idleTimeout, shutdownTimeout,
+    ]
+
+    // MARK: Storage
+
+    static let databaseURL = Setting(
+        "DATABASE_URL", .text, "Where the database is: sqlite:PATH; without it cognition.db in DATA_DIR.")
+
+    private static let storage = [databaseURL]
+
+    // MARK: Workflows
+
+    static let concurrency = Setting(
+        "WORKFLOWS_CONCURRENCY", .number(1...100_000), standard: "256", "Effect tasks in flight.")
+    static let fileRoots = Setting(
+        "WORKFLOWS_FILE_ROOTS", .list, "Folders that call: documents may read, besides those given as input.")
+    static let connectionsPerHost = Setting(
+        "HTTP_CLIENT_CONNECTIONS_PER_HOST", .number(1...10_000), standard: "64",
+        "Outbound exchanges with one host at once.")
+    static let egressDeny = Setting(
+        "EGRESS_DENY", .list, "Hosts, addresses and ranges that workflows may not call; or private.")
+    static let egressAllow = Setting(
+        "EGRESS_ALLOW", .list, "Hosts, addresses and ranges that workflows may call all the same.")
+
+    private static let workflows = [concurrency, fileRoots, connectionsPerHost, egressDeny, egressAllow]
+
+    // MARK: Language models
+
+    static let languageModelProvider = Setting(
+        "LLM_DEFAULT_PROVIDER", .choice(["local", "openai", "anthropic"]),
+        "Who answers call: llm when the task names nobody; without it the first that has a key, else local.")
+    static let languageModel = Setting(
+        "LLM_DEFAULT_MODEL", .text, "The default provider's model; without it the provider's usual one.")
+    static let languageModelFallbacks = Setting(
+        "LLM_FALLBACKS", .list, "Who is asked when the default is not available, in order: provider or provider:model.")
+    static let openAIKey = Setting("LLM_OPENAI_API_KEY", .text, isSecret: true, "The key of the provider openai.")
+    static let openAIBaseURL = Setting(
+        "LLM_OPENAI_BASE_URL", .text, standard: "https://api.openai.com/v1",
+        "Where the provider openai is; any server that speaks Chat Completions will do.")
+    static let anthropicKey = Setting(
+        "LLM_ANTHROPIC_API_KEY", .text, isSecret: true, "The key of the provider anthropic.")
+    static let anthropicBaseURL = Setting(
+        "LLM_ANTHROPIC_BASE_URL", .text, standard: "https://api.anthropic.com", "Where the provider anthropic is.")
+    static let languageModelTimeout = Setting(
+        "LLM_TIMEOUT", .duration(.seconds(1)...(.seconds(86_400)), bare: .seconds), standard: "600s",
+        "How long an answer may take, with all repeats and fallbacks.")
+
+    private static let languageModels = [
+        languageModelProvider, languageModel, languageModelFallbacks, openAIKey, openAIBaseURL, anthropicKey,
+        anthropicBaseURL, languageModelTimeout,
+    ]
+
+    // MARK: Security
+
+    static let secretKey = Setting(
+        "SECURITY_SECRET_KEY", .text, isSecret: true,
+        "Signs access tokens, at least 32 bytes; without it a key is made and kept in DATA_DIR/keys.json.")
+    /// Another name of ``secretKey``, which wins.
+    static let jwtSecretKey = Setting("JWT_SECRET_KEY", .text, isSecret: true, "The same as SECURITY_SECRET_KEY.")
+    static let algorithm = Setting(
+        "SECURITY_ALGORITHM", .choice(["hs256"]), standard: "HS256", "How access tokens are signed.")
+    static let accessTokenMinutes = Setting(
+        "SECURITY_ACCESS_TOKEN_EXPIRE_MINUTES", .number(1...1_440), standard: "30", "Minutes an access token is good for.")
+    static let refreshTokenDays = Setting(
+        "SECURITY_REFRESH_TOKEN_EXPIRE_DAYS", .number(1...365), standard: "7",
+        "Days after which a session ends that was not refreshed.")
+    static let bcryptCost = Setting(
+        "SECURITY_BCRYPT_COST", .number(4...15), standard: "12", "The cost of password hashes; each step doubles it.")
+    static let failedLoginsMax = Setting(
+        "SECURITY_MAX_FAILED_LOGINS", .number(1...100), standard: "5", "Wrong passwords in a row that lock an account.")
+    static let lockoutMinutes = Setting(
+        "SECURITY_LOCKOUT_MINUTES", .number(1...10_080), standard: "30", "Minutes that an account stays locked.")
+    static let failuresPerAddress = Setting(
+        "SECURITY_AUTH_FAILURES_PER_ADDRESS", .number(1...1_000_000), standard: "30",
+        "Failed logins from one address within five minutes; further ones are refused.")
+    static let registration = Setting(
+        "SECURITY_REGISTRATION", .choice(["open", "invite", "closed"]),
+        "Who may register; open in development, invite in production unless set.")
+
+    private static let security = [
+        secretKey, jwtSecretKey, algorithm, accessTokenMinutes, refreshTokenDays, bcryptCost, failedLoginsMax,
+        lockoutMinutes, failuresPerAddress, registration,
+    ]
+
+    // MARK: WebSocket
+
+    static let heartbeatInterval = Setting(
+        "WS_HEARTBEAT_INTERVAL", .duration(.seconds(1)...(.seconds(3_600)), bare: .milliseconds), standard: "30s",
+        "How often a WebSocket is pinged.")
+    static let webSocketTimeout = Setting(
+        "WS_TIMEOUT", .duration(.seconds(1)...(.seconds(3_600)), bare: .milliseconds), standard: "60s",
+        "After which silence a WebSocket counts as lost.")
+    static let webSocketIdleTimeout = Setting(
+        "WS_IDLE_TIMEOUT", .duration(.seconds(1)...(.seconds(86_400)), bare: .milliseconds), standard: "300s",
+        "How long a WebSocket without a subscription or an action is kept.")
+    static let connectionsPerUser = Setting(
+        "WS_MAX_CONNECTIONS_PER_USER", .number(1...100_000), standard: "5", "WebSockets of one user at once.")
+
+    private static let webSocket = [heartbeatInterval, webSocketTimeout, webSocketIdleTimeout, connectionsPerUser]
+
+    // MARK: Observability
+
+    static let logLevel = Setting(
+        "OBSERVABILITY_LOG_LEVEL", .choice(["trace", "debug", "info", "notice", "warning", "error", "critical"]),
+        standard: "info", "The least severe lines that are written.")
+    static let logFormat = Setting(
+        "OBSERVABILITY_LOG_FORMAT", .choice(["json", "text"]), standard: "json",
+        "How the server's log lines look, on standard error; those of commands are text unless set.")
+    static let enableMetrics = Setting(
+        "OBSERVABILITY_ENABLE_METRICS", .choice(["true", "false"]), standard: "true", "Whether /metrics answers.")
+    static let metricsToken = Setting(
+        "OBSERVABILITY_METRICS_TOKEN", .text, isSecret: true,
+        "The bearer token that /metrics wants from other machines; without it they get nothing.")
+
+    private static let observability = [logLevel, logFormat, enableMetrics, metricsToken]
+}

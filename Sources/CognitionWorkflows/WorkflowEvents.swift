@@ -1,0 +1,54 @@
+import CognitionCore
+import CognitionEvents
+
+/// What the log tells of workflows, in the stream `workflow/<id>`, and of executions that are deleted; everything else
+/// that an execution does is told by its ``ExecutionMachine``.
+enum WorkflowEvent {
+    static func stream(of id: WorkflowID) -> StreamName { StreamName("workflow", id.description) }
+    static func stream(of id: ExecutionID) -> StreamName { StreamName("execution", id.description) }
+
+    /// A version was stored, or stored again after it was deleted.
+    static func created(_ workflow: StoredWorkflow) -> NewEvent {
+        NewEvent("workflow.created", data: .object(members(of: workflow)))
+    }
+
+    static func changed(_ id: WorkflowID, to state: WorkflowState) -> NewEvent {
+        let type =
+            switch state {
+            case .active: "workflow.activated"
+            case .archived: "workflow.archived"
+            }
+        return NewEvent(type, data: ["workflow_id": .string(id.description)])
+    }
+
+    /// - Parameter tags: All it has now.
+    static func tagged(_ id: WorkflowID, _ tags: [String]) -> NewEvent {
+        NewEvent(
+            "workflow.tagged",
+            data: ["workflow_id": .string(id.description), "tags": .array(tags.map(JSONValue.string))])
+    }
+
+    /// A version was deleted; its document stays for the executions that refer to it.
+    static func deleted(_ workflow: StoredWorkflow) -> NewEvent {
+        NewEvent("workflow.deleted", data: .object(members(of: workflow)))
+    }
+
+    static func deleted(_ execution: ExecutionSummary) -> NewEvent {
+        NewEvent(
+            "execution.deleted",
+            data: [
+                "execution_id": .string(execution.id.description),
+                "workflow_id": .string(execution.workflow.description),
+                "version": .string(execution.version),
+                "status": .string(execution.status.name),
+            ])
+    }
+
+    private static func members(of workflow: StoredWorkflow) -> JSONObject {
+        [
+            "workflow_id": .string(workflow.id.description),
+            "version": .string(workflow.version),
+            "hash": .string(workflow.hash.description),
+        ]
+    }
+}
