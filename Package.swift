@@ -114,7 +114,24 @@ let package = Package(
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionStorage",
                 "CognitionTestSupport", .logging,
             ]),
-        .tests(of: "CognitionLanguageModels", with: ["CognitionCore"]),
+        .tests(
+            of: "CognitionLanguageModels",
+            with: [
+                "CognitionCore", "CognitionHTTPClient", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport",
+                .metrics, .nio("NIOCore"), .nio("NIOPosix"),
+            ], exclude: ["Peer"]),
+        .tests(
+            of: "CognitionIdentity",
+            with: [
+                "CognitionCore", "CognitionEvents", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport",
+                .crypto, .metrics,
+            ]),
+        .tests(
+            of: "CognitionRealtime",
+            with: [
+                "CognitionCore", "CognitionEvents", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport",
+                .metrics,
+            ]),
         .tests(
             of: "CognitionServer",
             with: [

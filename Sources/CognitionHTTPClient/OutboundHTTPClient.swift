@@ -17,6 +17,8 @@ import Synchronization
 /// **Protocol.** HTTP/1.1 only, no proxies, no decompression (a body arrives as the server coded it), at most 256
 /// header fields of 80 KiB each. Waiting for a connection counts against the request's timeout.
 ///
+/// **Streams.** A stream keeps its place among `connectionsPerHost` until its reader is done.
+///
 /// **Lifecycle.** `shutdown()` must be called once before the last reference goes; later and running requests fail.
 package final class OutboundHTTPClient: OutboundHTTP {
     private let checked: HTTPClient
@@ -212,7 +214,7 @@ extension OutboundHTTPClient {
                     var part: ByteBuffer?
                     repeat {
                         watch.waits()
-                        defer { watch.hears() }
+                        defer { watch.hears(part != nil) }
                         part = try await parts.next(isolation: #isolation)
                     } while part?.readableBytes == 0
                     guard let part else { return nil }
@@ -269,6 +271,7 @@ extension OutboundHTTPClient {
     /// Tells the circuit what the end of an exchange means. Only the transport counts; an exchange that its caller gave
     /// less time than a connection may take says nothing about the host, nor does one that its caller cancelled.
     private func settle(_ error: (any Error)?, at origin: Origin, isProbe: Bool, watched watch: ExchangeWatch) {
+        guard let error else { return circuit.withLock { $0.succeeded(origin) } }
         let now = ContinuousClock.now
         switch (error as? OutboundHTTPError)?.code {
         case _ where watch.blames(noShorterThan: settings.connectTimeout),

@@ -76,7 +76,8 @@ private struct SecretScanner {
             while start < bytes.count, bytes[start] == UInt8(ascii: " ") { start += 1 }
             // The scheme and what follows it: to the end of the line or of the quotation.
             hide(from: start) { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
-        } else if index + 2 < bytes.count, bytes[index + 1] == UInt8(ascii: "/"), bytes[index + 2] == UInt8(ascii: "/") {
+        } else if index + 2 < bytes.count, bytes[index + 1] == UInt8(ascii: "/"), bytes[index + 2] == UInt8(ascii: "/")
+        {
             hidePassword(from: index + 3)
         }
     }
@@ -127,7 +128,9 @@ private struct SecretScanner {
         bytes[min(start, bytes.count)...].firstIndex(where: ends) ?? bytes.count
     }
 
-    private mutating func hide(from start: Int, until ends: (UInt8) -> Bool) { hide(start..<end(from: start, where: ends)) }
+    private mutating func hide(from start: Int, until ends: (UInt8) -> Bool) {
+        hide(start..<end(from: start, where: ends))
+    }
 
     private mutating func hide(_ range: Range<Int>) {
         guard !range.isEmpty else { return }
@@ -138,7 +141,8 @@ private struct SecretScanner {
     /// Ends a value behind `=`: what cannot be in a query (RFC 3986, section 3.4), and the ampersand.
     private static func endsValue(_ byte: UInt8) -> Bool {
         switch byte {
-        case 0...0x20, UInt8(ascii: "&"), UInt8(ascii: "#"), UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"): true
+        case 0...0x20, UInt8(ascii: "&"), UInt8(ascii: "#"), UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: ">"):
+            true
         default: false
         }
     }

@@ -44,7 +44,8 @@ package struct ServerLogHandler: LogHandler {
     }
 
     package func log(event: LogEvent) {
-        let line = line(level: event.level, message: Redaction.masking(event.message.description), metadata: merged(event))
+        let line = line(
+            level: event.level, message: Redaction.masking(event.message.description), metadata: merged(event))
         sink.write(line) { lost in
             self.line(level: .warning, message: "Log lines were lost", metadata: ["log.lost": "\(lost)"])
         }

@@ -62,7 +62,11 @@ package final class RealtimeHub: Sendable {
         let (new, now) = (ids.next(), wallClock.now)
         let known = try await database.read { try EpochStore.find(in: $0) }
         let epoch: String
-        if let known { epoch = known } else { epoch = try await database.write { try EpochStore.open(new, now: now, in: $0) } }
+        if let known {
+            epoch = known
+        } else {
+            epoch = try await database.write { try EpochStore.open(new, now: now, in: $0) }
+        }
         return RealtimeHub(
             log: EventLog(database), epoch: epoch, start: try await EventLog(database).head(), source: source,
             authenticator: authenticator, settings: settings, wallClock: wallClock, metrics: metrics)

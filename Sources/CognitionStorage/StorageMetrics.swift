@@ -41,6 +41,7 @@ package final class StorageMetrics: Sendable {
         roundSize.record(requests)
     }
 
+    /// Told under the lock of the queue, so that the last that is told is the last that was so.
     func writesWait(_ count: Int) { writeDepth.record(count) }
     func readsWait(_ count: Int) { readDepth.record(count) }
 

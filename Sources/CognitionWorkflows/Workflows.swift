@@ -65,7 +65,8 @@ package final class Workflows: Sendable {
             try start.run(transition, on: node, releases: leaves, in: tx)
         }
         if let key {
-            let live = LiveExecution(key: key, workspace: principal.workspace, epoch: 1, origin: start.origin, machine: machine)
+            let live = LiveExecution(
+                key: key, workspace: principal.workspace, epoch: 1, origin: start.origin, machine: machine)
             engine.adopt(live, after: transition, leaves: leaves)
         }
         return summary

@@ -112,7 +112,7 @@ extension OutboundHTTPClientTests {
             let error = await #expect(throws: OutboundHTTPError.self) {
                 try await stream(
                     .init(url: "", timeout: place == "drip" ? .milliseconds(300) : .seconds(600)),
-                    firstByte: place == "middle" ? .seconds(60) : .milliseconds(150),
+                    firstByte: ["head", "body"].contains(place) ? .milliseconds(150) : .seconds(60),
                     idle: place == "middle" ? .milliseconds(150) : .seconds(60)
                 ) { connection in
                     _ = try await connection.request()
@@ -134,7 +134,7 @@ extension OutboundHTTPClientTests {
 
         @Test("The time that a reader takes for itself is no silence")
         func slowReader() async throws {
-            let idle = Duration.milliseconds(100)
+            let idle = Duration.milliseconds(300)
             let text = try await stream(firstByte: .seconds(60), idle: idle) { connection in
                 _ = try await connection.request()
                 try await connection.write(Self.head + "1\r\na\r\n")
@@ -144,7 +144,7 @@ extension OutboundHTTPClientTests {
                 var text = ""
                 for try await chunk in stream.chunks {
                     text += String(decoding: chunk, as: UTF8.self)
-                    try await Task.sleep(for: idle * 3)
+                    try await Task.sleep(for: idle * 2)
                 }
                 return text
             }
@@ -187,7 +187,7 @@ extension OutboundHTTPClientTests {
         func circuit() async throws {
             var settings = HTTPClientSettings()
             settings.circuit = CircuitBreakerSettings(failuresMax: 2, rest: .seconds(600))
-            settings.connectTimeout = .milliseconds(100)
+            settings.connectTimeout = .seconds(1)
             let limits = settings
             try await withPeer { connection in
                 while let request = try await connection.request() {
@@ -202,7 +202,7 @@ extension OutboundHTTPClientTests {
                         do {
                             _ = try await client.stream(
                                 .init(url: peer.url(path)), firstByteTimeout: .seconds(60),
-                                idleTimeout: .milliseconds(200)
+                                idleTimeout: path == "/silent" ? .seconds(1) : .seconds(60)
                             ) { stream in
                                 if own { throw OwnError() }
                                 return try await Self.text(stream)

@@ -62,6 +62,98 @@ import Testing
         for fault in expected { #expect(error.message.contains(fault), "\(error.message)") }
     }
 
+    @Test("Messages of parts are read and written as they were")
+    func parts() throws {
+        let messages: JSONValue = [
+            ["role": "system", "content": "s"],
+            [
+                "role": "user",
+                "content": [
+                    ["type": "text", "text": "a"], ["type": "image", "url": "https://example.org/a.png"],
+                    ["type": "image", "media_type": "image/png", "data": "iVBORw0KGgo="],
+                ],
+            ],
+            [
+                "role": "assistant",
+                "content": [
+                    ["type": "text", "text": "b"],
+                    ["type": "tool_call", "id": "1", "name": "t", "arguments": ["x": [1, 2.50]]],
+                    [
+                        "type": "native", "provider": "p", "model": "m",
+                        "blocks": [["type": "thinking", "z": 1, "a": 2]],
+                    ],
+                ],
+            ],
+            [
+                "role": "tool",
+                "content": [["type": "tool_result", "tool_call_id": "1", "content": "c", "is_error": true]],
+            ],
+        ]
+        let request = try CompletionRequest(json: ["messages": messages])
+        #expect(request.messages.map(\.text) == ["s", "a", "b", ""])
+        #expect(JSONValue.array(request.messages.map(\.json)).jsonText == messages.jsonText)
+    }
+
+    @Test(
+        "Faults of parts are named",
+        arguments: [
+            (["role": "tool", "content": "x"], "messages[0].content of role tool cannot be a string"),
+            (["role": "user", "content": []], "messages[0].content must not be empty"),
+            (["role": "user", "content": ["x"]], "messages[0].content[0] must be an object"),
+            (["role": "user", "content": [[:]]], "messages[0].content[0].type is missing"),
+            (["role": "user", "content": [["type": "video", "x": 1]]], "type must be one of text, image, native"),
+            (["role": "user", "content": [["type": "text"]]], "messages[0].content[0].text is missing"),
+            (
+                ["role": "user", "content": [["type": "text", "text": "a", "b": 1]]],
+                "content[0].b is not a known member"
+            ),
+            (
+                ["role": "user", "content": [["type": "tool_call", "id": "1", "name": "t", "arguments": [:]]]],
+                "content of role user cannot be tool_call"
+            ),
+            (
+                ["role": "assistant", "content": [["type": "tool_call", "id": "", "name": "t", "arguments": "{}"]]],
+                "arguments must be an object, not string"
+            ),
+            (["role": "user", "content": [["type": "image"]]], "image needs either url, or media_type and data"),
+            (
+                ["role": "user", "content": [["type": "image", "url": "file:///x"]]], "url must be an http or https URL"
+            ),
+            (["role": "user", "content": [["type": "image", "data": "AAA="]]], "media_type is missing"),
+            (
+                ["role": "user", "content": [["type": "image", "media_type": "image/png", "data": "A==="]]],
+                "data must be base64"
+            ),
+            (
+                ["role": "user", "content": [["type": "image", "media_type": "text/html", "data": "AAA="]]],
+                "media_type must be one of image/gif"
+            ),
+            (
+                ["role": "assistant", "content": [["type": "native", "provider": "p", "model": "m", "blocks": [1]]]],
+                "blocks must be a list of objects"
+            ),
+        ] as [(JSONValue, String)])
+    func partFaults(_ message: JSONValue, _ expected: String) throws {
+        let error = try #require(throws: LanguageModelError.self) {
+            try CompletionRequest(json: ["messages": [message]])
+        }
+        #expect(error.message.contains(expected), "\(error.message)")
+    }
+
+    @Test("Advice follows the code unless it is given")
+    func advice() {
+        #expect(LanguageModelError(LanguageModelError.requestInvalid, "x").advice == .never)
+        #expect(LanguageModelError(LanguageModelError.rateLimited, "x").advice == .retry(after: nil))
+        #expect(LanguageModelError(LanguageModelError.badAnswer, "x").advice == .retry(after: nil))
+        for code in [
+            LanguageModelError.unknownModel, LanguageModelError.billing, LanguageModelError.authentication,
+            LanguageModelError.contextTooLong, LanguageModelError.promptTooLarge, LanguageModelError.unsupported,
+        ] {
+            #expect(LanguageModelError(code, "x").advice == .fallBack)
+        }
+        #expect(LanguageModelError(LanguageModelError.badAnswer, "x", advice: .never).advice == .never)
+    }
+
     @Test("A completion is written as the contract says, absent members left out")
     func completionJSON() {
         let completion = Completion(

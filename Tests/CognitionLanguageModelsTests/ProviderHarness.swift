@@ -86,6 +86,32 @@ final class RecordingHTTP: OutboundHTTP {
     }
 }
 
+/// Answers every request with the same event stream.
+struct CannedHTTP: OutboundHTTP {
+    let bytes: [UInt8]
+
+    func send(_ request: OutboundRequest) async throws -> OutboundResponse {
+        OutboundResponse(status: 200, body: bytes, url: request.url)
+    }
+
+    func stream<Result: Sendable>(
+        _ request: OutboundRequest, firstByteTimeout: Duration, idleTimeout: Duration,
+        body: @escaping @Sendable (OutboundStream) async throws -> Result
+    ) async throws -> Result {
+        let bytes = bytes
+        let chunks = OutboundStream.Chunks {
+            var rest: [UInt8]? = bytes
+            return .init {
+                defer { rest = nil }
+                return rest
+            }
+        }
+        return try await body(
+            OutboundStream(
+                status: 200, headers: [("Content-Type", "text/event-stream")], url: request.url, chunks: chunks))
+    }
+}
+
 extension String {
     func trimmingSuffix(_ suffix: String) -> String { hasSuffix(suffix) ? String(dropLast(suffix.count)) : self }
 }

@@ -115,7 +115,7 @@ import Testing
         let page = String(repeating: "<p>Bad\u{7}\n gateway</p>", count: 10_000)
         let asked = try await exchange(with: .openAI, .json("502 Bad Gateway", page))
         let message = try #require(asked.error?.message)
-        #expect(message.count < 600 && !message.contains("\n"))
+        #expect(message.count < 600 && message.unicodeScalars.allSatisfy { $0.value >= 0x20 })
     }
 
     @Test("An error in the middle of a stream is one, with what was used until then")
@@ -175,6 +175,40 @@ import Testing
         }
     }
 
+    @Test("Changed streams give an answer or an error of ours, never more", arguments: RemoteProvider.allCases)
+    func changed(_ provider: RemoteProvider) async throws {
+        let streams =
+            provider == .openAI
+            ? [ProviderStreams.openAIText, ProviderStreams.openAITools]
+            : [ProviderStreams.anthropicPlain, ProviderStreams.anthropicThinking]
+        let pieces = [
+            "9223372036854775807", "-1", "1e400", "null", "[]", "{}", "\"\"", "\n\n", "data: ", "\u{0}", "\\u0000", "{",
+        ].map { Array($0.utf8) }
+        var answers = 0
+        for seed in 0..<400 as Range<UInt64> {
+            var random = SplitMix64(seed: seed)
+            var bytes = Array(streams[Int(seed) % streams.count].utf8)
+            for _ in 0..<Int.random(in: 1...4, using: &random) {
+                let place = Int.random(in: 0..<bytes.count, using: &random)
+                let end = min(bytes.count, place + Int.random(in: 0...12, using: &random))
+                bytes.replaceSubrange(place..<end, with: pieces.randomElement(using: &random) ?? [])
+            }
+            let http = CannedHTTP(bytes: bytes)
+            let own: any LanguageModelProvider =
+                provider == .openAI
+                ? OpenAIProvider(apiKey: nil, http: http) : AnthropicProvider(apiKey: nil, http: http)
+            do {
+                let completion = try await own.complete(.init(prompt: "x"), observer: .none)
+                #expect(completion.usage.inputTokens >= 0, "seed \(seed)")
+                _ = try CompletionRequest(json: ["messages": [completion.message]])
+                answers += 1
+            } catch {
+                #expect(error is LanguageModelError, "seed \(seed): \(error)")
+            }
+        }
+        #expect(answers > 0 && answers < 400)
+    }
+
     @Test("Arguments of tools that are no JSON object are a bad answer")
     func arguments() async throws {
         for arguments in [#"{\"a\":"#, "[]", "nonsense", "1"] {
@@ -204,10 +238,11 @@ import Testing
     func silence(_ provider: RemoteProvider) async throws {
         var limits = ProviderLimits()
         limits.firstByte = .milliseconds(150)
-        limits.idle = .milliseconds(150)
         var asked = try await exchange(with: provider, limits: limits, .silence)
         #expect(asked.error?.code == LanguageModelError.providerUnavailable && asked.error?.status == nil)
         let half = String(provider.plainStream.prefix(provider.plainStream.count / 2))
+        limits.firstByte = .seconds(60)
+        limits.idle = .milliseconds(300)
         asked = try await exchange(with: provider, limits: limits, .stream(half, end: .silence))
         #expect(asked.error?.code == LanguageModelError.providerUnavailable && asked.error?.status == 200)
         #expect(asked.error?.advice == .retry(after: nil))

@@ -40,6 +40,13 @@ import Testing
             with: provider, .json("401 Unauthorized", told))
         let error = try #require(refused.error)
         #expect(error.code == LanguageModelError.authentication && error.advice == .fallBack && error.status == 401)
+        let own: any LanguageModelProvider =
+            provider == .openAI
+            ? OpenAIProvider(apiKey: Secret(RemoteProvider.key), http: RecordingHTTP())
+            : AnthropicProvider(apiKey: Secret(RemoteProvider.key), http: RecordingHTTP())
+        var dumped = ""
+        dump(own, to: &dumped)
+        #expect(!(dumped + "\(own)").contains(RemoteProvider.key))
         #expect(!"\(error) \(error.message)".contains("sk-") && error.message.contains(Secret.mask))
     }
 

@@ -77,11 +77,9 @@ func withServer<Result: Sendable>(
     _ body: @escaping @Sendable (ScriptedServer) async throws -> Result
 ) async throws -> Result {
     let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-        .bind(host: "127.0.0.1", port: 0) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-            }
-        }
+        .serverChannelOption(.backlog, value: 256)
+        .childChannelOption(.autoRead, value: false)
+        .bind(host: "127.0.0.1", port: 0) { channel in channel.eventLoop.makeSucceededFuture(channel) }
     let log = ScriptedServer.Log()
     let server = ScriptedServer(port: listener.channel.localAddress?.port ?? 0, log: log)
     return try await withThrowingTaskGroup(of: Result?.self) { group in
@@ -120,11 +118,17 @@ func withHTTP<Result: Sendable>(_ body: (OutboundHTTPClient) async throws -> Res
     }
 }
 
+/// Wraps an accepted connection only now, so that one which nobody comes to serve is simply dropped at the end of a
+/// test.
 private func serve(
-    _ connection: NIOAsyncChannel<ByteBuffer, ByteBuffer>, log: ScriptedServer.Log,
+    _ channel: any Channel, log: ScriptedServer.Log,
     _ reply: @Sendable (Int, ScriptedServer.Request) -> ScriptedServer.Reply
 ) async throws {
+    let connection = try await channel.eventLoop.submit {
+        try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+    }.get()
     try await connection.executeThenClose { inbound, outbound in
+        try await channel.setOption(.autoRead, value: true).get()
         var unread: [UInt8] = []
         for try await part in inbound {
             unread.append(contentsOf: part.readableBytesView)
@@ -134,10 +138,11 @@ private func serve(
                     return requests.count - 1
                 }
                 let answer = reply(number, request)
-                try await send(answer, to: outbound, connection.channel)
-                if case .silence = answer.end { continue }
-                if case .whole = answer.end { continue }
-                return
+                try await send(answer, to: outbound, channel)
+                switch answer.end {
+                case .whole, .silence: continue
+                case .reset, .cut: return
+                }
             }
         }
     }

@@ -22,7 +22,9 @@ struct Exposition {
 
     init(_ bytes: [UInt8]) throws {
         guard let text = String(validating: bytes, as: UTF8.self) else { throw Fault(description: "not UTF-8") }
-        guard text.isEmpty || text.utf8.last == UInt8(ascii: "\n") else { throw Fault(description: "no last line feed") }
+        guard text.isEmpty || text.utf8.last == UInt8(ascii: "\n") else {
+            throw Fault(description: "no last line feed")
+        }
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()[...]
         while let line = lines.popFirst() {
             if line.hasPrefix("# HELP ") {
@@ -124,8 +126,12 @@ struct Exposition {
     }
 
     private static func isName(_ name: Substring) -> Bool {
-        guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else { return false }
-        return name.unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || "0123456789_:".unicodeScalars.contains($0)) }
+        guard let first = name.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) else {
+            return false
+        }
+        return name.unicodeScalars.allSatisfy {
+            $0.isASCII && ($0.properties.isAlphabetic || "0123456789_:".unicodeScalars.contains($0))
+        }
     }
 
     /// A counter's name and sign; a histogram's ranges, which only grow, and its count.

@@ -76,8 +76,10 @@ import Testing
         ])
     func names(label: String, exported: String) throws {
         let metrics = PrometheusMetrics()
-        Counter(label: label, dimensions: [("le", "1"), ("__name__", "2"), ("a.b", "3"), ("a_b", "4")], factory: metrics)
-            .increment()
+        Counter(
+            label: label, dimensions: [("le", "1"), ("__name__", "2"), ("a.b", "3"), ("a_b", "4")], factory: metrics
+        )
+        .increment()
         #expect(try read(metrics).value(exported, ["le_": "1", "x__name__": "2", "a_b": "4"]) == 1)
     }
 
@@ -167,6 +169,20 @@ import Testing
         counters[1].destroy()
         Counter(label: "c", dimensions: [("id", "newer")], factory: metrics).increment(by: 5)
         #expect(try read(metrics).value("c_total", ["id": "newer"]) == 5)
+    }
+
+    @Test("The catalog may allow a family more series")
+    func ownSeriesBound() throws {
+        let catalog = MetricCatalog([MetricDescription("c", .counter, .items("x"), seriesMax: 5, "Xs")])
+        let metrics = PrometheusMetrics(catalog: catalog, seriesMax: 3)
+        for label in ["c", "d"] {
+            for number in 0..<10 {
+                Counter(label: label, dimensions: [("id", "\(number)")], factory: metrics).increment()
+            }
+        }
+        let text = try read(metrics)
+        #expect(text.value("c_total", ["overflow": "true"]) == 5 && text["c_total"]?.samples.count == 6)
+        #expect(text.value("d_total", ["overflow": "true"]) == 7)
     }
 
     @Test("Of too many families the last are lost, and counted")
@@ -278,6 +294,30 @@ import Testing
         #expect(
             catalog["process.resident_memory"]?.exportedName == "process_resident_memory_bytes"
                 && catalog["process.cpu"]?.exportedName == "process_cpu_seconds_total")
+    }
+
+    @Test("The catalog has every metric that the sources name")
+    func complete() throws {
+        let name = #"(?:(Counter|Timer|Gauge|Recorder|Meter)\(\s*label:|CommittedWork\((metric):)\s*"([a-z0-9_.]+)""#
+        let pattern = try NSRegularExpression(pattern: name)
+        let kinds: [String: MetricKind] = [
+            "Counter": .counter, "metric": .counter, "Timer": .histogram, "Recorder": .histogram, "Gauge": .gauge,
+            "Meter": .gauge,
+        ]
+        // This file may be reached by way of a link.
+        let root = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let files = try #require(FileManager.default.enumerator(atPath: root.appendingPathComponent("Sources").path))
+        var found: Set<String> = []
+        for case let path as String in files where path.hasSuffix(".swift") {
+            let text = try String(contentsOf: root.appendingPathComponent("Sources/" + path), encoding: .utf8)
+            for match in pattern.matches(in: text, range: NSRange(text.startIndex..., in: text)) {
+                let words = (1...3).compactMap { Range(match.range(at: $0), in: text).map { String(text[$0]) } }
+                found.insert(words[1])
+                #expect(MetricCatalog.standard[words[1]]?.kind == kinds[words[0]], "\(words[1]) in \(path)")
+            }
+        }
+        #expect(found.contains("events.appended") && found.contains("database.commit.duration"))
     }
 
     @Test(

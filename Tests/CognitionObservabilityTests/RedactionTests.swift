@@ -44,7 +44,9 @@ import Testing
     @Test("Whatever the text, nothing breaks and nothing is cut off without a mask")
     func random() {
         var random = SplitMix64(seed: 7)
-        let parts = ["token", "=", "&", ":", "\"", "//", "@", " ", "Bearer", "eyJ", ".", "a", "ü", "authorization", "\n"]
+        let parts = [
+            "token", "=", "&", ":", "\"", "//", "@", " ", "Bearer", "eyJ", ".", "a", "ü", "authorization", "\n",
+        ]
         for _ in 0..<5_000 {
             let text = (0..<Int.random(in: 0..<30, using: &random)).map { _ in
                 parts[Int.random(in: 0..<parts.count, using: &random)]

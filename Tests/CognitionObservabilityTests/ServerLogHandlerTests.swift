@@ -130,7 +130,8 @@ import Testing
             "Refused /ws/connect?token=hunter2&room=a", error: Broken(),
             metadata: [
                 "http.url": "https://h/x?token=hunter2", "http.authorization": "Bearer hunter2",
-                "deep": ["list": ["Authorization: Bearer hunter2"]], "url": .stringConvertible("postgres://u:hunter2@h/"),
+                "deep": ["list": ["Authorization: Bearer hunter2"]],
+                "url": .stringConvertible("postgres://u:hunter2@h/"),
             ])
         let output = pipe.drain()
         #expect(!output.contains("hunter2") && output.contains("&room=a"), "\(output)")

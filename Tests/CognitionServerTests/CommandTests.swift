@@ -46,7 +46,7 @@ import Testing
             ["execution", "show", "not-an-id"], ["expression", "eval"],
             ["expression", "eval", ".", "--batch", "--input", "1"],
             ["execution", "list", "--limit", "many"], ["execution", "list", "--limit", "0"],
-            ["workflow", "list", "--limit=-1"], ["backup"],
+            ["workflow", "list", "--limit=-1"], ["backup"], ["user", "create"], ["user", "lock"], ["token", "--life", "never"],
         ])
     func usage(_ arguments: [String]) async throws {
         try await withSandbox { sandbox in
@@ -214,8 +214,8 @@ import Testing
                 #expect(try await sandbox.run("workflow", "run", "double.yaml", "--input", "n=\(n)").exitCode == 0)
             }
             let first = try await sandbox.json("execution", "list", "--json", "--limit", "2")
-            let cursor = try #require(first["next_cursor"]?.integerValue)
-            let second = try await sandbox.json("execution", "list", "--json", "--limit", "2", "--cursor", "\(cursor)")
+            let cursor = try #require(first["next_cursor"]?.stringValue)
+            let second = try await sandbox.json("execution", "list", "--json", "--limit", "2", "--cursor", cursor)
             #expect(first["items"]?.arrayValue?.count == 2 && second["items"]?.arrayValue?.count == 1)
             #expect(second["next_cursor"] == .null)
             let unknown = "01999999-9999-7999-8999-999999999999"

@@ -39,7 +39,9 @@ enum EventReader {
         let head = try head(in: tx)
         let start = max(0, position, try startOfTime(filter.since, after: position, head: head, in: tx))
         // A position that is not there yet is kept, so that what comes before it is not taken for new.
-        guard start < head else { return EventPage(events: [], position: max(position, start), head: head, isAtEnd: true) }
+        guard start < head else {
+            return EventPage(events: [], position: max(position, start), head: head, isAtEnd: true)
+        }
         var end = head
         let rows: [EventRow]
         if let stream = filter.stream, let workspace = filter.workspace {

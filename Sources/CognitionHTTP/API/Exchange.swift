@@ -16,15 +16,23 @@ package struct Exchange: Sendable {
     let bodyBytesMax: Int
 
     /// The whole body.
-    /// - Throws: `request.body_too_large`.
+    /// - Throws: `request.body_too_large`; `request.body_invalid` when its transfer coding is malformed, or the client has
+    ///   gone before its end.
     private func bytes() async throws -> [UInt8] {
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > bodyBytesMax { throw tooLarge }
         do {
             return Array(buffer: try await request.body.collect(upTo: bodyBytesMax))
         } catch is NIOTooManyBytesError {
             throw tooLarge
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            throw RequestError(.bodyInvalid, "the body is malformed or has not come to its end", cause: error)
         }
     }
+
+    /// A member that is there twice could mean one thing to a proxy and another one here.
+    private static let jsonLimits = JSONLimits(allowsRepeatedNames: false)
 
     private var tooLarge: RequestError {
         RequestError(.bodyTooLarge, "the body is longer than \(bodyBytesMax) bytes")
@@ -34,7 +42,7 @@ package struct Exchange: Sendable {
     func json() async throws -> JSONValue {
         try check(MediaType.json)
         do {
-            return try JSONValue(parsing: try await bytes())
+            return try JSONValue(parsing: try await bytes(), limits: Self.jsonLimits)
         } catch let error as JSONParsingError {
             throw RequestError(.bodyInvalid, "the body is no JSON: \(error.message)", cause: error)
         }
@@ -139,7 +147,11 @@ package struct Call<Body: Sendable>: Sendable {
     /// - Throws: `request.parameter_invalid`.
     package func query<Value>(_ parameter: Parameter<Value>) throws -> Value? {
         // Hummingbird has decoded it.
-        guard let text = exchange.request.uri.queryParameters[parameter.name[...]] else { return nil }
+        let texts = exchange.request.uri.queryParameters[values: parameter.name[...]]
+        guard let text = texts.first else { return nil }
+        guard texts.count == 1 else {
+            throw RequestError(.parameterInvalid, "\(parameter.name) is there \(texts.count) times; once is right")
+        }
         guard let value = parameter.read(String(text)) else { throw invalid(parameter) }
         return value
     }

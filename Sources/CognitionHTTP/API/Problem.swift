@@ -1,4 +1,5 @@
 import CognitionCore
+import CognitionIdentity
 import CognitionWorkflows
 import HTTPTypes
 
@@ -37,7 +38,11 @@ struct Problem: Sendable {
             headers[.wwwAuthenticate] =
                 isMissing ? "Bearer realm=\"cognitionos\"" : "Bearer realm=\"cognitionos\", error=\"invalid_token\""
         }
-        if error.category == .unavailable { headers[.retryAfter] = "1" }
+        if let wait = (error as? IdentityError)?.retryAfter {
+            headers[.retryAfter] = String(wait.components.seconds + 1)
+        } else if error.category == .unavailable {
+            headers[.retryAfter] = "1"
+        }
     }
 
     func json(requestID: String) -> JSONValue {

@@ -4,7 +4,7 @@
 
 // ---------------------------------------------------------------------------------------------------------- nodes
 
-/** An element. An attribute that is a function listens to the event of that name; null, undefined and false are left out. */
+/** An element. A function as attribute listens to the event of that name; null, undefined and false are left out. */
 export function h(tag, attributes, ...children) {
     const node = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes ?? {})) {
@@ -71,20 +71,23 @@ async function copyText(text) {
     }
 }
 
-/** Tabs as ARIA has them: arrow keys, one stop for the tab key. Each item: `{label, kind?, panel: Node}`. */
+/**
+ * Tabs as ARIA has them: arrow keys, one stop for the tab key. Each item: `{label, kind?, panel: () => Node}`; a panel
+ * is made when it is first looked at.
+ */
 export function tabs(items, name) {
     const buttons = items.map(({ label, kind }) =>
         h("button", { type: "button", role: "tab", id: freshID("tab"), class: kind }, label));
-    const panels = items.map(({ label, panel }, index) => {
-        const box = h("div", { role: "tabpanel", id: freshID("panel"), "aria-labelledby": buttons[index].id, "data-label": label });
-        box.append(panel);
-        buttons[index].setAttribute("aria-controls", box.id);
-        return box;
+    const panels = items.map(({ label }, index) => {
+        const id = freshID("panel");
+        buttons[index].setAttribute("aria-controls", id);
+        return h("div", { role: "tabpanel", id, "aria-labelledby": buttons[index].id, "data-label": label });
     });
     const select = (chosen) => buttons.forEach((button, index) => {
         button.setAttribute("aria-selected", index === chosen);
         button.tabIndex = index === chosen ? 0 : -1;
         panels[index].hidden = index !== chosen;
+        if (index === chosen && !panels[index].hasChildNodes()) panels[index].append(items[index].panel());
     });
     buttons.forEach((button, index) => button.addEventListener("click", () => select(index)));
     const list = h("div", { role: "tablist", "aria-label": name, class: "tabs", keydown: move }, buttons);
@@ -115,13 +118,14 @@ export async function loadSpec(url = "/openapi.json") {
     const json = await response.json().catch((error) => {
         throw new Error(`${url} is no JSON: ${error.message}`);
     });
-    if (!json?.paths || !String(json.openapi).startsWith("3.1")) throw new Error(`${url} is no document of OpenAPI 3.1`);
+    const isKnown = json?.paths && String(json.openapi).startsWith("3.1");
+    if (!isKnown) throw new Error(`${url} is no document of OpenAPI 3.1`);
     return new Spec(json);
 }
 
 const methods = ["get", "post", "put", "patch", "delete", "head", "options", "trace"];
 
-export class Spec {
+class Spec {
     constructor(json) {
         this.json = json;
         this.base = new URL(json.servers?.[0]?.url ?? "/", location.origin).href.replace(/\/$/, "");
@@ -148,14 +152,15 @@ export class Spec {
             const { description = "", content = {}, headers = {} } = this.resolve(response).node;
             return { status, description, content: this.#withProblem(content, Number(status), description), headers };
         });
+        const successes = responses.filter(({ status }) => status < "300");
         return {
             id: own.operationId ?? `${method}${path.replace(/\W+/g, "_")}`, method, path, responses,
             tag: own.tags?.[0] ?? "Other", summary: own.summary ?? path, description: own.description ?? "",
             isDeprecated: own.deprecated === true, parameters: [...parameters.values()],
             body: own.requestBody ? this.#withSharedExample(this.resolve(own.requestBody).node) : null,
             access: security.length === 0 ? "open" : isOptional ? "optional" : "token",
-            /** What an answer may be, successes first. */
-            accepts: [...new Set(responses.filter(({ status }) => status < "300").flatMap(({ content }) => Object.keys(content)))],
+            /** The media types that may be asked for. */
+            accepts: [...new Set(successes.flatMap(({ content }) => Object.keys(content)))],
         };
     }
 
@@ -164,19 +169,21 @@ export class Spec {
         const type = "application/problem+json";
         const problem = content[type];
         if (!problem?.schema || problem.example !== undefined || problem.examples) return content;
-        const { properties = {} } = this.view(problem.schema).node;
+        const { properties = {}, required = [] } = this.view(problem.schema).node;
         const known = { type: "urn:…", title: phrases[status] ?? "Error", status, detail: description };
-        const members = Object.keys(properties).filter((name) => name in known || this.view(problem.schema).node.required?.includes(name));
+        const members = Object.keys(properties).filter((name) => name in known || required.includes(name));
         const example = Object.fromEntries(members.map((name) => [name, known[name] ?? this.sample(properties[name])]));
         return { ...content, [type]: { ...problem, example } };
     }
 
     /** Where one media type has an example, others of the same shape have it too: YAML says what JSON says. */
     #withSharedExample(body) {
-        const { example, schema } = Object.values(body.content ?? {}).find((part) => part.example !== undefined) ?? {};
-        const hasOwn = (part) => part.example !== undefined || part.examples || JSON.stringify(part.schema) !== JSON.stringify(schema);
-        const share = ([type, part]) => [type, example === undefined || hasOwn(part) ? part : { ...part, example }];
-        return { ...body, content: Object.fromEntries(Object.entries(body.content ?? {}).map(share)) };
+        const parts = Object.entries(body.content ?? {});
+        const [, shared] = parts.find(([, part]) => part.example !== undefined) ?? [];
+        const mayShare = (part) => shared && part.example === undefined && !part.examples
+            && JSON.stringify(part.schema) === JSON.stringify(shared.schema);
+        const share = ([type, part]) => [type, mayShare(part) ? { ...part, example: shared.example } : part];
+        return { ...body, content: Object.fromEntries(parts.map(share)) };
     }
 
     /** Follows references; members beside a `$ref` win, as 3.1 has it. */
@@ -194,12 +201,13 @@ export class Spec {
     }
 
     /**
-     * A schema made easy to show: `{node, name, types, nullable, variants}`, where `anyOf` with null is `nullable`, and `allOf`
-     * is one object.
+     * A schema made easy to show: `{node, name, types, nullable, variants}`, where `anyOf` with null is `nullable`, and
+     * `allOf` is one object.
      */
     view(schema, depth = 0) {
         if (depth > 16 || typeof schema !== "object" || schema === null) {
-            return { node: schema === false ? { description: "Must be absent." } : {}, name: null, types: [], nullable: false };
+            const node = schema === false ? { description: "Must be absent." } : {};
+            return { node, name: null, types: [], nullable: false };
         }
         let { node, name } = this.resolve(schema);
         if (Array.isArray(node.allOf)) node = this.#merged(node, depth);
@@ -214,7 +222,10 @@ export class Spec {
             if (variants.length === 1) {
                 const { oneOf, anyOf, ...outer } = node;
                 const inner = this.view(variants[0], depth + 1);
-                return { ...inner, name: inner.name ?? name, nullable: nullable || inner.nullable, node: { ...inner.node, ...outer } };
+                return {
+                    ...inner, name: inner.name ?? name, nullable: nullable || inner.nullable,
+                    node: { ...inner.node, ...outer },
+                };
             }
         }
         if (types.length === 0 && !variants) {
@@ -238,14 +249,17 @@ export class Spec {
 
     /** The element type behind lists of lists. */
     #element(view, depth = 0) {
-        return view.types.includes("array") && depth < 8 ? this.#element(this.view(view.node.items ?? {}), depth + 1) : view;
+        const isList = view.types.includes("array") && depth < 8;
+        return isList ? this.#element(this.view(view.node.items ?? {}), depth + 1) : view;
     }
 
     typeText(view, depth = 0) {
         const words = view.variants && depth < 8
             ? view.variants.map((variant) => this.typeText(this.view(variant), depth + 1))
             : view.types.map((type) => {
-                if (type === "array" && depth < 8) return `array of ${this.typeText(this.view(view.node.items ?? {}), depth + 1)}`;
+                if (type === "array" && depth < 8) {
+                    return `array of ${this.typeText(this.view(view.node.items ?? {}), depth + 1)}`;
+                }
                 if (type === "object") return view.name ?? "object";
                 return view.node.format ? `${type} (${view.node.format})` : type;
             });
@@ -262,7 +276,8 @@ export class Spec {
             return { parts, name: element.name };
         }
         const { properties = {}, required = [], additionalProperties: others } = element.node;
-        const parts = Object.entries(properties).map(([name, schema]) => ({ name, schema, required: required.includes(name) }));
+        const parts = Object.entries(properties)
+            .map(([name, schema]) => ({ name, schema, required: required.includes(name) }));
         if (typeof others === "object" && others !== null) parts.push({ label: "any name", schema: others });
         return { parts, name: element.name };
     }
@@ -279,8 +294,8 @@ export class Spec {
         const inner = view.name ? [...trail, view.name] : trail;
         switch (view.types[0]) {
         case "object":
-            return depth > 5 ? {} : Object.fromEntries(
-                Object.entries(node.properties ?? {}).map(([name, member]) => [name, this.sample(member, depth + 1, inner)]));
+            return depth > 5 ? {} : Object.fromEntries(Object.entries(node.properties ?? {})
+                .map(([name, member]) => [name, this.sample(member, depth + 1, inner)]));
         case "array": {
             const item = depth > 5 ? null : this.sample(node.items ?? {}, depth + 1, inner);
             return item === null ? [] : [item];
@@ -311,7 +326,7 @@ export class Spec {
             return sample === "…" ? name : String(sample);
         };
         const path = operation.path.replace(/\{([^}]+)\}/g, (whole, name) => {
-            const parameter = operation.parameters.find((parameter) => parameter.in === "path" && parameter.name === name);
+            const parameter = operation.parameters.find((one) => one.in === "path" && one.name === name);
             return parameter ? encodeURIComponent(value(parameter)) : whole;
         });
         const query = operation.parameters.filter((parameter) => parameter.in === "query" && parameter.required)
@@ -340,7 +355,7 @@ export function sampleText(spec, mediaType, content, value = spec.samples(conten
 export const isJSON = (mediaType) => /[/+]json\b/.test(mediaType ?? "");
 
 /** JSON as YAML in block style. */
-export function yaml(value, indent = "") {
+function yaml(value, indent = "") {
     const isOpen = (item) => typeof item === "object" && item !== null && Object.keys(item).length > 0;
     // What might be read as something else than a text is written as JSON has it, which is YAML too.
     const scalar = (item) => typeof item === "string" && /^[A-Za-z_][\w./-]*( [\w./-]+)*$/.test(item)
@@ -351,15 +366,18 @@ export function yaml(value, indent = "") {
             ? `${indent}- ${yaml(item, `${indent}  `).trimStart()}` : `${indent}- ${scalar(item)}`).join("\n");
     }
     return Object.entries(value).map(([key, item]) => isOpen(item)
-        ? `${indent}${scalar(key)}:\n${yaml(item, `${indent}  `)}` : `${indent}${scalar(key)}: ${scalar(item)}`).join("\n");
+        ? `${indent}${scalar(key)}:\n${yaml(item, `${indent}  `)}`
+        : `${indent}${scalar(key)}: ${scalar(item)}`).join("\n");
 }
 
 /** A command for a POSIX shell. Without a `token` the command takes it from the variable TOKEN. */
 export function curl({ method, url, headers, body, hasToken, token, isStream }) {
     const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
-    const verb = { get: "", head: " -I" }[method] ?? (method === "post" && body !== undefined ? "" : ` -X ${method.toUpperCase()}`);
+    const isImplied = method === "get" || (method === "post" && body !== undefined);
+    const verb = isImplied ? "" : method === "head" ? " -I" : ` -X ${method.toUpperCase()}`;
     const lines = [`curl${isStream ? " -N" : ""}${verb} ${quote(url)}`];
-    if (hasToken) lines.push(token ? `-H ${quote(`Authorization: Bearer ${token}`)}` : '-H "Authorization: Bearer $TOKEN"');
+    const authorization = token ? quote(`Authorization: Bearer ${token}`) : '"Authorization: Bearer $TOKEN"';
+    if (hasToken) lines.push(`-H ${authorization}`);
     for (const [name, value] of headers) lines.push(`-H ${quote(`${name}: ${value}`)}`);
     if (body !== undefined) lines.push(`--data-raw ${quote(body)}`);
     return lines.join(" \\\n  ");
@@ -412,7 +430,8 @@ export function inline(text) {
 }
 
 function isLink(text) {
-    return URL.canParse(text, location.href) && ["http:", "https:", "mailto:"].includes(new URL(text, location.href).protocol);
+    if (!URL.canParse(text, location.href)) return false;
+    return ["http:", "https:", "mailto:"].includes(new URL(text, location.href).protocol);
 }
 
 /** Paragraphs and lists of {@link inline} text. */
@@ -461,16 +480,17 @@ function limits(node) {
 }
 
 /** The type and the limits of a schema. */
-export const typeFacts = (spec, view) =>
-    [h("span", { class: "type" }, spec.typeText(view)), limits(view.node).map((limit) => h("span", { class: "limit" }, limit))];
+export const typeFacts = (spec, view) => [
+    h("span", { class: "type" }, spec.typeText(view)),
+    limits(view.node).map((limit) => h("span", { class: "limit" }, limit)),
+];
 
 /** And its choices. */
-export function schemaFacts(spec, view) {
+function schemaFacts(spec, view) {
     const choices = view.node.enum ?? (view.types.includes("array") && spec.view(view.node.items ?? {}).node.enum);
-    return [
-        typeFacts(spec, view),
-        choices ? h("span", { class: "choices" }, choices.map((choice) => h("code", {}, typeof choice === "string" ? choice : JSON.stringify(choice)))) : null,
-    ];
+    if (!choices) return typeFacts(spec, view);
+    const texts = choices.map((choice) => (typeof choice === "string" ? choice : JSON.stringify(choice)));
+    return [typeFacts(spec, view), h("span", { class: "choices" }, texts.map((text) => h("code", {}, text)))];
 }
 
 /** A member or a parameter: `{name | label, schema, required, description?}`. */
@@ -489,10 +509,11 @@ function schemaRow(spec, { name, label, schema, required, description, deprecate
     ];
     if (inner.parts.length === 0) return h("li", {}, h("div", { class: "leaf" }, line));
     const details = h("details", { class: "branch", "data-recursive": isRecursive }, h("summary", {}, line));
-    return h("li", {}, lazily(details, () => schemaRows(spec, inner.parts, inner.name ? [...trail, inner.name] : trail)));
+    const below = inner.name ? [...trail, inner.name] : trail;
+    return h("li", {}, lazily(details, () => schemaRows(spec, inner.parts, below)));
 }
 
-export function schemaRows(spec, rows, trail = []) {
+function schemaRows(spec, rows, trail = []) {
     return h("ul", { class: "tree" }, rows.map((row) => schemaRow(spec, row, trail)));
 }
 
@@ -506,16 +527,16 @@ export function schemaTree(spec, schema) {
         parts.length ? schemaRows(spec, parts, name ? [name] : []) : null);
 }
 
-export const parameterRows = (spec, parameters) => schemaRows(spec, parameters.map((parameter) => ({
-    name: parameter.name, schema: parameter.schema ?? {}, required: parameter.required, deprecated: parameter.deprecated,
-    description: parameter.description,
-})));
+export const parameterRows = (spec, parameters) => schemaRows(spec, parameters.map(
+    ({ name, schema = {}, required, deprecated, description }) =>
+        ({ name, schema, required, deprecated, description })));
 
 const jsonTokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 const highlightBytesMax = 300_000;
 
 /**
- * A JSON text, indented and coloured. Works on the text, not on parsed values, so that whole numbers beyond 2⁵³ keep their digits.
+ * A JSON text, indented and coloured. Works on the text, not on parsed values, so that whole numbers beyond 2⁵³ keep
+ * their digits.
  * @returns null for what is no JSON.
  */
 export function jsonView(text) {

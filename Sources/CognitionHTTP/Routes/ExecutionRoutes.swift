@@ -47,7 +47,10 @@ package struct ExecutionRoutes: RouteGroup {
             summary: "Lists the tasks of an execution in the order of their starts, with input and output.", use: tasks)
         api.route(
             .post, "workflows/executions/{id}/cancel", parameters: [Path.execution],
-            answers: [.accepted(ExecutionShape.self, "It is cancelled, or will be as soon as its node sees to it.")],
+            answers: [
+                .ok(ExecutionShape.self, "It is cancelled."),
+                .accepted(ExecutionShape.self, "It will be, as soon as its node has stopped what runs."),
+            ],
             errors: [.notFound, .conflict], access: .permission(.execute),
             summary: "Cancels an execution; its running calls are stopped.", use: cancel)
         api.route(
@@ -78,7 +81,10 @@ package struct ExecutionRoutes: RouteGroup {
         read: { Int64($0).flatMap { $0 >= 0 ? $0 : nil } })
 
     @Sendable private func execute(_ call: Call<ExecuteRequest>) async throws -> Answer {
-        let key = try call.idempotencyKey ?? call.body.idempotencyKey
+        let (key, other) = (try call.idempotencyKey ?? call.body.idempotencyKey, call.body.idempotencyKey)
+        guard other == nil || other == key else {
+            throw RequestError(.parameterInvalid, "Idempotency-Key and idempotency_key are not the same")
+        }
         let command = ExecuteCommand(
             workflow: call.body.workflow, version: call.body.version, input: call.body.input, idempotencyKey: key,
             correlationID: call.requestID)
@@ -141,7 +147,9 @@ package struct ExecutionRoutes: RouteGroup {
     @Sendable private func cancel(_ call: Call<Void>) async throws -> Answer {
         let id = try call.path(Path.execution)
         try await workflows.cancel(id, as: call.principal)
-        return .accepted(ExecutionShape(execution: try await workflows.execution(id, in: call.workspace)))
+        let execution = try await workflows.execution(id, in: call.workspace)
+        let body = ExecutionShape(execution: execution)
+        return execution.status.hasEnded ? .ok(body) : .accepted(body)
     }
 
     @Sendable private func events(_ call: Call<Void>) async throws -> Answer {

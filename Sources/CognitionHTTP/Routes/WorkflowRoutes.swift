@@ -21,7 +21,7 @@ package struct WorkflowRoutes: RouteGroup {
         api.route(
             .post, "workflows/validate", document: DefinitionDocument.self, answers: [.ok(ValidationShape.self)],
             access: .permission(.readWorkflows), summary: "Checks a definition without storing it.",
-            details: "A definition with faults is answered with 400 and every fault with its place.", use: validate)
+            details: "Every fault is named with its place.", use: validate)
         api.route(
             .get, "workflows", parameters: [Self.tagged, Self.owner, Self.state, Query.limit, Query.cursor],
             answers: [.ok(Page<WorkflowShape>.self)], access: .permission(.readWorkflows),
@@ -58,7 +58,11 @@ package struct WorkflowRoutes: RouteGroup {
     }
 
     @Sendable private func validate(_ call: Call<String>) async throws -> Answer {
-        .ok(ValidationShape(definition: try await Self.definition(call.body, workflows)))
+        do {
+            return .ok(ValidationShape.valid(try await Self.definition(call.body, workflows)))
+        } catch let error as DefinitionError {
+            return .ok(ValidationShape.invalid(error.faults))
+        }
     }
 
     /// Read on a thread of its own choice: a large document takes a while.

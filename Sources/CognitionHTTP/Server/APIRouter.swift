@@ -48,7 +48,7 @@ struct APIRouter {
     ) {
         let allowed = methods.map(\.rawValue) + (methods.contains(.get) ? ["HEAD"] : [])
         let metrics = RouteMetrics(method: "other", route: path)
-        for method in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete, .options]
+        for method in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete, .options, .trace]
         where !allowed.contains(method.rawValue) {
             let responder = CallbackResponder<APIContext> { [envelope] request, _ in
                 var response = try await envelope.answer(request, metrics: metrics) { _ in

@@ -23,6 +23,8 @@ struct Envelope: Sendable {
         } catch {
             response = problem(error, requestID: requestID)
         }
+        // A body would be taken for the next answer.
+        if request.method == .head { response = response.createHeadResponse() }
         response.headers[.requestID] = requestID
         if let traceparent = request.headers[.traceparent] { response.headers[.traceparent] = traceparent }
         response.headers[.xContentTypeOptions] = "nosniff"

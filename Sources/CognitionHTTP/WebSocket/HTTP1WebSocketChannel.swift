@@ -44,7 +44,7 @@ package struct HTTP1WebSocketChannel: HTTPChannelHandler {
     package init(responder: @escaping Responder, configuration: Configuration, endpoint: WebSocketEndpoint) {
         self.configuration = configuration
         self.endpoint = endpoint
-        self.responder = Self.refusingPlainRequests(to: endpoint.settings.path, responder)
+        self.responder = Self.refusingPlainRequests(to: endpoint, responder)
     }
 
     package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
@@ -74,59 +74,48 @@ package struct HTTP1WebSocketChannel: HTTPChannelHandler {
         limits.maxHeaderFieldCount = configuration.headerFieldsMax
         let decoder = ByteToMessageHandler(
             HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits))
-        let deadlines = RequestDeadlines(
+        let requestGuard = RequestGuard(
             head: TimeAmount(configuration.headTimeout), body: TimeAmount(configuration.bodyTimeout))
-        let upgrader = WebSocketUpgrader(endpoint, deadlines: deadlines, on: channel.eventLoop)
-        let boundDeadlines = NIOLoopBound(deadlines, eventLoop: channel.eventLoop)
+        let promise = channel.eventLoop.makePromise(of: Outcome.self)
         let idleTimeout = configuration.idleTimeout
-        let upgrade = NIOTypedHTTPServerUpgradeHandler<Outcome>(
-            httpEncoder: encoder, extraHTTPHandlers: [decoder, deadlines],
-            upgradeConfiguration: NIOTypedHTTPServerUpgradeConfiguration(
-                upgraders: [upgrader],
-                notUpgradingCompletionHandler: { channel in
-                    channel.eventLoop.makeCompletedFuture {
-                        guard !upgrader.hasRefused, channel.isActive else { throw ChannelError.ioOnClosedChannel }
-                        return try Self.serveHTTP(
-                            on: channel, deadlines: boundDeadlines.value, idleTimeout: idleTimeout, logger)
-                    }
-                }))
-        let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandlers([encoder, decoder, deadlines, upgrade])
-        return upgrade.upgradeResultFuture
+        let first = FirstRequestHandler(endpoint, handlers: [encoder, requestGuard, decoder], outcome: promise) {
+            channel in
+            try Self.serveHTTP(on: channel, idleTimeout: idleTimeout, logger)
+        }
+        try channel.pipeline.syncOperations.addHandlers([encoder, decoder, first, requestGuard])
+        return promise.futureResult
     }
 
     private static func serveHTTP(
-        on channel: any Channel, deadlines: RequestDeadlines, idleTimeout: Duration, _ logger: Logger
+        on channel: any Channel, idleTimeout: Duration, _ logger: Logger
     ) throws -> Outcome {
-        deadlines.isHTTP = true
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
         try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: idleTimeout, logger: logger))
-        let value = try NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>(
-            wrappingChannelSynchronously: channel,
-            configuration: NIOAsyncChannel.Configuration(isOutboundHalfClosureEnabled: true))
-        if deadlines.isDraining {
-            // Told before there was anybody to be told; again once the request has been passed on.
-            channel.eventLoop.execute { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
-        }
-        return .http(value)
+        return .http(
+            try NIOAsyncChannel(
+                wrappingChannelSynchronously: channel,
+                configuration: NIOAsyncChannel.Configuration(isOutboundHalfClosureEnabled: true)))
     }
 
     /// Whatever comes to the path as plain HTTP is told what it should be.
-    private static func refusingPlainRequests(to path: String, _ responder: @escaping Responder) -> Responder {
+    private static func refusingPlainRequests(
+        to endpoint: WebSocketEndpoint, _ responder: @escaping Responder
+    ) -> Responder {
         { request, writer, channel in
-            guard request.method == .get, request.uri.path == path else {
+            guard request.method == .get, request.uri.path == endpoint.settings.path else {
                 return try await responder(request, writer, channel)
             }
             let refusal = HandshakeRefusal.upgradeRequired
+            let requestID = endpoint.ids.next().description
+            let problem = refusal.body(requestID: requestID)
             var fields = HTTPFields()
-            for (name, value) in refusal.headers {
+            for (name, value) in refusal.headers + [("X-Request-ID", requestID)] {
                 if let name = HTTPField.Name(name) { fields[name] = value }
             }
-            fields[.contentLength] = "\(refusal.body.count)"
-            let head = HTTPResponse(status: .upgradeRequired, headerFields: fields)
-            var body = try await writer.writeHead(head)
-            try await body.write(ByteBuffer(bytes: refusal.body))
+            fields[.contentLength] = "\(problem.count)"
+            var body = try await writer.writeHead(HTTPResponse(status: .upgradeRequired, headerFields: fields))
+            try await body.write(ByteBuffer(bytes: problem))
             try await body.finish(nil)
         }
     }

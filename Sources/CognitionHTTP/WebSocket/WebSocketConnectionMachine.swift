@@ -1,28 +1,41 @@
-import CognitionRealtime
-import NIOCore
-import NIOWebSocket
+package import CognitionRealtime
+package import NIOCore
+package import NIOWebSocket
 
 /// What a WebSocket connection does next (RFC 6455): told of frames and of the time, it answers with an action.
 ///
 /// Holds no socket and reads no clock, and is small, as there is one for each connection.
-struct WebSocketConnectionMachine {
-    struct Limits: Sendable {
+package struct WebSocketConnectionMachine {
+    package struct Limits: Sendable {
         /// Of a whole message, however it is cut.
-        var messageBytesMax = 64 << 10
-        var fragmentsMax = 1_024
+        package var messageBytesMax: Int
+        package var fragmentsMax = 1_024
         /// How often the client is pinged.
-        var heartbeat: TimeAmount = .seconds(30)
+        package var heartbeat: TimeAmount
         /// Without any frame for so long, or without taking a byte, a client is gone.
-        var timeout: TimeAmount = .seconds(60)
-        /// Without an action for so long, a client has nothing to do here.
-        var idleTimeout: TimeAmount = .seconds(300)
+        package var timeout: TimeAmount
+        /// Without a subscription or an action for so long, a client has nothing to do here.
+        package var idleTimeout: TimeAmount
         /// A client without a token has to send one within this time.
-        var authenticationTimeout: TimeAmount = .seconds(10)
+        package var authenticationTimeout: TimeAmount
         /// How long the end of a connection may take.
-        var closeTimeout: TimeAmount = .seconds(5)
+        package var closeTimeout: TimeAmount
+
+        package init(
+            messageBytesMax: Int = 64 << 10, heartbeat: TimeAmount = .seconds(30), timeout: TimeAmount = .seconds(60),
+            idleTimeout: TimeAmount = .seconds(300), authenticationTimeout: TimeAmount = .seconds(10),
+            closeTimeout: TimeAmount = .seconds(5)
+        ) {
+            self.messageBytesMax = messageBytesMax
+            self.heartbeat = heartbeat
+            self.timeout = timeout
+            self.idleTimeout = idleTimeout
+            self.authenticationTimeout = authenticationTimeout
+            self.closeTimeout = closeTimeout
+        }
     }
 
-    enum Action: Equatable {
+    package enum Action: Equatable {
         case nothing
         /// A whole message, which is UTF-8.
         case deliver(String)
@@ -62,7 +75,7 @@ struct WebSocketConnectionMachine {
     /// Until a token was accepted.
     private var authenticationDeadline: NIODeadline?
 
-    init(limits: Limits, isAuthenticated: Bool, now: NIODeadline) {
+    package init(limits: Limits, isAuthenticated: Bool, now: NIODeadline) {
         self.limits = limits
         lastFrame = now
         lastAction = now
@@ -70,17 +83,17 @@ struct WebSocketConnectionMachine {
         authenticationDeadline = isAuthenticated ? nil : now + limits.authenticationTimeout
     }
 
-    var isOpen: Bool { state == .open }
+    package var isOpen: Bool { state == .open }
 
-    mutating func authenticated() { authenticationDeadline = nil }
+    package mutating func authenticated() { authenticationDeadline = nil }
 
-    mutating func writabilityChanged(_ isWritable: Bool, now: NIODeadline) {
+    package mutating func writabilityChanged(_ isWritable: Bool, now: NIODeadline) {
         unwritableSince = isWritable ? nil : unwritableSince ?? now
     }
 
     // MARK: Frames
 
-    mutating func received(_ frame: WebSocketFrame, now: NIODeadline) -> Action {
+    package mutating func received(_ frame: WebSocketFrame, now: NIODeadline) -> Action {
         switch state {
         case .closed: return .nothing
         case .closing:
@@ -173,7 +186,7 @@ struct WebSocketConnectionMachine {
     // MARK: The end
 
     /// What the decoder could make no frame of.
-    mutating func failed(_ error: NIOWebSocketError, now: NIODeadline) -> Action {
+    package mutating func failed(_ error: NIOWebSocketError, now: NIODeadline) -> Action {
         guard isOpen else { return .nothing }
         switch error {
         case .invalidFrameLength: return tooLarge(now)
@@ -182,7 +195,7 @@ struct WebSocketConnectionMachine {
         }
     }
 
-    mutating func sayGoodbye(_ reason: CloseReason, now: NIODeadline) -> Action {
+    package mutating func sayGoodbye(_ reason: CloseReason, now: NIODeadline) -> Action {
         guard isOpen else { return .nothing }
         state = .closing(deadline: now + limits.closeTimeout)
         fragments = nil
@@ -196,7 +209,7 @@ struct WebSocketConnectionMachine {
     }
 
     /// The client sends nothing more: whatever was to come is over.
-    mutating func inputClosed() -> Action {
+    package mutating func inputClosed() -> Action {
         state = .closed
         fragments = nil
         return .end
@@ -205,7 +218,7 @@ struct WebSocketConnectionMachine {
     // MARK: Time
 
     /// Called about once a second.
-    mutating func tick(now: NIODeadline) -> Action {
+    package mutating func tick(now: NIODeadline, isSubscribed: Bool) -> Action {
         switch state {
         case .closed: return .nothing
         case .closing(let deadline):
@@ -218,6 +231,7 @@ struct WebSocketConnectionMachine {
         if let unwritableSince, now >= unwritableSince + limits.timeout { return sayGoodbye(.tooSlow, now: now) }
         if let authenticationDeadline, now >= authenticationDeadline { return sayGoodbye(.notAuthenticated, now: now) }
         if unwritableSince == nil, now >= lastFrame + limits.timeout { return sayGoodbye(.silent, now: now) }
+        if isSubscribed { lastAction = now }
         if now >= lastAction + limits.idleTimeout { return sayGoodbye(.idle, now: now) }
         guard unwritableSince == nil, now >= lastPing + limits.heartbeat else { return .nothing }
         lastPing = now

@@ -15,7 +15,7 @@ package final class WebSocketEndpoint: Sendable {
         package var heartbeat: Duration = .seconds(30)
         /// Without a frame from a client, or with nothing taken by it, for so long, it is gone.
         package var timeout: Duration = .seconds(60)
-        /// Without an action for so long, a connection is closed.
+        /// Without a subscription or an action for so long, a connection is closed.
         package var idleTimeout: Duration = .seconds(300)
         /// A client without a token has to send one within this time.
         package var authenticationTimeout: Duration = .seconds(10)
@@ -78,7 +78,7 @@ package final class WebSocketEndpoint: Sendable {
     }
 
     /// Makes a channel whose upgrade was answered a socket.
-    func open(_ channel: any Channel, caller: RealtimeCaller?, isDraining: Bool) throws {
+    func open(_ channel: any Channel, caller: RealtimeCaller?) throws {
         let options = channel.syncOptions
         try options?.setOption(
             .writeBufferWaterMark,
@@ -89,7 +89,6 @@ package final class WebSocketEndpoint: Sendable {
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(
             ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: settings.limits.messageBytesMax)))
-        try pipeline.addHandler(
-            WebSocketHandler(lane: lane(on: channel.eventLoop), caller: caller, isDraining: isDraining))
+        try pipeline.addHandler(WebSocketHandler(lane: lane(on: channel.eventLoop), caller: caller))
     }
 }

@@ -22,12 +22,10 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private var user: String?
     private var isMarked = false
     private var isReadHeld = false
-    private var mustLeaveAtOnce: Bool
 
-    /// - Parameter isDraining: The server is going away already.
-    init(lane: WebSocketLane, caller: RealtimeCaller?, isDraining: Bool) {
+    /// - Parameter caller: Whose token came with the handshake.
+    init(lane: WebSocketLane, caller: RealtimeCaller?) {
         self.lane = lane
-        mustLeaveAtOnce = isDraining
         machine = WebSocketConnectionMachine(
             limits: lane.endpoint.settings.limits, isAuthenticated: caller != nil, now: .now())
         session = ClientSession(lane.endpoint.ids.next(), port: self, rules: lane.endpoint.hub.rules, caller: caller)
@@ -40,7 +38,6 @@ final class WebSocketHandler: ChannelDuplexHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         lane.add(self)
-        if mustLeaveAtOnce { return disconnect(.goingAway) }
         if let caller = session?.caller {
             guard hub.admit(caller.user) else { return disconnect(.tooManyConnections) }
             user = caller.user
@@ -69,7 +66,6 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let frame = Self.unwrapInboundIn(data)
-        lane.countReceived(bytes: frame.length)
         perform(machine.received(frame, now: .now()))
     }
 
@@ -103,12 +99,16 @@ final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard let error = error as? NIOWebSocketError else { return context.close(promise: nil) }
-        perform(machine.failed(error, now: .now()))
+        switch error {
+        case let error as NIOWebSocketError: perform(machine.failed(error, now: .now()))
+        // More after what could not be decoded. Closing now might take the close frame away from the client.
+        case is ByteToMessageDecoderError: break
+        default: context.close(promise: nil)
+        }
     }
 
     func tick(now: NIODeadline, time: Timestamp) {
-        perform(machine.tick(now: now))
+        perform(machine.tick(now: now, isSubscribed: session?.isSubscribed == true))
         guard machine.isOpen else { return }
         session?.tick(now: time, isValid: hub.authenticator.isValid)
         if context?.channel.isWritable == true { session?.hasRoom() }
@@ -117,7 +117,9 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private func perform(_ action: WebSocketConnectionMachine.Action) {
         switch action {
         case .nothing: break
-        case .deliver(let text): session?.receive(text, now: hub.wallClock.now)
+        case .deliver(let text):
+            lane.countReceived(bytes: text.utf8.count)
+            session?.receive(text, now: hub.wallClock.now)
         case .ping: put(WebSocketFrames.ping)
         case .pong(let payload): put(WebSocketFrames.control(.pong, payload))
         case .sayGoodbye(let reason):

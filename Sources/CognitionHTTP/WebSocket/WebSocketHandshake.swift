@@ -10,8 +10,6 @@ struct WebSocketHandshake {
     let token: Secret?
     /// The sub-protocol that the answer has to name, as the client offered it.
     let subprotocol: String?
-    let origin: String?
-    let host: String?
 
     /// The name under which a browser can send a token: `new WebSocket(url, ["bearer", token])`.
     private static let bearer = "bearer"
@@ -20,10 +18,10 @@ struct WebSocketHandshake {
         let offered = head.headers[canonicalForm: "Sec-WebSocket-Protocol"].map(String.init)
         let offersBearer = offered.first?.lowercased() == Self.bearer
         subprotocol = offersBearer ? offered[0] : nil
-        let token = Self.queryToken(head.uri) ?? Self.headerToken(head.headers) ?? (offersBearer ? offered.dropFirst().first : nil)
+        let token =
+            Self.queryToken(head.uri) ?? Self.headerToken(head.headers)
+            ?? (offersBearer ? offered.dropFirst().first : nil)
         self.token = token.map { Secret($0) }
-        origin = head.headers.first(name: "Origin")
-        host = head.headers.first(name: "Host")
     }
 
     /// The path of a request's target, without its query.
@@ -84,7 +82,9 @@ struct OriginRules: Sendable {
         let scheme = normal[..<separator.lowerBound]
         guard scheme == "http" || scheme == "https" else { return false }
         // A proxy may speak TLS for us, so that the scheme is not known here.
-        return ["http", "https"].contains { Self.normal("\($0)://\(host)") == "\($0)://\(normal[separator.upperBound...])" }
+        return ["http", "https"].contains {
+            Self.normal("\($0)://\(host)") == "\($0)://\(normal[separator.upperBound...])"
+        }
     }
 
     /// Lower case, without a slash at the end and without the scheme's own port.
@@ -132,12 +132,13 @@ struct HandshakeRefusal: Error {
     static let upgradeRequired = HandshakeRefusal(
         .upgradeRequired, .upgradeRequired, "connect with a WebSocket client, version 13 of the protocol")
     static let invalid = HandshakeRefusal(
-        .badRequest, .handshakeInvalid, "a handshake is a GET of HTTP/1.1 without a body, with one Sec-WebSocket-Key of 16 bytes in base64")
+        .badRequest, .handshakeInvalid,
+        "a handshake is a GET of HTTP/1.1 without a body, with one Sec-WebSocket-Key of 16 bytes in base64")
 
     var headers: HTTPHeaders {
         var headers: HTTPHeaders = ["Content-Type": "application/problem+json", "Cache-Control": "no-store"]
         switch status {
-        case .unauthorized: headers.add(name: "WWW-Authenticate", value: "Bearer")
+        case .unauthorized: headers.add(name: "WWW-Authenticate", value: "Bearer realm=\"cognitionos\", error=\"invalid_token\"")
         case .serviceUnavailable, .tooManyRequests: headers.add(name: "Retry-After", value: "5")
         case .upgradeRequired:
             headers.add(name: "Upgrade", value: "websocket")
@@ -147,10 +148,11 @@ struct HandshakeRefusal: Error {
         return headers
     }
 
-    var body: [UInt8] {
+    func body(requestID: String) -> [UInt8] {
         JSONValue.object([
-            "type": "about:blank", "title": .string(status.reasonPhrase), "status": .integer(Int64(status.code)),
-            "detail": .string(detail), "code": .string(code.name),
+            "type": .string("urn:cognitionos:error:\(code.name)"), "title": .string(status.reasonPhrase),
+            "status": .integer(Int64(status.code)), "detail": .string(detail), "code": .string(code.name),
+            "request_id": .string(requestID),
         ]).jsonBytes
     }
 }

@@ -106,21 +106,36 @@ struct WorkflowChangeRequest: RequestBody {
     static let sample: JSONValue = ["state": "archived", "tags": ["example"]]
 }
 
-struct ValidationShape: AnswerBody {
-    let definition: WorkflowDefinition
+/// What is to be said of a definition that was checked.
+enum ValidationShape: AnswerBody {
+    case valid(WorkflowDefinition)
+    case invalid([DefinitionFault])
 
     var json: JSONValue {
-        [
-            "valid": true, "workflow_id": .string(definition.id.description), "version": .string(definition.version),
-            "hash": .string(definition.hash.description), "tasks": .integer(Int64(definition.taskCount)), "faults": [],
-        ]
+        switch self {
+        case .valid(let definition):
+            [
+                "valid": true, "workflow_id": .string(definition.id.description),
+                "version": .string(definition.version), "hash": .string(definition.hash.description),
+                "tasks": .integer(Int64(definition.taskCount)), "faults": [],
+            ]
+        case .invalid(let faults):
+            ["valid": false, "faults": .array(faults.map(\.json))]
+        }
     }
 
     static let schemaName = "Validation"
-    static let schema: JSONValue = .record([
-        "valid": .flag(), "workflow_id": .text(), "version": .text(), "hash": .text(), "tasks": .whole(0...(.max)),
-        "faults": .list(of: .record(["pointer": .text(), "message": .text()])),
-    ])
+    static let schema: JSONValue = .record(
+        [
+            "valid": .flag(), "workflow_id": .text(), "version": .text(), "hash": .text(),
+            "tasks": .whole(0...(.max)),
+            "faults": .list(
+                of: .record(
+                    [
+                        "pointer": .text("Where, as a JSON pointer."), "message": .text(),
+                        "line": .whole(1...(.max)), "column": .whole(1...(.max)),
+                    ], optional: ["line", "column"])),
+        ], optional: ["workflow_id", "version", "hash", "tasks"])
     static let sample: JSONValue = [
         "valid": true, "workflow_id": "default.greet", "version": "1.0.0",
         "hash": "4b1f2e6d8c0a9b7e5d3c1a0f9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b3a2f1e0d", "tasks": 1, "faults": [],

@@ -123,10 +123,10 @@ final class ExchangeWatch: Sendable {
         }
     }
 
-    /// The wait is over.
-    func hears() {
+    /// The wait is over, with or without bytes.
+    func hears(_ bytes: Bool) {
         state.withLock { state in
-            state.hasHeard = true
+            state.hasHeard = state.hasHeard || bytes
             state.silence = nil
         }
     }

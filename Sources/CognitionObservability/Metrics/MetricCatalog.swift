@@ -1,82 +1,3 @@
-/// What kind of value a metric has.
-package enum MetricKind: String, Sendable, Hashable {
-    /// Only rises, until the process ends.
-    case counter
-    case gauge
-    case histogram
-}
-
-/// What a metric's value counts. Seconds and bytes are part of the exported name.
-package enum MetricUnit: Sendable, Hashable {
-    case seconds
-    case bytes
-    /// Things, named in the plural.
-    case items(String)
-
-    /// What the exported name ends in.
-    var suffix: String? {
-        switch self {
-        case .seconds: "_seconds"
-        case .bytes: "_bytes"
-        case .items: nil
-        }
-    }
-}
-
-/// Upper ends of a histogram's ranges, rising; at most 23, the open range at the end not counted.
-package enum MetricBuckets {
-    /// Half a millisecond to a minute.
-    package static let seconds: [Double] = [
-        0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
-    ]
-    /// From 20 µs: what a disk or a lookup takes.
-    package static let briefSeconds: [Double] = [
-        0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5,
-    ]
-    /// Up to a day: what a task or a model takes.
-    package static let longSeconds: [Double] = [
-        0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_800, 3_600, 21_600, 86_400,
-    ]
-    /// Four times as much from range to range, 256 bytes to 64 MiB.
-    package static let bytes: [Double] = (4...13).map { Double(1 << (2 * $0)) }
-    package static let items: [Double] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 4_096, 16_384]
-
-    static func standard(for unit: MetricUnit?) -> [Double] {
-        switch unit {
-        case .seconds: seconds
-        case .bytes: bytes
-        case .items, nil: items
-        }
-    }
-}
-
-/// A metric for those who read it.
-package struct MetricDescription: Sendable, Hashable {
-    /// As it is given to swift-metrics, e.g. `workflow.task.duration`.
-    package let name: String
-    package let kind: MetricKind
-    package let unit: MetricUnit
-    package let labels: [String]
-    /// One sentence without an end.
-    package let help: String
-    /// `nil`: the standard ones of the unit.
-    package let buckets: [Double]?
-
-    package init(
-        _ name: String, _ kind: MetricKind, _ unit: MetricUnit, labels: [String] = [], buckets: [Double]? = nil,
-        _ help: String
-    ) {
-        self.name = name
-        self.kind = kind
-        self.unit = unit
-        self.labels = labels
-        self.help = help
-        self.buckets = buckets
-    }
-
-    package var exportedName: String { MetricName.exported(name, kind: kind, unit: unit) }
-}
-
 /// All metrics that this program is known to have: what `# HELP`, names and buckets are made from, and the document.
 package struct MetricCatalog: Sendable {
     private let entries: [String: MetricDescription]
@@ -119,16 +40,52 @@ package struct MetricCatalog: Sendable {
         // HTTP
         MetricDescription(
             "http.server.requests", .counter, .items("requests"), labels: ["method", "route", "status"],
+            seriesMax: 2_000,
             "Requests answered, by route as it is declared"),
         MetricDescription(
             "http.server.duration", .histogram, .seconds, labels: ["method", "route"],
-            "From the head of a request to the head of its answer"),
+            "From the head of a request until its answer begins"),
         MetricDescription(
             "http.client.requests", .counter, .items("requests"), labels: ["outcome"],
             "Calls to other servers, by class of status or by error"),
         MetricDescription(
             "http.client.duration", .histogram, .seconds, labels: ["outcome"], buckets: MetricBuckets.longSeconds,
-            "How long calls to other servers took, retries not counted"),
+            "How long calls to other servers took, redirects included"),
+
+        // WebSocket
+        MetricDescription(
+            "websocket.connections", .gauge, .items("connections"), "Connections that are open"),
+        MetricDescription(
+            "websocket.connections.opened", .counter, .items("connections"), "Connections that were accepted"),
+        MetricDescription(
+            "websocket.connections.refused", .counter, .items("connections"), labels: ["reason"],
+            "Connections that were refused, by reason"),
+        MetricDescription(
+            "websocket.subscriptions", .gauge, .items("subscriptions"), "Subscriptions of all open connections"),
+        MetricDescription(
+            "websocket.messages", .counter, .items("messages"), labels: ["direction"],
+            "Messages received (in) and sent (out)"),
+        MetricDescription(
+            "websocket.bytes", .counter, .bytes, labels: ["direction"], "Bytes of messages received (in) and sent (out)"
+        ),
+        MetricDescription(
+            "websocket.slow", .counter, .items("occasions"), labels: ["outcome"],
+            "Clients that did not keep up: held back (paused), caught up from the log (recovered) or closed"),
+        MetricDescription(
+            "websocket.delivery.lag", .histogram, .seconds,
+            "From the time of an event until it was handed to the sockets"),
+
+        // Identity
+        MetricDescription(
+            "auth.logins", .counter, .items("attempts"), labels: ["outcome"], "Attempts to log in, by outcome"),
+        MetricDescription(
+            "auth.refreshes", .counter, .items("attempts"), labels: ["outcome"],
+            "Refresh tokens presented, by outcome; reused ones may be stolen"),
+        MetricDescription("auth.registrations", .counter, .items("users"), "Users who registered"),
+        MetricDescription(
+            "auth.password.duration", .histogram, .seconds, "How long hashing or checking one password took"),
+        MetricDescription(
+            "auth.password.queue", .gauge, .items("passwords"), "Passwords that wait to be hashed or checked"),
 
         // Database
         MetricDescription(

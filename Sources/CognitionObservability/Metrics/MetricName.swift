@@ -5,6 +5,8 @@ struct MetricShape: Sendable {
     let help: String
     /// Upper ends of a histogram's ranges, rising; the open one at the end is not among them.
     let bounds: [Double]
+    /// `nil`: the registry's own bound.
+    let seriesMax: Int?
     /// What is recorded, in terms of what is exported: 10^9 for timers, which record nanoseconds.
     let recordedPerUnit: Double
 
@@ -22,6 +24,7 @@ struct MetricShape: Sendable {
         self.kind = kind
         name = MetricName.exported(label, kind: kind, unit: unit)
         help = entry?.help ?? "\(label) (not described)"
+        seriesMax = entry?.seriesMax
         recordedPerUnit = isTimer ? 1e9 : 1
         bounds = kind == .histogram ? entry?.buckets ?? MetricBuckets.standard(for: unit) : []
     }

@@ -52,7 +52,7 @@ struct MetricRegistry {
                 if isHeld { families[shape.name]?.entries[labels]?.holders += 1 }
                 return entry.series as? Series
             }
-            if family.entries.count >= seriesMax, labels != .overflow {
+            if family.entries.count >= shape.seriesMax ?? seriesMax, labels != .overflow {
                 refuse(.series)
                 return series(of: shape, .overflow, isHeld: isHeld)
             }

@@ -84,6 +84,7 @@ final class HistogramSeries: MetricSeries, RecorderHandler, TimerHandler {
     private let shape: MetricShape
     /// The bounds in the unit of what is recorded: nanoseconds for timers.
     private let limits: [Double]
+    /// As many as ``rangesMax``, which the type cannot name.
     private let counts = InlineArray<24, Atomic<UInt64>> { _ in Atomic(0) }
     private let sum = AtomicDouble()
 

@@ -13,7 +13,8 @@ package enum ProcessMetrics {
         var readings: [MetricReading] = []
         if let seconds = cpuSeconds() { readings.append(MetricReading("process.cpu", seconds)) }
         if let stat = read("/proc/self/stat").flatMap(ProcessStatus.init) {
-            readings.append(MetricReading("process.resident_memory", Double(stat.residentPages) * Double(getpagesize())))
+            readings.append(
+                MetricReading("process.resident_memory", Double(stat.residentPages) * Double(getpagesize())))
             readings.append(MetricReading("process.threads", Double(stat.threads)))
             if let boot = read("/proc/stat").flatMap(bootTime) {
                 let started = Double(boot) + Double(stat.startTicks) / Double(max(1, sysconf(Int32(_SC_CLK_TCK))))

@@ -11,8 +11,8 @@ import Synchronization
 /// | `Recorder` | histogram |
 ///
 /// Help, unit and buckets come from the ``MetricCatalog``; what is not in there is exported all the same. Handles with
-/// the same name and labels share one series. **Bounds:** at most 500 families; at most 200 series of each, beyond which
-/// all further label sets share the series `{overflow="true"}`. `metrics_dropped_total` counts handles that met a bound.
+/// the same name and labels share one series. **Bounds:** at most 500 families; at most 200 series of each, unless the catalog allows
+/// more, beyond which all further label sets share the series `{overflow="true"}`. `metrics_dropped_total` counts handles that met a bound.
 package final class PrometheusMetrics: MetricsFactory {
     package static let contentType = "text/plain; version=0.0.4; charset=utf-8"
     package static let familiesMax = 500

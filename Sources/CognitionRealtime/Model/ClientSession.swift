@@ -42,6 +42,8 @@ package final class ClientSession<Port: SessionPort> {
         self.caller = caller
     }
 
+    package var isSubscribed: Bool { !subscriptions.isEmpty }
+
     /// Requests wait to be answered; nothing further should be read from the socket.
     package var hasBacklog: Bool { !waiting.isEmpty }
 

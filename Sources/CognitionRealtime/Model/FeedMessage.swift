@@ -26,8 +26,7 @@ package struct FeedMessage: Sendable {
     package init(_ event: Event, workflow: String?, epoch: String) {
         position = event.position
         time = event.time
-        let execution = Topic.execution(event.workspace, event.stream.id)
-        topics = workflow.map { [execution, .workflow(event.workspace, $0)] } ?? [execution]
+        topics = Self.topics(of: event, workflow: workflow)
         let place = FeedPlace(epoch: epoch, offset: event.position)
         let full = ServerMessage.message(
             "workflow_status", Self.data(of: event, workflow: workflow, withError: true), place: place)
@@ -36,6 +35,12 @@ package struct FeedMessage: Sendable {
             ? full
             : ServerMessage.message(
                 "workflow_status", Self.data(of: event, workflow: workflow, withError: false), place: place)
+    }
+
+    /// Whom an event of an execution concerns.
+    package static func topics(of event: Event, workflow: String?) -> [Topic] {
+        let execution = Topic.execution(event.workspace, event.stream.id)
+        return workflow.map { [execution, .workflow(event.workspace, $0)] } ?? [execution]
     }
 
     private static func data(of event: Event, workflow: String?, withError: Bool) -> JSONObject {

@@ -84,6 +84,12 @@ package struct RealtimeStats: Sendable, Hashable {
     package var messagesReceived = 0
     package var errors = 0
 
+    package init(connectedClients: Int = 0, authenticatedConnections: Int = 0, activeSubscriptions: Int = 0) {
+        self.connectedClients = connectedClients
+        self.authenticatedConnections = authenticatedConnections
+        self.activeSubscriptions = activeSubscriptions
+    }
+
     package var json: JSONObject {
         [
             "connected_clients": .integer(Int64(connectedClients)),

@@ -84,8 +84,9 @@ final class FeedReader: Sendable {
         let wanted = Set(topics)
         var messages: [FeedMessage] = []
         for event in page.events {
-            let message = FeedMessage(event, workflow: try await workflow(of: event), epoch: epoch)
-            if message.topics.contains(where: wanted.contains) { messages.append(message) }
+            let workflow = try await workflow(of: event)
+            guard FeedMessage.topics(of: event, workflow: workflow).contains(where: wanted.contains) else { continue }
+            messages.append(FeedMessage(event, workflow: workflow, epoch: epoch))
         }
         return FeedPage(messages: messages, after: position, position: page.position, head: head)
     }

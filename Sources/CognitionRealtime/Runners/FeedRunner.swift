@@ -42,11 +42,10 @@ struct FeedRunner: Sendable {
     private func handOver(_ event: Event) async throws {
         guard hub.hasSubscriptions else { return }
         let workflow = try await reader.workflow(of: event)
-        let message = FeedMessage(event, workflow: workflow, epoch: hub.epoch)
-        guard hub.isWanted(message.topics) else { return }
+        guard hub.isWanted(FeedMessage.topics(of: event, workflow: workflow)) else { return }
         // The log keeps what the loops have no room for.
         while hub.isCongested { try await Task.sleep(for: Self.congestionPause) }
-        hub.publish(message)
+        hub.publish(FeedMessage(event, workflow: workflow, epoch: hub.epoch))
     }
 
     private func warn(_ message: Logger.Message, _ error: any Error) {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import CognitionCore
-import CognitionEvents
 import CognitionSQLite
 import CognitionStorage
 import Foundation
@@ -49,6 +48,7 @@ struct RestoreCommand: AsyncParsableCommand {
                     "the data folder is in use by process \(DataDirectory.owner(of: configuration.dataDirectory))")
             }
             defer { withExtendedLifetime(directory) {} }  // the lock is held to the end
+            ServerFiles.removeStale(from: directory)
             let path = try configuration.databasePath
             let kept = try await keep(path)
             try SQLiteDatabase.restore(from: file, to: path)
@@ -76,80 +76,5 @@ struct RestoreCommand: AsyncParsableCommand {
             }
         }
         return copy
-    }
-}
-
-struct EventsCommands: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "events", abstract: "Reads and verifies the event log.", subcommands: [Tail.self, Verify.self])
-
-    struct Tail: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Prints events as JSON lines, and follows the log.")
-
-        @Option(help: "The position after which to begin; without it, the end of the log.") var after: Int64?
-        @Option(help: "Only events of this type. May be repeated.") var type: [String] = []
-        @Flag(help: "Ends at the end of the log.") var once = false
-
-        func run() async throws {
-            try await reporting {
-                try await Node.withNode(ServerConfiguration(), .guest) { node in
-                    let filter = EventFilter(workspace: .default, types: type.isEmpty ? nil : type)
-                    if once { return try await printAll(node.log, filter) }
-                    for try await event in node.log.tail(after: after, filter: filter) {
-                        Terminal.write(event.json.jsonText)
-                    }
-                }
-            }
-        }
-
-        private func printAll(_ log: EventLog, _ filter: EventFilter) async throws {
-            var position = after ?? 0
-            while true {
-                let page = try await log.readAll(after: position, filter: filter)
-                for event in page.events { Terminal.write(event.json.jsonText) }
-                position = page.position
-                if page.isAtEnd { return }
-            }
-        }
-    }
-
-    struct Verify: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Checks that the log has no gaps and that every event's data has its hash.")
-
-        func run() async throws {
-            try await reporting {
-                try await Node.withNode(ServerConfiguration(), .guest) { node in
-                    let report = try await node.log.verifyAll()
-                    for problem in report.problems { Terminal.write("\(problem)") }
-                    guard report.problems.isEmpty else {
-                        throw CommandFailure("the log is damaged in \(report.problems.count) places")
-                    }
-                    Terminal.write("\(report.events) events in \(report.streams) streams: no gaps, every hash right")
-                }
-            }
-        }
-    }
-}
-
-struct CheckCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Prints the configuration that is in force, secrets masked.")
-
-    @Flag(help: "Prints JSON.") var json = false
-
-    func run() async throws {
-        try await reporting {
-            let configuration = try ServerConfiguration()
-            _ = try configuration.databasePath
-            if json {
-                let members = configuration.shown.map { ($0.name, JSONValue.string($0.value)) }
-                return Terminal.write(JSONValue.object(JSONObject(members)).jsonText)
-            }
-            for (name, value, isGiven) in configuration.shown {
-                Terminal.write("\(name) = \(value)\(isGiven ? "   (set)" : "")")
-            }
-            for warning in configuration.warnings { Terminal.note("warning: \(warning)") }
-        }
     }
 }

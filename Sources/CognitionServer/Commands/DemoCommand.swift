@@ -1,6 +1,5 @@
 import ArgumentParser
 import CognitionCore
-import CognitionWorkflows
 import Foundation
 
 struct DemoCommand: AsyncParsableCommand {
@@ -19,6 +18,11 @@ struct DemoCommand: AsyncParsableCommand {
                 throw CommandFailure(
                     "\(file) is not there; start it in the project's folder, or name it with --example")
             }
+            if let server = try ServerFiles.address(in: configuration.dataDirectory) {
+                throw CommandFailure(
+                    "the server at \(server) holds the data folder, and the demo runs in this process, which reads the documents; give it a folder of its own: DATA_DIR=demo-data \(Self.program) demo"
+                )
+            }
             let text = try WorkflowFile.text(of: file)
             var value = try InputValue.input(input)
             if value["folder"] == nil, case .object(var members) = value {
@@ -35,12 +39,11 @@ struct DemoCommand: AsyncParsableCommand {
                 members["folder"] = .string(URL(fileURLWithPath: folder).standardizedFileURL.path)
                 value = .object(members)
             }
-            let run = WorkflowRun(
-                text: text, file: file, input: value, startsNew: false, showsProgress: true)
+            let order = RunOrder(document: text, input: value, startsNew: false)
+            let run = WorkflowRun(order: order, showsProgress: true)
             let execution = try await interruptible { try await run.run(with: configuration) }
-            guard execution.status == .completed, let markdown = execution.output?["markdown"]?.stringValue else {
-                let reason = execution.fault.map { $0.json.jsonText } ?? execution.status.name
-                throw CommandFailure("the digest did not come about: \(reason)")
+            guard execution.status == .completed, let markdown = execution.output["markdown"]?.stringValue else {
+                throw CommandFailure("the digest did not come about: \(execution.fault ?? execution.status.name)")
             }
             let path = configuration.dataDirectory + "/digest.md"
             do {
@@ -53,8 +56,10 @@ struct DemoCommand: AsyncParsableCommand {
         }
     }
 
-    private func nextSteps(_ execution: Execution, digest: String) -> String {
-        let program = CommandLine.arguments.first ?? "cognitionos"
+    private static var program: String { CommandLine.arguments.first ?? "cognitionos" }
+
+    private func nextSteps(_ execution: ExecutionReport, digest: String) -> String {
+        let program = Self.program
         return """
 
             The digest is in \(digest).

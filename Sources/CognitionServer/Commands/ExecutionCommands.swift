@@ -13,7 +13,7 @@ struct ExecutionCommands: AsyncParsableCommand {
 
         @Option(help: "Only those of this status, e.g. running.") var status: String?
         @Option(help: "How many, at most 200.") var limit = 50
-        @Option(help: "Where the page before ended.") var cursor: Int64?
+        @Option(help: "Where the page before ended.") var cursor: String?
         @Flag(help: "Prints JSON.") var json = false
 
         func validate() throws {
@@ -29,23 +29,19 @@ struct ExecutionCommands: AsyncParsableCommand {
                     }
                     return status
                 }
-                try await Node.withNode(ServerConfiguration(), .guest) { node in
-                    let page = try await node.workflows.executions(
-                        ExecutionFilter(status: status), before: cursor ?? .max, limit: limit, in: .default)
-                    if json {
-                        let next = page.next.map(JSONValue.integer) ?? .null
-                        return Terminal.write(
-                            (["items": .array(page.items.map(\.json)), "next_cursor": next] as JSONValue).jsonText)
-                    }
-                    guard !page.items.isEmpty else { return Terminal.note("no executions") }
-                    for item in page.items {
-                        Terminal.write(
-                            "\(item.id)  \(item.status.name.padding(to: 9))  \(String(item.progress).padding(to: 3)) %  \(item.workflow) \(item.version)  \(item.createdAt)"
-                        )
-                    }
-                    if let next = page.next { Terminal.note("more: --cursor \(next)") }
+                let page = PageWish(cursor: cursor, limit: limit)
+                let answer = try await ExecutionDesks.withDesk(ServerConfiguration(), .guest) { desk in
+                    try await desk.executions(status: status, page)
                 }
+                ListOutput(answer, json: json, empty: "no executions").write(Self.line)
             }
+        }
+
+        private static func line(_ item: JSONValue) -> String {
+            func text(_ member: String) -> String { item[member]?.stringValue ?? "" }
+            let progress = String(item["progress"]?.integerValue ?? 0)
+            return "\(text("id"))  \(text("status").padding(to: 9))  \(progress.padding(to: 3)) %  "
+                + "\(text("workflow_id")) \(text("version"))  \(text("created_at"))"
         }
     }
 
@@ -57,35 +53,33 @@ struct ExecutionCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await reporting {
-                try await Node.withNode(ServerConfiguration(), .guest) { node in
-                    let execution = try await node.workflows.execution(id, in: .default)
-                    if json { return Terminal.write(execution.json.jsonText) }
-                    show(execution)
+                let execution = try await ExecutionDesks.withDesk(ServerConfiguration(), .guest) { desk in
+                    try await desk.execution(id)
                 }
+                if json { return Terminal.write(execution.json.jsonText) }
+                show(execution)
             }
         }
 
-        private func show(_ execution: Execution) {
+        private func show(_ execution: ExecutionReport) {
             Terminal.write("execution  \(execution.id)")
             Terminal.write("workflow   \(execution.workflow) \(execution.version)")
-            Terminal.write(
-                "status     \(execution.status.name)\(execution.reason.map { " (\($0.rawValue))" } ?? ""), \(execution.progress) %"
-            )
+            let reason = execution.reason.map { " (\($0))" } ?? ""
+            Terminal.write("status     \(execution.status.name)\(reason), \(execution.progress) %")
             Terminal.write("created    \(execution.createdAt)")
             if let ended = execution.endedAt { Terminal.write("ended      \(ended)") }
-            if let fault = execution.fault { Terminal.write("error      \(fault.json.jsonText)") }
+            if let fault = execution.fault { Terminal.write("error      \(fault)") }
             let children = Dictionary(grouping: execution.tasks, by: \.parent)
             for task in children[0] ?? [] { show(task, depth: 0, children) }
             if execution.hasMoreTasks { Terminal.write("  … and more") }
         }
 
-        private func show(_ task: TaskSummary, depth: Int, _ children: [Int: [TaskSummary]]) {
-            let time = task.endedAt.map { ($0 - task.startedAt).seconds.formatted(fractionDigits: 3) + " s" } ?? ""
+        private func show(_ task: TaskReport, depth: Int, _ children: [Int64: [TaskReport]]) {
+            let time = task.took.map { $0.seconds.formatted(fractionDigits: 3) + " s" } ?? ""
             let name = String(repeating: "  ", count: depth) + task.name + (task.isSkipped ? " (skipped)" : "")
-            let fault = task.fault.map { "  \($0.title ?? $0.type): \($0.detail ?? "")" } ?? ""
+            let fault = task.fault.map { "  \($0)" } ?? ""
             Terminal.write(
-                "  \(String(task.number).padding(to: 4)) \(name.padding(to: 32)) \(task.status.name.padding(to: 9)) \(time)\(fault)"
-            )
+                "  \(String(task.number).padding(to: 4)) \(name.padding(to: 32)) \(task.status.padding(to: 9)) \(time)\(fault)")
             for child in children[task.number] ?? [] { show(child, depth: depth + 1, children) }
         }
     }
@@ -97,10 +91,10 @@ struct ExecutionCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await reporting {
-                try await Node.withNode(ServerConfiguration(), .guest) { node in
-                    _ = try await node.workflows.execution(id, in: .default)
-                    var display = ProgressDisplay(isInteractive: Terminal.isInteractive, output: .output)
-                    try await display.follow(id, in: node)
+                try await ExecutionDesks.withDesk(ServerConfiguration(), .guest) { desk in
+                    _ = try await desk.execution(id)
+                    try await ProgressDisplay(isInteractive: Terminal.isInteractive, output: .output)
+                        .follow(id, at: desk)
                 }
             }
         }
@@ -114,14 +108,17 @@ struct ExecutionCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await reporting {
-                try await Node.withNode(ServerConfiguration(), .any) { node in
-                    // Nobody runs it if the folder is ours, whatever a process that was killed has left in the rows.
-                    if node.isOwner { try await node.workflows.freeAll() }
-                    try await node.workflows.cancel(id, as: .localOperator)
-                    let execution = try await node.workflows.execution(id, in: .default)
-                    Terminal.note(
-                        execution.status.hasEnded
-                            ? "cancelled" : "cancellation is asked for; the process that runs it ends it")
+                let execution = try await ExecutionDesks.withDesk(ServerConfiguration(), .any) { desk in
+                    try await desk.cancel(id)
+                    return try await desk.waitForCancellation(of: id)
+                }
+                switch execution.status {
+                case .cancelled:
+                    Terminal.note("cancelled")
+                case let status where status.hasEnded:
+                    throw CommandFailure("it has ended before it could be cancelled: \(status.name)")
+                default:
+                    Terminal.note("cancellation is stored; whoever runs the execution has not ended it yet")
                 }
             }
         }
@@ -130,8 +127,4 @@ struct ExecutionCommands: AsyncParsableCommand {
 
 extension ExecutionID: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
-}
-
-extension String {
-    fileprivate func padding(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }

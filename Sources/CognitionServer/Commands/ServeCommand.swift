@@ -1,4 +1,5 @@
 import ArgumentParser
+import CognitionCore
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,7 +14,20 @@ struct ServeCommand: AsyncParsableCommand {
             var configuration = try ServerConfiguration()
             if let host { try configuration.set(.host, to: host) }
             if let port { try configuration.set(.port, to: String(port)) }
-            try await Server.run(configuration)
+            do {
+                try await Server.run(configuration)
+            } catch {
+                guard let fault = Self.listenFault(error, configuration) else { throw error }
+                throw fault
+            }
         }
+    }
+
+    /// What is wrong with the address, when that is why the server has ended. Its own error is the network library's, which
+    /// knows no settings; asking the system once more tells the same in words that do.
+    private static func listenFault(_ error: any Error, _ configuration: ServerConfiguration) -> CommandFailure? {
+        if error is CommandFailure || error is any CodedError || error is CancellationError { return nil }
+        return ListenAddress(host: configuration[.host], port: configuration.number(.port)).fault
+            .map(CommandFailure.init)
     }
 }

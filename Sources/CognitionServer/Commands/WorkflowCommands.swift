@@ -43,10 +43,13 @@ struct WorkflowCommands: AsyncParsableCommand {
 
     struct Run: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Runs a workflow to its end on the data folder, or goes on with an unfinished execution of it.",
-            discussion:
-                "Exits with 0 when the execution has completed. Started again after it was cut off, it goes on where it was."
-        )
+            abstract: "Runs a workflow to its end, or goes on with an unfinished execution of it.",
+            discussion: """
+                Exits with 0 when the execution has completed. Started again after it was cut off, it goes on where it was.
+
+                While a server holds the data folder, the server runs the workflow: it reads files below its own \
+                WORKFLOWS_FILE_ROOTS, and goes on when this command is interrupted.
+                """)
 
         @Argument(help: "The document, YAML or JSON.", completion: .file()) var file: String
         @Option(help: "NAME=VALUE, or @FILE with the whole input as JSON. May be repeated.") var input: [String] = []
@@ -55,18 +58,17 @@ struct WorkflowCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await reporting {
-                let text = try WorkflowFile.text(of: file)
-                let value = try InputValue.input(input)
-                let run = WorkflowRun(text: text, file: file, input: value, startsNew: new, showsProgress: !json)
+                let order = RunOrder(
+                    document: try WorkflowFile.text(of: file), input: try InputValue.input(input), startsNew: new)
+                let run = WorkflowRun(order: order, showsProgress: !json)
                 let execution = try await interruptible { try await run.run(with: ServerConfiguration()) }
                 if json {
                     Terminal.write(execution.json.jsonText)
                 } else if execution.status == .completed {
-                    Terminal.write(execution.output?.stringValue ?? (execution.output ?? .null).prettyJSONText)
+                    Terminal.write(execution.output.stringValue ?? execution.output.prettyJSONText)
                 } else {
                     Terminal.note(
-                        "execution \(execution.id) \(execution.status.name)"
-                            + (execution.fault.map { ": \($0.json.jsonText)" } ?? ""))
+                        "execution \(execution.id) \(execution.status.name)" + (execution.fault.map { ": \($0)" } ?? ""))
                 }
                 guard execution.status == .completed else { throw ExitCode(1) }
             }
@@ -74,10 +76,11 @@ struct WorkflowCommands: AsyncParsableCommand {
     }
 
     struct List: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Lists the stored workflows, each with its highest version.")
+        static let configuration = CommandConfiguration(
+            abstract: "Lists the stored workflows, each with its highest version.")
 
         @Option(help: "How many, at most 200.") var limit = 50
-        @Option(help: "Where the page before ended.") var cursor: Int64 = 0
+        @Option(help: "Where the page before ended.") var cursor: String?
         @Flag(help: "Prints JSON.") var json = false
 
         func validate() throws {
@@ -86,20 +89,13 @@ struct WorkflowCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await reporting {
-                try await Node.withNode(ServerConfiguration(), .guest) { node in
-                    let page = try await node.workflows.list(after: cursor, limit: limit, in: .default)
-                    if json {
-                        let next = page.next.map(JSONValue.integer) ?? .null
-                        return Terminal.write(
-                            (["items": .array(page.items.map(\.json)), "next_cursor": next] as JSONValue).jsonText)
-                    }
-                    guard !page.items.isEmpty else { return Terminal.note("no workflows are stored") }
-                    for item in page.items {
-                        Terminal.write(
-                            "\(item.id)  \(item.latest.version)  \(item.state.rawValue)  \(item.updatedAt)  \(item.latest.title ?? "")"
-                        )
-                    }
-                    if let next = page.next { Terminal.note("more: --cursor \(next)") }
+                let page = PageWish(cursor: cursor, limit: limit)
+                let answer = try await ExecutionDesks.withDesk(ServerConfiguration(), .guest) { desk in
+                    try await desk.workflows(page)
+                }
+                ListOutput(answer, json: json, empty: "no workflows are stored").write { item in
+                    ["id", "version", "state", "updated_at", "title"].map { item[$0]?.stringValue ?? "" }
+                        .joined(separator: "  ")
                 }
             }
         }

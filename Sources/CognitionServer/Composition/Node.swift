@@ -1,6 +1,5 @@
 import CognitionCore
 import CognitionEvents
-import CognitionHTTPClient
 import CognitionIdentity
 import CognitionLanguageModels
 import CognitionObservability
@@ -21,7 +20,7 @@ struct Node: Sendable {
     let log: EventLog
     let workflows: Workflows
     let functions: [any TaskFunction]
-    let http: OutboundHTTPClient
+    let http: OutboundHTTPOnDemand
     let clock: any WallClock
     let logger: Logger
     let ids: UUIDGenerator
@@ -66,6 +65,29 @@ struct Node: Sendable {
         }
     }
 
+    /// Lends a node on an empty database in memory without tables, for what only describes the program.
+    static func withEmptyNode<Result>(
+        _ configuration: ServerConfiguration, _ body: (Node) async throws -> Result
+    ) async throws -> Result {
+        let database = try await SQLiteDatabase.inMemory()
+        let logger = Logger(label: "cognitionos", factory: configuration.logHandlers(forServer: false))
+        let node: Node
+        do {
+            node = try Node(configuration, database, nil, folders: [], logger)
+        } catch {
+            await database.close()
+            throw error
+        }
+        do {
+            let result = try await body(node)
+            await node.close()
+            return result
+        } catch {
+            await node.close()
+            throw error
+        }
+    }
+
     private func close() async {
         await http.shutdown()
         await database.close()
@@ -81,11 +103,14 @@ struct Node: Sendable {
                 "the data folder \(configuration.dataDirectory) is in use by process \(owner); wait for it to end, or name another folder with DATA_DIR"
             )
         }
+        if let directory { ServerFiles.removeStale(from: directory) }
         var options = SQLiteOptions()
         options.isGuest = directory == nil
         let database = try await SQLiteDatabase.open(at: configuration.databasePath, options: options)
         do {
-            return try await Node(configuration, database, directory, folders: folders, logger)
+            let node = try Node(configuration, database, directory, folders: folders, logger)
+            try await node.prepareSchema()
+            return node
         } catch {
             await database.close()
             throw error
@@ -102,7 +127,7 @@ struct Node: Sendable {
     private init(
         _ configuration: ServerConfiguration, _ database: SQLiteDatabase, _ directory: DataDirectory?,
         folders: [String], _ logger: Logger
-    ) async throws {
+    ) throws {
         self.configuration = configuration
         self.database = database
         self.directory = directory
@@ -110,11 +135,10 @@ struct Node: Sendable {
         ids = UUIDGenerator(clock: clock)
         self.logger = logger
         log = EventLog(database)
-        http = OutboundHTTPClient(settings: try configuration.httpClient)
+        http = OutboundHTTPOnDemand(settings: try configuration.httpClient)
         functions = try Self.functions(
             folders: configuration.list(.fileRoots) + folders, models: try configuration.languageModels(over: http, ids))
         workflows = Workflows(database: database, functions: functions, clock: clock, ids: ids)
-        try await prepareSchema()
     }
 
     /// What a workflow can call by name.

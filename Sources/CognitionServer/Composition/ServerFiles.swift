@@ -16,12 +16,41 @@ struct ServerFiles: Service {
     static func tokenPath(in folder: String) -> String { folder + "/operator.token" }
     static func urlPath(in folder: String) -> String { folder + "/server.url" }
 
+    // MARK: Read by commands
+
+    /// Where the server is that holds the folder; `nil` when none does. Files of a server that was killed are taken away.
+    static func address(in folder: String) throws -> ServerAddress? {
+        guard let url = try PrivateFile.read(urlPath(in: folder))?.trimmed, !url.isEmpty else { return nil }
+        if let directory = try DataDirectory.lock(folder) {
+            removeStale(from: directory)
+            return nil
+        }
+        return ServerAddress(url: url, process: DataDirectory.owner(of: folder), folder: folder)
+    }
+
+    /// The token with which a command acts as the operator; `nil` once the server has taken it away.
+    static func token(in folder: String) throws -> Secret? {
+        try PrivateFile.read(tokenPath(in: folder)).map { Secret($0.trimmed) }
+    }
+
+    /// Takes away what a server that was killed has left. Whoever gets the lock does this first: a command that finds the
+    /// files beside a held lock can then rely on it that the holder is the server, and sends its token to nobody else.
+    static func removeStale(from directory: DataDirectory) {
+        for path in [tokenPath(in: directory.path), urlPath(in: directory.path)] { unlink(path) }
+    }
+
+    // MARK: Written by the server
+
     /// Called once the server takes connections.
     func announce(host: String, port: Int) async throws {
         try await writeToken()
         let name = ["0.0.0.0", "::", ""].contains(host) ? "127.0.0.1" : host
         let url = name.contains(":") ? "http://[\(name)]:\(port)" : "http://\(name):\(port)"
         try PrivateFile.write(url + "\n", to: Self.urlPath(in: folder))
+        if Terminal.isInteractive {
+            Terminal.write("CognitionOS \(Release.version) answers on \(url)")
+            Terminal.write("The API is described on \(url)/docs; Ctrl-C ends the server in good order.")
+        }
     }
 
     /// Renews the token until the server ends, then takes both files away.
@@ -36,6 +65,24 @@ struct ServerFiles: Service {
         let token = try await identity.operatorToken(life: Self.life)
         try PrivateFile.write(token.reveal() + "\n", to: Self.tokenPath(in: folder))
     }
+}
+
+/// A server that holds a data folder.
+struct ServerAddress: Sendable, CustomStringConvertible {
+    /// Without a path, e.g. `http://127.0.0.1:8100`.
+    let url: String
+    /// The id of its process.
+    let process: String
+    let folder: String
+
+    /// A name or an address, without the brackets of IPv6.
+    var host: String { (URLComponents(string: url)?.host ?? "").trimmingCharacters(in: CharacterSet(charactersIn: "[]")) }
+    var tokenPath: String { ServerFiles.tokenPath(in: folder) }
+    var description: String { "\(url) (process \(process))" }
+}
+
+extension String {
+    fileprivate var trimmed: String { trimmingCharacters(in: .whitespacesAndNewlines) }
 }
 
 /// One element every interval, until the task is cancelled.

@@ -40,44 +40,20 @@ extension ServerConfiguration {
         return settings
     }
 
-    /// The providers that have what they need, `local` always.
-    ///
-    /// - Throws: `CommandFailure` when a setting names a provider that lacks its key.
+    /// - Throws: `llm.unknown_provider` when a setting names a provider that has neither key nor address,
+    ///   `llm.configuration_invalid`.
     func languageModels(over http: any OutboundHTTP, _ ids: UUIDGenerator) throws -> LanguageModels {
-        var providers: [any LanguageModelProvider] = []
-        // A server of one's own may want no key.
-        if !self[.openAIKey].isEmpty || isGiven(.openAIBaseURL) {
-            providers.append(
-                OpenAIProvider(
-                    baseURL: self[.openAIBaseURL], apiKey: self[.openAIKey].isEmpty ? nil : Secret(self[.openAIKey]),
-                    http: http))
-        }
-        if !self[.anthropicKey].isEmpty || isGiven(.anthropicBaseURL) {
-            providers.append(
-                AnthropicProvider(
-                    baseURL: self[.anthropicBaseURL],
-                    apiKey: self[.anthropicKey].isEmpty ? nil : Secret(self[.anthropicKey]), http: http))
-        }
-        providers.append(ExtractiveProvider())
-        let names = providers.map(\.name)
-        let standard = self[.languageModelProvider].isEmpty ? names[0] : self[.languageModelProvider].lowercased()
-        let references = [ModelReference(provider: standard, model: self[.languageModel].isEmpty ? nil : self[.languageModel])]
-        let fallbacks = list(.languageModelFallbacks).map(Self.reference)
-        for reference in references + fallbacks where !names.contains(reference.provider) {
-            throw CommandFailure(
-                "the language model provider \(reference.provider) is named, but it has no key: LLM_\(reference.provider.uppercased())_API_KEY")
-        }
+        func text(_ setting: Setting) -> String? { self[setting].isEmpty ? nil : self[setting] }
+        var configuration = LanguageModelConfiguration()
+        configuration.defaultProvider = text(.languageModelProvider)?.lowercased()
+        configuration.defaultModel = text(.languageModel)
+        configuration.fallbacks = list(.languageModelFallbacks)
+        configuration.openAI = .init(apiKey: text(.openAIKey).map(Secret.init), baseURL: text(.openAIBaseURL))
+        configuration.anthropic = .init(
+            apiKey: text(.anthropicKey).map(Secret.init), baseURL: text(.anthropicBaseURL))
         var settings = LanguageModels.Settings()
         settings.timeout = duration(.languageModelTimeout)
-        return try LanguageModels(
-            providers: providers, default: references[0], fallbacks: fallbacks, settings: settings,
-            checkSchema: Self.fault, ids: ids)
-    }
-
-    /// `provider` or `provider:model`.
-    private static func reference(_ text: String) -> ModelReference {
-        let parts = text.split(separator: ":", maxSplits: 1).map(String.init)
-        return ModelReference(provider: parts.first ?? "", model: parts.count > 1 ? parts[1] : nil)
+        return try LanguageModels(configuration, http: http, settings: settings, checkSchema: Self.fault, ids: ids)
     }
 
     /// What is wrong with a value by a schema.

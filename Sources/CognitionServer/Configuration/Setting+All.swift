@@ -72,12 +72,12 @@ extension Setting {
         "LLM_FALLBACKS", .list, "Who is asked when the default is not available, in order: provider or provider:model.")
     static let openAIKey = Setting("LLM_OPENAI_API_KEY", .text, isSecret: true, "The key of the provider openai.")
     static let openAIBaseURL = Setting(
-        "LLM_OPENAI_BASE_URL", .text, standard: "https://api.openai.com/v1",
-        "Where the provider openai is; any server that speaks Chat Completions will do.")
+        "LLM_OPENAI_BASE_URL", .text,
+        "Where the provider openai is, unless it is the usual place; any server that speaks Chat Completions will do.")
     static let anthropicKey = Setting(
         "LLM_ANTHROPIC_API_KEY", .text, isSecret: true, "The key of the provider anthropic.")
     static let anthropicBaseURL = Setting(
-        "LLM_ANTHROPIC_BASE_URL", .text, standard: "https://api.anthropic.com", "Where the provider anthropic is.")
+        "LLM_ANTHROPIC_BASE_URL", .text, "Where the provider anthropic is, unless it is the usual place.")
     static let languageModelTimeout = Setting(
         "LLM_TIMEOUT", .duration(.seconds(1)...(.seconds(86_400)), bare: .seconds), standard: "600s",
         "How long an answer may take, with all repeats and fallbacks.")

@@ -1,5 +1,4 @@
 import CognitionCore
-import CognitionEvents
 
 /// What is known of an execution from its events, for showing.
 struct ExecutionProgress: Sendable {
@@ -53,7 +52,7 @@ struct ExecutionProgress: Sendable {
 
     /// Takes an event in.
     /// - Returns: What it says as a sentence for a log, if it says something new.
-    mutating func take(_ event: Event) -> String? {
+    mutating func take(_ event: ExecutionEvent) -> String? {
         status = event.data["status"]?.stringValue ?? status
         percent = max(percent, Int(event.data["progress"]?.integerValue ?? 0))
         if event.type.hasPrefix("execution.") { return takeExecution(event) }
@@ -66,7 +65,7 @@ struct ExecutionProgress: Sendable {
         }
     }
 
-    private mutating func takeExecution(_ event: Event) -> String? {
+    private mutating func takeExecution(_ event: ExecutionEvent) -> String? {
         switch event.type {
         case "execution.started":
             startedAt = event.time
@@ -79,7 +78,7 @@ struct ExecutionProgress: Sendable {
         }
     }
 
-    private mutating func start(_ number: Int, _ event: Event) -> String? {
+    private mutating func start(_ number: Int, _ event: ExecutionEvent) -> String? {
         let line = Line(
             number: number, parent: Int(event.data["parent"]?.integerValue ?? 0),
             scope: Int(event.data["scope"]?.integerValue ?? 0), name: event.data["name"]?.stringValue ?? "",
@@ -90,7 +89,7 @@ struct ExecutionProgress: Sendable {
         return nil
     }
 
-    private mutating func retry(_ number: Int, _ event: Event) -> String? {
+    private mutating func retry(_ number: Int, _ event: ExecutionEvent) -> String? {
         failures += 1
         lines[number]?.attempt += 1
         lines[number]?.note = Self.fault(in: event)
@@ -98,13 +97,13 @@ struct ExecutionProgress: Sendable {
         return "\(path(of: line)) failed (\(line.note ?? "no reason")); trying again"
     }
 
-    private mutating func park(_ number: Int, _ event: Event) -> String? {
+    private mutating func park(_ number: Int, _ event: ExecutionEvent) -> String? {
         isParked = true
         let name = event.data["name"]?.stringValue ?? ""
         return "\(name) waits for a person: nobody knows whether it happened before the process ended"
     }
 
-    private mutating func end(_ number: Int, _ event: Event) -> String? {
+    private mutating func end(_ number: Int, _ event: ExecutionEvent) -> String? {
         guard var line = lines[number] else { return nil }
         line.endedAt = event.time
         line.status = String(event.type.dropFirst("task.".count))
@@ -121,7 +120,7 @@ struct ExecutionProgress: Sendable {
         return "\(path(of: parent))\(place) › \(line.name)"
     }
 
-    private static func fault(in event: Event) -> String? {
+    private static func fault(in event: ExecutionEvent) -> String? {
         guard let error = event.data["error"] else { return nil }
         let title = error["title"]?.stringValue ?? error["type"]?.stringValue ?? ""
         return error["detail"]?.stringValue.map { "\(title): \($0)" } ?? title

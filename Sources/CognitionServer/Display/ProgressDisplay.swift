@@ -1,15 +1,18 @@
 import CognitionCore
-import CognitionEvents
 import CognitionWorkflows
-import Foundation
+import Synchronization
 
 /// Shows an execution while it runs: bars on a terminal, plain lines anywhere else.
-struct ProgressDisplay {
+final class ProgressDisplay: Sendable {
+    private struct State {
+        var linesDrawn = 0
+        var progress = ExecutionProgress()
+    }
+
     private let isInteractive: Bool
     private let clock: any WallClock
     private let output: Terminal.Stream
-    private var linesDrawn = 0
-    private var progress = ExecutionProgress()
+    private let state = Mutex(State())
 
     /// - Parameter output: Where it is shown; standard error when standard output is for the result.
     init(isInteractive: Bool, output: Terminal.Stream = .notes, clock: any WallClock = SystemWallClock()) {
@@ -18,22 +21,26 @@ struct ProgressDisplay {
         self.clock = clock
     }
 
-    var failures: Int { progress.failures }
-
     /// Follows an execution's events until it has ended or the task is cancelled.
-    mutating func follow(_ id: ExecutionID, in node: Node) async throws {
-        let filter = EventFilter(
-            workspace: .default, stream: StreamName("execution", id.description))
-        let tail = node.log.tail(after: 0, filter: filter, polling: .milliseconds(200))
-        for try await event in tail {
-            let sentence = progress.take(event)
-            if isInteractive { draw() } else if let sentence { write("\(event.time.clockTime)  \(sentence)\n") }
-            if progress.hasEnded { break }
-        }
-        if isInteractive { draw() }
+    func follow(_ id: ExecutionID, at desk: any ExecutionDesk) async throws {
+        try await desk.follow(id, show)
     }
 
-    private mutating func draw() {
+    /// - Returns: Whether more may come.
+    @Sendable private func show(_ event: ExecutionEvent) -> Bool {
+        state.withLock { state in
+            let sentence = state.progress.take(event)
+            if isInteractive {
+                draw(&state)
+            } else if let sentence {
+                write("\(event.time.clockTime)  \(sentence)\n")
+            }
+            return !state.progress.hasEnded
+        }
+    }
+
+    private func draw(_ state: inout State) {
+        let progress = state.progress
         let width = 30
         var lines = [
             "\(Self.bar(Double(progress.percent) / 100, width: width)) \(progress.percent) %  \(progress.status)  \(elapsed(since: progress.startedAt, until: progress.endedAt)) s"
@@ -55,10 +62,10 @@ struct ProgressDisplay {
             if let note = line.note { text += "  \(note)" }
             lines.append(text)
         }
-        var text = linesDrawn > 0 ? "\u{1B}[\(linesDrawn)A" : ""
+        var text = state.linesDrawn > 0 ? "\u{1B}[\(state.linesDrawn)A" : ""
         for line in lines { text += "\r\u{1B}[2K\(line.prefix(110))\n" }
         text += "\u{1B}[J"
-        linesDrawn = lines.count
+        state.linesDrawn = lines.count
         write(text)
     }
 

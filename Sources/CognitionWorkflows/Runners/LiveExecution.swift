@@ -20,11 +20,10 @@ final class LiveExecution: Sendable {
 
     /// A transition to commit, and the writes of tasks that commit with it.
     struct Step: Sendable {
-        var transition: Transition
+        /// `nil` where nothing but money was spent: after the end of the execution, or by calls that were cut off.
+        var transition: Transition?
         var writes: [TaskWrite] = []
         var cost = Money.zero(Execution.currency)
-        /// The execution had ended before: nothing of it changes but its cost.
-        var comesAfterEnd: Bool
 
         mutating func add(_ spending: EffectResult.Spending) {
             if let write = spending.writes { writes.append(write) }
@@ -76,23 +75,28 @@ final class LiveExecution: Sendable {
                 state.isDriven = false
                 return nil
             }
-            var spendings: [EffectResult.Spending] = []
+            var step = Step()
+            var isChanged = false
             for input in state.inbox {
                 switch input {
                 case .finished(let task, let attempt, let result):
-                    spendings.append(result.spending)
+                    step.add(result.spending)
                     state.machine.finish(task: task, attempt: attempt, with: result.output, now: now)
-                case .spent(let spending): spendings.append(spending)
+                case .spent(let spending):
+                    step.add(spending)
+                    continue
                 case .timePassed: state.machine.passTime(now: now)
                 case .cancel: state.machine.cancel(now: now)
                 case .advance: state.machine.advance(now: now)
                 }
+                isChanged = true
             }
             state.inbox.removeAll(keepingCapacity: true)
-            var step = Step(transition: state.machine.takeTransition(), comesAfterEnd: state.hasEnded)
+            guard isChanged, !state.hasEnded else { return step }
+            let transition = state.machine.takeTransition()
+            if transition.hasMore { state.inbox.append(.advance) }
             state.hasEnded = state.machine.hasEnded
-            for spending in spendings { step.add(spending) }
-            if step.transition.hasMore { state.inbox.append(.advance) }
+            step.transition = transition
             return step
         }
     }

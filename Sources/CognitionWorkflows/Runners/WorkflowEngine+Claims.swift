@@ -35,7 +35,8 @@ extension WorkflowEngine {
             var machine = try await workflows.machine(of: claim, now: now)
             machine.passTime(now: now)
             if claim.isCancelled { machine.cancel(now: now) }
-            let live = LiveExecution(key: claim.key, workspace: claim.workspace, epoch: claim.epoch, origin: claim.origin, machine: machine)
+            let live = LiveExecution(
+                key: claim.key, workspace: claim.workspace, epoch: claim.epoch, origin: claim.origin, machine: machine)
             members.withLock { $0.live[live.key] = live }
             deliver(.advance, to: live)
         } catch is CancellationError {

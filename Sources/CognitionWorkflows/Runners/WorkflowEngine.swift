@@ -151,24 +151,26 @@ package final class WorkflowEngine: Sendable {
     /// Commits step after step until nothing is left to do.
     private func drive(_ live: LiveExecution) async {
         while let step = live.nextStep(now: clock.now) {
-            if step.comesAfterEnd {
+            guard let transition = step.transition else {
                 await commitSpending(step, of: live)
                 continue
             }
             // Asked once: as time passes the answer changes, and memory must not say another thing than the row.
-            let leaves = leavesMemory(step.transition)
+            let leaves = leavesMemory(transition)
             do {
-                try await commit(step, of: live, leaves: leaves)
+                try await commit(transition, step, of: live, leaves: leaves)
             } catch {
                 return lose(live, error)
             }
-            act(on: step.transition, of: live, leaves: leaves)
+            act(on: transition, of: live, leaves: leaves)
         }
     }
 
-    private func commit(_ step: LiveExecution.Step, of live: LiveExecution, leaves: Bool) async throws {
+    private func commit(
+        _ transition: Transition, _ step: LiveExecution.Step, of live: LiveExecution, leaves: Bool
+    ) async throws {
         let write = ExecutionWrite(
-            step.transition, key: live.key, id: live.id, workspace: live.workspace, owner: node, epoch: live.epoch,
+            transition, key: live.key, id: live.id, workspace: live.workspace, owner: node, epoch: live.epoch,
             releases: leaves, cost: step.cost, origin: live.origin, ids: workflows.ids, now: clock.now)
         let writes = step.writes
         try await workflows.database.write { tx in
@@ -177,8 +179,8 @@ package final class WorkflowEngine: Sendable {
         }
     }
 
-    /// What calls have cost that were still under way when their execution ended. It is nobody's result, so no claim guards
-    /// it, and nothing hangs on it, so a failure is told and not repeated.
+    /// What calls have cost that were cut off, or outlived their execution. It is nobody's result, so no claim guards it, and
+    /// nothing hangs on it, so a failure is told and not repeated.
     private func commitSpending(_ step: LiveExecution.Step, of live: LiveExecution) async {
         guard step.cost.micros > 0 || !step.writes.isEmpty else { return }
         do {

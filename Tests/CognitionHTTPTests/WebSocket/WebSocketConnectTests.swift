@@ -43,7 +43,8 @@ import Testing
             let socket = try await TestSocket.connect(server.port)
             socket.handshake(token: "bad")
             guard case .http(401, let headers, let body) = try await socket.next() else { return #expect(Bool(false)) }
-            #expect(headers["www-authenticate"] == "Bearer")
+            #expect(headers["www-authenticate"]?.hasPrefix("Bearer") == true)
+            #expect(headers["x-request-id"] != nil)
             #expect(headers["content-type"] == "application/problem+json")
             let problem = try JSONValue(parsing: body)
             #expect(problem["status"] == 401)
@@ -112,8 +113,14 @@ import Testing
 
             let elsewhere = try await TestSocket.connect(server.port)
             elsewhere.handshake(path: "/other")
-            let answer = try await elsewhere.next()
-            #expect(answer == .http(status: 200, headers: [:], body: "GET /other 0"))
+            #expect(try await elsewhere.next().isHTTP(200, "GET /other 0"))
+            // As some clients of HTTP/2 always ask; nothing is read after it, so the connection ends.
+            let h2c = try await TestSocket.connect(server.port)
+            h2c.write(
+                "POST /h2c HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+                    + "Content-Length: 3\r\n\r\nabc")
+            #expect(try await h2c.next().isHTTP(200, "POST /h2c 3"))
+            try await h2c.end()
         }
     }
 

@@ -8,6 +8,7 @@ Reads one JSON line for each line of the file given as argument, and prints one 
 Needs PyPI's "openai" and "anthropic".
 """
 
+import functools
 import json
 import sys
 
@@ -37,19 +38,17 @@ def strict(schema):
     return schema
 
 
-def validator(parameters):
-    return SchemaValidator(strict(TypeAdapter(parameters).core_schema))
+@functools.cache
+def validator(which):
+    return SchemaValidator(strict(TypeAdapter(PARAMETERS[which]).core_schema))
 
 
-PARAMETERS = {
-    "openai": validator(CompletionCreateParamsStreaming),
-    "anthropic": validator(MessageCreateParamsStreaming),
-}
+PARAMETERS = {"openai": CompletionCreateParamsStreaming, "anthropic": MessageCreateParamsStreaming}
 
 
 def check(which, body):
     try:
-        PARAMETERS[which].validate_python(body)
+        validator(which).validate_python(body)
     except ValidationError as error:
         return {"ok": False, "why": str(error)[:4000]}
     return {"ok": True}

@@ -92,7 +92,9 @@ import Testing
         }
     }
 
-    @Test("A call that is cut off has cost what it says, after the end of its execution too", arguments: TestDatabase.engines)
+    @Test(
+        "A call that is cut off has cost what it says, after the end of its execution too",
+        arguments: TestDatabase.engines)
     func cutOff(on engine: TestDatabase.Engine) async throws {
         let gate = Gate()
         try await with(engine, PaidFunction(gate: gate)) { harness in

@@ -23,7 +23,8 @@ import Testing
         try await with(engine, clock: clock) { harness in
             let workflows = harness.workflows
             let good = try await harness.store("good")
-            let bad = try await harness.store("bad", body: "- a: {raise: {error: {type: 'https://a.b/c', status: 500}}}")
+            let bad = try await harness.store(
+                "bad", body: "- a: {raise: {error: {type: 'https://a.b/c', status: 500}}}")
             var ids: [ExecutionID] = []
             for stored in [good, bad, good, bad, good] {
                 ids.append(try await harness.leave(stored))
@@ -130,7 +131,9 @@ import Testing
         }
     }
 
-    @Test("Arguments of functions are inputs; an input that only an expression tells is null", arguments: TestDatabase.engines)
+    @Test(
+        "Arguments of functions are inputs; an input that only an expression tells is null",
+        arguments: TestDatabase.engines)
     func functionInputs(on engine: TestDatabase.Engine) async throws {
         try await with(engine) { harness in
             let document = """
@@ -222,7 +225,8 @@ import Testing
                         "many", "1.0.0", "- all: {for: {each: i, in: '${ [range(1100)] }'}, do: [{a: {set: {n: 1}}}]}"))
                 _ = try await harness.end(of: many)
                 #expect(try await check(many)["tasks_truncated"] == true)
-                let running = try await harness.execute(workflow("held", "1.0.0", "- a: {call: script, with: {hold: true}}"))
+                let running = try await harness.execute(
+                    workflow("held", "1.0.0", "- a: {call: script, with: {hold: true}}"))
                 await gate.arrival(of: 1)
                 #expect(try await check(running)["status"] == "running")
                 gate.open()
@@ -246,7 +250,9 @@ import Testing
             #expect(first.events.map(\.version) == Array(1...5) && first.version == 8)
             let second = try await harness.workflows.events(of: id, fromVersion: 6, limit: 5, in: .default)
             #expect(second.events.map(\.type) == ["task.started", "task.completed", "execution.completed"])
-            await expect(.executionNotFound) { try await harness.workflows.events(of: id, limit: 5, in: Self.elsewhere) }
+            await expect(.executionNotFound) {
+                try await harness.workflows.events(of: id, limit: 5, in: Self.elsewhere)
+            }
             try await harness.workflows.deleteExecution(id, as: .localOperator)
             await expect(.executionNotFound) { try await harness.workflows.events(of: id, limit: 5, in: .default) }
         }

@@ -74,7 +74,9 @@ import Testing
     func versions(on engine: TestDatabase.Engine) async throws {
         try await with(engine) { harness in
             let workflows = harness.workflows
-            for number in 1...3 { _ = try await harness.store("w", "\(number).0.0", body: "- a: {set: {n: \(number)}}") }
+            for number in 1...3 {
+                _ = try await harness.store("w", "\(number).0.0", body: "- a: {set: {n: \(number)}}")
+            }
             let id = WorkflowID(namespace: "test", name: "w")
             let first = try await workflows.versions(of: id, limit: 2, in: .default)
             #expect(first.items.map(\.version) == ["3.0.0", "2.0.0"])
@@ -169,7 +171,8 @@ import Testing
         }
     }
 
-    @Test("A deleted version is gone, its executions stay, and its version stays taken", arguments: TestDatabase.engines)
+    @Test(
+        "A deleted version is gone, its executions stay, and its version stays taken", arguments: TestDatabase.engines)
     func delete(on engine: TestDatabase.Engine) async throws {
         try await with(engine) { harness in
             let workflows = harness.workflows
@@ -181,7 +184,8 @@ import Testing
             try await workflows.delete(high.id, version: "2.0.0", as: Self.ann)
 
             #expect(try await workflows.definition(high.id, in: .default).workflow.version == low.version)
-            #expect(try await workflows.versions(of: high.id, limit: 10, in: .default).items.map(\.version) == ["1.0.0"])
+            #expect(
+                try await workflows.versions(of: high.id, limit: 10, in: .default).items.map(\.version) == ["1.0.0"])
             #expect(try await workflows.list(limit: 10, in: .default).items.map(\.latest.version) == ["1.0.0"])
             await expect(.workflowNotFound) { try await harness.leave(high) }
             await expect(.workflowNotFound) { try await workflows.delete(high.id, version: "2.0.0", as: Self.ann) }

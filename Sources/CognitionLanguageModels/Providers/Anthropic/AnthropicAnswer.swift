@@ -166,7 +166,8 @@ struct AnthropicAnswer: StreamedAnswer {
     func completion(provider: String, model asked: String) throws -> Completion {
         guard let usage, let stopReason else {
             throw LanguageModelError(
-                LanguageModelError.badAnswer, "\(provider) did not say why its answer ended.", usage: usage)
+                LanguageModelError.badAnswer, "\(provider) did not say why its answer ended and what it used.",
+                usage: usage)
         }
         var parts: [CompletionRequest.Part] = []
         var isPlain = true

@@ -87,10 +87,9 @@ struct OpenAIAnswer: StreamedAnswer {
         }
     }
 
-    /// - Parameter estimate: Stands for a usage that was not told.
+    /// - Parameter usage: As told, or an estimate.
     /// - Throws: `llm.bad_answer` for an answer that cannot be used.
-    func completion(provider: String, model asked: String, estimate: Completion.Usage) throws -> Completion {
-        let usage = usage ?? estimate
+    func completion(provider: String, model asked: String, usage: Completion.Usage) throws -> Completion {
         guard let finish else {
             throw LanguageModelError(
                 LanguageModelError.badAnswer, "\(provider) did not say why its answer ended.", usage: usage)
@@ -120,8 +119,9 @@ struct OpenAIAnswer: StreamedAnswer {
 }
 
 extension JSONValue {
-    /// A member that is a count; `nil` for anything else.
+    /// A member that is a count of up to a million millions, so that sums of counts fit; `nil` for anything else.
     func count(_ member: String) -> Int? {
-        self[member]?.integerValue.flatMap { Int(exactly: $0) }.flatMap { $0 >= 0 ? $0 : nil }
+        guard let number = self[member]?.integerValue, (0...1_000_000_000_000).contains(number) else { return nil }
+        return Int(number)
     }
 }

@@ -48,10 +48,12 @@ package struct OpenAIProvider: LanguageModelProvider {
         let model = request.model ?? defaultModel
         let body = try OpenAIRequest.body(of: request, provider: name, model: model, dialect: dialect)
         let (answer, requestID) = try await connection.ask(body, into: OpenAIAnswer(), observer: observer)
-        let estimate = Completion.Usage(
-            inputTokens: ProviderConnection.estimatedTokens(body.jsonBytes.count),
-            outputTokens: ProviderConnection.estimatedTokens(answer.bytes))
-        var completion = try answer.completion(provider: name, model: model, estimate: estimate)
+        let usage =
+            answer.usage
+            ?? Completion.Usage(
+                inputTokens: ProviderConnection.estimatedTokens(body.jsonBytes.count),
+                outputTokens: ProviderConnection.estimatedTokens(answer.bytes))
+        var completion = try answer.completion(provider: name, model: model, usage: usage)
         completion.providerRequestID = requestID ?? answer.id
         if request.responseSchema != nil, completion.finishReason == .stop {
             completion.json = try ResponseSchema.json(of: completion.text, provider: name, usage: completion.usage)

@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 import Synchronization
 
 /// How long and how much a remote provider may answer.
@@ -192,7 +192,9 @@ struct ProviderConnection: Sendable {
         default: break
         }
         return LanguageModelError(
-            code, "\(provider) cannot be asked: " + ProviderFault.shown(error.message, hiding: key), advice: advice,
+            code,
+            "\(provider) " + (hasBegun ? "broke off: " : "cannot be asked: ")
+                + ProviderFault.shown(error.message, hiding: key), advice: advice,
             cause: error)
     }
 }

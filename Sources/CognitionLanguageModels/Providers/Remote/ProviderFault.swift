@@ -95,15 +95,14 @@ struct ProviderFault: Sendable {
         "billing_not_active", "billing_hard_limit_reached", "enforced_spend_limit_reached",
     ]
 
-    /// One short line without secrets.
+    /// One short line without secrets and control characters.
     static func shown(_ text: String, hiding key: Secret?) -> String {
-        var text = String(text.prefix(4 * messageCharactersMax))
+        var text = text
         if let key, !key.isEmpty { text = text.replacing(key.reveal(), with: Secret.mask) }
-        let words = text.split(whereSeparator: \.isWhitespace).map { word in
-            // Providers repeat parts of a wrong key, e.g. `sk-proj-****1234`.
-            word.contains("sk-") && word.utf8.count >= 8 ? Secret.mask : String(word)
-        }
-        let line = words.joined(separator: " ")
+        // Providers repeat parts of a wrong key, e.g. `sk-proj-****1234`.
+        text = text.replacing(#/\bsk-[^\s"'<>]{5,}/#, with: Secret.mask)
+        let words = text.unicodeScalars.split { $0.properties.isWhitespace || $0.value < 0x20 || $0.value == 0x7F }
+        let line = words.lazy.map { String($0) }.joined(separator: " ")
         return line.count <= messageCharactersMax ? line : line.prefix(messageCharactersMax) + "…"
     }
 }

@@ -79,7 +79,8 @@ package struct WorkflowChange: Sendable {
         if let wrong = tags.first(where: { !Self.isTag($0) }) {
             // Shortened, as it may be of any length.
             throw WorkflowError(
-                .tagInvalid, "\(wrong.prefix(80)) is no tag; a tag has 1 to 64 bytes and matches [a-z0-9][a-z0-9_.:/-]*")
+                .tagInvalid, "\(wrong.prefix(80)) is no tag; a tag has 1 to 64 bytes and matches [a-z0-9][a-z0-9_.:/-]*"
+            )
         }
         let unique = Set(tags).sorted()
         guard unique.count <= Self.tagsMax else {

@@ -20,7 +20,19 @@ package enum ExecutionStatus: Int, Sendable, CaseIterable, SQLEncodable, SQLDeco
     case cancelled = 12
 
     package var hasEnded: Bool { rawValue >= 10 }
-    package var name: String { String(describing: self) }
+
+    /// Spelled out, since `String(describing:)` looks it up each time, which the most frequent reads would feel.
+    package var name: String {
+        switch self {
+        case .pending: "pending"
+        case .running: "running"
+        case .waiting: "waiting"
+        case .suspended: "suspended"
+        case .completed: "completed"
+        case .faulted: "faulted"
+        case .cancelled: "cancelled"
+        }
+    }
 
     package init?(name: String) {
         guard let status = Self.allCases.first(where: { $0.name == name }) else { return nil }

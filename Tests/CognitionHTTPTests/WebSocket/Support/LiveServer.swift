@@ -30,7 +30,8 @@ struct LiveServer: Sendable {
     /// Appends events of executions, in a transaction each.
     @discardableResult
     func append(
-        _ count: Int = 1, to execution: String = TestExecutions.first, in workspace: WorkspaceID = TestAccounts.workspace,
+        _ count: Int = 1, to execution: String = TestExecutions.first,
+        in workspace: WorkspaceID = TestAccounts.workspace,
         padding: Int = 0
     ) async throws -> Int64 {
         var position: Int64 = 0
@@ -81,7 +82,8 @@ func withLiveServer(
             do {
                 try await body(
                     LiveServer(
-                        port: port, hub: hub, database: database, accounts: accounts, source: source, services: services))
+                        port: port, hub: hub, database: database, accounts: accounts, source: source, services: services
+                    ))
             } catch {
                 group.cancelAll()
                 throw error

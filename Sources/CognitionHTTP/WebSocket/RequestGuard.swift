@@ -6,7 +6,7 @@ import NIOHTTP1
 ///
 /// Hummingbird's own handler counts the time between requests, and takes every small piece of a body for life. A later
 /// request's head is under that handler's idle timeout, as it only sees whole heads.
-final class RequestDeadlines: ChannelInboundHandler, RemovableChannelHandler {
+final class RequestGuard: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
@@ -18,10 +18,6 @@ final class RequestDeadlines: ChannelInboundHandler, RemovableChannelHandler {
     private var stallTask: Scheduled<Void>?
     private var isReadingBody = false
     private var hasHead = false
-    /// The first request was found to be plain HTTP, and is served: errors are for who serves it.
-    var isHTTP = false
-    /// The server is going away.
-    private(set) var isDraining = false
 
     init(head: TimeAmount, body: TimeAmount) {
         self.head = head
@@ -46,11 +42,14 @@ final class RequestDeadlines: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch Self.unwrapInboundIn(data) {
-        case .head:
+        case .head(let head):
             hasHead = true
             isReadingBody = true
             headTask?.cancel()
             headTask = nil
+            if head.asksForUpgrade {
+                return context.fireChannelRead(Self.wrapInboundOut(.head(Self.declining(head))))
+            }
         case .body: break
         case .end:
             isReadingBody = false
@@ -58,6 +57,15 @@ final class RequestDeadlines: ChannelInboundHandler, RemovableChannelHandler {
             bodyTask = nil
         }
         context.fireChannelRead(data)
+    }
+
+    /// A request for a protocol that there is not, as the plain request that it is. The connection ends with its answer, as
+    /// the decoder reads nothing more.
+    private static func declining(_ head: HTTPRequestHead) -> HTTPRequestHead {
+        var head = head
+        head.headers.remove(name: "Upgrade")
+        head.headers.replaceOrAdd(name: "Connection", value: "close")
+        return head
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -73,16 +81,14 @@ final class RequestDeadlines: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is ChannelShouldQuiesceEvent {
-            isDraining = true
-            // Nothing has been asked yet, and nobody else is there to close.
-            guard hasHead else { return context.close(promise: nil) }
-        }
+        // The server is going away, nothing has been asked yet, and nobody else is there to close.
+        if event is ChannelShouldQuiesceEvent, !hasHead { return context.close(promise: nil) }
         context.fireUserInboundEventTriggered(event)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard !isHTTP, let error = error as? HTTPParserError else { return context.fireErrorCaught(error) }
+        // Once a request is served, errors are for who serves it.
+        guard !hasHead, let error = error as? HTTPParserError else { return context.fireErrorCaught(error) }
         let status: HTTPResponseStatus = error == .headerOverflow ? .requestHeaderFieldsTooLarge : .badRequest
         let headers: HTTPHeaders = ["Connection": "close", "Content-Length": "0"]
         let answer = HTTPResponseHead(version: .http1_1, status: status, headers: headers)

@@ -1,0 +1,83 @@
+import ArgumentParser
+import CognitionCore
+import CognitionIdentity
+import CognitionLanguageModels
+
+struct CheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Prints the configuration that is in force, secrets masked, and checks it.",
+        discussion: "Says as well whether a server holds the data folder. Exits with 1 when settings cannot work together.")
+
+    @Flag(help: "Prints JSON.") var json = false
+
+    func run() async throws {
+        try await reporting {
+            let configuration = try ServerConfiguration()
+            let server = try ServerFiles.address(in: configuration.dataDirectory)
+            if json {
+                var members = JSONObject(configuration.shown.map { ($0.name, JSONValue.string($0.value)) })
+                members["server"] = server.map { ["url": .string($0.url), "process": .string($0.process)] } ?? .null
+                Terminal.write(JSONValue.object(members).jsonText)
+            } else {
+                for (name, value, isGiven) in configuration.shown {
+                    Terminal.write("\(name) = \(value)\(isGiven ? "   (set)" : "")")
+                }
+                Terminal.note(
+                    server.map { "a server runs at \($0)" }
+                        ?? "no server runs on the data folder \(configuration.dataDirectory)")
+            }
+            for warning in configuration.warnings { Terminal.note("warning: \(warning)") }
+            let faults = configuration.conflicts
+            guard faults.isEmpty else {
+                throw CommandFailure("these settings cannot work together: " + faults.joined(separator: "; "))
+            }
+        }
+    }
+}
+
+extension ServerConfiguration {
+    /// What the parts of the program would refuse to start with, and settings that contradict each other.
+    fileprivate var conflicts: [String] {
+        let clock = SystemWallClock()
+        let ids = UUIDGenerator(clock: clock)
+        let checks: [() throws -> Void] = [
+            { _ = try databasePath },
+            { _ = try httpClient },
+            { _ = try languageModels(over: NoHTTP(), ids) },
+            { try identity.check() },
+            {
+                let hasKeys = try secretKey != nil || PrivateFile.read(KeyFile.path(in: dataDirectory)) != nil
+                if hasKeys { _ = try KeyFile.signingKeys(self, mayCreate: false, ids: ids, now: clock.now) }
+            },
+            {
+                guard duration(.heartbeatInterval) >= duration(.webSocketTimeout) else { return }
+                throw CommandFailure(
+                    "WS_HEARTBEAT_INTERVAL (\(self[.heartbeatInterval])) has to be shorter than WS_TIMEOUT (\(self[.webSocketTimeout])), or every WebSocket counts as lost"
+                )
+            },
+            {
+                guard !self[.secretKey].isEmpty, !self[.jwtSecretKey].isEmpty,
+                    self[.secretKey] != self[.jwtSecretKey]
+                else { return }
+                throw CommandFailure("SECURITY_SECRET_KEY and JWT_SECRET_KEY are the same setting, with two values")
+            },
+        ]
+        return checks.compactMap { check in
+            do {
+                try check()
+                return nil
+            } catch let error as any CodedError {
+                return "\(error.message) [\(error.code.name)]"
+            } catch {
+                return "\(error)"
+            }
+        }
+    }
+}
+
+/// Stands for the way out where nothing is sent.
+private struct NoHTTP: OutboundHTTP {
+    func send(_ request: OutboundRequest) async throws -> OutboundResponse {
+        throw OutboundHTTPError(OutboundHTTPError.unsupported, "Nothing is sent here.")
+    }
+}

@@ -1,0 +1,76 @@
+import CognitionCore
+import CognitionEvents
+import CognitionHTTP
+import CognitionWorkflows
+
+/// Carries commands out in this process, on the data folder.
+struct LocalDesk: ExecutionDesk {
+    let node: Node
+
+    func workflows(_ page: PageWish) async throws -> JSONValue {
+        let after = try page.cursor.map { try Cursor($0, of: "workflows").key }
+        let found = try await node.workflows.list(after: after ?? 0, limit: page.limit, in: .default)
+        return Self.page(found.items.map(\.json), found.next.map { Cursor("workflows", after: $0) })
+    }
+
+    func executions(status: ExecutionStatus?, _ page: PageWish) async throws -> JSONValue {
+        let before = try page.cursor.map { try Cursor($0, of: "executions").key }
+        let found = try await node.workflows.executions(
+            ExecutionFilter(status: status), before: before ?? .max, limit: page.limit, in: .default)
+        return Self.page(found.items.map(\.json), found.next.map { Cursor("executions", after: $0) })
+    }
+
+    func execution(_ id: ExecutionID) async throws -> ExecutionReport {
+        try ExecutionReport(try await node.workflows.execution(id, in: .default).json)
+    }
+
+    func cancel(_ id: ExecutionID) async throws {
+        // Nobody runs it if the folder is ours, whatever a process that was killed has left in the rows.
+        if node.isOwner { try await node.workflows.freeAll() }
+        try await node.workflows.cancel(id, as: .localOperator)
+    }
+
+    func follow(_ id: ExecutionID, _ take: @escaping @Sendable (ExecutionEvent) -> Bool) async throws {
+        let filter = EventFilter(workspace: .default, stream: StreamName("execution", id.description))
+        var events = node.log.tail(after: 0, filter: filter, polling: .milliseconds(200)).makeAsyncIterator()
+        while true {
+            guard let event = try await events.next(within: .seconds(5)).map(ExecutionEvent.init) else {
+                try Task.checkCancellation()
+                if try await execution(id).isParked { return }  // one that was set aside tells nothing
+                continue
+            }
+            guard take(event), !event.isLast else { return }
+        }
+    }
+
+    func waitForEnd(of id: ExecutionID) async throws -> ExecutionReport {
+        try ExecutionReport(try await node.workflows.waitForEnd(of: id, in: .default, orParked: true).json)
+    }
+
+    func withRun<Result: Sendable>(
+        _ order: RunOrder, _ body: @escaping @Sendable (StartedRun) async throws -> Result
+    ) async throws -> Result {
+        let definition = try node.workflows.validate(order.document)
+        let stored = try await node.workflows.create(definition, isRevision: true, as: .localOperator)
+        return try await node.withEngine { engine in try await body(try await start(stored, order, on: engine)) }
+    }
+
+    private func start(
+        _ stored: StoredWorkflow, _ order: RunOrder, on engine: WorkflowEngine
+    ) async throws -> StartedRun {
+        func started(_ id: ExecutionID, isContinued: Bool) -> StartedRun {
+            StartedRun(
+                id: id, workflow: stored.id.description, version: stored.version, isContinued: isContinued)
+        }
+        if !order.startsNew, let id = try await node.workflows.unfinished(stored, input: order.input) {
+            return started(id, isContinued: true)
+        }
+        let command = ExecuteCommand(workflow: stored.id, version: stored.version, input: order.input)
+        return started(
+            try await node.workflows.execute(command, as: .localOperator, on: engine).id, isContinued: false)
+    }
+
+    private static func page(_ items: [JSONValue], _ next: Cursor?) -> JSONValue {
+        ["items": .array(items), "next_cursor": next.map { .string($0.text) } ?? .null]
+    }
+}

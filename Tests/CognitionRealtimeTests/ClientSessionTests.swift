@@ -1,0 +1,171 @@
+import CognitionCore
+import CognitionRealtime
+import Testing
+
+@Suite struct ClientSessionTests {
+    private static func execution(_ id: String) -> Topic { .execution(FakeConnection.workspace, id) }
+    private static func workflow(_ id: String) -> Topic { .workflow(FakeConnection.workspace, id) }
+
+    /// Everything may happen between everything: events are written and published late, questions are answered late and
+    /// in small pages, the client reads and does not. In the end the client has every event after its place, once, in
+    /// order.
+    @Test("No loss and no repetition, whatever happens in which order", arguments: 0..<400)
+    func randomSchedules(seed: Int) throws {
+        var random = SplitMix64(seed: UInt64(seed))
+        let log = FakeLog()
+        let fanout = Fanout<FakeConnection>(pendingMax: 3)
+        let topics: [[Topic]] = [
+            [Self.execution("a"), Self.workflow("x")], [Self.execution("b"), Self.workflow("x")],
+            [Self.execution("c"), Self.workflow("y")],
+        ]
+        for _ in 0..<Int.random(in: 0..<6, using: &random) { log.append(topics.randomElement(using: &random)!) }
+        let connection = FakeConnection(log, fanout: fanout, rules: FakeConnection.rules(pendingMax: 3))
+        connection.room = 0
+
+        // One subscription at the start, another some time later.
+        let first = Bool.random(using: &random) ? Self.execution("a") : Self.workflow("x")
+        let since: Int64? = Bool.random(using: &random) ? Int64.random(in: 0...log.head, using: &random) : nil
+        subscribe(connection, first, since: since)
+        let later: Topic = [Self.execution("b"), Self.workflow("y"), Self.workflow("x")].randomElement(using: &random)!
+        var isLater = false
+
+        for _ in 0..<200 {
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0, 1: log.append(topics.randomElement(using: &random)!)
+            case 2, 3: log.publishOne(to: fanout)
+            case 4, 5: connection.answerOne(pageMax: Int.random(in: 1...4, using: &random))
+            case 6: connection.room = 0
+            case 7:
+                connection.room = Int.random(in: 1...5, using: &random)
+                connection.session.hasRoom()
+            case 8 where !isLater && later != first:
+                isLater = true
+                subscribe(connection, later, since: nil)
+            default: break
+            }
+        }
+        // The client reads everything, and all that is under way arrives.
+        connection.room = .max
+        for _ in 0..<2_000 {
+            log.publishOne(to: fanout)
+            connection.answerOne()
+            connection.session.hasRoom()
+        }
+
+        #expect(connection.closed == nil)
+        let offsets = connection.received.map(\.position)
+        #expect(Set(offsets).count == offsets.count, "repeated: \(offsets)")
+        let places = connection.answers.filter { $0["type"] == "subscribed" }
+            .compactMap { $0["offset"]?.integerValue }
+        for (topic, place) in zip([first, later], places) {
+            let wanted = log.messages.filter { $0.position > place && $0.topics.contains(topic) }.map(\.position)
+            let got = connection.received.filter { $0.position > place && $0.topics.contains(topic) }.map(\.position)
+            #expect(Set(wanted) == Set(got), "\(topic) after \(place)")
+            if !isLater { #expect(got == wanted) }
+        }
+    }
+
+    @Test("Answers come in the order of the requests, one at a time")
+    func order() {
+        let log = FakeLog()
+        let connection = FakeConnection(log, fanout: Fanout(), rules: FakeConnection.rules())
+        subscribe(connection, Self.execution("a"), since: nil)
+        connection.say(["action": "ping", "id": 1])
+        subscribe(connection, Self.execution("b"), since: nil)
+        connection.say(["action": "ping", "id": 2])
+        #expect(connection.answers.isEmpty)
+        #expect(connection.session.hasBacklog)
+        connection.answerOne()
+        #expect(connection.answers.map { $0["type"]?.stringValue } == ["subscribed", "pong"])
+        connection.answerOne()
+        #expect(connection.answers.map { $0["type"]?.stringValue } == ["subscribed", "pong", "subscribed", "pong"])
+        #expect(!connection.session.hasBacklog)
+    }
+
+    @Test("Subscribing again starts again, and the end leaves nothing behind")
+    func again() {
+        let log = FakeLog()
+        let fanout = Fanout<FakeConnection>()
+        let connection = FakeConnection(log, fanout: fanout, rules: FakeConnection.rules())
+        for _ in 0..<3 {
+            subscribe(connection, Self.execution("a"), since: 0)
+            connection.answerOne()
+        }
+        #expect(connection.joined == 1)
+        log.append([Self.execution("a")])
+        log.publishOne(to: fanout)
+        #expect(connection.received.count == 1)
+        connection.session.end()
+        #expect(connection.joined == 0)
+        log.append([Self.execution("a")])
+        log.publishOne(to: fanout)
+        #expect(connection.received.count == 1)
+    }
+
+    @Test("One that is too far behind is closed instead of being told everything")
+    func tooFarBehind() {
+        let log = FakeLog()
+        let fanout = Fanout<FakeConnection>()
+        let connection = FakeConnection(log, fanout: fanout, rules: FakeConnection.rules(positionsBehindMax: 5))
+        subscribe(connection, Self.execution("a"), since: nil)
+        connection.answerOne()
+        connection.room = 0
+        for _ in 0..<10 {
+            log.append([Self.execution("a")])
+            log.publishOne(to: fanout)
+        }
+        connection.room = .max
+        connection.session.hasRoom()
+        connection.answerOne()
+        #expect(connection.closed == .tooSlow)
+    }
+
+    @Test("Who has no place left is told, and an error of a page is tried again")
+    func failures() {
+        let log = FakeLog()
+        let fanout = Fanout<FakeConnection>()
+        let stranger = FakeConnection(log, fanout: fanout, rules: FakeConnection.rules(), caller: nil)
+        stranger.say(["action": "authenticate", "token": "full"])
+        stranger.answerOne()
+        #expect(stranger.closed == .tooManyConnections)
+
+        let connection = FakeConnection(log, fanout: fanout, rules: FakeConnection.rules())
+        subscribe(connection, Self.execution("a"), since: nil)
+        connection.answerOne()
+        connection.room = 0
+        log.append([Self.execution("a")])
+        log.publishOne(to: fanout)
+        connection.room = .max
+        connection.session.hasRoom()
+        guard case .read(_, let subscriptions) = connection.questions.removeFirst() else { return #expect(Bool(false)) }
+        connection.session.arrived(.failure(CancellationError()), for: subscriptions)
+        #expect(connection.received.isEmpty)
+        connection.session.hasRoom()
+        connection.answerOne()
+        #expect(connection.received.map(\.position) == [1])
+    }
+
+    @Test("A token's end is announced once, then the connection is closed")
+    func expiry() {
+        let connection = FakeConnection(FakeLog(), fanout: Fanout(), rules: FakeConnection.rules())
+        let end = FakeConnection.ada.expiresAt
+        connection.session.tick(now: end - .seconds(31)) { _ in true }
+        #expect(connection.answers.isEmpty)
+        for seconds in [30, 20, 0] { connection.session.tick(now: end - .seconds(seconds)) { _ in true } }
+        #expect(connection.answers.map { $0["type"]?.stringValue } == ["token_expiring"])
+        connection.session.tick(now: end + .seconds(4)) { _ in true }
+        #expect(connection.closed == nil)
+        connection.session.tick(now: end + .seconds(5)) { _ in true }
+        #expect(connection.closed == .tokenExpired)
+    }
+
+    private func subscribe(_ connection: FakeConnection, _ topic: Topic, since: Int64?) {
+        var request: JSONObject = ["action": "subscribe"]
+        switch topic {
+        case .execution(_, let id): request["execution_id"] = .string(id)
+        case .workflow(_, let id): request["workflow_id"] = .string(id)
+        }
+        if let since { request["since"] = ["epoch": .string(FakeConnection.epoch), "offset": .integer(since)] }
+        connection.say(.object(request))
+    }
+}

@@ -1,0 +1,144 @@
+import CognitionCore
+import CognitionRealtime
+
+/// A connection with a bounded buffer and a log beside it; what has to be waited for is answered when a test says so.
+final class FakeConnection: SessionPort {
+    enum Question {
+        case verify(String, JSONValue?)
+        case load(TopicSubscription<FakeConnection>, FeedPlace?, JSONValue?)
+        case read(Int64, [TopicSubscription<FakeConnection>])
+    }
+
+    static let workspace = WorkspaceID("w")
+    static let epoch = "epoch"
+
+    let log: FakeLog
+    let fanout: Fanout<FakeConnection>
+    private let rules: SessionRules
+    private let caller: RealtimeCaller?
+    private(set) lazy var session = ClientSession(
+        UUIDv7(high: 1, low: 1), port: self, rules: rules, caller: caller)
+    var questions: [Question] = []
+    /// What the client has got: type and offset.
+    var answers: [JSONValue] = []
+    var received: [FeedMessage] = []
+    /// Messages that can be written before there is no room.
+    var room = Int.max
+    var closed: CloseReason?
+    var joined = 0
+
+    init(
+        _ log: FakeLog, fanout: Fanout<FakeConnection>, rules: SessionRules,
+        caller: RealtimeCaller? = FakeConnection.ada
+    ) {
+        self.log = log
+        self.fanout = fanout
+        self.rules = rules
+        self.caller = caller
+    }
+
+    static let ada = RealtimeCaller(
+        user: "ada", principal: Principal(actor: "user:ada", workspace: workspace, permissions: [.readWorkflows]),
+        expiresAt: Timestamp(microseconds: 1_000_000_000))
+    static let now = Timestamp(microseconds: 0)
+
+    static func rules(pendingMax: Int = 4, positionsBehindMax: Int64 = 10_000) -> SessionRules {
+        SessionRules(pendingMax: pendingMax, positionsBehindMax: positionsBehindMax) { target, workspace in
+            switch target {
+            case .execution(let id): .execution(workspace, id)
+            case .workflow(let id): .workflow(workspace, id)
+            }
+        }
+    }
+
+    func say(_ message: JSONValue) { session.receive(message.jsonText, now: Self.now) }
+
+    // MARK: Port
+
+    var lastTaken: Int64 { session.lastTaken }
+    func take(_ message: FeedMessage) { session.take(message) }
+    func send(_ json: [UInt8]) { answers.append((try? JSONValue(parsing: json)) ?? .null) }  // null fails any test
+    func write(_ message: FeedMessage) -> Bool {
+        guard room > 0 else { return false }
+        room -= 1
+        received.append(message)
+        return true
+    }
+    func verify(_ token: Secret, answering id: JSONValue?) { questions.append(.verify(token.reveal(), id)) }
+    func load(_ subscription: TopicSubscription<FakeConnection>, since: FeedPlace?, answering id: JSONValue?) {
+        questions.append(.load(subscription, since, id))
+    }
+    func read(after position: Int64, for subscriptions: [TopicSubscription<FakeConnection>]) {
+        questions.append(.read(position, subscriptions))
+    }
+    func join(_ subscription: TopicSubscription<FakeConnection>) {
+        joined += 1
+        fanout.add(subscription)
+    }
+    func leave(_ subscription: TopicSubscription<FakeConnection>) {
+        joined -= 1
+        fanout.remove(subscription)
+    }
+    func disconnect(_ reason: CloseReason) {
+        closed = reason
+        session.end()
+    }
+    func backlogEnded() {}
+    var stats: RealtimeStats { RealtimeStats() }
+    func countError() {}
+    func countSlow(_ outcome: RealtimeMetrics.SlowOutcome) {}
+
+    /// Answers the oldest question from the log as it is now.
+    func answerOne(pageMax: Int = 3) {
+        guard !questions.isEmpty else { return }
+        switch questions.removeFirst() {
+        case .verify(let token, let id):
+            session.verified(.success(Self.ada), admitted: token != "full", answering: id, now: Self.now)
+        case .load(let subscription, let since, let id):
+            session.loaded(
+                subscription, .success(log.start(subscription.topic, since: since)), answering: id, now: Self.now)
+        case .read(let position, let subscriptions):
+            session.arrived(
+                .success(log.page(after: position, topics: subscriptions.map(\.topic), limit: pageMax)),
+                for: subscriptions)
+        }
+    }
+}
+
+/// The log, and how far the node's one reader has come in it.
+final class FakeLog {
+    var messages: [FeedMessage] = []
+    private var published = 0
+
+    var head: Int64 { Int64(messages.count) }
+
+    func append(_ topics: [Topic]) {
+        messages.append(FeedMessage(position: head + 1, topics: topics, time: FakeConnection.now, json: []))
+    }
+
+    /// Hands out the next message that was not yet.
+    func publishOne(to fanout: Fanout<FakeConnection>) {
+        guard published < messages.count else { return }
+        fanout.deliver(messages[published])
+        published += 1
+    }
+
+    func page(after position: Int64, topics: [Topic], limit: Int) -> FeedPage {
+        let end = min(head, position + Int64(limit))
+        let piece = messages[Int(position)..<Int(end)].filter { $0.topics.contains(where: topics.contains) }
+        return FeedPage(messages: piece, after: position, position: end, head: head)
+    }
+
+    func start(_ topic: Topic, since: FeedPlace?) -> TopicStart {
+        let snapshot = TopicSnapshot(data: ["status": "running"], position: head)
+        guard let since else {
+            return TopicStart(
+                snapshot: snapshot, epoch: FakeConnection.epoch, from: head, recovered: nil, messages: [],
+                position: head)
+        }
+        let missed = messages[Int(since.offset)...].filter { $0.topics.contains(topic) }
+        return TopicStart(
+            snapshot: snapshot, epoch: FakeConnection.epoch, from: since.offset, recovered: true, messages: missed,
+            position: head)
+    }
+}

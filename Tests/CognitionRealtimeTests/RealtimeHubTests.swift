@@ -1,0 +1,152 @@
+import CognitionCore
+import CognitionEvents
+import CognitionRealtime
+import CognitionStorage
+import CognitionTestSupport
+import Synchronization
+import Testing
+
+@Suite struct RealtimeHubTests {
+    private static let workspace = WorkspaceID("w")
+    private static let execution = "01980000-0000-7000-8000-000000000001"
+
+    private struct Source: ExecutionSource {
+        let database: any Database
+        let lookups = Lookups()
+
+        final class Lookups: Sendable { let count = Mutex(0) }
+
+        func execution(_ id: String, in workspace: WorkspaceID) async throws -> TopicSnapshot {
+            TopicSnapshot(data: ["status": "running"], position: try await EventLog(database).head())
+        }
+        func workflow(_ id: String, in workspace: WorkspaceID) async throws -> TopicSnapshot {
+            TopicSnapshot(data: [:], position: try await EventLog(database).head())
+        }
+        func canonicalWorkflowID(_ id: String) -> String { id }
+        func workflowID(ofExecution id: String, in workspace: WorkspaceID) async throws -> String? {
+            lookups.count.withLock { $0 += 1 }
+            return "w.x"
+        }
+    }
+
+    private struct Accounts: RealtimeAuthenticator {
+        func caller(token: String) async throws -> RealtimeCaller { FakeConnection.ada }
+        func isValid(_ caller: RealtimeCaller) -> Bool { true }
+    }
+
+    private final class Lane: FeedLane {
+        let messages = Mutex<[FeedMessage]>([])
+        func post(_ message: FeedMessage) { messages.withLock { $0.append(message) } }
+        var isCongested: Bool { false }
+    }
+
+    private func append(_ type: String, _ data: JSONObject, to database: any Database) async throws {
+        try await EventLog(database).append(
+            [NewEvent(type, data: .object(data))], to: StreamName("execution", Self.execution),
+            context: EventContext(
+                Principal(actor: "engine", workspace: Self.workspace), time: FakeConnection.now, ids: UUIDGenerator()))
+    }
+
+    @Test("The epoch stays with the log until it is forgotten", arguments: TestDatabase.engines)
+    func epoch(on engine: TestDatabase.Engine) async throws {
+        try await withTestDatabase(engine, migrations: EventLog.migrations + EpochStore.migrations) { database in
+            let source = Source(database: database)
+            func open() async throws -> String {
+                try await RealtimeHub.open(database, source: source, authenticator: Accounts()).epoch
+            }
+            let first = try await open()
+            #expect(UUIDv7(first) != nil)
+            #expect(try await open() == first)
+            try await database.write { try EpochStore.forget(in: $0) }
+            #expect(try await open() != first)
+        }
+    }
+
+    @Test(
+        "What somebody waits for is encoded and handed over in its order; the rest is not",
+        arguments: TestDatabase.engines)
+    func feed(on engine: TestDatabase.Engine) async throws {
+        try await withTestDatabase(engine, migrations: EventLog.migrations + EpochStore.migrations) { database in
+            let source = Source(database: database)
+            try await append(
+                "execution.started", ["workflow_id": "w.x", "status": "running", "progress": 0], to: database)
+            let hub = try await RealtimeHub.open(database, source: source, authenticator: Accounts())
+            let lane = Lane()
+            hub.add(lane)
+            let other = Topic.execution(Self.workspace, "other")
+            hub.subscribed(to: other)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await hub.run() }
+                try await append("task.started", ["task": 1, "name": "a", "status": "running"], to: database)
+                hub.subscribed(to: .workflow(Self.workspace, "w.x"))
+                let start = try await EventLog(database).head()
+                try await append(
+                    "task.faulted",
+                    [
+                        "task": 1, "name": "a", "attempt": 2, "status": "running", "progress": 50,
+                        "error": .string(String(repeating: "x", count: 40_000)),
+                    ], to: database)
+                try await append(
+                    "execution.completed", ["workflow_id": "w.x", "status": "completed", "progress": 100], to: database)
+                while lane.messages.withLock({ $0.last?.position }) != start + 2 {
+                    try await Task.sleep(for: .milliseconds(2))
+                }
+                group.cancelAll()
+            }
+            let messages = lane.messages.withLock { $0 }.suffix(2).map { (try? JSONValue(parsing: $0.json)) ?? .null }
+            #expect(messages[0]["data"]?["workflow_id"] == "w.x")
+            #expect(messages[0]["data"]?["task"]?["status"] == "faulted")
+            #expect(messages[0]["data"]?["task"]?["attempt"] == 2)
+            // Too large a message leaves out the details.
+            #expect(messages[0]["data"]?["task"]?["error"] == nil)
+            #expect(messages[1]["data"]?["task"] == nil)
+            #expect(messages[1]["data"]?["status"] == "completed")
+            #expect(messages[1]["epoch"]?.stringValue == hub.epoch)
+            #expect(source.lookups.count.withLock { $0 } == 1)
+        }
+    }
+
+    @Test("What was missed is read from the log, and too much is not", arguments: TestDatabase.engines)
+    func load(on engine: TestDatabase.Engine) async throws {
+        try await withTestDatabase(engine, migrations: EventLog.migrations + EpochStore.migrations) { database in
+            var settings = RealtimeHub.Settings()
+            settings.pendingMax = 10
+            let hub = try await RealtimeHub.open(
+                database, source: Source(database: database), authenticator: Accounts(), settings: settings)
+            for _ in 0..<30 { try await append("task.started", ["task": 1], to: database) }
+            for topic in [Topic.execution(Self.workspace, Self.execution), .workflow(Self.workspace, "w.x")] {
+                let start = try await hub.load(topic, since: FeedPlace(epoch: hub.epoch, offset: 20))
+                #expect(start.recovered == true)
+                #expect(start.messages.map(\.position) == Array(21...30))
+                #expect(start.position == 30)
+                #expect(try await hub.load(topic, since: FeedPlace(epoch: hub.epoch, offset: 19)).recovered == false)
+                #expect(try await hub.load(topic, since: FeedPlace(epoch: "other", offset: 25)).recovered == false)
+                #expect(try await hub.load(topic, since: FeedPlace(epoch: hub.epoch, offset: 31)).recovered == false)
+                #expect(try await hub.load(topic, since: nil).from == 30)
+            }
+        }
+    }
+
+    @Test("Places are counted, and can be taken again")
+    func places() async throws {
+        try await withTestDatabase(.sqliteMemory, migrations: EventLog.migrations + EpochStore.migrations) { database in
+            var settings = RealtimeHub.Settings()
+            settings.connectionsPerUserMax = 2
+            settings.connectionsMax = 1
+            let hub = try await RealtimeHub.open(
+                database, source: Source(database: database), authenticator: Accounts(), settings: settings)
+            #expect(hub.admit("ada"))
+            #expect(hub.admit("ada"))
+            #expect(!hub.admit("ada"))
+            #expect(hub.admit("bob"))
+            hub.release("ada")
+            #expect(hub.admit("ada"))
+            #expect(hub.connect())
+            #expect(!hub.connect())
+            hub.disconnected()
+            #expect(hub.connect())
+            #expect(hub.stats.connectedClients == 1)
+            #expect(hub.stats.authenticatedConnections == 3)
+        }
+    }
+}
