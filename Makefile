@@ -4,8 +4,8 @@
 CHECKED := --explicit-target-dependency-import-check error
 SWIFT_FILES := Sources Tests Package.swift
 
-# A Python that has the `jq` package: the peer that our expressions are compared with.
-export COGNITIONOS_JQ_PYTHON ?= $(CURDIR)/.build/peers/bin/python
+# A Python that has the packages that tests and measurements compare with.
+export COGNITIONOS_PEER_PYTHON ?= $(CURDIR)/.build/peers/bin/python
 
 .PHONY: help deps deps-test build demo test check format bench clean
 
@@ -39,6 +39,8 @@ format: ## Formats every Swift file
 	swift format --in-place --parallel --recursive $(SWIFT_FILES)
 
 bench: deps-test ## Release build of the benchmarks, runs them and records them; ARGS=… goes to them
+	@Scripts/install-dependencies bench
+	swift build -c release --product cognitionos
 	swift build -c release --product cognitionos-bench
 	@exec .build/release/cognitionos-bench --record Docs/Benchmarks.md $(ARGS)
 

@@ -18,7 +18,8 @@ struct Main: AsyncParsableCommand {
     /// Every benchmark, in the order of the report.
     static let all: [any Benchmark] = [
         ExecutionBenchmark(), LatencyBenchmark(), AppendBenchmark(), RecoveryBenchmark(), ExpressionBenchmark(),
-        ParsingBenchmark(),
+        ParsingBenchmark(), RequestBenchmark(), RequestedExecutionBenchmark(), WebSocketLatencyBenchmark(),
+        StartupBenchmark(),
     ]
 
     @Option(help: "Runs one benchmark only. May be repeated.") var only: [String] = []

@@ -9,13 +9,15 @@ extension Identity {
                 // `email` is in its normalised form. `is_operator` is 0 or 1.
                 """
                 CREATE TABLE users (
-                    id TEXT NOT NULL PRIMARY KEY, email TEXT NOT NULL UNIQUE, password_hash TEXT NOT NULL, full_name TEXT,
-                    status TEXT NOT NULL, is_operator \(fragment: .int64) NOT NULL, home_workspace_id TEXT NOT NULL,
+                    key \(fragment: .identity), id TEXT NOT NULL UNIQUE, email TEXT NOT NULL UNIQUE,
+                    password_hash TEXT NOT NULL, full_name TEXT, locale TEXT, time_zone TEXT, status TEXT NOT NULL,
+                    is_operator \(fragment: .int64) NOT NULL, home_workspace_id TEXT NOT NULL,
                     failed_logins \(fragment: .int64) NOT NULL, locked_until \(fragment: .int64),
                     last_login_at \(fragment: .int64), created_at \(fragment: .int64) NOT NULL,
                     updated_at \(fragment: .int64) NOT NULL
                 ) \(fragment: .strict)
                 """,
+                "CREATE INDEX users_status ON users (status, key)",
                 """
                 CREATE TABLE workspaces (
                     key \(fragment: .identity), id TEXT NOT NULL UNIQUE, title TEXT, created_at \(fragment: .int64) NOT NULL,

@@ -9,18 +9,6 @@ struct Rotation: Sendable {
     let successor: Secret
 }
 
-/// An access token that was found good.
-final class VerifiedToken: Sendable {
-    let caller: Caller
-    /// As in its claims; 0 for one without a session.
-    let generation: Int64
-
-    init(caller: Caller, generation: Int64) {
-        self.caller = caller
-        self.generation = generation
-    }
-}
-
 extension Identity {
     // MARK: Access tokens
 
@@ -34,27 +22,26 @@ extension Identity {
     /// - Throws: `identity.token_invalid`, `identity.token_expired`.
     package func authenticate(_ accessToken: String) async throws -> Caller {
         let now = clock.now
-        let entry: VerifiedToken
+        let caller: Caller
         if let known = cache.find(accessToken) {
-            entry = known
+            caller = known
         } else {
-            entry = try await check(accessToken, now: now)
-            cache.insert(entry, for: accessToken)
+            caller = try await check(accessToken, now: now)
+            cache.insert(caller, for: accessToken)
         }
-        let caller = entry.caller
         guard caller.expiresAt > now else {
             cache.remove(accessToken)
             throw IdentityError.tokenExpired
         }
         guard let session = caller.session else { return caller }
-        switch refused.verdict(on: session, generation: entry.generation) {
+        switch refused.verdict(on: session, generation: caller.generation) {
         case .good: return caller
         case .stale: throw IdentityError.tokenExpired
         case .ended: throw IdentityError.tokenInvalid
         }
     }
 
-    private func check(_ accessToken: String, now: Timestamp) async throws -> VerifiedToken {
+    private func check(_ accessToken: String, now: Timestamp) async throws -> Caller {
         let claims = try await accessTokens.verify(accessToken, now: now)
         // After a start nothing is known of what happened before it.
         if refused.readUntil == nil { try await readRefusals() }
@@ -63,25 +50,32 @@ extension Identity {
         let workspace = WorkspaceID(claims.ws)
         guard let sid = claims.sid else {
             guard claims.sub == Principal.localOperator.actor else { throw IdentityError.tokenInvalid }
-            let caller = Caller(
-                principal: Principal(actor: claims.sub, workspace: workspace, permissions: roles.permissions),
-                user: nil, session: nil, roles: roles, expiresAt: expiry)
-            return VerifiedToken(caller: caller, generation: 0)
+            return Caller(
+                actor: claims.sub, workspace: workspace, user: nil, session: nil, generation: 0, roles: roles,
+                expiresAt: expiry)
         }
         guard let session = SessionID(sid), let user = UserID(claims.sub), let generation = claims.gen else {
             throw IdentityError.tokenInvalid
         }
         // A token that was signed when lives were longer dies with those of today: ends are remembered for no longer.
         let expiresAt = min(expiry, Timestamp(microseconds: claims.iat * 1_000_000) + settings.accessTokenLife)
-        let caller = Caller(
-            principal: Principal(
-                actor: User.actor(user), workspace: workspace, permissions: roles.permissions), user: user,
-            session: session, roles: roles, expiresAt: expiresAt)
-        return VerifiedToken(caller: caller, generation: generation)
+        return Caller(
+            actor: User.actor(user), workspace: workspace, user: user, session: session, generation: generation,
+            roles: roles, expiresAt: expiresAt)
     }
 
-    /// Whether nothing has ended a session so far, from memory alone; for connections that outlast a request.
-    package func isLive(_ session: SessionID) -> Bool { refused.verdict(on: session, generation: .max) != .ended }
+    /// Whether the caller's token would still be found good but for its expiry: its session goes on, and the role that
+    /// it tells has not changed. From memory alone; for connections that outlast a request.
+    ///
+    /// What changes in a workspace that was picked with ``caller(_:in:)`` is not seen.
+    package func isCurrent(_ caller: Caller) -> Bool {
+        caller.session.map { isCurrent($0, generation: caller.generation) } ?? true
+    }
+
+    /// The same for a caller of whom only this was kept.
+    package func isCurrent(_ session: SessionID, generation: Int64) -> Bool {
+        refused.verdict(on: session, generation: generation) == .good
+    }
 
     /// A token for the machine's own command line: role `operator` in the workspace `default`, without a session, so it is
     /// good until it expires.

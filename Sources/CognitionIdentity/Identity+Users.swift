@@ -5,17 +5,17 @@ extension Identity {
     // MARK: New users
 
     /// Checks what somebody wants to be called, and hashes the password.
-    func newUser(
-        _ email: String, _ password: Secret, _ fullName: String?, isOperator: Bool
-    ) async throws -> NewUser {
-        let email = try EmailAddress(email)
-        let fullName = try DisplayText.read(fullName, "a name")
-        try PasswordRules.check(password, for: email)
+    func newUser(_ command: RegisterCommand, isOperator: Bool) async throws -> NewUser {
+        let email = try EmailAddress(command.email)
+        let fullName = try DisplayText.read(command.fullName, "a name")
+        let locale = try LanguageTag.read(command.locale)
+        let timeZone = try TimeZoneName.read(command.timeZone)
+        try PasswordRules.check(command.password, for: email)
         // Said before the work of hashing; whoever comes between is found by the unique index.
         guard try await database.read({ try UserStore.find(email, $0) }) == nil else { throw IdentityError.emailTaken }
         return NewUser(
-            id: ids.next(), email: email, passwordHash: try await hasher.hash(password), fullName: fullName,
-            isOperator: isOperator)
+            id: ids.next(), email: email, passwordHash: try await hasher.hash(command.password), fullName: fullName,
+            locale: locale, timeZone: timeZone, isOperator: isOperator)
     }
 
     /// Stores a user with a workspace of their own.
@@ -28,7 +28,7 @@ extension Identity {
         try act.audit(
             .register, target: .user(user.id), in: home, details: ["operator": .bool(user.isOperator)], tx)
         try act.record(.workspaceCreated, in: home, tx)
-        try join(user.id, .owner, home, by: act, tx)
+        try join(user.id, .admin, home, by: act, tx)
         return user
     }
 
@@ -57,35 +57,81 @@ extension Identity {
 
     // MARK: By an operator
 
-    /// Makes a user, whatever the setting for registrations. One who runs the server also owns the workspace in which the
-    /// command line acts.
+    /// Makes a user, whatever the setting for registrations. One who runs the server is also an admin of the workspace in
+    /// which the command line acts.
     ///
     /// - Returns: The user, and the password when it was made up.
-    /// - Throws: As ``register(_:from:)``.
+    /// - Throws: As ``register(_:from:)``; `identity.forbidden` when anybody but the command line makes an operator.
     package func createUser(
         _ command: CreateUserCommand, by principal: Principal, from client: ClientInfo
     ) async throws -> (user: User, generatedPassword: Secret?) {
+        guard !command.isOperator || principal.actor == Principal.localOperator.actor else {
+            throw IdentityError(.identityForbidden, "only the command line of the server's machine makes operators")
+        }
         let generated = command.password == nil ? RefreshTokens.first() : nil
         guard let password = command.password ?? generated else {
             preconditionFailure("a password is given or made up")
         }
-        let new = try await newUser(command.email, password, command.fullName, isOperator: command.isOperator)
+        let new = try await newUser(
+            RegisterCommand(
+                email: command.email, password: password, fullName: command.fullName, locale: command.locale,
+                timeZone: command.timeZone), isOperator: command.isOperator)
         let act = Act(actor: principal.actor, client: client, time: clock.now, ids: ids)
         let user = try await database.write { tx in
             let user = try Self.insert(new, by: act, tx)
-            if user.isOperator { try Self.join(user.id, .owner, .default, by: act, tx) }
+            if user.isOperator { try Self.join(user.id, .admin, .default, by: act, tx) }
             return user
         }
         return (user, generated)
     }
 
+    /// Users of the whole server, in the order in which they were made.
+    package func users(
+        _ filter: UserFilter = UserFilter(), _ page: PageRequest = PageRequest()
+    ) async throws -> Page<User> {
+        try await database.read { try UserStore.page(filter, page, $0) }
+    }
+
+    /// - Throws: `identity.user_not_found`.
+    package func user(_ id: UserID) async throws -> User {
+        try await database.read { try Self.find(.id(id), $0) }
+    }
+
     /// - Throws: `identity.user_not_found`, `identity.email_invalid`.
     package func user(email: String) async throws -> User {
-        let email = try EmailAddress(email)
-        guard let user = try await database.read({ try UserStore.find(email, $0) }) else {
-            throw IdentityError.userNotFound
-        }
+        try await database.read { try Self.find(.email(email), $0) }
+    }
+
+    private static func find(_ reference: UserReference, _ tx: borrowing Transaction) throws -> User {
+        let user =
+            switch reference {
+            case .id(let id): try UserStore.find(id, tx)
+            case .email(let text): try UserStore.find(try EmailAddress(text), tx)
+            }
+        guard let user else { throw IdentityError.userNotFound }
         return user
+    }
+
+    /// Changes what a user is to the server, all of it or nothing.
+    ///
+    /// Whoever is locked or no longer active is logged out.
+    ///
+    /// - Throws: `identity.user_not_found`, `identity.email_invalid`.
+    @discardableResult
+    package func change(
+        _ reference: UserReference, _ change: UserChange, by principal: Principal, from client: ClientInfo
+    ) async throws -> User {
+        let act = Act(actor: principal.actor, client: client, time: clock.now, ids: ids)
+        return try await database.write { tx in
+            var user = try Self.find(reference, tx)
+            switch change.isLocked {
+            case true?: user = try self.lock(user.id, until: User.lockedForever, by: act, tx)
+            case false?: user = try Self.unlock(user.id, by: act, tx)
+            case nil: break
+            }
+            if let status = change.status { user = try self.setStatus(status, of: user.id, by: act, tx) }
+            return user
+        }
     }
 
     /// Lets no login of a user succeed, and ends their sessions.
@@ -97,15 +143,8 @@ extension Identity {
         _ id: UserID, until: Timestamp? = nil, by principal: Principal, from client: ClientInfo
     ) async throws -> User {
         let act = Act(actor: principal.actor, client: client, time: clock.now, ids: ids)
-        let until = until ?? User.lockedForever
         return try await database.write { tx in
-            guard let user = try UserStore.lock(id, until: until, now: act.time, tx) else {
-                throw IdentityError.userNotFound
-            }
-            try act.audit(
-                .lockout, target: .user(id), in: user.homeWorkspace, details: ["until": .string(until.description)], tx)
-            try self.endSessions("user_id = \(id)", .userStopped, by: act, tx)
-            return user
+            try self.lock(id, until: until ?? User.lockedForever, by: act, tx)
         }
     }
 
@@ -113,12 +152,7 @@ extension Identity {
     /// - Throws: `identity.user_not_found`.
     @discardableResult
     package func unlock(_ id: UserID, by principal: Principal, from client: ClientInfo) async throws -> User {
-        let act = Act(actor: principal.actor, client: client, time: clock.now, ids: ids)
-        return try await database.write { tx in
-            guard let user = try UserStore.unlock(id, now: act.time, tx) else { throw IdentityError.userNotFound }
-            try act.audit(.unlock, target: .user(id), in: user.homeWorkspace, tx)
-            return user
-        }
+        try await change(.id(id), UserChange(isLocked: false), by: principal, from: client)
     }
 
     /// Changes what a user is to the server; any other status than active ends their sessions.
@@ -127,17 +161,40 @@ extension Identity {
     package func setStatus(
         _ status: UserStatus, of id: UserID, by principal: Principal, from client: ClientInfo
     ) async throws -> User {
-        let act = Act(actor: principal.actor, client: client, time: clock.now, ids: ids)
-        return try await database.write { tx in
-            guard let user = try UserStore.setStatus(id, status, now: act.time, tx) else {
-                throw IdentityError.userNotFound
-            }
-            try act.record(.userStatusChanged(id, status), in: user.homeWorkspace, tx)
-            try act.audit(
-                .userStatusChange, target: .user(id), in: user.homeWorkspace,
-                details: ["status": .string(status.rawValue)], tx)
-            if status != .active { try self.endSessions("user_id = \(id)", .userStopped, by: act, tx) }
-            return user
+        try await change(.id(id), UserChange(status: status), by: principal, from: client)
+    }
+
+    // MARK: In a transaction
+
+    private func lock(
+        _ id: UserID, until: Timestamp, by act: Act, _ tx: borrowing Transaction
+    ) throws -> User {
+        guard let user = try UserStore.lock(id, until: until, now: act.time, tx) else {
+            throw IdentityError.userNotFound
         }
+        try act.audit(
+            .lockout, target: .user(id), in: user.homeWorkspace, details: ["until": .string(until.description)], tx)
+        try endSessions("user_id = \(id)", .userStopped, by: act, tx)
+        return user
+    }
+
+    private static func unlock(_ id: UserID, by act: Act, _ tx: borrowing Transaction) throws -> User {
+        guard let user = try UserStore.unlock(id, now: act.time, tx) else { throw IdentityError.userNotFound }
+        try act.audit(.unlock, target: .user(id), in: user.homeWorkspace, tx)
+        return user
+    }
+
+    private func setStatus(
+        _ status: UserStatus, of id: UserID, by act: Act, _ tx: borrowing Transaction
+    ) throws -> User {
+        guard let user = try UserStore.setStatus(id, status, now: act.time, tx) else {
+            throw IdentityError.userNotFound
+        }
+        try act.record(.userStatusChanged(id, status), in: user.homeWorkspace, tx)
+        try act.audit(
+            .userStatusChange, target: .user(id), in: user.homeWorkspace, details: ["status": .string(status.rawValue)],
+            tx)
+        if status != .active { try endSessions("user_id = \(id)", .userStopped, by: act, tx) }
+        return user
     }
 }

@@ -4,7 +4,19 @@ import CognitionStorage
 // Which of these a caller may use at all, the routes say by permission, for the workspace of the token. Here it is
 // checked against the members as they are now, and for the workspace that is named.
 extension Identity {
-    /// Makes a workspace that the caller owns.
+    /// The caller in another workspace, with the role there as it is now.
+    ///
+    /// - Throws: `identity.workspace_not_found` for one that the caller is no member of; who runs the server is let into
+    ///   every one that exists.
+    package func caller(_ caller: Caller, in id: WorkspaceID) async throws -> Caller {
+        guard id != caller.principal.workspace else { return caller }
+        guard Workspace.isName(id.name) else { throw IdentityError.workspaceNotFound(id) }
+        let standing = try await database.read { try Self.standing(of: caller, in: id, $0) }
+        return caller.acting(
+            in: id, as: Role.effective(standing.role, isOperator: standing.isOperator))
+    }
+
+    /// Makes a workspace of which the caller is the admin.
     ///
     /// - Parameter name: `[a-z0-9][a-z0-9_-]{0,62}`, unique on the server.
     /// - Throws: `identity.name_invalid`, `identity.workspace_taken`, `identity.workspaces_max`.
@@ -22,7 +34,7 @@ extension Identity {
             try act.record(.workspaceCreated, in: id, tx)
             try act.audit(.workspaceCreate, target: .workspace(id), in: id, tx)
             // The command line is no user: whom it makes the workspace for, it adds.
-            if let user = caller.user { try Self.join(user, .owner, id, by: act, tx) }
+            if let user = caller.user { try Self.join(user, .admin, id, by: act, tx) }
             return workspace
         }
     }
@@ -65,7 +77,8 @@ extension Identity {
         let email = try EmailAddress(email)
         let act = act(of: caller, from: client)
         return try await database.write { tx in
-            try Self.standing(of: caller, in: id, tx).check(mayAssign: role)
+            try Self.standing(of: caller, in: id, tx).checkManages()
+            try Self.checkAssignable(role)
             guard let user = try UserStore.find(email, tx) else { throw IdentityError.userNotFound }
             try Self.checkRoom(for: user.id, tx)
             try Self.join(user.id, role, id, by: act, tx)
@@ -76,18 +89,17 @@ extension Identity {
     /// Gives a member another role, from which on the access tokens of the old one are refused.
     ///
     /// - Throws: `identity.workspace_not_found`, `identity.forbidden`, `identity.role_invalid`,
-    ///   `identity.member_not_found`, `identity.last_owner`.
+    ///   `identity.member_not_found`, `identity.last_admin`.
     package func changeRole(
         of user: UserID, to role: Role, in id: WorkspaceID, as caller: Caller, from client: ClientInfo
     ) async throws {
         let act = act(of: caller, from: client)
         try await database.write { tx in
-            let standing = try Self.standing(of: caller, in: id, tx)
-            try standing.check(mayAssign: role)
+            try Self.standing(of: caller, in: id, tx).checkManages()
+            try Self.checkAssignable(role)
             let old = try Self.heldRole(of: user, in: id, now: act.time, tx)
-            try standing.check(mayAssign: old)
             guard old != role else { return }
-            if old == .owner { try Self.checkOtherOwners(in: id, tx) }
+            if old == .admin { try Self.checkOtherAdmins(in: id, tx) }
             try WorkspaceStore.setRole(role, of: user, in: id, tx)
             try act.record(.memberRoleChanged(user, role), in: id, tx)
             try act.audit(
@@ -100,7 +112,7 @@ extension Identity {
     /// Removes a member and ends their sessions in the workspace. Everybody may remove themselves.
     ///
     /// - Throws: `identity.workspace_not_found`, `identity.forbidden`, `identity.member_not_found`,
-    ///   `identity.last_owner`.
+    ///   `identity.last_admin`.
     package func removeMember(
         _ user: UserID, from id: WorkspaceID, as caller: Caller, from client: ClientInfo
     ) async throws {
@@ -109,8 +121,7 @@ extension Identity {
             let standing = try Self.standing(of: caller, in: id, tx)
             if caller.user != user { try standing.checkManages() }
             let old = try Self.heldRole(of: user, in: id, now: act.time, tx)
-            if caller.user != user { try standing.check(mayAssign: old) }
-            if old == .owner { try Self.checkOtherOwners(in: id, tx) }
+            if old == .admin { try Self.checkOtherAdmins(in: id, tx) }
             try WorkspaceStore.removeMember(user, from: id, tx)
             try act.record(.memberRemoved(user), in: id, tx)
             try act.audit(
@@ -127,19 +138,16 @@ extension Identity {
         let isOperator: Bool
 
         func checkManages() throws {
-            guard isOperator || role?.permissions.contains(.manageWorkspace) == true else { throw Self.forbidden }
-        }
-
-        func check(mayAssign assigned: Role) throws {
-            try checkManages()
-            guard Role.workspaceRoles.contains(assigned) else {
-                throw IdentityError(.roleInvalid, "the role '\(assigned.rawValue)' is not one of a workspace")
+            guard isOperator || role?.permissions.contains(.manageWorkspace) == true else {
+                throw IdentityError(.identityForbidden, "your role in this workspace does not allow that")
             }
-            guard isOperator || role?.mayAssign(assigned) == true else { throw Self.forbidden }
         }
+    }
 
-        private static let forbidden = IdentityError(
-            .identityForbidden, "your role in this workspace does not allow that")
+    private static func checkAssignable(_ role: Role) throws {
+        guard Role.workspaceRoles.contains(role) else {
+            throw IdentityError(.roleInvalid, "the role '\(role.rawValue)' is not one of a workspace")
+        }
     }
 
     /// - Throws: `identity.workspace_not_found`, also when there is one that the caller is no member of.
@@ -164,9 +172,9 @@ extension Identity {
         return role
     }
 
-    private static func checkOtherOwners(in id: WorkspaceID, _ tx: borrowing Transaction) throws {
-        guard try WorkspaceStore.ownerCount(in: id, tx) > 1 else {
-            throw IdentityError(.lastOwner, "a workspace keeps at least one owner; make somebody else one first")
+    private static func checkOtherAdmins(in id: WorkspaceID, _ tx: borrowing Transaction) throws {
+        guard try WorkspaceStore.adminCount(in: id, tx) > 1 else {
+            throw IdentityError(.lastAdmin, "a workspace keeps at least one admin; make somebody else one first")
         }
     }
 

@@ -22,7 +22,7 @@ package final class Identity: Sendable {
     let throttle: FailureThrottle
     let accessTokens: AccessTokens
     let refreshTokens: RefreshTokens
-    let cache = TokenCache<VerifiedToken>(entriesMax: Identity.cachedTokensMax)
+    let cache = TokenCache<Caller>(entriesMax: Identity.cachedTokensMax)
     let refused = RefusedSessions()
 
     /// - Throws: `identity.setting_invalid`.
@@ -45,16 +45,17 @@ package final class Identity: Sendable {
 
     // MARK: Coming in
 
-    /// Makes a user with a workspace of their own, which they own.
+    /// Makes a user with a workspace of their own, of which they are the admin.
     ///
     /// - Throws: `identity.registration_closed`, `identity.email_invalid`, `identity.email_taken`,
-    ///   `identity.password_refused`, `identity.name_invalid`, `identity.busy`.
+    ///   `identity.password_refused`, `identity.name_invalid`, `identity.locale_invalid`, `identity.time_zone_invalid`,
+    ///   `identity.busy`.
     package func register(_ command: RegisterCommand, from client: ClientInfo) async throws -> User {
         guard settings.registration == .open else {
             throw IdentityError(
                 .registrationClosed, "this server takes no registrations; ask who runs it for an account")
         }
-        let new = try await newUser(command.email, command.password, command.fullName, isOperator: false)
+        let new = try await newUser(command, isOperator: false)
         let act = Act(actor: User.actor(new.id), client: client, time: clock.now, ids: ids)
         let user = try await database.write { tx in try Self.insert(new, by: act, tx) }
         metrics.countRegistration()
@@ -64,7 +65,8 @@ package final class Identity: Sendable {
     /// Begins a session.
     ///
     /// - Throws: `identity.login_failed`, which never says why; `identity.too_many_failures` with `retryAfter`;
-    ///   `identity.workspace_not_found` for another workspace than one of the user's; `identity.busy`.
+    ///   `identity.workspace_not_found` for another workspace than one of the user's, once the password was right;
+    ///   `identity.busy`.
     package func login(_ command: LoginCommand, from client: ClientInfo) async throws -> Tokens {
         let now = clock.now
         if let wait = throttle.wait(for: client, now: now) {
@@ -128,10 +130,7 @@ package final class Identity: Sendable {
     /// - Throws: `identity.user_not_found` for the command line, which is no user.
     package func me(_ caller: Caller) async throws -> Profile {
         guard let id = caller.user else { throw IdentityError.userNotFound }
-        guard let user = try await database.read({ try UserStore.find(id, $0) }) else {
-            throw IdentityError.userNotFound
-        }
-        return Profile(user: user, workspace: caller.principal.workspace, roles: caller.roles)
+        return Profile(user: try await user(id), workspace: caller.principal.workspace, roles: caller.roles)
     }
 
     // MARK: What was done

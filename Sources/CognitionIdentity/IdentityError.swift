@@ -38,6 +38,10 @@ extension ErrorCode {
     package static let passwordRefused = ErrorCode("identity.password_refused", category: .invalid)
     /// A name or title is too long or has characters that it may not have.
     package static let identityNameInvalid = ErrorCode("identity.name_invalid", category: .invalid)
+    /// A text is no language tag.
+    package static let localeInvalid = ErrorCode("identity.locale_invalid", category: .invalid)
+    /// A text is no name of the time zone database.
+    package static let timeZoneInvalid = ErrorCode("identity.time_zone_invalid", category: .invalid)
     /// Strangers cannot register on this server.
     package static let registrationClosed = ErrorCode("identity.registration_closed", category: .forbidden)
     /// The address is unknown, the password wrong, or the user locked or not active.
@@ -64,11 +68,11 @@ extension ErrorCode {
     package static let memberExists = ErrorCode("identity.member_exists", category: .conflict)
     /// The user is no member of the workspace.
     package static let memberNotFound = ErrorCode("identity.member_not_found", category: .notFound)
-    /// A workspace keeps at least one owner.
-    package static let lastOwner = ErrorCode("identity.last_owner", category: .conflict)
+    /// A workspace keeps at least one admin.
+    package static let lastAdmin = ErrorCode("identity.last_admin", category: .conflict)
     /// The role cannot be given to members of a workspace.
     package static let roleInvalid = ErrorCode("identity.role_invalid", category: .invalid)
-    /// The caller's role in the workspace does not allow this.
+    /// The caller's role in the workspace does not allow this, or only the command line may do it.
     package static let identityForbidden = ErrorCode("identity.forbidden", category: .forbidden)
     /// The keys that sign tokens are missing, weak or damaged.
     package static let keysInvalid = ErrorCode("identity.keys_invalid", category: .invalid)

@@ -67,7 +67,7 @@ enum JQPeer {
         try Data().write(to: answered)
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
-        let python = ProcessInfo.processInfo.environment["COGNITIONOS_JQ_PYTHON"] ?? "python3"
+        let python = ProcessInfo.processInfo.environment["COGNITIONOS_PEER_PYTHON"] ?? "python3"
         process.arguments = [python, folder.appending(path: "Peer/jq_peer.py").path, asked.path]
         process.standardOutput = try FileHandle(forWritingTo: answered)
         try process.run()

@@ -17,7 +17,7 @@ import Testing
             #expect(claims["aud"] == "cognitionos")
             #expect(claims["sub"] == .string(user.id.description))
             #expect(claims["ws"] == .string(user.homeWorkspace.name))
-            #expect(claims["roles"] == ["owner"])
+            #expect(claims["roles"] == ["admin"])
             let now = world.clock.now.microseconds / 1_000_000
             #expect(claims["iat"] == .integer(now))
             #expect(claims["exp"] == .integer(now + 1_800))

@@ -74,9 +74,9 @@ import Testing
 
     @Test("Each role has at least what the one below has, and only the operator runs the server")
     func roles() {
-        #expect(Role.viewer.permissions.isStrictSubset(of: Role.editor.permissions))
-        #expect(Role.editor.permissions.isStrictSubset(of: Role.admin.permissions))
-        #expect(Role.admin.permissions.isSubset(of: Role.owner.permissions))
+        #expect(Role.viewer.permissions.isStrictSubset(of: Role.user.permissions))
+        #expect(Role.user.permissions.isStrictSubset(of: Role.admin.permissions))
+        #expect(Role.workspaceRoles.map(\.rawValue) == ["admin", "user", "viewer"])
         #expect(Role.allCases.filter { $0.permissions.contains(.operate) } == [.operator])
         #expect(Role.operator.permissions == Set(Permission.allCases))
     }

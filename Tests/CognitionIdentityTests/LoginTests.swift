@@ -16,7 +16,7 @@ import Testing
             #expect(caller.user == user.id)
             #expect(caller.session != nil)
             #expect(caller.principal.actor == "user:\(user.id)")
-            #expect(caller.principal.permissions == Role.owner.permissions)
+            #expect(caller.principal.permissions == Role.admin.permissions)
             #expect(caller.expiresAt == world.clock.now + .seconds(1_800))
             let me = try await world.identity.me(caller)
             #expect(me.user.lastLoginAt == world.clock.now)
@@ -193,6 +193,10 @@ import Testing
             for name in [ada.principal.workspace.name, "nowhere", "default"] {
                 let refused = await code { _ = try await world.login("eve@b.c", workspace: WorkspaceID(name)) }
                 #expect(refused == "identity.workspace_not_found")
+                let wrong = await code {
+                    _ = try await world.login("eve@b.c", Secret("wrong one"), workspace: WorkspaceID(name))
+                }
+                #expect(wrong == "identity.login_failed", "only who knows the password learns more")
             }
             #expect(try await world.caller("eve@b.c").principal.workspace == eve.principal.workspace)
         }

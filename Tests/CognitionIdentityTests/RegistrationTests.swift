@@ -6,7 +6,9 @@ import CognitionTestSupport
 import Testing
 
 @Suite struct RegistrationTests {
-    @Test("A registration makes a user who owns a workspace, with events and audit", arguments: TestDatabase.engines)
+    @Test(
+        "A registration makes a user with a workspace of their own, with events and audit",
+        arguments: TestDatabase.engines)
     func registers(on engine: TestDatabase.Engine) async throws {
         try await withWorld(engine) { world in
             let user = try await world.identity.register(
@@ -26,7 +28,7 @@ import Testing
             #expect(entries[0].client == World.client)
             #expect(entries[0].time == world.clock.now)
             let caller = try await world.caller("ada@example.com")
-            #expect(caller.roles == [.owner])
+            #expect(caller.roles == [.admin])
             #expect(caller.principal.workspace == user.homeWorkspace)
             #expect(world.registrations == 1)
         }

@@ -16,10 +16,10 @@ import Testing
             let made = try await identity.createWorkspace("lab", title: " The lab ", as: ada, from: World.client)
             #expect(made.title == "The lab")
             let member = try await identity.addMember(
-                email: " EVE@b.c", role: .editor, to: lab, as: ada, from: World.client)
+                email: " EVE@b.c", role: .user, to: lab, as: ada, from: World.client)
             #expect(member.user == eve.id)
             #expect(
-                try await identity.members(of: lab, as: ada).items.map(\.role) == [.owner, .editor])
+                try await identity.members(of: lab, as: ada).items.map(\.role) == [.admin, .user])
             try await identity.changeRole(of: eve.id, to: .viewer, in: lab, as: ada, from: World.client)
             try await identity.removeMember(eve.id, from: lab, as: ada, from: World.client)
             #expect(try await identity.members(of: lab, as: ada).items.map(\.email) == ["ada@b.c"])
@@ -48,7 +48,7 @@ import Testing
                     { _ = try await identity.members(of: id, as: eve) },
                     {
                         _ = try await identity.addMember(
-                            email: "eve@b.c", role: .owner, to: id, as: eve, from: World.client)
+                            email: "eve@b.c", role: .admin, to: id, as: eve, from: World.client)
                     },
                     { try await identity.changeRole(of: adaID, to: .viewer, in: id, as: eve, from: World.client) },
                     { try await identity.removeMember(adaID, from: id, as: eve, from: World.client) },
@@ -78,15 +78,15 @@ import Testing
     func roles() async throws {
         try await withWorld { world in
             let identity = world.identity
-            let owner = try await world.caller("owner@b.c")
-            _ = try await identity.createWorkspace("lab", as: owner, from: World.client)
-            for role in [Role.admin, .editor, .viewer] {
+            let founder = try await world.caller("founder@b.c")
+            _ = try await identity.createWorkspace("lab", as: founder, from: World.client)
+            for role in Role.workspaceRoles {
                 try await world.register("\(role)@b.c")
                 _ = try await identity.addMember(
-                    email: "\(role)@b.c", role: role, to: lab, as: owner, from: World.client)
+                    email: "\(role)@b.c", role: role, to: lab, as: founder, from: World.client)
             }
             try await world.register("new@b.c")
-            let ownerID = try #require(owner.user)
+            let founderID = try #require(founder.user)
             let viewerID = try await identity.user(email: "viewer@b.c").id
             let admin = try await world.caller("admin@b.c", workspace: lab)
             func add(_ role: Role, as caller: Caller) async -> String? {
@@ -96,48 +96,51 @@ import Testing
                     try await identity.removeMember(new.user, from: lab, as: caller, from: World.client)
                 }
             }
-            for role in [Role.admin, .editor, .viewer] {
-                #expect(await add(role, as: owner) == nil)
+            for role in Role.workspaceRoles {
+                #expect(await add(role, as: founder) == nil)
                 #expect(await add(role, as: admin) == nil)
             }
-            #expect(await add(.owner, as: admin) == "identity.forbidden")
-            #expect(await add(.operator, as: owner) == "identity.role_invalid")
+            #expect(await add(.operator, as: founder) == "identity.role_invalid")
             #expect(
                 await code {
-                    try await identity.changeRole(of: ownerID, to: .viewer, in: lab, as: admin, from: World.client)
-                } == "identity.forbidden")
-            #expect(
-                await code { try await identity.removeMember(ownerID, from: lab, as: admin, from: World.client) }
-                    == "identity.forbidden")
-            for role in [Role.editor, .viewer] {
+                    try await identity.changeRole(of: viewerID, to: .operator, in: lab, as: admin, from: World.client)
+                } == "identity.role_invalid")
+            for role in [Role.user, .viewer] {
                 let caller = try await world.caller("\(role)@b.c", workspace: lab)
                 #expect(await add(.viewer, as: caller) == "identity.forbidden")
                 #expect(
-                    await code { try await identity.removeMember(ownerID, from: lab, as: caller, from: World.client) }
+                    await code {
+                        try await identity.changeRole(of: viewerID, to: .user, in: lab, as: caller, from: World.client)
+                    } == "identity.forbidden")
+                #expect(
+                    await code { try await identity.removeMember(founderID, from: lab, as: caller, from: World.client) }
                         == "identity.forbidden")
             }
+            // No admin is above another.
+            try await identity.changeRole(of: founderID, to: .viewer, in: lab, as: admin, from: World.client)
+            try await identity.changeRole(of: founderID, to: .admin, in: lab, as: admin, from: World.client)
             // Everybody may leave.
             let viewer = try await world.caller("viewer@b.c", workspace: lab)
             try await identity.removeMember(viewerID, from: lab, as: viewer, from: World.client)
             #expect(
                 await code {
-                    try await identity.changeRole(of: viewerID, to: .editor, in: lab, as: owner, from: World.client)
+                    try await identity.changeRole(of: viewerID, to: .user, in: lab, as: founder, from: World.client)
                 } == "identity.member_not_found")
             #expect(
                 await code {
                     _ = try await identity.addMember(
-                        email: "nobody@b.c", role: .viewer, to: lab, as: owner, from: World.client)
+                        email: "nobody@b.c", role: .viewer, to: lab, as: founder, from: World.client)
                 } == "identity.user_not_found")
             #expect(
                 await code {
                     _ = try await identity.addMember(
-                        email: "admin@b.c", role: .viewer, to: lab, as: owner, from: World.client)
+                        email: "admin@b.c", role: .viewer, to: lab, as: founder, from: World.client)
                 } == "identity.member_exists")
         }
     }
 
-    @Test("A workspace keeps an owner, also when two go at once", arguments: TestDatabase.engines)
-    func lastOwner(on engine: TestDatabase.Engine) async throws {
+    @Test("A workspace keeps an admin, also when two go at once", arguments: TestDatabase.engines)
+    func lastAdmin(on engine: TestDatabase.Engine) async throws {
         try await withWorld(engine) { world in
             let identity = world.identity
             let (ada, eve) = (try await world.caller("ada@b.c"), try await world.caller("eve@b.c"))
@@ -145,17 +148,17 @@ import Testing
             _ = try await identity.createWorkspace("lab", as: ada, from: World.client)
             #expect(
                 await code { try await identity.removeMember(adaID, from: lab, as: ada, from: World.client) }
-                    == "identity.last_owner")
+                    == "identity.last_admin")
             #expect(
                 await code {
-                    try await identity.changeRole(of: adaID, to: .admin, in: lab, as: ada, from: World.client)
-                } == "identity.last_owner")
-            _ = try await identity.addMember(email: "eve@b.c", role: .owner, to: lab, as: ada, from: World.client)
+                    try await identity.changeRole(of: adaID, to: .user, in: lab, as: ada, from: World.client)
+                } == "identity.last_admin")
+            _ = try await identity.addMember(email: "eve@b.c", role: .admin, to: lab, as: ada, from: World.client)
             async let first = code { try await identity.removeMember(adaID, from: lab, as: ada, from: World.client) }
             async let second = code { try await identity.removeMember(eveID, from: lab, as: eve, from: World.client) }
             let codes = await [first, second]
             #expect(codes.filter { $0 == nil }.count == 1)
-            #expect(codes.contains("identity.last_owner"))
+            #expect(codes.contains("identity.last_admin"))
         }
     }
 
@@ -262,39 +265,6 @@ import Testing
             #expect(
                 try await actions(AuditFilter(actor: "anonymous", target: "user:\(try #require(ada.user))"))
                     == [.loginFailure])
-        }
-    }
-
-    @Test(
-        "An operator made from the command line runs the server and owns its workspace", arguments: TestDatabase.engines
-    )
-    func operators(on engine: TestDatabase.Engine) async throws {
-        try await withWorld(engine, { $0.registration = .closed }) { world in
-            let identity = world.identity
-            let (user, password) = try await identity.createUser(
-                CreateUserCommand(email: "root@b.c", isOperator: true), by: .localOperator, from: .local)
-            let generated = try #require(password)
-            #expect(user.isOperator)
-            let tokens = try await world.login("root@b.c", generated, workspace: .default)
-            let caller = try await identity.authenticate(tokens.accessToken.reveal())
-            #expect(caller.roles == [.owner, .operator])
-            #expect(caller.principal.permissions == Set(Permission.allCases))
-            let refreshed = try await identity.refresh(tokens.refreshToken, from: World.client)
-            #expect(try await identity.authenticate(refreshed.accessToken.reveal()).roles == [.owner, .operator])
-
-            let (plain, none) = try await identity.createUser(
-                CreateUserCommand(email: "plain@b.c", password: World.password), by: .localOperator, from: .local)
-            #expect(none == nil && !plain.isOperator)
-            #expect(try await world.caller("plain@b.c").roles == [.owner])
-            // An operator manages a workspace without being a member.
-            #expect(try await identity.members(of: plain.homeWorkspace, as: caller).items.map(\.user) == [plain.id])
-            let registered = try await world.audit().filter { $0.action == .register }
-            #expect(registered.map(\.actor) == ["operator", "operator"])
-            #expect(
-                await code {
-                    _ = try await identity.createUser(
-                        CreateUserCommand(email: "x@b.c", password: Secret("short")), by: .localOperator, from: .local)
-                } == "identity.password_refused")
         }
     }
 }

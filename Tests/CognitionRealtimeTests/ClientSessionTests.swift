@@ -33,7 +33,8 @@ import Testing
             switch Int.random(in: 0..<10, using: &random) {
             case 0, 1: log.append(topics.randomElement(using: &random)!)
             case 2, 3: log.publishOne(to: fanout)
-            case 4, 5: connection.answerOne(pageMax: Int.random(in: 1...4, using: &random))
+            case 4: connection.lookUpOne(pageMax: Int.random(in: 1...4, using: &random))
+            case 5: connection.answerOne()
             case 6: connection.room = 0
             case 7:
                 connection.room = Int.random(in: 1...5, using: &random)

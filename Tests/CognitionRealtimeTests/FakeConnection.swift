@@ -9,6 +9,12 @@ final class FakeConnection: SessionPort {
         case read(Int64, [TopicSubscription<FakeConnection>])
     }
 
+    private enum Found {
+        case nothing
+        case start(TopicStart)
+        case page(FeedPage)
+    }
+
     static let workspace = WorkspaceID("w")
     static let epoch = "epoch"
 
@@ -19,6 +25,8 @@ final class FakeConnection: SessionPort {
     private(set) lazy var session = ClientSession(
         UUIDv7(high: 1, low: 1), port: self, rules: rules, caller: caller)
     var questions: [Question] = []
+    /// The answer to the oldest question, under way.
+    private var found: Found?
     /// What the client has got: type and offset.
     var answers: [JSONValue] = []
     var received: [FeedMessage] = []
@@ -88,19 +96,28 @@ final class FakeConnection: SessionPort {
     func countError() {}
     func countSlow(_ outcome: RealtimeMetrics.SlowOutcome) {}
 
-    /// Answers the oldest question from the log as it is now.
-    func answerOne(pageMax: Int = 3) {
-        guard !questions.isEmpty else { return }
-        switch questions.removeFirst() {
-        case .verify(let token, let id):
-            session.verified(.success(Self.ada), admitted: token != "full", answering: id, now: Self.now)
-        case .load(let subscription, let since, let id):
-            session.loaded(
-                subscription, .success(log.start(subscription.topic, since: since)), answering: id, now: Self.now)
+    /// Reads what the oldest question asks for, as the log is now; the answer arrives later.
+    func lookUpOne(pageMax: Int = 3) {
+        guard found == nil, let question = questions.first else { return }
+        switch question {
+        case .verify: found = .nothing
+        case .load(let subscription, let since, _): found = .start(log.start(subscription.topic, since: since))
         case .read(let position, let subscriptions):
-            session.arrived(
-                .success(log.page(after: position, topics: subscriptions.map(\.topic), limit: pageMax)),
-                for: subscriptions)
+            found = .page(log.page(after: position, topics: subscriptions.map(\.topic), limit: pageMax))
+        }
+    }
+
+    /// Lets the answer to the oldest question arrive.
+    func answerOne() {
+        lookUpOne()
+        guard let answer = found.take() else { return }
+        switch (questions.removeFirst(), answer) {
+        case (.verify(let token, let id), _):
+            session.verified(.success(Self.ada), admitted: token != "full", answering: id, now: Self.now)
+        case (.load(let subscription, _, let id), .start(let start)):
+            session.loaded(subscription, .success(start), answering: id, now: Self.now)
+        case (.read(_, let subscriptions), .page(let page)): session.arrived(.success(page), for: subscriptions)
+        default: preconditionFailure("an answer to another question")
         }
     }
 }

@@ -46,7 +46,8 @@ import Testing
             ["execution", "show", "not-an-id"], ["expression", "eval"],
             ["expression", "eval", ".", "--batch", "--input", "1"],
             ["execution", "list", "--limit", "many"], ["execution", "list", "--limit", "0"],
-            ["workflow", "list", "--limit=-1"], ["backup"], ["user", "create"], ["user", "lock"], ["token", "--life", "never"],
+            ["workflow", "list", "--limit=-1"], ["backup"], ["user", "create"], ["user", "lock"],
+            ["token", "--life", "never"],
         ])
     func usage(_ arguments: [String]) async throws {
         try await withSandbox { sandbox in

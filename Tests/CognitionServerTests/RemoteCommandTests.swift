@@ -120,7 +120,9 @@ import Testing
     func cursors() async throws {
         try await withSandbox { sandbox in
             _ = try sandbox.file("double.yaml", Self.double)
-            for n in 1...3 { _ = try await sandbox.json("workflow", "run", "double.yaml", "--input", "n=\(n)", "--json") }
+            for n in 1...3 {
+                _ = try await sandbox.json("workflow", "run", "double.yaml", "--input", "n=\(n)", "--json")
+            }
             func page(_ cursor: String?) async throws -> JSONValue {
                 let more = cursor.map { ["--cursor", $0] } ?? []
                 let ending = try await sandbox.start(["execution", "list", "--json", "--limit", "1"] + more).ending()
@@ -164,7 +166,7 @@ import Testing
             let list = try await sandbox.json("execution", "list", "--json", "--status", "running")
             let id = try #require(list["items"]?[0]?["id"]?.stringValue)
             let second = try sandbox.start("workflow", "run", "slow.yaml", "--input", "{\"n\": 1.0}")
-            _ = try await second.errors.line { $0 == "going on with execution \(id)" }
+            _ = try await second.errors.line { $0.hasPrefix("going on with execution \(id), in the server at") }
             let other = try sandbox.start("workflow", "run", "slow.yaml", "--input", "n=2")
             _ = try await other.errors.line { $0.hasPrefix("execution ") && !$0.contains(id) }
             let new = try sandbox.start("workflow", "run", "slow.yaml", "--input", "n=1", "--new")
@@ -197,7 +199,8 @@ import Testing
             program.send(SIGINT)
             let ending = await program.ending()
             #expect(ending.exitCode == 130 && ending.output.isEmpty, "\(ending)")
-            #expect(ending.errors.contains("execution \(id) goes on in the server at \(server.url)"), "\(ending.errors)")
+            #expect(
+                ending.errors.contains("execution \(id) goes on in the server at \(server.url)"), "\(ending.errors)")
             #expect(try await sandbox.json("execution", "show", id, "--json")["status"] == "running")
         }
     }
@@ -212,6 +215,62 @@ import Testing
             #expect(ending.exitCode == 1 && ending.output.isEmpty, "\(ending)")
             #expect(ending.errors.contains("has ended; execution "), "\(ending.errors)")
             #expect(ending.errors.contains("is kept"), "\(ending.errors)")
+        }
+    }
+
+    @Test("A stream of events that is cut off goes on after the last event, and a stranger's answer is said to be one")
+    func cutStream() async throws {
+        let id = "01999999-9999-7999-8999-999999999999"
+        @Sendable func event(_ position: Int, _ type: String, _ status: String) -> String {
+            let name = type.hasPrefix("task") ? ", \"task\": 1, \"name\": \"step\"" : ""
+            return """
+                id: \(position)
+                event: \(type)
+                data: {"type": "\(type)", "time": "2026-11-21T08:00:0\(position).000000Z", "data": {"status": "\(status)"\(name)}}
+
+
+                """
+        }
+        try await withPeer { connection in
+            while let request = try await connection.request() {
+                switch request.path {
+                case "/api/v3/health/live": try await connection.answer(json: "{\"status\": \"alive\"}")
+                case "/api/v3/workflows/executions/\(id)":
+                    #expect(request.headers["authorization"] == "Bearer a-token")
+                    try await connection.answer(json: "{\"id\": \"\(id)\", \"status\": \"running\"}")
+                case "/api/v3/workflows/executions/\(id)/events":
+                    #expect(request.headers["accept"] == "text/event-stream")
+                    let isFirst = request.headers["last-event-id"] == nil
+                    #expect(isFirst || request.headers["last-event-id"] == "2")
+                    let events =
+                        isFirst
+                        ? event(1, "execution.started", "running") + event(2, "task.started", "running") + "data: {\"ty"
+                        : event(3, "task.completed", "running") + event(4, "execution.completed", "completed")
+                    try await connection.write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n" + events)
+                    return
+                default: try await connection.answer(json: "not JSON")
+                }
+            }
+        } _: { peer in
+            try await withSandbox { sandbox in
+                try FileManager.default.createDirectory(atPath: sandbox.dataFolder, withIntermediateDirectories: true)
+                // Somebody holds the lock, as a server does.
+                let holder = try sandbox.start(
+                    ["-x", "data/lock", "-c", "echo held; sleep 100"], executable: "/usr/bin/flock")
+                _ = try await holder.output.line { $0 == "held" }
+                for (name, text) in [("server.url", peer.base), ("operator.token", "a-token")] {
+                    let path = try sandbox.file("data/" + name, text + "\n")
+                    #expect(chmod(path, 0o600) == 0)
+                }
+                let watched = try await sandbox.run("execution", "watch", id)
+                #expect(watched.exitCode == 0, "\(watched)")
+                #expect(
+                    watched.output.split(separator: "\n").map { $0.dropFirst(10) } == [
+                        "step completed in 1.00 s", "execution completed",
+                    ], "\(watched)")
+                let list = try await sandbox.run("workflow", "list")
+                #expect(list.exitCode == 1 && list.errors.contains("no server of this program"), "\(list)")
+            }
         }
     }
 
@@ -293,7 +352,8 @@ import Testing
                 #expect(ending.errors.contains("in use by process \(server.program.id)"), "\(arguments): \(ending)")
             }
             let demo = try await sandbox.run("demo", "--example", Binary.repository() + "/Examples/digest")
-            #expect(demo.exitCode == 1 && demo.errors.contains("DATA_DIR=") && demo.errors.contains(server.url), "\(demo)")
+            #expect(
+                demo.exitCode == 1 && demo.errors.contains("DATA_DIR=") && demo.errors.contains(server.url), "\(demo)")
         }
     }
 

@@ -16,7 +16,9 @@ import Testing
 
     // MARK: user
 
-    @Test("A user is made with a password from standard input or a made-up one, and logs in with it", arguments: [false, true])
+    @Test(
+        "A user is made with a password from standard input or a made-up one, and logs in with it",
+        arguments: [false, true])
     func create(withServer: Bool) async throws {
         try await withSandbox { sandbox in
             var server = withServer ? try await sandbox.serve() : nil
@@ -84,7 +86,8 @@ import Testing
                 (["lock", "nobody@example.com"], "", "[identity.user_not_found]"),
                 (["unlock", "nobody@example.com"], "", "[identity.user_not_found]"),
             ] {
-                let ending = try await sandbox.start(["user"] + arguments, environment: Self.cheap, input: input).ending()
+                let ending = try await sandbox.start(["user"] + arguments, environment: Self.cheap, input: input)
+                    .ending()
                 #expect(ending.exitCode == 1 && ending.output.isEmpty, "\(arguments): \(ending)")
                 #expect(ending.errors.contains(word), "\(arguments): \(ending.errors)")
             }

@@ -46,7 +46,7 @@ final class JQPeer {
 
     /// The one that is named, else the one that the tests prepare.
     private static var pythons: [String] {
-        [ProcessInfo.processInfo.environment["COGNITIONOS_JQ_PYTHON"] ?? "", ".build/peers/bin/python"]
+        [ProcessInfo.processInfo.environment["COGNITIONOS_PEER_PYTHON"] ?? "", ".build/peers/bin/python"]
     }
 
     /// - Returns: The seconds that one of `count` evaluations took, and the text of its output.

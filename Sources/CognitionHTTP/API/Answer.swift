@@ -23,7 +23,9 @@ package struct Answer: Sendable {
 
     package static let json = "application/json"
 
-    package static func ok(_ body: some AnswerBody) -> Answer { Answer(.ok, .bytes(body.json.jsonBytes, mediaType: json)) }
+    package static func ok(_ body: some AnswerBody) -> Answer {
+        Answer(.ok, .bytes(body.json.jsonBytes, mediaType: json))
+    }
     package static func created(_ body: some AnswerBody) -> Answer {
         Answer(.created, .bytes(body.json.jsonBytes, mediaType: json))
     }

@@ -190,9 +190,3 @@ extension Request {
         return parts[1].trimmingCharacters(in: .whitespaces)
     }
 }
-
-extension HTTPField.Name {
-    static let idempotencyKey = HTTPField.Name("Idempotency-Key")!
-    static let lastEventID = HTTPField.Name("Last-Event-ID")!
-    static let requestID = HTTPField.Name("X-Request-ID")!
-}

@@ -119,7 +119,8 @@ package struct API: Sendable {
         _ answers: [AnswerShape], _ errors: [ErrorCategory], _ access: Access, _ summary: String, _ details: String?,
         _ handle: @escaping @Sendable (consuming Exchange) async throws -> Answer
     ) {
-        let placeholders = Set(path.split(separator: "/").filter { $0.hasPrefix("{") }.map { $0.dropFirst().dropLast() })
+        let placeholders = Set(
+            path.split(separator: "/").filter { $0.hasPrefix("{") }.map { $0.dropFirst().dropLast() })
         let declared = Set(parameters.filter { $0.place == .path }.map { $0.name[...] })
         precondition(placeholders == declared, "\(path): its path parameters and their declarations differ")
         precondition(!answers.isEmpty, "\(path): no answer is declared")

@@ -74,7 +74,8 @@ extension JSONValue {
         return .object(schema)
     }
 
-    static func text(_ description: String? = nil, length: ClosedRange<Int>? = nil, pattern: String? = nil) -> JSONValue {
+    static func text(_ description: String? = nil, length: ClosedRange<Int>? = nil, pattern: String? = nil) -> JSONValue
+    {
         var schema: JSONObject = ["type": "string"]
         if let length {
             schema["minLength"] = .integer(Int64(length.lowerBound))

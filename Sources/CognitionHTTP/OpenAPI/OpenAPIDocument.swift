@@ -36,7 +36,9 @@ package struct OpenAPIDocument: Sendable {
     private static let introduction = """
         Times are RFC 3339 in UTC with six fraction digits, ids are UUIDs of version 7, money is `{micros, currency}`. \
         Lists come in pages: `?limit=` and `?cursor=`, answered with `{items, next_cursor}`. Errors are \
-        `application/problem+json` (RFC 9457); programs look at `code`.
+        `application/problem+json` (RFC 9457); programs look at `code`. A token acts in one workspace; the header \
+        `X-Workspace-ID` picks another one that its user belongs to, with the user's role there, and 404 \
+        `identity.workspace_not_found` answers every other.
         """
 
     private static func tags(of api: API) -> [JSONValue] {
@@ -59,7 +61,8 @@ package struct OpenAPIDocument: Sendable {
             "operationId": .string(route.operationID), "tags": [.string(route.tag)], "summary": .string(route.summary),
         ]
         let permission =
-            if case .permission(let permission) = route.access { "Needs the permission `\(permission.rawValue)`." } else { "" }
+            if case .permission(let permission) = route.access { "Needs the permission `\(permission.rawValue)`." } else
+            { "" }
         let description = [route.details ?? "", permission].filter { !$0.isEmpty }.joined(separator: "\n\n")
         if !description.isEmpty { operation["description"] = .string(description) }
         if !route.parameters.isEmpty { operation["parameters"] = .array(route.parameters.map(parameter)) }
@@ -121,7 +124,8 @@ package struct OpenAPIDocument: Sendable {
         var statuses = Set(route.errors.map { Problem.status(of: $0).code })
         if route.body != nil { statuses.formUnion([400, 413, 415]) }
         if !route.parameters.isEmpty { statuses.insert(400) }
-        if route.access != .open { statuses.formUnion([401, 503]) }
+        // 404: a workspace of `X-Workspace-ID` that is not the caller's.
+        if route.access != .open { statuses.formUnion([401, 404, 503]) }
         if case .permission = route.access { statuses.insert(403) }
         return statuses.sorted().map(String.init)
     }
@@ -160,7 +164,11 @@ enum ProblemShape: WireType {
             "code": .text("Stable across releases; what programs look at."),
             "request_id": .text("Under which the log has the request."),
             "faults": .list(
-                of: .record(["pointer": .text("Where, as a JSON pointer."), "message": .text()])),
+                of: .record(
+                    [
+                        "pointer": .text("Where, as a JSON pointer."), "message": .text(),
+                        "line": .whole(1...(.max), "Of a definition."), "column": .whole(1...(.max)),
+                    ], optional: ["line", "column"])),
         ], optional: ["faults"], description: "An error as RFC 9457 has it.")
     static let sample: JSONValue = [
         "type": "urn:cognitionos:error:workflow.not_found", "title": "Not found", "status": 404,

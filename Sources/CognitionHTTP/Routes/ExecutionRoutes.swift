@@ -30,7 +30,8 @@ package struct ExecutionRoutes: RouteGroup {
                 input under the key is refused.
                 """, use: execute)
         api.route(
-            .get, "workflows/executions", parameters: [Self.workflow, Self.status, Self.since, Query.limit, Query.cursor],
+            .get, "workflows/executions",
+            parameters: [Self.workflow, Self.status, Self.since, Query.limit, Query.cursor],
             answers: [.ok(Page<ExecutionSummaryShape>.self)], access: .permission(.readWorkflows),
             summary: "Lists executions, newest first.", use: list)
         api.route(
@@ -54,7 +55,8 @@ package struct ExecutionRoutes: RouteGroup {
             errors: [.notFound, .conflict], access: .permission(.execute),
             summary: "Cancels an execution; its running calls are stopped.", use: cancel)
         api.route(
-            .get, "workflows/executions/{id}/events", parameters: [Path.execution, Query.limit, Query.cursor, Self.lastEventID],
+            .get, "workflows/executions/{id}/events",
+            parameters: [Path.execution, Query.limit, Query.cursor, Self.lastEventID],
             answers: [
                 .okOrEvents(Page<EventShape>.self, "A page; or all of them as they come, as server-sent events."),
                 .noContent("Of server-sent events: there are none after `Last-Event-ID`, and will be none."),
@@ -89,7 +91,8 @@ package struct ExecutionRoutes: RouteGroup {
             workflow: call.body.workflow, version: call.body.version, input: call.body.input, idempotencyKey: key,
             correlationID: call.requestID)
         let started = try await workflows.execute(command, as: call.principal, on: engine)
-        if call.body.wait > .zero, let ended = try await end(of: started.id, within: call.body.wait, in: call.workspace) {
+        if call.body.wait > .zero, let ended = try await end(of: started.id, within: call.body.wait, in: call.workspace)
+        {
             return .ok(ended)
         }
         return .accepted(ExecutionSummaryShape(execution: started))
@@ -120,7 +123,8 @@ package struct ExecutionRoutes: RouteGroup {
 
     @Sendable private func list(_ call: Call<Void>) async throws -> Answer {
         let filter = ExecutionFilter(
-            workflow: try call.query(Self.workflow), status: try call.query(Self.status), since: try call.query(Self.since))
+            workflow: try call.query(Self.workflow), status: try call.query(Self.status),
+            since: try call.query(Self.since))
         let page = try await workflows.executions(
             filter, before: try call.cursor(of: "executions")?.key ?? .max, limit: try call.limit, in: call.workspace)
         return .ok(
@@ -138,7 +142,8 @@ package struct ExecutionRoutes: RouteGroup {
 
     @Sendable private func tasks(_ call: Call<Void>) async throws -> Answer {
         let page = try await workflows.tasks(
-            of: try call.path(Path.execution), after: Int(try call.cursor(of: "tasks")?.key ?? 0), limit: try call.limit,
+            of: try call.path(Path.execution), after: Int(try call.cursor(of: "tasks")?.key ?? 0),
+            limit: try call.limit,
             in: call.workspace)
         return .ok(
             Page(page.items.map(TaskDetailShape.init), next: page.next.map { Cursor("tasks", after: Int64($0)) }))

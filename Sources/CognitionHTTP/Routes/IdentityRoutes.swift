@@ -13,18 +13,20 @@ package struct IdentityRoutes: RouteGroup {
         api.route(
             .post, "auth/register", body: RegisterRequest.self, answers: [.created(UserShape.self)],
             errors: [.conflict, .forbidden, .unavailable], access: .open, summary: "Makes an account.",
-            details: "With it comes a workspace, which the new user owns.", use: register)
+            details: "With it comes a workspace in which the new user has the role `admin`.", use: register)
         api.route(
             .post, "auth/login", body: LoginRequest.self, answers: [.ok(TokensShape.self)],
-            errors: [.unauthenticated, .limited, .unavailable], access: .open,
+            errors: [.unauthenticated, .notFound, .limited, .unavailable], access: .open,
             summary: "Gives tokens for an e-mail address and a password.",
             details: """
                 An unknown address, a wrong password and a locked account are answered alike. Five wrong passwords lock an \
-                account for half an hour.
+                account for half an hour. A `workspace_id` that one is no member of is answered with 404, once the password \
+                was right.
                 """, use: login)
         api.route(
             .post, "auth/refresh", body: RefreshRequest.self, answers: [.ok(TokensShape.self)],
-            errors: [.unauthenticated, .unavailable], access: .open, summary: "Exchanges a refresh token for new tokens.",
+            errors: [.unauthenticated, .unavailable], access: .open,
+            summary: "Exchanges a refresh token for new tokens.",
             details: """
                 A refresh token is good once. Sent again within some seconds, e.g. because the answer was lost, it gives the \
                 same successor; later its session ends, since somebody else may have it.
@@ -36,7 +38,10 @@ package struct IdentityRoutes: RouteGroup {
             .post, "auth/logout", answers: [.noContent], access: .token,
             summary: "Ends the session of the token.", use: logout)
         api.route(
-            .get, "auth/audit", parameters: [Self.action, Self.actor, Self.target, Self.outcome, Self.since, Self.until, Query.limit, Query.cursor],
+            .get, "auth/audit",
+            parameters: [
+                Self.action, Self.actor, Self.target, Self.outcome, Self.since, Self.until, Query.limit, Query.cursor,
+            ],
             answers: [.ok(Page<AuditEntryShape>.self)], access: .permission(.readAudit),
             summary: "Lists who did what, newest first.", use: audit)
     }

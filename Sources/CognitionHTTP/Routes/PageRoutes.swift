@@ -56,8 +56,3 @@ struct OpenAPIRoutes: RouteGroup {
         ) { [bytes] _ in .ok(json: bytes) }
     }
 }
-
-extension HTTPField.Name {
-    static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
-    static let xFrameOptions = HTTPField.Name("X-Frame-Options")!
-}

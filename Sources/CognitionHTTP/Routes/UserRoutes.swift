@@ -11,17 +11,35 @@ package struct UserRoutes: RouteGroup {
 
     package func routes(_ api: inout API) {
         api.route(
+            .get, "users", parameters: [Self.status, Query.limit, Query.cursor], answers: [.ok(Page<UserShape>.self)],
+            access: .permission(.operate),
+            summary: "Lists the users of the server, in the order in which they were made.",
+            use: list)
+        api.route(
             .post, "users", body: UserRequest.self, answers: [.created(CreatedUserShape.self)],
             errors: [.conflict, .unavailable], access: .permission(.operate), summary: "Makes a user.",
-            details: "Without a password one is made up, which is in this answer only.", use: create)
+            details: """
+                Without a password one is made up, which is in this answer only. Users who run the server are made with the \
+                command line's token; any other token gets 403.
+                """, use: create)
         api.route(
-            .patch, "users/{user}", body: UserChangeRequest.self, parameters: [Self.user],
+            .patch, "users/{id}", body: UserChangeRequest.self, parameters: [Self.user],
             answers: [.ok(UserShape.self)], errors: [.notFound], access: .permission(.operate),
             summary: "Changes a user's status, locks or unlocks it.",
             details: "Whoever is locked or not active is logged out at once.", use: change)
     }
 
-    private static let user = Parameter.text("user", in: .path, "The user's e-mail address.", bytesMax: 254)
+    private static let status = Parameter<UserStatus>(
+        "status", in: .query, .choice(UserStatus.allCases.map(\.rawValue)), "Only users of this status.",
+        read: UserStatus.init(rawValue:))
+    private static let user = Parameter<UserReference>(
+        "id", in: .path, .text(length: 3...254), "The user's id, or the e-mail address.", read: UserReference.init)
+
+    @Sendable private func list(_ call: Call<Void>) async throws -> Answer {
+        let page = try await identity.users(
+            UserFilter(status: try call.query(Self.status)), try call.page(of: "users"))
+        return .ok(Page(page.items.map(UserShape.init), next: page.next.map { Cursor("users", after: $0) }))
+    }
 
     @Sendable private func create(_ call: Call<UserRequest>) async throws -> Answer {
         let made = try await identity.createUser(call.body.command, by: call.principal, from: call.client)
@@ -29,15 +47,8 @@ package struct UserRoutes: RouteGroup {
     }
 
     @Sendable private func change(_ call: Call<UserChangeRequest>) async throws -> Answer {
-        var user = try await identity.user(email: try call.path(Self.user))
-        switch call.body.isLocked {
-        case true?: user = try await identity.lock(user.id, by: call.principal, from: call.client)
-        case false?: user = try await identity.unlock(user.id, by: call.principal, from: call.client)
-        case nil: break
-        }
-        if let status = call.body.status {
-            user = try await identity.setStatus(status, of: user.id, by: call.principal, from: call.client)
-        }
+        let user = try await identity.change(
+            try call.path(Self.user), call.body.change, by: call.principal, from: call.client)
         return .ok(UserShape(user: user))
     }
 }

@@ -82,7 +82,8 @@ package struct WorkflowRoutes: RouteGroup {
 
     @Sendable private func versions(_ call: Call<Void>) async throws -> Answer {
         let page = try await workflows.versions(
-            of: try call.path(Path.workflow), before: try call.cursor(of: "versions")?.key ?? .max, limit: try call.limit,
+            of: try call.path(Path.workflow), before: try call.cursor(of: "versions")?.key ?? .max,
+            limit: try call.limit,
             in: call.workspace)
         return .ok(
             Page(page.items.map(WorkflowVersionShape.init), next: page.next.map { Cursor("versions", after: $0) }))
@@ -102,7 +103,8 @@ package struct WorkflowRoutes: RouteGroup {
     }
 
     @Sendable private func delete(_ call: Call<Void>) async throws -> Answer {
-        try await workflows.delete(try call.path(Path.workflow), version: try call.path(Path.version), as: call.principal)
+        try await workflows.delete(
+            try call.path(Path.workflow), version: try call.path(Path.version), as: call.principal)
         return .noContent
     }
 }

@@ -15,35 +15,40 @@ package struct WorkspaceRoutes: RouteGroup {
             access: .token, summary: "Lists the workspaces that one is a member of.", use: list)
         api.route(
             .post, "workspaces", body: WorkspaceRequest.self, answers: [.created(WorkspaceShape.self)],
-            errors: [.conflict, .limited], access: .token, summary: "Makes a workspace, which one owns.",
-            details: "A login with its `workspace_id` gives tokens that act in it.", use: create)
+            errors: [.conflict, .limited], access: .token, summary: "Makes a workspace, in which one is admin.",
+            details: """
+                A login with its `workspace_id` gives tokens that act in it, and the header `X-Workspace-ID` lets a request \
+                with any token of one's own.
+                """, use: create)
         api.route(
-            .get, "workspaces/{workspace}", parameters: [Self.workspace], answers: [.ok(WorkspaceShape.self)],
+            .get, "workspaces/{id}", parameters: [Self.workspace], answers: [.ok(WorkspaceShape.self)],
             errors: [.notFound], access: .token, summary: "Shows a workspace that one is a member of.", use: show)
         api.route(
-            .get, "workspaces/{workspace}/members", parameters: [Self.workspace, Query.limit, Query.cursor],
+            .get, "workspaces/{id}/members", parameters: [Self.workspace, Query.limit, Query.cursor],
             answers: [.ok(Page<MemberShape>.self)], errors: [.notFound], access: .token,
             summary: "Lists the members.", use: members)
         api.route(
-            .post, "workspaces/{workspace}/members", body: MemberRequest.self, parameters: [Self.workspace],
+            .post, "workspaces/{id}/members", body: MemberRequest.self, parameters: [Self.workspace],
             answers: [.created(MemberShape.self)], errors: [.notFound, .conflict, .forbidden], access: .token,
             summary: "Adds a user of this server.", details: Self.rule, use: add)
         api.route(
-            .patch, "workspaces/{workspace}/members/{user}", body: RoleRequest.self,
+            .patch, "workspaces/{id}/members/{user}", body: RoleRequest.self,
             parameters: [Self.workspace, Self.user], answers: [.noContent],
             errors: [.notFound, .conflict, .forbidden], access: .token, summary: "Changes a member's role.",
             details: Self.rule, use: change)
         api.route(
-            .delete, "workspaces/{workspace}/members/{user}", parameters: [Self.workspace, Self.user],
+            .delete, "workspaces/{id}/members/{user}", parameters: [Self.workspace, Self.user],
             answers: [.noContent], errors: [.notFound, .conflict, .forbidden], access: .token,
-            summary: "Removes a member; everybody may remove themselves.", use: remove)
+            summary: "Removes a member; everybody may remove themselves.",
+            details: "A workspace keeps at least one admin. The member's tokens for it are refused at once.",
+            use: remove)
     }
 
     private static let rule = """
-        Owners and admins of the workspace may do this, and only owners to owners. The member's next token has the new role; \
-        a token that was given before keeps the old one until it expires.
+        Admins of the workspace may do this; it keeps at least one of them. A changed role holds at once: tokens that were \
+        given before are answered as expired, and a refresh brings one with the new role.
         """
-    private static let workspace = Parameter.text("workspace", in: .path, "The workspace's name.", bytesMax: 63)
+    private static let workspace = Parameter.text("id", in: .path, "The workspace's name.", bytesMax: 63)
     private static let user = Parameter<UserID>("user", in: .path, .uuid, "The user's id.", read: UserID.init)
 
     @Sendable private func list(_ call: Call<Void>) async throws -> Answer {

@@ -63,16 +63,20 @@ struct APIRouter {
         }
     }
 
-    /// - Throws: `request.token_missing`, `request.permission_denied`, and what `Identity.authenticate` throws.
+    /// - Throws: `request.token_missing`, `request.permission_denied`, and what `Identity.authenticate` and
+    ///   `Identity.caller(_:in:)` throw.
     private func caller(of request: Request, for access: Access) async throws -> Caller? {
         if access == .open { return nil }
         guard let token = request.bearerToken else {
             if access == .optional { return nil }
             throw RequestError(.tokenMissing, "this needs a token: Authorization: Bearer TOKEN")
         }
-        let caller = try await identity.authenticate(token)
+        var caller = try await identity.authenticate(token)
+        if let workspace = request.headers[.workspaceID] {
+            caller = try await identity.caller(caller, in: WorkspaceID(workspace))
+        }
         if case .permission(let permission) = access, !caller.principal.may(permission) {
-            throw RequestError(.permissionDenied, "the roles of this token do not include \(permission.rawValue)")
+            throw RequestError(.permissionDenied, "your roles in this workspace do not include \(permission.rawValue)")
         }
         return caller
     }

@@ -64,8 +64,3 @@ struct Envelope: Sendable {
         }
     }
 }
-
-extension HTTPField.Name {
-    static let traceparent = HTTPField.Name("traceparent")!
-    static let xContentTypeOptions = HTTPField.Name("X-Content-Type-Options")!
-}

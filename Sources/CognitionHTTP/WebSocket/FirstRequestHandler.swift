@@ -48,8 +48,8 @@ final class FirstRequestHandler: ChannelDuplexHandler, RemovableChannelHandler {
             guard case .head(let head) = Self.unwrapInboundIn(data) else { return context.close(promise: nil) }
             if endpoint.claims(head) { decide(head, context) } else { beginHTTP(data, context) }
         case .deciding:
-            // A handshake has no body, and what follows it the decoder keeps.
-            guard case .end = Self.unwrapInboundIn(data) else { return context.close(promise: nil) }
+            // A handshake with a body is refused, and what follows it the decoder keeps.
+            guard case .end = Self.unwrapInboundIn(data) else { return }
             hasEnd = true
             conclude(context)
         case .done: context.fireChannelRead(data)
@@ -104,12 +104,15 @@ final class FirstRequestHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    /// Once the decision is there and the request is whole.
+    /// Once the decision is there, and the request is whole if it was accepted.
     private func conclude(_ context: ChannelHandlerContext) {
-        guard case .deciding = state, hasEnd, let decision = decision.take() else { return }
+        guard case .deciding = state else { return }
         switch decision {
-        case .accepted(let headers, let caller): accept(headers, caller, context)
-        case .refused(let refusal): refuse(refusal, context)
+        case .accepted(let headers, let caller) where hasEnd: accept(headers, caller, context)
+        case .refused(let refusal):
+            decision = nil
+            refuse(refusal, context)
+        case .accepted, nil: break
         }
     }
 

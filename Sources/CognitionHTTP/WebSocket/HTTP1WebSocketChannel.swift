@@ -1,3 +1,4 @@
+import CognitionCore
 import HTTPTypes
 package import HummingbirdCore
 package import Logging
@@ -110,7 +111,9 @@ package struct HTTP1WebSocketChannel: HTTPChannelHandler {
             let requestID = endpoint.ids.next().description
             let problem = refusal.body(requestID: requestID)
             var fields = HTTPFields()
-            for (name, value) in refusal.headers + [("X-Request-ID", requestID)] {
+            var headers = refusal.headers
+            headers.add(name: "X-Request-ID", value: requestID)
+            for (name, value) in headers {
                 if let name = HTTPField.Name(name) { fields[name] = value }
             }
             fields[.contentLength] = "\(problem.count)"

@@ -138,7 +138,8 @@ struct HandshakeRefusal: Error {
     var headers: HTTPHeaders {
         var headers: HTTPHeaders = ["Content-Type": "application/problem+json", "Cache-Control": "no-store"]
         switch status {
-        case .unauthorized: headers.add(name: "WWW-Authenticate", value: "Bearer realm=\"cognitionos\", error=\"invalid_token\"")
+        case .unauthorized:
+            headers.add(name: "WWW-Authenticate", value: "Bearer realm=\"cognitionos\", error=\"invalid_token\"")
         case .serviceUnavailable, .tooManyRequests: headers.add(name: "Retry-After", value: "5")
         case .upgradeRequired:
             headers.add(name: "Upgrade", value: "websocket")

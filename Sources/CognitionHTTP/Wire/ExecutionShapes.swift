@@ -33,7 +33,9 @@ struct ExecuteRequest: RequestBody {
             "version": .nullable(.text("A stored version, or `latest`, which is the highest.", length: 1...128)),
             "input": .anything("The input of the workflow; an empty object unless given."),
             "idempotency_key": .nullable(
-                .text("The same key again answers the same execution. The header Idempotency-Key says the same.", length: 1...255)),
+                .text(
+                    "The same key again answers the same execution. The header Idempotency-Key says the same.",
+                    length: 1...255)),
             "wait_seconds": [
                 "type": ["number", "null"], "minimum": 0, "maximum": .integer(Int64(waitSecondsMax)),
                 "description": "How long to wait for the end before answering.",

@@ -7,17 +7,20 @@ struct UserRequest: RequestBody {
     init(json: JSONValue) throws {
         command = CreateUserCommand(
             email: json["email"]?.stringValue ?? "", password: json["password"]?.stringValue.map(Secret.init),
-            fullName: json["full_name"]?.stringValue, isOperator: json["operator"]?.boolValue ?? false)
+            fullName: json["full_name"]?.stringValue, locale: json["locale"]?.stringValue,
+            timeZone: json["time_zone"]?.stringValue, isOperator: json["operator"]?.boolValue ?? false)
     }
 
     static let schemaName = "UserRequest"
     static let schema: JSONValue = .record(
         [
             "email": .text(length: 3...254), "password": .nullable(RegisterRequest.password),
-            "full_name": .nullable(.text(length: 0...200)),
-            "operator": .flag("Runs the server: may do everything in every workspace."),
-        ], optional: ["password", "full_name", "operator"], isClosed: true)
-    static let sample: JSONValue = ["email": "grace@example.com", "operator": true]
+            "full_name": .nullable(.text(length: 0...200)), "locale": RegisterRequest.locale,
+            "time_zone": RegisterRequest.timeZone,
+            "operator": .flag(
+                "Runs the server: may do everything in every workspace. Only the command line's token may say so."),
+        ], optional: ["password", "full_name", "locale", "time_zone", "operator"], isClosed: true)
+    static let sample: JSONValue = ["email": "grace@example.com", "full_name": "Grace Hopper", "locale": "en-US"]
 }
 
 struct CreatedUserShape: AnswerBody {
@@ -46,12 +49,12 @@ struct CreatedUserShape: AnswerBody {
 }
 
 struct UserChangeRequest: RequestBody {
-    let status: UserStatus?
-    let isLocked: Bool?
+    let change: UserChange
 
     init(json: JSONValue) throws {
-        status = json["status"]?.stringValue.flatMap(UserStatus.init(rawValue:))
-        isLocked = json["locked"]?.boolValue
+        change = UserChange(
+            status: json["status"]?.stringValue.flatMap(UserStatus.init(rawValue:)), isLocked: json["locked"]?.boolValue
+        )
     }
 
     static let schemaName = "UserChangeRequest"

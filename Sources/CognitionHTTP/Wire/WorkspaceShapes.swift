@@ -31,7 +31,7 @@ struct MemberRequest: RequestBody {
     static let schemaName = "MemberRequest"
     static let schema: JSONValue = .record(
         ["email": .text("Of a user of this server.", length: 3...254), "role": RoleRequest.role], isClosed: true)
-    static let sample: JSONValue = ["email": "grace@example.com", "role": "editor"]
+    static let sample: JSONValue = ["email": "grace@example.com", "role": "user"]
 }
 
 struct RoleRequest: RequestBody {
@@ -65,7 +65,7 @@ struct WorkspaceShape: AnswerBody {
         "created_at": .moment,
     ])
     static let sample: JSONValue = [
-        "id": "research", "title": "Research", "role": "owner", "created_at": "2026-11-21T08:00:00.000000Z",
+        "id": "research", "title": "Research", "role": "admin", "created_at": "2026-11-21T08:00:00.000000Z",
     ]
 }
 
@@ -86,6 +86,6 @@ struct MemberShape: AnswerBody {
     ])
     static let sample: JSONValue = [
         "user_id": "0198f2c5-6b0e-7c3a-9c1e-2f4b5a6d7e8f", "email": "grace@example.com", "full_name": .null,
-        "role": "editor", "since": "2026-11-21T08:00:00.000000Z",
+        "role": "user", "since": "2026-11-21T08:00:00.000000Z",
     ]
 }

@@ -6,11 +6,19 @@ package struct RegisterCommand: Sendable {
     /// 8...72 bytes of UTF-8.
     package var password: Secret
     package var fullName: String?
+    /// A language tag such as `de-CH`.
+    package var locale: String?
+    /// A name of the IANA database such as `Europe/Zurich`.
+    package var timeZone: String?
 
-    package init(email: String, password: Secret, fullName: String? = nil) {
+    package init(
+        email: String, password: Secret, fullName: String? = nil, locale: String? = nil, timeZone: String? = nil
+    ) {
         self.email = email
         self.password = password
         self.fullName = fullName
+        self.locale = locale
+        self.timeZone = timeZone
     }
 }
 
@@ -34,13 +42,35 @@ package struct CreateUserCommand: Sendable {
     /// `nil`: one is made up.
     package var password: Secret?
     package var fullName: String?
-    /// Runs the server: has the role `operator` everywhere, and owns the workspace of the command line.
+    /// As in ``RegisterCommand``.
+    package var locale: String?
+    /// As in ``RegisterCommand``.
+    package var timeZone: String?
+    /// Runs the server: has the role `operator` everywhere, and is an admin of the workspace of the command line, which
+    /// alone may say so.
     package var isOperator: Bool
 
-    package init(email: String, password: Secret? = nil, fullName: String? = nil, isOperator: Bool = false) {
+    package init(
+        email: String, password: Secret? = nil, fullName: String? = nil, locale: String? = nil,
+        timeZone: String? = nil, isOperator: Bool = false
+    ) {
         self.email = email
         self.password = password
         self.fullName = fullName
+        self.locale = locale
+        self.timeZone = timeZone
         self.isOperator = isOperator
+    }
+}
+
+/// What an operator changes about a user; what is `nil` stays.
+package struct UserChange: Sendable, Hashable {
+    package var status: UserStatus?
+    /// `true` locks until somebody unlocks.
+    package var isLocked: Bool?
+
+    package init(status: UserStatus? = nil, isLocked: Bool? = nil) {
+        self.status = status
+        self.isLocked = isLocked
     }
 }

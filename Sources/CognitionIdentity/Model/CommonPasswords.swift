@@ -1,7 +1,7 @@
 /// The most common passwords of at least eight bytes, in lower case.
 ///
-/// Source: the 3,000 most frequent of that length in the password list of zxcvbn (Dropbox, MIT licence), which was
-/// gathered from published leaks.
+/// Source: the 3,000 most frequent of that length in the password list of zxcvbn (Dropbox, MIT licence; see
+/// THIRD-PARTY-NOTICES.md), which was gathered from published leaks.
 enum CommonPasswords {
     static func contain(_ password: String) -> Bool { all.contains(password.lowercased()) }
 

@@ -5,9 +5,8 @@ extension Role {
     package var permissions: Set<Permission> {
         switch self {
         case .viewer: [.readWorkflows, .readWorkspace]
-        case .editor: [.readWorkflows, .readWorkspace, .writeWorkflows, .execute]
-        case .admin, .owner:
-            [.readWorkflows, .readWorkspace, .writeWorkflows, .execute, .manageWorkspace, .readAudit]
+        case .user: [.readWorkflows, .readWorkspace, .writeWorkflows, .execute]
+        case .admin: [.readWorkflows, .readWorkspace, .writeWorkflows, .execute, .manageWorkspace, .readAudit]
         case .operator: Set(Permission.allCases)
         }
     }

@@ -10,6 +10,10 @@ package struct User: Sendable, Hashable {
     /// Trimmed and in lower case; unique on the server.
     package let email: String
     package let fullName: String?
+    /// A language tag of BCP 47 such as `de-CH`.
+    package let locale: String?
+    /// A name of the IANA database such as `Europe/Zurich`.
+    package let timeZone: String?
     package let status: UserStatus
     /// Has the role `operator` in every workspace.
     package let isOperator: Bool
@@ -41,6 +45,31 @@ package enum UserStatus: String, Sendable, Hashable, CaseIterable, SQLEncodable,
     case suspended
     /// Has not proved the e-mail address yet.
     case pending
+}
+
+/// Which users are wanted; what is `nil` does not matter.
+package struct UserFilter: Sendable, Hashable {
+    package var status: UserStatus?
+
+    package init(status: UserStatus? = nil) { self.status = status }
+}
+
+/// How people name a user to whom they do something.
+package enum UserReference: Sendable, Hashable {
+    case id(UserID)
+    /// As it was written.
+    case email(String)
+
+    /// - Parameter text: An id, or anything with an `@` in it.
+    package init?(_ text: String) {
+        if text.contains("@") {
+            self = .email(text)
+        } else if let id = UserID(text) {
+            self = .id(id)
+        } else {
+            return nil
+        }
+    }
 }
 
 /// One login and what was renewed from it, until it ends.

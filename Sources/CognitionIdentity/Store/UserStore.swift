@@ -7,6 +7,8 @@ struct NewUser: Sendable {
     let email: EmailAddress
     let passwordHash: String
     let fullName: String?
+    let locale: String?
+    let timeZone: String?
     let isOperator: Bool
 }
 
@@ -24,10 +26,10 @@ enum UserStore {
     ) throws -> User? {
         try tx.first(
             """
-            INSERT INTO users (id, email, password_hash, full_name, status, is_operator, home_workspace_id, failed_logins,
-                created_at, updated_at)
-            VALUES (\(new.id), \(new.email.text), \(new.passwordHash), \(new.fullName), \(UserStatus.active),
-                \(new.isOperator), \(home), 0, \(now), \(now))
+            INSERT INTO users (id, email, password_hash, full_name, locale, time_zone, status, is_operator,
+                home_workspace_id, failed_logins, created_at, updated_at)
+            VALUES (\(new.id), \(new.email.text), \(new.passwordHash), \(new.fullName), \(new.locale), \(new.timeZone),
+                \(UserStatus.active), \(new.isOperator), \(home), 0, \(now), \(now))
             ON CONFLICT (email) DO NOTHING
             RETURNING \(columns: columns)
             """, as: User.init(row:))
@@ -41,9 +43,23 @@ enum UserStore {
         try credentials(email, tx)?.user
     }
 
+    /// Users in the order in which they were made.
+    static func page(
+        _ filter: UserFilter, _ request: PageRequest, _ tx: borrowing Transaction
+    ) throws -> Page<User> {
+        var conditions: SQL = "key > \(request.after ?? 0)"
+        if let status = filter.status { conditions = "\(conditions) AND status = \(status)" }
+        let found = try tx.query(
+            """
+            SELECT \(columns: columns), key FROM users WHERE \(conditions) ORDER BY key LIMIT \(request.limit + 1)
+            """
+        ) { row in (try row[columnCount] as Int64, try User(row: row)) }
+        return Page(found, limit: request.limit)
+    }
+
     static func credentials(_ email: EmailAddress, _ tx: borrowing Transaction) throws -> Credentials? {
         try tx.first("SELECT \(columns: columns), password_hash FROM users WHERE email = \(email.text)") { row in
-            Credentials(user: try User(row: row), passwordHash: try row[9])
+            Credentials(user: try User(row: row), passwordHash: try row[columnCount])
         }
     }
 
@@ -115,8 +131,12 @@ enum UserStore {
             """, as: User.init(row:))
     }
 
-    private static let columns: StaticString =
-        "id, email, full_name, status, is_operator, home_workspace_id, locked_until, last_login_at, created_at"
+    private static let columns: StaticString = """
+        id, email, full_name, locale, time_zone, status, is_operator, home_workspace_id, locked_until, last_login_at, \
+        created_at
+        """
+    /// Where a column stands that is read besides ``columns``.
+    private static let columnCount = 11
 }
 
 extension User {
@@ -124,11 +144,13 @@ extension User {
         id = try row[0]
         email = try row[1]
         fullName = try row[2]
-        status = try row[3]
-        isOperator = try row[4]
-        homeWorkspace = try row[5]
-        lockedUntil = try row[6]
-        lastLoginAt = try row[7]
-        createdAt = try row[8]
+        locale = try row[3]
+        timeZone = try row[4]
+        status = try row[5]
+        isOperator = try row[6]
+        homeWorkspace = try row[7]
+        lockedUntil = try row[8]
+        lastLoginAt = try row[9]
+        createdAt = try row[10]
     }
 }

@@ -59,9 +59,9 @@ enum WorkspaceStore {
         try tx.first("SELECT count(*) FROM workspace_members WHERE user_id = \(user)") { try $0[0] as Int } ?? 0
     }
 
-    static func ownerCount(in id: WorkspaceID, _ tx: borrowing Transaction) throws -> Int {
+    static func adminCount(in id: WorkspaceID, _ tx: borrowing Transaction) throws -> Int {
         try tx.first(
-            "SELECT count(*) FROM workspace_members WHERE workspace_id = \(id) AND role = \(Role.owner)"
+            "SELECT count(*) FROM workspace_members WHERE workspace_id = \(id) AND role = \(Role.admin)"
         ) { try $0[0] as Int } ?? 0
     }
 

@@ -75,6 +75,32 @@ package struct MetricCatalog: Sendable {
             "websocket.delivery.lag", .histogram, .seconds,
             "From the time of an event until it was handed to the sockets"),
 
+        // Language models
+        MetricDescription(
+            "llm.requests", .counter, .items("attempts"), labels: ["provider", "model", "outcome"],
+            "Attempts to get an answer of a model, by outcome"),
+        MetricDescription(
+            "llm.tokens", .counter, .items("tokens"), labels: ["provider", "model", "kind"],
+            "Tokens used; the kinds (input, cached, cache_write, output) add up to all of them"),
+        MetricDescription(
+            "llm.cost", .counter, .items("micro-dollars"), labels: ["provider", "model"],
+            "Money spent by the price list, in millionths of a US dollar"),
+        MetricDescription(
+            "llm.unpriced", .counter, .items("attempts"), labels: ["provider", "model"],
+            "Attempts at models that the price list does not have"),
+        MetricDescription(
+            "llm.retries", .counter, .items("attempts"), labels: ["provider", "model"],
+            "Attempts after the first one at the same provider"),
+        MetricDescription(
+            "llm.fallbacks", .counter, .items("attempts"), labels: ["provider", "model"],
+            "Requests that went on to another provider, by the one that was left"),
+        MetricDescription(
+            "llm.duration", .histogram, .seconds, labels: ["provider", "model", "outcome"],
+            buckets: MetricBuckets.longSeconds, "How long one attempt took"),
+        MetricDescription(
+            "llm.time_to_first_token", .histogram, .seconds, labels: ["provider", "model"],
+            buckets: MetricBuckets.longSeconds, "From the start of an attempt to the first word of its answer"),
+
         // Identity
         MetricDescription(
             "auth.logins", .counter, .items("attempts"), labels: ["outcome"], "Attempts to log in, by outcome"),

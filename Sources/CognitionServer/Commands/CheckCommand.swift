@@ -6,7 +6,8 @@ import CognitionLanguageModels
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Prints the configuration that is in force, secrets masked, and checks it.",
-        discussion: "Says as well whether a server holds the data folder. Exits with 1 when settings cannot work together.")
+        discussion:
+            "Says as well whether a server holds the data folder. Exits with 1 when settings cannot work together.")
 
     @Flag(help: "Prints JSON.") var json = false
 
@@ -40,37 +41,40 @@ extension ServerConfiguration {
     fileprivate var conflicts: [String] {
         let clock = SystemWallClock()
         let ids = UUIDGenerator(clock: clock)
-        let checks: [() throws -> Void] = [
-            { _ = try databasePath },
-            { _ = try httpClient },
-            { _ = try languageModels(over: NoHTTP(), ids) },
-            { try identity.check() },
-            {
-                let hasKeys = try secretKey != nil || PrivateFile.read(KeyFile.path(in: dataDirectory)) != nil
-                if hasKeys { _ = try KeyFile.signingKeys(self, mayCreate: false, ids: ids, now: clock.now) }
-            },
-            {
-                guard duration(.heartbeatInterval) >= duration(.webSocketTimeout) else { return }
-                throw CommandFailure(
-                    "WS_HEARTBEAT_INTERVAL (\(self[.heartbeatInterval])) has to be shorter than WS_TIMEOUT (\(self[.webSocketTimeout])), or every WebSocket counts as lost"
-                )
-            },
-            {
-                guard !self[.secretKey].isEmpty, !self[.jwtSecretKey].isEmpty,
-                    self[.secretKey] != self[.jwtSecretKey]
-                else { return }
-                throw CommandFailure("SECURITY_SECRET_KEY and JWT_SECRET_KEY are the same setting, with two values")
-            },
+        let checks: [(settings: String, check: () throws -> Void)] = [
+            ("DATABASE_URL", { _ = try databasePath }),
+            ("EGRESS_DENY, EGRESS_ALLOW", { _ = try httpClient }),
+            ("LLM_*", { _ = try languageModels(over: NoHTTP(), ids) }),
+            ("SECURITY_*", { try identity.check() }),
+            ("SECURITY_*", { try checkKeys(ids, now: clock.now) }),
+            ("WS_*", { try checkWebSocket() }),
         ]
-        return checks.compactMap { check in
+        return checks.compactMap { settings, check in
             do {
                 try check()
                 return nil
             } catch let error as any CodedError {
-                return "\(error.message) [\(error.code.name)]"
+                return "\(settings): \(error.message) [\(error.code.name)]"
             } catch {
-                return "\(error)"
+                return "\(settings): \(error)"
             }
+        }
+    }
+
+    private func checkKeys(_ ids: UUIDGenerator, now: Timestamp) throws {
+        guard self[.secretKey].isEmpty || self[.jwtSecretKey].isEmpty || self[.secretKey] == self[.jwtSecretKey] else {
+            throw CommandFailure("SECURITY_SECRET_KEY and JWT_SECRET_KEY are the same setting, with two values")
+        }
+        // Without either there may be no keys yet, and only a server makes them.
+        let hasKeys = try secretKey != nil || PrivateFile.read(KeyFile.path(in: dataDirectory)) != nil
+        if hasKeys { _ = try KeyFile.signingKeys(self, mayCreate: false, ids: ids, now: now) }
+    }
+
+    private func checkWebSocket() throws {
+        guard duration(.heartbeatInterval) < duration(.webSocketTimeout) else {
+            throw CommandFailure(
+                "WS_HEARTBEAT_INTERVAL (\(self[.heartbeatInterval])) has to be shorter than WS_TIMEOUT (\(self[.webSocketTimeout])), or every WebSocket counts as lost"
+            )
         }
     }
 }

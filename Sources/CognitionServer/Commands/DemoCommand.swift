@@ -1,5 +1,6 @@
 import ArgumentParser
 import CognitionCore
+import CognitionWorkflows
 import Foundation
 
 struct DemoCommand: AsyncParsableCommand {
@@ -13,15 +14,15 @@ struct DemoCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let configuration = try ServerConfiguration()
-            let file = example + "/workflow.yaml"
-            guard FileManager.default.fileExists(atPath: file) else {
-                throw CommandFailure(
-                    "\(file) is not there; start it in the project's folder, or name it with --example")
-            }
             if let server = try ServerFiles.address(in: configuration.dataDirectory) {
                 throw CommandFailure(
                     "the server at \(server) holds the data folder, and the demo runs in this process, which reads the documents; give it a folder of its own: DATA_DIR=demo-data \(Self.program) demo"
                 )
+            }
+            let file = example + "/workflow.yaml"
+            guard FileManager.default.fileExists(atPath: file) else {
+                throw CommandFailure(
+                    "\(file) is not there; start it in the project's folder, or name it with --example")
             }
             let text = try WorkflowFile.text(of: file)
             var value = try InputValue.input(input)

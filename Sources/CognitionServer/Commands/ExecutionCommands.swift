@@ -79,7 +79,8 @@ struct ExecutionCommands: AsyncParsableCommand {
             let name = String(repeating: "  ", count: depth) + task.name + (task.isSkipped ? " (skipped)" : "")
             let fault = task.fault.map { "  \($0)" } ?? ""
             Terminal.write(
-                "  \(String(task.number).padding(to: 4)) \(name.padding(to: 32)) \(task.status.padding(to: 9)) \(time)\(fault)")
+                "  \(String(task.number).padding(to: 4)) \(name.padding(to: 32)) \(task.status.padding(to: 9)) \(time)\(fault)"
+            )
             for child in children[task.number] ?? [] { show(child, depth: depth + 1, children) }
         }
     }

@@ -7,7 +7,8 @@ import CognitionSQLite
 
 struct OpenAPICommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "openapi", abstract: "Prints the OpenAPI document of the HTTP API, as GET /openapi.json answers it.",
+        commandName: "openapi",
+        abstract: "Prints the OpenAPI document of the HTTP API, as GET /openapi.json answers it.",
         discussion: "Needs neither a server nor a data folder.")
 
     func run() async throws {

@@ -15,7 +15,7 @@ struct UserCommands: AsyncParsableCommand {
                 users of the machine could read it there.
                 """)
 
-        /// A password has at most 72 bytes; this leaves room for the end of the line, and finds a file given by mistake.
+        /// More than any password has: what is wrong with a long one is said by whoever knows the rules.
         private static let inputBytesMax = 1 << 20
 
         @Option(help: "The e-mail address, with which the user logs in.") var email: String

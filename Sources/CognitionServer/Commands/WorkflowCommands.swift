@@ -68,7 +68,8 @@ struct WorkflowCommands: AsyncParsableCommand {
                     Terminal.write(execution.output.stringValue ?? execution.output.prettyJSONText)
                 } else {
                     Terminal.note(
-                        "execution \(execution.id) \(execution.status.name)" + (execution.fault.map { ": \($0)" } ?? ""))
+                        "execution \(execution.id) \(execution.status.name)" + (execution.fault.map { ": \($0)" } ?? "")
+                    )
                 }
                 guard execution.status == .completed else { throw ExitCode(1) }
             }

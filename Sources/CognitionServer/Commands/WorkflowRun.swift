@@ -12,14 +12,23 @@ struct WorkflowRun {
         return try await ExecutionDesks.withDesk(configuration, .owner, folders: inputFolders) { desk in
             try await desk.withRun(order) { run in
                 if showsProgress {
-                    Terminal.note(
-                        run.isContinued
-                            ? "going on with execution \(run.id)"
-                            : "execution \(run.id) of \(run.workflow) \(run.version)")
+                    note(run, at: desk.serverAddress)
                     try await ProgressDisplay(isInteractive: Terminal.isInteractive).follow(run.id, at: desk)
                 }
                 return try await desk.waitForEnd(of: run.id)
             }
+        }
+    }
+
+    private func note(_ run: StartedRun, at server: ServerAddress?) {
+        let place = server.map { ", in the server at \($0)" } ?? ""
+        Terminal.note(
+            run.isContinued
+                ? "going on with execution \(run.id)\(place)"
+                : "execution \(run.id) of \(run.workflow) \(run.version)\(place)")
+        if server != nil, !inputFolders.isEmpty {
+            Terminal.note(
+                "the server reads files below its own WORKFLOWS_FILE_ROOTS only, not the folder given as input")
         }
     }
 

@@ -137,7 +137,8 @@ struct Node: Sendable {
         log = EventLog(database)
         http = OutboundHTTPOnDemand(settings: try configuration.httpClient)
         functions = try Self.functions(
-            folders: configuration.list(.fileRoots) + folders, models: try configuration.languageModels(over: http, ids))
+            folders: configuration.list(.fileRoots) + folders, models: try configuration.languageModels(over: http, ids)
+        )
         workflows = Workflows(database: database, functions: functions, clock: clock, ids: ids)
     }
 

@@ -11,10 +11,17 @@ struct RealtimeIdentity: RealtimeAuthenticator {
         let caller = try await identity.authenticate(token)
         return RealtimeCaller(
             user: caller.user?.description ?? caller.principal.actor, principal: caller.principal,
-            expiresAt: caller.expiresAt, session: caller.session?.description ?? "")
+            expiresAt: caller.expiresAt, session: caller.session.map { "\($0):\(caller.generation)" } ?? "")
     }
 
-    func isValid(_ caller: RealtimeCaller) -> Bool { SessionID(caller.session).map(identity.isLive) ?? true }
+    /// A caller without a session has the machine's own token, which is good until it expires.
+    func isValid(_ caller: RealtimeCaller) -> Bool {
+        let parts = caller.session.split(separator: ":")
+        guard parts.count == 2, let session = SessionID(String(parts[0])), let generation = Int64(parts[1]) else {
+            return true
+        }
+        return identity.isCurrent(session, generation: generation)
+    }
 }
 
 /// Tells real-time connections how executions are doing.
@@ -25,7 +32,9 @@ struct RealtimeExecutions: ExecutionSource {
     let workflows: Workflows
 
     func execution(_ id: String, in workspace: WorkspaceID) async throws -> TopicSnapshot {
-        guard let execution = ExecutionID(id) else { throw WorkflowError(.executionNotFound, "there is no execution \(id.prefix(64))") }
+        guard let execution = ExecutionID(id) else {
+            throw WorkflowError(.executionNotFound, "there is no execution \(id.prefix(64))")
+        }
         let snapshot = try await workflows.snapshot(of: execution, in: workspace)
         var data = snapshot.executions.first?.json.objectValue ?? [:]
         data["execution_id"] = .string(execution.description)
@@ -33,7 +42,9 @@ struct RealtimeExecutions: ExecutionSource {
     }
 
     func workflow(_ id: String, in workspace: WorkspaceID) async throws -> TopicSnapshot {
-        guard let workflow = WorkflowID(id) else { throw WorkflowError(.workflowNotFound, "there is no workflow \(id.prefix(127))") }
+        guard let workflow = WorkflowID(id) else {
+            throw WorkflowError(.workflowNotFound, "there is no workflow \(id.prefix(127))")
+        }
         let snapshot = try await workflows.snapshot(of: workflow, limit: Self.executionsMax, in: workspace)
         return TopicSnapshot(
             data: [

@@ -64,7 +64,8 @@ struct Server {
             do {
                 try await files.announce(host: host, port: port)
             } catch {
-                Logger.current.error("Commands on this machine will not find the server", metadata: ["error": "\(error)"])
+                Logger.current.error(
+                    "Commands on this machine will not find the server", metadata: ["error": "\(error)"])
             }
             state.advance(to: .ready)
             Logger.current.notice("Server is ready", metadata: ["server.host": "\(host)", "server.port": "\(port)"])
@@ -95,7 +96,8 @@ struct Server {
             Self.api(
                 node, engine: engine, identity: identity, state: state, monitor: HealthMonitor(healthChecks),
                 metrics: metrics),
-            webSocket: WebSocketEndpoint(hub: hub, settings: configuration.webSocket, ids: node.ids), identity: identity, settings: settings, ids: node.ids, logger: node.logger,
+            webSocket: WebSocketEndpoint(hub: hub, settings: configuration.webSocket, ids: node.ids),
+            identity: identity, settings: settings, ids: node.ids, logger: node.logger,
             onRunning: onRunning)
     }
 
@@ -122,8 +124,13 @@ struct Server {
         let (database, log) = (node.database, node.log)
         return [
             HealthCheck("database", isRequired: true) {
-                try await database.read { tx in _ = try tx.first("SELECT 1") { try $0[0] as Int } }
-                return .init(.healthy, details: ["driver": .string(database.dialect.rawValue)])
+                let probe = try await database.probe()
+                return .init(
+                    probe.isCrowded ? .degraded : .healthy,
+                    details: [
+                        "driver": .string(database.dialect.rawValue),
+                        "writes_waiting": .integer(Int64(probe.writesWaiting)),
+                    ])
             },
             HealthCheck("event_log", isRequired: true) {
                 .init(.healthy, details: ["position": .integer(try await log.head())])

@@ -76,7 +76,9 @@ struct ServerAddress: Sendable, CustomStringConvertible {
     let folder: String
 
     /// A name or an address, without the brackets of IPv6.
-    var host: String { (URLComponents(string: url)?.host ?? "").trimmingCharacters(in: CharacterSet(charactersIn: "[]")) }
+    var host: String {
+        (URLComponents(string: url)?.host ?? "").trimmingCharacters(in: CharacterSet(charactersIn: "[]"))
+    }
     var tokenPath: String { ServerFiles.tokenPath(in: folder) }
     var description: String { "\(url) (process \(process))" }
 }

@@ -16,7 +16,8 @@ extension ServerConfiguration {
     func logHandlers(forServer: Bool) -> @Sendable (String) -> any LogHandler {
         let sink = LogSink()
         let format: LogFormat =
-            isGiven(.logFormat) ? LogFormat(rawValue: self[.logFormat].lowercased()) ?? .json : forServer ? .json : .text
+            isGiven(.logFormat)
+            ? LogFormat(rawValue: self[.logFormat].lowercased()) ?? .json : forServer ? .json : .text
         let level: Logger.Level =
             isGiven(.logLevel) || forServer ? Logger.Level(rawValue: self[.logLevel].lowercased()) ?? .info : .warning
         return { label in ServerLogHandler(label: label, level: level, format: format, sink: sink) }

@@ -23,7 +23,8 @@ extension Setting {
     static let bodyBytesMax = Setting(
         "API_MAX_BODY_BYTES", .number(1_024...1_073_741_824), standard: "8388608", "Bytes of a request's body.")
     static let corsOrigins = Setting(
-        "API_CORS_ORIGINS", .list, "Origins of web pages that may open WebSockets, besides the server's own; * for all.")
+        "API_CORS_ORIGINS", .list, "Origins of web pages that may open WebSockets, besides the server's own; * for all."
+    )
     static let requestTimeout = Setting(
         "API_REQUEST_TIMEOUT", .duration(.seconds(1)...(.seconds(3_600)), bare: .seconds), standard: "60s",
         "How long a client may take to send a request's body; a tenth of it, at most 10s, for the head.")
@@ -97,7 +98,8 @@ extension Setting {
     static let algorithm = Setting(
         "SECURITY_ALGORITHM", .choice(["hs256"]), standard: "HS256", "How access tokens are signed.")
     static let accessTokenMinutes = Setting(
-        "SECURITY_ACCESS_TOKEN_EXPIRE_MINUTES", .number(1...1_440), standard: "30", "Minutes an access token is good for.")
+        "SECURITY_ACCESS_TOKEN_EXPIRE_MINUTES", .number(1...1_440), standard: "30",
+        "Minutes an access token is good for.")
     static let refreshTokenDays = Setting(
         "SECURITY_REFRESH_TOKEN_EXPIRE_DAYS", .number(1...365), standard: "7",
         "Days after which a session ends that was not refreshed.")

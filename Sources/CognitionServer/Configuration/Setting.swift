@@ -41,7 +41,8 @@ struct Setting: Sendable {
         }
     }
 
-    private static func fault(inDuration value: String, _ range: ClosedRange<Duration>, _ unit: DurationUnit) -> String? {
+    private static func fault(inDuration value: String, _ range: ClosedRange<Duration>, _ unit: DurationUnit) -> String?
+    {
         do {
             let duration = try Duration(configurationText: value, bareUnit: unit)
             if range.contains(duration) { return nil }

@@ -6,6 +6,9 @@ import CognitionWorkflows
 ///
 /// Everything is done as the principal `operator` in the workspace `default`, on either way.
 protocol ExecutionDesk: Sendable {
+    /// Who carries the commands out; `nil` for this process.
+    var serverAddress: ServerAddress? { get }
+
     /// Workflows, each with its highest version, as `{items, next_cursor}`.
     func workflows(_ page: PageWish) async throws -> JSONValue
 

@@ -7,6 +7,8 @@ import CognitionWorkflows
 struct LocalDesk: ExecutionDesk {
     let node: Node
 
+    var serverAddress: ServerAddress? { nil }
+
     func workflows(_ page: PageWish) async throws -> JSONValue {
         let after = try page.cursor.map { try Cursor($0, of: "workflows").key }
         let found = try await node.workflows.list(after: after ?? 0, limit: page.limit, in: .default)

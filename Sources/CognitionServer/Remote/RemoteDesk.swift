@@ -13,6 +13,8 @@ struct RemoteDesk: ExecutionDesk {
 
     let server: RemoteServer
 
+    var serverAddress: ServerAddress? { server.address }
+
     func workflows(_ page: PageWish) async throws -> JSONValue {
         try await server.call("GET", "workflows", query: [("limit", String(page.limit)), ("cursor", page.cursor)])
     }

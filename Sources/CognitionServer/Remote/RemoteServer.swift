@@ -88,7 +88,11 @@ struct RemoteServer: Sendable {
             throw failure(error, within: request.timeout)
         }
         guard (200...299).contains(answer.status) else { throw failure(answer) }
-        return try JSONValue(parsing: answer.body)
+        do {
+            return try JSONValue(parsing: answer.body)
+        } catch {
+            throw notOurs(answer)
+        }
     }
 
     /// Opens a stream of server-sent events and lends it.
@@ -156,12 +160,15 @@ extension RemoteServer {
     private func failure(_ answer: OutboundResponse) -> any Error {
         guard let problem = try? JSONValue(parsing: answer.body), let detail = problem["detail"]?.stringValue,
             let code = problem["code"]?.stringValue
-        // Not from our server: there is nothing to read in it.
-        else { return CommandFailure("what answers at \(address) is no server of ours (status \(answer.status))") }
+        else { return notOurs(answer) }
         let message =
             answer.status == 401
             ? "the server at \(address) refuses the operator token in \(address.tokenPath): \(detail)" : detail
         return ServerRefusal(code: ErrorCode(code, category: Self.category(ofStatus: answer.status)), message: message)
+    }
+
+    private func notOurs(_ answer: OutboundResponse) -> CommandFailure {
+        CommandFailure("what answers at \(address) is no server of this program (status \(answer.status))")
     }
 
     /// Why there is no answer.

@@ -3,7 +3,7 @@ import CognitionIdentity
 
 /// Where users are made and locked: in this process on the data folder, or by the server that holds it.
 ///
-/// Users are told in the shape of `GET users`.
+/// Users are told with the members that ``UserMembers`` names, as the HTTP API calls them.
 protocol UserDesk: Sendable {
     /// - Returns: The user, with `password` when it was made up, else null.
     /// - Throws: `identity.email_taken`, `identity.email_invalid`, `identity.password_refused`, `identity.name_invalid`.
@@ -24,6 +24,18 @@ enum UserDesks {
                 try await body(LocalUserDesk(identity: try node.identity(mayCreateKeys: node.isOwner)))
             }
         }
+    }
+}
+
+/// What commands tell of a user, with or without a server.
+private enum UserMembers {
+    static let names = [
+        "id", "email", "full_name", "status", "operator", "workspace_id", "locked_until", "last_login_at", "created_at",
+    ]
+
+    /// The server tells more.
+    static func of(_ user: JSONValue, _ names: [String]) -> JSONValue {
+        .object(JSONObject(names.map { ($0, user[$0] ?? .null) }))
     }
 }
 
@@ -48,6 +60,7 @@ private struct LocalUserDesk: UserDesk {
 
     private static func members(of user: User) -> JSONObject {
         func moment(_ time: Timestamp?) -> JSONValue { time.map { .string($0.description) } ?? .null }
+        // As in UserMembers.
         return [
             "id": .string(user.id.description), "email": .string(user.email),
             "full_name": user.fullName.map(JSONValue.string) ?? .null, "status": .string(user.status.rawValue),
@@ -65,10 +78,12 @@ private struct RemoteUserDesk: UserDesk {
         var body: JSONObject = ["email": .string(command.email), "operator": .bool(command.isOperator)]
         if let password = command.password { body["password"] = .string(password.reveal()) }
         if let name = command.fullName { body["full_name"] = .string(name) }
-        return try await server.call("POST", "users", body: .json(.object(body)))
+        return UserMembers.of(
+            try await server.call("POST", "users", body: .json(.object(body))), UserMembers.names + ["password"])
     }
 
     func setLocked(_ isLocked: Bool, email: String) async throws -> JSONValue {
-        try await server.call("PATCH", "users", email, body: .json(["locked": .bool(isLocked)]))
+        UserMembers.of(
+            try await server.call("PATCH", "users", email, body: .json(["locked": .bool(isLocked)])), UserMembers.names)
     }
 }

@@ -29,7 +29,8 @@ import Testing
         #expect(machine.received(Self.frame(.continuation, "two ", fin: false), now: Self.start) == .nothing)
         #expect(machine.received(Self.frame(.continuation, "three"), now: Self.start) == .deliver("one two three"))
         #expect(machine.received(Self.frame(.text, ""), now: Self.start) == .deliver(""))
-        #expect(machine.received(Self.frame(.text, "0123456789abcdef"), now: Self.start) == .deliver("0123456789abcdef"))
+        #expect(
+            machine.received(Self.frame(.text, "0123456789abcdef"), now: Self.start) == .deliver("0123456789abcdef"))
         _ = machine.received(Self.frame(.text, "0123456789", fin: false), now: Self.start)
         guard case .hangUp(let reason) = machine.received(Self.frame(.continuation, "0123456"), now: Self.start) else {
             return #expect(Bool(false))

@@ -59,7 +59,7 @@ extension ServerTests {
         @Test("What is no position is refused", arguments: ["x", "-1", "", "1.5", "9223372036854775808"])
         func badPosition(id last: String) async throws {
             let user = try await LiveServer.current.newUser()
-            try await user.store("one", do: "[{a: {set: {}}}]")
+            try await user.store("one", do: "[{a: {set: {x: 1}}}]")
             let id = try await user.run("one").text("id")
             let answer = try await user.get(
                 "workflows/executions/\(id)/events", headers: [("Accept", "text/event-stream"), ("Last-Event-ID", last)])

@@ -57,7 +57,7 @@ extension ServerTests {
             #expect(try await execute(user, header: "key", input: ["a": 1.0]).status == 202)
             (try await execute(user, header: "key", input: ["a": 2])).expectProblem(409, "workflow.idempotency_key_reused")
             (try await execute(user, member: "key")).expectProblem(409, "workflow.idempotency_key_reused")
-            try await user.store("other", do: "[{a: {set: {}}}]")
+            try await user.store("other", do: "[{a: {set: {x: 1}}}]")
             let other = try await user.post(
                 "workflows/execute", ["workflow_id": "other", "input": ["a": 1], "idempotency_key": "key"])
             other.expectProblem(409, "workflow.idempotency_key_reused")

@@ -6,8 +6,8 @@ extension ServerTests {
         @Test("Pages of executions have each once, whatever their size, newest first")
         func pages() async throws {
             let user = try await LiveServer.current.newUser()
-            try await user.store("many", do: "[{a: {set: {}}}]")
-            try await user.store("other", do: "[{a: {set: {}}}]")
+            try await user.store("many", do: "[{a: {set: {x: 1}}}]")
+            try await user.store("other", do: "[{a: {set: {x: 1}}}]")
             var ids: [String] = []
             for n in 0..<23 { ids.append(try await user.start(n % 3 == 0 ? "other" : "many")) }
             for limit in [1, 4, 23, 200] {
@@ -28,7 +28,7 @@ extension ServerTests {
         @Test("What comes while somebody turns the pages neither hides nor repeats what was there")
         func changes() async throws {
             let user = try await LiveServer.current.newUser()
-            try await user.store("many", do: "[{a: {set: {}}}]")
+            try await user.store("many", do: "[{a: {set: {x: 1}}}]")
             var ids: [String] = []
             for _ in 0..<9 { ids.append(try await user.start("many")) }
             var found: [String] = []
@@ -54,7 +54,7 @@ extension ServerTests {
             let events = try await user.all("workflows/executions/\(id)/events", limit: 1)
             #expect(events.count >= 2 && Set(events.map { $0["position"] }).count == events.count)
             #expect(events.map { $0["version"]?.integerValue } == (1...events.count).map(Int64.init))
-            for n in 0..<4 { try await user.store("w\(n)", do: "[{a: {set: {}}}]") }
+            for n in 0..<4 { try await user.store("w\(n)", do: "[{a: {set: {x: 1}}}]") }
             #expect(try await Set(user.all("workflows", limit: 2).map { $0["id"] }).count == 5)
             for n in 0..<2 {
                 let name = "\(user.home)-\(n)"
@@ -78,7 +78,7 @@ extension ServerTests {
         @Test("A cursor is good for its list only")
         func cursors() async throws {
             let user = try await LiveServer.current.newUser()
-            try await user.store("many", do: "[{a: {set: {}}}]")
+            try await user.store("many", do: "[{a: {set: {x: 1}}}]")
             for _ in 0..<2 { _ = try await user.start("many") }
             let page = try await user.get("workflows/executions?limit=1")
             let cursor = try page.json.text("next_cursor")
