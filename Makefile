@@ -7,7 +7,7 @@ SWIFT_FILES := Sources Tests Package.swift
 # A Python that has the packages that tests and measurements compare with.
 export COGNITIONOS_PEER_PYTHON ?= $(CURDIR)/.build/peers/bin/python
 
-.PHONY: help deps deps-test build demo test check format bench clean
+.PHONY: help deps deps-test build demo serve test check format bench clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,11 @@ demo: deps ## Runs the example workflow; FOLDER=path takes your own documents, A
 	@echo "Debug build of cognitionos: the first takes about five minutes on two cores, later ones seconds."
 	@Scripts/build-with-progress --product cognitionos
 	@exec .build/debug/cognitionos demo $(if $(FOLDER),--input "folder=$$FOLDER") $(ARGS)
+
+serve: deps ## Release build, and serves on API_PORT (8100); ARGS=… goes to the command
+	@echo "Release build of cognitionos: the first takes a while, later ones seconds."
+	@Scripts/build-with-progress -c release --product cognitionos
+	@exec .build/release/cognitionos serve $(ARGS)
 
 # One after the other: some tests kill a program at a certain moment, and must not be kept from it by a hundred others.
 test: deps-test ## Runs every test

@@ -98,13 +98,16 @@ let package = Package(
         .tests(of: "CognitionCore"),
         .tests(of: "CognitionExpressions", with: ["CognitionCore"], exclude: ["Corpus", "Peer"]),
         .tests(of: "CognitionDocuments", with: ["CognitionCore"]),
-        .tests(of: "CognitionStorage", with: ["CognitionCore", "CognitionTestSupport"]),
+        .tests(of: "CognitionStorage", with: ["CognitionCore", "CognitionTestSupport", .metrics, .metricsTestKit]),
         .tests(
-            of: "CognitionSQLite", with: ["CognitionCore", "CognitionStorage", "CognitionTestSupport", .grdbSQLite]),
+            of: "CognitionSQLite",
+            with: ["CognitionCore", "CognitionStorage", "CognitionTestSupport", .grdbSQLite, .metrics, .metricsTestKit]),
         .tests(
             of: "CognitionEvents",
-            with: ["CognitionCore", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport"]),
-        .tests(of: "CognitionObservability", with: ["CognitionCore", .logging]),
+            with: [
+                "CognitionCore", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport", .metrics, .metricsTestKit,
+            ]),
+        .tests(of: "CognitionObservability", with: ["CognitionCore", .logging, .metrics]),
         .tests(
             of: "CognitionHTTPClient",
             with: ["CognitionCore", .metrics, .nio("NIOCore"), .nio("NIOPosix"), .nioSSL]),
@@ -123,8 +126,8 @@ let package = Package(
         .tests(
             of: "CognitionIdentity",
             with: [
-                "CognitionCore", "CognitionEvents", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport",
-                .crypto, .metrics,
+                "CognitionCore", "CognitionEvents", "CognitionStorage", "CognitionTestSupport", .crypto, .metrics,
+                .metricsTestKit,
             ]),
         .tests(
             of: "CognitionRealtime",
@@ -133,11 +136,18 @@ let package = Package(
                 .metrics,
             ]),
         .tests(
+            of: "CognitionHTTP",
+            with: [
+                "CognitionCore", "CognitionEvents", "CognitionRealtime", "CognitionStorage", "CognitionTestSupport",
+                .httpTypes, .hummingbird, .hummingbirdCore, .logging, .nio("NIOCore"), .nio("NIOPosix"),
+                .nio("NIOWebSocket"), .serviceLifecycle,
+            ], exclude: ["WebSocket/Peer"]),
+        .tests(
             of: "CognitionServer",
             with: [
-                "CognitionCore", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport", .nio("NIOCore"),
-                .nio("NIOPosix"),
-            ]),
+                "CognitionCore", "CognitionDocuments", "CognitionExpressions", "CognitionHTTP", "CognitionSQLite",
+                "CognitionStorage", "CognitionTestSupport", .crypto, .nio("NIOCore"), .nio("NIOPosix"),
+            ], exclude: ["Peer"]),
     ]
 )
 
@@ -172,6 +182,7 @@ extension Target.Dependency {
     static let jwtKit = product(name: "JWTKit", package: "jwt-kit")
     static let logging = product(name: "Logging", package: "swift-log")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
+    static let metricsTestKit = product(name: "MetricsTestKit", package: "swift-metrics")
     static let nioHTTPTypes = product(name: "NIOHTTPTypes", package: "swift-nio-extras")
     static let nioHTTPTypesHTTP1 = product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")

@@ -9,7 +9,7 @@ import Testing
     /// Everything may happen between everything: events are written and published late, questions are answered late and
     /// in small pages, the client reads and does not. In the end the client has every event after its place, once, in
     /// order.
-    @Test("No loss and no repetition, whatever happens in which order", arguments: 0..<400)
+    @Test("No loss and no repetition, whatever happens in which order", arguments: 0..<1_000)
     func randomSchedules(seed: Int) throws {
         var random = SplitMix64(seed: UInt64(seed))
         let log = FakeLog()

@@ -361,11 +361,11 @@ import Testing
     func check() async throws {
         try await withSandbox { sandbox in
             let without = try await sandbox.run("check")
-            #expect(without.exitCode == 0 && without.errors.contains("no server runs on the data folder"), "\(without)")
+            #expect(without.exitCode == 0 && without.output.contains("no server runs on the data folder"), "\(without)")
             #expect(!FileManager.default.fileExists(atPath: sandbox.dataFolder), "check makes nothing")
             let server = try await sandbox.serve()
             let with = try await sandbox.run("check")
-            #expect(with.errors.contains("a server runs at \(server.url) (process \(server.program.id))"), "\(with)")
+            #expect(with.output.contains("a server runs at \(server.url) (process \(server.program.id))"), "\(with)")
             let json = try await sandbox.json("check", "--json")
             #expect(json["server"] == ["url": .string(server.url), "process": .string("\(server.program.id)")])
             await server.kill()

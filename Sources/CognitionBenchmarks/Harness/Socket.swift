@@ -10,12 +10,7 @@ final class Socket {
 
     /// - Throws: `BenchmarkFailure` when nobody takes connections there.
     init(port: Int) throws {
-        #if canImport(Darwin)
-            descriptor = socket(AF_INET, SOCK_STREAM, 0)
-        #else
-            descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        #endif
-        guard descriptor >= 0 else { throw Self.failure("no socket can be made") }
+        descriptor = try Self.make()
         var one: Int32 = 1
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout.size(ofValue: one)))
         var time = timeval(tv_sec: Self.patience, tv_usec: 0)
@@ -58,27 +53,33 @@ final class Socket {
 
     /// A port that nobody uses now.
     static func freePort() throws -> Int {
+        let descriptor = try make()
+        defer { close(descriptor) }
+        guard withLoopback(port: 0, { bind(descriptor, $0, $1) }) == 0 else { throw failure("no port is free") }
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let result = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
+        }
+        guard result == 0 else { throw failure("no port is free") }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+
+    private static func make() throws -> Int32 {
         #if canImport(Darwin)
             let descriptor = socket(AF_INET, SOCK_STREAM, 0)
         #else
             let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         #endif
-        defer { close(descriptor) }
-        guard withLoopback(port: 0, { bind(descriptor, $0, $1) }) == 0 else { throw failure("no port is free") }
-        var address = sockaddr_in()
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let result = withUnsafeMutableBytes(of: &address) {
-            getsockname(descriptor, $0.assumingMemoryBound(to: sockaddr.self).baseAddress!, &length)
-        }
-        guard result == 0 else { throw failure("no port is free") }
-        return Int(UInt16(bigEndian: address.sin_port))
+        guard descriptor >= 0 else { throw failure("no socket can be made") }
+        return descriptor
     }
 
     #if canImport(Darwin)
         private static let noSignal: Int32 = 0
     #else
         /// A connection that has ended is an error of the call and does not end the process.
-        private static let noSignal = Int32(MSG_NOSIGNAL.rawValue)
+        private static let noSignal = Int32(MSG_NOSIGNAL)
     #endif
 
     private static func withLoopback(
@@ -88,8 +89,10 @@ final class Socket {
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = UInt16(port).bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        return withUnsafeBytes(of: &address) {
-            body($0.assumingMemoryBound(to: sockaddr.self).baseAddress!, socklen_t($0.count))
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
         }
     }
 

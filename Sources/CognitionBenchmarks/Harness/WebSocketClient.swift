@@ -73,7 +73,7 @@ final class WebSocketClient {
     private func send(_ message: JSONValue) throws {
         let text = message.jsonBytes
         precondition(text.count < 1 << 16, "a message of this client has a length of at most two bytes")
-        let length =
+        let length: [UInt8] =
             text.count < 126
             ? [0x80 | UInt8(text.count)] : [0x80 | 126, UInt8(text.count >> 8), UInt8(text.count & 0xFF)]
         try socket.write([0x81] + length + [0, 0, 0, 0] + text)

@@ -11,13 +11,15 @@ package struct WorkflowRoutes: RouteGroup {
 
     package func routes(_ api: inout API) {
         api.route(
-            .post, "workflows", document: DefinitionDocument.self,
+            .post, "workflows", document: DefinitionDocument.self, parameters: [Self.revision],
             answers: [
                 .created(WorkflowVersionShape.self, "Stored."),
                 .ok(WorkflowVersionShape.self, "The same document was stored before."),
             ], errors: [.conflict], access: .permission(.writeWorkflows), summary: "Stores a definition.",
-            details: "A stored version is never changed: another document under the same version is refused.",
-            use: create)
+            details: """
+                A stored version is never changed: another document under the same version is refused, or with `revision` \
+                stored under a version of its own.
+                """, use: create)
         api.route(
             .post, "workflows/validate", document: DefinitionDocument.self, answers: [.ok(ValidationShape.self)],
             access: .permission(.readWorkflows), summary: "Checks a definition without storing it.",
@@ -45,6 +47,10 @@ package struct WorkflowRoutes: RouteGroup {
             summary: "Deletes a version that no live execution uses.", use: delete)
     }
 
+    private static let revision = Parameter<Bool>(
+        "revision", in: .query, .flag(),
+        "True stores a document that was changed without a new version as `VERSION+HASH`, for trying things out.",
+        read: { ["true": true, "false": false][$0] })
     private static let tagged = Parameter.text("tag", "Only those with this tag.", bytesMax: WorkflowChange.tagBytesMax)
     private static let owner = Parameter.text("owner", "Only those of this owner, e.g. `user:…`.")
     private static let state = Parameter<WorkflowState>(
@@ -52,7 +58,8 @@ package struct WorkflowRoutes: RouteGroup {
 
     @Sendable private func create(_ call: Call<String>) async throws -> Answer {
         let definition = try await Self.definition(call.body, workflows)
-        let stored = try await workflows.create(definition, as: call.principal)
+        let stored = try await workflows.create(
+            definition, isRevision: try call.query(Self.revision) ?? false, as: call.principal)
         let body = WorkflowVersionShape(workflow: stored)
         return stored.isNew ? .created(body) : .ok(body)
     }

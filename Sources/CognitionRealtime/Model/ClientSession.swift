@@ -169,12 +169,13 @@ package final class ClientSession<Port: SessionPort> {
     private func open(_ subscription: Subscription, _ start: TopicStart) {
         guard case .opening(let pending, let overflowed) = subscription.state else { return }
         var sent = start.from
+        subscription.start = sent
         subscription.state = .open(after: sent)
         guard case .live = flow else {
             // What is missing is read from the log together with what the others miss.
             return
         }
-        for message in start.messages + pending where message.position > sent {
+        for message in start.messages + pending.filter({ !hasTold($0) }) where message.position > sent {
             guard port.write(message) else {
                 pause(except: subscription)
                 subscription.state = .open(after: sent)
@@ -252,7 +253,7 @@ package final class ClientSession<Port: SessionPort> {
             port.countSlow(.closed)
             return port.disconnect(.tooSlow)
         }
-        for message in page.messages where missing.contains(where: { $0.misses(message) }) {
+        for message in page.messages where missing.contains(where: { $0.misses(message) }) && !hasTold(message) {
             guard port.write(message) else { return pauseAgain(missing, before: message) }
         }
         for subscription in missing { subscription.raise(to: page.position) }
@@ -264,6 +265,15 @@ package final class ClientSession<Port: SessionPort> {
         }
         flow = .live
         port.countSlow(.recovered)
+    }
+
+    /// Another subscription has brought the message, in a page that was ahead of what is published.
+    private func hasTold(_ message: FeedMessage) -> Bool {
+        subscriptions.values.contains { subscription in
+            guard let position = subscription.position else { return false }
+            return message.position > subscription.start && message.position <= position
+                && message.topics.contains(subscription.topic)
+        }
     }
 
     private func pauseAgain(_ subscriptions: [Subscription], before message: FeedMessage) {

@@ -13,6 +13,8 @@ package final class TopicSubscription<Member: FeedMember> {
     package let topic: Topic
     unowned let member: Member
     var state = State.opening(pending: [], overflowed: false)
+    /// Where it began once it is open.
+    var start: Int64 = 0
     /// Where the fan-out has it in its list.
     fileprivate var index = -1
 

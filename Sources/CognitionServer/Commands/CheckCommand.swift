@@ -23,7 +23,7 @@ struct CheckCommand: AsyncParsableCommand {
                 for (name, value, isGiven) in configuration.shown {
                     Terminal.write("\(name) = \(value)\(isGiven ? "   (set)" : "")")
                 }
-                Terminal.note(
+                Terminal.write(
                     server.map { "a server runs at \($0)" }
                         ?? "no server runs on the data folder \(configuration.dataDirectory)")
             }

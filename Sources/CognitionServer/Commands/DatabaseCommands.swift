@@ -1,5 +1,6 @@
 import ArgumentParser
 import CognitionCore
+import CognitionRealtime
 import CognitionSQLite
 import CognitionStorage
 import Foundation
@@ -52,8 +53,24 @@ struct RestoreCommand: AsyncParsableCommand {
             let path = try configuration.databasePath
             let kept = try await keep(path)
             try SQLiteDatabase.restore(from: file, to: path)
+            try await forgetEpoch(path)
             Terminal.write("\(path) is restored from \(file)" + (kept.map { "; what was there is in \($0)" } ?? ""))
         }
+    }
+
+    /// The offsets that clients have seen belong to the log that was, not to the one that is there now.
+    private func forgetEpoch(_ path: String) async throws {
+        let database = try await SQLiteDatabase.open(at: path)
+        do {
+            let pending = try await database.pendingMigrations(Node.migrations)
+            if !EpochStore.migrations.contains(where: { pending.contains($0.name) }) {
+                try await database.write { try EpochStore.forget(in: $0) }
+            }
+        } catch {
+            await database.close()
+            throw error
+        }
+        await database.close()
     }
 
     /// Copies the database that is there: as one file when it is sound, else the files as they lie.

@@ -20,7 +20,10 @@ struct ServerFiles: Service {
 
     /// Where the server is that holds the folder; `nil` when none does. Files of a server that was killed are taken away.
     static func address(in folder: String) throws -> ServerAddress? {
-        guard let url = try PrivateFile.read(urlPath(in: folder))?.trimmed, !url.isEmpty else { return nil }
+        // What is wrong with the folder, if anything is, is said by whoever opens it.
+        guard FileManager.default.fileExists(atPath: urlPath(in: folder)),
+            let url = try PrivateFile.read(urlPath(in: folder))?.trimmed, !url.isEmpty
+        else { return nil }
         if let directory = try DataDirectory.lock(folder) {
             removeStale(from: directory)
             return nil

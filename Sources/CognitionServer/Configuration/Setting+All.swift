@@ -104,13 +104,13 @@ extension Setting {
         "SECURITY_REFRESH_TOKEN_EXPIRE_DAYS", .number(1...365), standard: "7",
         "Days after which a session ends that was not refreshed.")
     static let bcryptCost = Setting(
-        "SECURITY_BCRYPT_COST", .number(4...15), standard: "12", "The cost of password hashes; each step doubles it.")
+        "SECURITY_BCRYPT_COST", .number(4...14), standard: "12", "The cost of password hashes; each step doubles it.")
     static let failedLoginsMax = Setting(
         "SECURITY_MAX_FAILED_LOGINS", .number(1...100), standard: "5", "Wrong passwords in a row that lock an account.")
     static let lockoutMinutes = Setting(
         "SECURITY_LOCKOUT_MINUTES", .number(1...10_080), standard: "30", "Minutes that an account stays locked.")
     static let failuresPerAddress = Setting(
-        "SECURITY_AUTH_FAILURES_PER_ADDRESS", .number(1...1_000_000), standard: "30",
+        "SECURITY_AUTH_FAILURES_PER_ADDRESS", .number(1...10_000), standard: "30",
         "Failed logins from one address within five minutes; further ones are refused.")
     static let registration = Setting(
         "SECURITY_REGISTRATION", .choice(["open", "invite", "closed"]),

@@ -10,6 +10,8 @@ struct RemoteDesk: ExecutionDesk {
     private static let unfinishedMax = 50
     /// Of how many of those the input is compared.
     private static let comparedMax = 20
+    /// Streams in a row that are cut off before an event comes.
+    private static let failuresMax = 10
 
     let server: RemoteServer
 
@@ -60,11 +62,16 @@ struct RemoteDesk: ExecutionDesk {
 
     func follow(_ id: ExecutionID, _ take: @escaping @Sendable (ExecutionEvent) -> Bool) async throws {
         let place = Place()
+        var failures = 0
         while true {
+            let before = place.lastEventID.withLock { $0 }
             do {
                 guard try await follow(id, from: place, take) else { return }
-            } catch is OutboundHTTPError {
+                failures = 0
+            } catch let error as OutboundHTTPError {
                 try Task.checkCancellation()
+                failures = place.lastEventID.withLock { $0 } == before ? failures + 1 : 0
+                if failures == Self.failuresMax { throw error }
             }
             // The stream was cut off. While the server is there it is opened again, after what has come.
             if try await execution(id).isParked { return }
@@ -88,7 +95,7 @@ struct RemoteDesk: ExecutionDesk {
                 }
                 if !events.isEmpty {
                     place.lastEventID.withLock { $0 = reader.lastEventID }
-                } else if try await execution(id).isParked {
+                } else if chunk.first == UInt8(ascii: ":"), try await execution(id).isParked {
                     return false  // one that was set aside tells nothing; the server's sign of life is the time to look
                 }
             }

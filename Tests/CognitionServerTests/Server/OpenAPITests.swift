@@ -64,21 +64,5 @@ extension ServerTests {
                 }
             }
         }
-
-        @Test("Every code that the API can answer has a line in Docs/Errors.md")
-        func codes() throws {
-            let repository = Binary.repository()
-            let documented = try String(contentsOfFile: repository + "/Docs/Errors.md", encoding: .utf8)
-            for module in ["CognitionHTTP", "CognitionIdentity", "CognitionWorkflows"] {
-                let files = FileManager.default.enumerator(atPath: repository + "/Sources/\(module)")
-                while let file = files?.nextObject() as? String {
-                    guard file.hasSuffix(".swift") else { continue }
-                    let text = try String(contentsOfFile: repository + "/Sources/\(module)/\(file)", encoding: .utf8)
-                    for match in text.matches(of: #/ErrorCode\("([a-z_.]+)"/#) {
-                        #expect(documented.contains("`\(match.output.1)`"), "\(match.output.1) of \(file)")
-                    }
-                }
-            }
-        }
     }
 }

@@ -2,6 +2,12 @@ import CognitionCore
 import Foundation
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 extension ServerTests {
     @Suite("Pages, health and metrics") struct PageTests {
         @Test("Pages come from the server alone and may load nothing from elsewhere", arguments: ["/docs", "/redoc", "/ws/test"])
@@ -47,6 +53,32 @@ extension ServerTests {
             #expect(text.text.split(separator: "\n").allSatisfy { $0.utf8.count < 2_000 })
         }
 
+        @Test("Other machines get metrics for the token only", .enabled(if: NetworkInterface.address != nil))
+        func metricsFromElsewhere() async throws {
+            let address = try #require(NetworkInterface.address)
+            try await withSandbox { sandbox in
+                for token in ["", "scrape"] {
+                    let server = try await LiveServer.start(
+                        in: sandbox, ["API_HOST": "0.0.0.0", "OBSERVABILITY_METRICS_TOKEN": token])
+                    let user = try await server.newUser()
+                    for given in [nil, "", "wrong", token, user.token] {
+                        let request = LiveServer.request("GET", "/metrics", token: given)
+                        let answer = try await withSocket(to: server.port, host: address) { socket in
+                            try await socket.write(request)
+                            return try await socket.answer()
+                        }
+                        if given == "scrape" {
+                            #expect(answer.status == 200, "\(answer)")
+                        } else {
+                            answer.expectProblem(401, nil, "\(given ?? "no token")")
+                        }
+                    }
+                    #expect(try await server.send("GET", "/metrics").status == 200, "the machine itself")
+                    _ = await server.stop()
+                }
+            }
+        }
+
         @Test("A request has one id, its own or a new one, in every answer")
         func requestIDs() async throws {
             let server = try LiveServer.current
@@ -87,4 +119,26 @@ extension LiveServer {
         #expect(mode == 0o600)
         return try String(contentsOfFile: path, encoding: .utf8).trimmingCharacters(in: .newlines)
     }
+}
+
+/// The network of the machine beside its loopback.
+enum NetworkInterface {
+    /// An IPv4 address that is not of the loopback, if the machine has one.
+    static let address: String? = {
+        var list: UnsafeMutablePointer<ifaddrs>?
+        guard getifaddrs(&list) == 0 else { return nil }
+        defer { freeifaddrs(list) }
+        var next = list
+        while let interface = next?.pointee {
+            next = interface.ifa_next
+            guard let address = interface.ifa_addr, address.pointee.sa_family == sa_family_t(AF_INET) else { continue }
+            var text = [CChar](repeating: 0, count: Int(INET_ADDRSTRLEN))
+            let isText = address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { pointer in
+                inet_ntop(AF_INET, &pointer.pointee.sin_addr, &text, socklen_t(text.count)) != nil
+            }
+            let name = String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            if isText, !name.hasPrefix("127.") { return name }
+        }
+        return nil
+    }()
 }

@@ -237,6 +237,7 @@ package struct ExecutionMachine: Sendable {
         _ type: String, _ task: LiveTask, fault: WorkflowFault? = nil, reason: StatusReason? = nil, at now: Timestamp
     ) {
         var data: JSONObject = [
+            "workflow_id": .string(definition.id.description),
             "task": .integer(Int64(task.number)),
             "name": .string(task.definition.name),
             "reference": .string(task.definition.reference),

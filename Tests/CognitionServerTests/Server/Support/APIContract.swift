@@ -1,16 +1,19 @@
 import CognitionCore
 import CognitionDocuments
 import CognitionExpressions
+import Foundation
 import Synchronization
 import Testing
 
-/// What `/openapi.json` promises, and whether an answer keeps it.
+/// What `/openapi.json` and `Docs/Errors.md` promise, and whether an answer keeps it.
 ///
 /// An answer with a status or media type that its operation does not declare, or with a body that does not fit the declared
-/// schema, is an issue. Objects may have no members besides the declared ones.
+/// schema, or with a code of an error that has no line in the list, is an issue. Objects may have no members besides the declared ones.
 final class APIContract: Sendable {
     let document: JSONValue
     private let components: JSONValue
+    /// The list of errors.
+    private let errors: String
     private let schemas = Mutex<[JSONValue: JSONSchema]>([:])
     private let checkedOperations = Mutex<Set<String>>([])
 
@@ -20,6 +23,7 @@ final class APIContract: Sendable {
         }
         self.document = document
         self.components = Self.closed(components)
+        errors = try String(contentsOfFile: Binary.repository() + "/Docs/Errors.md", encoding: .utf8)
     }
 
     /// `METHOD path` of every declared operation.
@@ -50,6 +54,10 @@ final class APIContract: Sendable {
 
     func check(_ answer: HTTPAnswer, to method: String, _ path: String, sourceLocation: SourceLocation) {
         let place = "\(method) \(path.prefix(200))"
+        if let code = answer.code, answer.status >= 400 {
+            let isListed = errors.contains("`\(code)`")
+            #expect(isListed, "\(place): \(code) has no line in Docs/Errors.md", sourceLocation: sourceLocation)
+        }
         guard let template = template(of: path),
             let operation = document["paths"]?[template]?[method == "HEAD" ? "get" : method.lowercased()]
         else {
