@@ -33,7 +33,8 @@ let package = Package(
         .target(name: "CognitionExpressions", dependencies: ["CognitionCore", "COniguruma"]),
         .target(name: "CognitionDocuments", dependencies: ["CognitionCore", "Yams"]),
         .target(name: "CognitionStorage", dependencies: ["CognitionCore", .metrics]),
-        .target(name: "CognitionSQLite", dependencies: ["CognitionCore", "CognitionStorage", .grdb, .grdbSQLite, .metrics]),
+        .target(
+            name: "CognitionSQLite", dependencies: ["CognitionCore", "CognitionStorage", .grdb, .grdbSQLite, .metrics]),
         .target(name: "CognitionEvents", dependencies: ["CognitionCore", "CognitionStorage", .logging, .metrics]),
         .target(name: "CognitionObservability", dependencies: ["CognitionCore", .logging, .metrics]),
         .target(
@@ -105,7 +106,8 @@ let package = Package(
         .tests(
             of: "CognitionEvents",
             with: [
-                "CognitionCore", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport", .metrics, .metricsTestKit,
+                "CognitionCore", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport", .metrics,
+                .metricsTestKit,
             ]),
         .tests(of: "CognitionObservability", with: ["CognitionCore", .logging, .metrics]),
         .tests(

@@ -2,13 +2,14 @@
 
 GET /api/v3/workflows/executions/{id} checks the same token as the server (HS256, issuer, audience, expiry) and answers
 the same JSON, which it finds in one row of SQLite. The row holds the JSON as text, so that nothing has to be put
-together here. Run by uvicorn with PEER_DATABASE and PEER_SECRET; `python bench_peer.py ID WORKSPACE` makes the database
-from the JSON on standard input.
+together here. Run by uvicorn with PEER_DATABASE and PEER_SECRET; `python bench_peer.py ID WORKSPACE FILE` makes the
+database from the JSON in a file.
 """
 
 import os
 import sqlite3
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import jwt
@@ -41,5 +42,5 @@ async def execution(execution_id: str, caller: Annotated[dict, Depends(claims)])
 if __name__ == "__main__":
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("CREATE TABLE executions (id TEXT PRIMARY KEY, workspace_id TEXT NOT NULL, body TEXT NOT NULL)")
-    database.execute("INSERT INTO executions VALUES (?, ?, ?)", (sys.argv[1], sys.argv[2], sys.stdin.read()))
+    database.execute("INSERT INTO executions VALUES (?, ?, ?)", (sys.argv[1], sys.argv[2], Path(sys.argv[3]).read_text(encoding="utf-8")))
     database.commit()

@@ -69,7 +69,8 @@ extension Identity {
     ///
     /// What changes in a workspace that was picked with ``caller(_:in:)`` is not seen.
     package func isCurrent(_ caller: Caller) -> Bool {
-        caller.session.map { isCurrent($0, generation: caller.generation) } ?? true
+        guard caller.expiresAt > clock.now else { return false }
+        return caller.session.map { isCurrent($0, generation: caller.generation) } ?? true
     }
 
     /// The same for a caller of whom only this was kept.

@@ -6,7 +6,7 @@ final class FastAPIPeer {
     private static let script = "Scripts/bench_peer.py"
 
     let port: Int
-    private let process = Process()
+    private let child: Child
 
     /// The Python that is named, else the one that `Scripts/install-dependencies bench` prepares; `nil` without one.
     static var python: String? {
@@ -26,43 +26,22 @@ final class FastAPIPeer {
         environment["PYTHONPATH"] = (Self.script as NSString).deletingLastPathComponent
         environment["PEER_DATABASE"] = database
         environment["PEER_SECRET"] = ServerProcess.tokenSecret
-        try Self.prepare(python, [Self.script, id, try Self.workspace(of: token)], environment, body)
-        process.executableURL = URL(fileURLWithPath: python)
-        process.environment = environment
-        process.arguments = [
-            "-m", "uvicorn", "bench_peer:app", "--host", "127.0.0.1", "--port", String(port), "--workers",
-            String(workers), "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "error",
-        ]
-        try process.run()
-        do { try awaitAnswer(ServerUser.path(of: id), token: token, body) } catch {
-            stop()
-            throw error
-        }
+        try Data(body).write(to: URL(fileURLWithPath: database + ".json"))
+        let row = [Self.script, id, try Self.workspace(of: token), database + ".json"]
+        _ = try Child(python, row, environment: environment).outputAtEnd()
+        child = try Child(
+            python,
+            [
+                "-m", "uvicorn", "bench_peer:app", "--host", "127.0.0.1", "--port", String(port), "--workers",
+                String(workers), "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "error",
+            ], environment: environment)
+        try awaitAnswer(ServerUser.path(of: id), token: token, body)
     }
 
-    func stop() {
-        process.terminate()
-        process.waitUntilExit()
-    }
-
-    private static func prepare(
-        _ python: String, _ arguments: [String], _ environment: [String: String], _ body: [UInt8]
-    ) throws {
-        let process = Process()
-        let input = Pipe()
-        process.executableURL = URL(fileURLWithPath: python)
-        process.arguments = arguments
-        process.environment = environment
-        process.standardInput = input
-        try process.run()
-        input.fileHandleForWriting.write(Data(body))
-        try input.fileHandleForWriting.close()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw BenchmarkFailure("\(script) could not make its database") }
-    }
+    func stop() { child.stop() }
 
     private func awaitAnswer(_ path: String, token: String, _ body: [UInt8]) throws {
-        for _ in 0..<300 where process.isRunning {
+        for _ in 0..<300 where child.isRunning {
             // Nobody listens yet.
             guard let connection = try? HTTPConnection(port: port) else {
                 usleep(100_000)

@@ -12,7 +12,7 @@ struct LoadGenerator {
     }
 
     static let connections = 64
-    private let program: URL
+    private let program: String
 
     /// - Returns: `nil` when wrk is not installed.
     init?() {
@@ -20,23 +20,18 @@ struct LoadGenerator {
         guard let path = folders.map({ $0 + "/wrk" }).first(where: FileManager.default.isExecutableFile) else {
             return nil
         }
-        program = URL(fileURLWithPath: path)
+        program = path
     }
 
     /// - Parameter script: A Lua file that makes other requests than GET.
     /// - Throws: `BenchmarkFailure` when a request failed, or was answered otherwise than with success.
     func run(port: Int, path: String, token: String, seconds: Int, script: String? = nil) throws -> Result {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = program
-        process.arguments =
+        let child = try Child(
+            program,
             ["-t1", "-c\(Self.connections)", "-d\(seconds)s", "--latency", "-H", "Authorization: Bearer \(token)"]
-            + (script.map { ["-s", $0] } ?? []) + ["http://127.0.0.1:\(port)\(path)"]
-        process.standardOutput = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        return try Self.result(text)
+                + (script.map { ["-s", $0] } ?? []) + ["http://127.0.0.1:\(port)\(path)"],
+            environment: [:], catchesOutput: true)
+        return try Self.result(try child.outputAtEnd())
     }
 
     private static func result(_ text: String) throws -> Result {

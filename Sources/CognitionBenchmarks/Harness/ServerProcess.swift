@@ -6,7 +6,7 @@ final class ServerProcess {
     /// Signs tokens when ``settings(_:)`` are used, so that a peer can check the very same.
     static let tokenSecret = "a secret of benchmarks, which protects nothing"
 
-    private let process = Process()
+    private let child: Child
     private let folder: String
     private(set) var port = 0
 
@@ -39,22 +39,19 @@ final class ServerProcess {
     init(_ program: URL, folder: String, _ settings: [String: String] = [:]) throws {
         self.folder = folder
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        process.executableURL = program
-        process.arguments = ["serve"]
-        process.environment = [
-            "API_PORT": "0", "DATA_DIR": folder, "OBSERVABILITY_LOG_LEVEL": "error",
-            "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin",
-        ].merging(settings) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
+        child = try Child(
+            program.path, ["serve"],
+            environment: [
+                "API_PORT": "0", "DATA_DIR": folder, "OBSERVABILITY_LOG_LEVEL": "error",
+                "PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin",
+            ].merging(settings) { $1 })
     }
 
     /// Waits until it takes requests and says that it is ready.
     func awaitReady() throws {
         let start = ContinuousClock.now
         var connection: HTTPConnection?
-        while process.isRunning, ContinuousClock.now - start < .seconds(30) {
+        while child.isRunning, ContinuousClock.now - start < .seconds(30) {
             usleep(500)
             if connection == nil {
                 // Written once it listens.
@@ -69,15 +66,11 @@ final class ServerProcess {
         throw BenchmarkFailure("the server in \(folder) was not ready within 30 seconds")
     }
 
-    func stop() {
-        guard process.isRunning else { return }
-        process.terminate()
-        process.waitUntilExit()
-    }
+    func stop() { child.stop() }
 
     /// Resident memory in bytes, shared libraries included.
     func residentBytes() throws -> Int {
-        let status = try String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
+        let status = try String(contentsOfFile: "/proc/\(child.id)/status", encoding: .utf8)
         let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
         guard let kibibytes = line.flatMap({ Int($0.filter(\.isNumber)) }) else {
             throw BenchmarkFailure("the system does not tell the server's memory")

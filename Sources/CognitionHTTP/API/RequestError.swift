@@ -17,6 +17,10 @@ package struct RequestError: CodedError {
 }
 
 extension ErrorCode {
+    /// What came is no HTTP/1.1 request.
+    package static let requestMalformed = ErrorCode("request.malformed", category: .invalid)
+    /// The request's line or its headers are longer, or more, than the server takes.
+    package static let headerTooLarge = ErrorCode("request.header_too_large", category: .limited)
     /// No route has this path.
     package static let routeNotFound = ErrorCode("request.not_found", category: .notFound)
     /// The path exists, but not with this method; `Allow` names those it has.
@@ -37,8 +41,6 @@ extension ErrorCode {
     package static let permissionDenied = ErrorCode("request.permission_denied", category: .forbidden)
     /// The request asks for something that this release does not have.
     package static let featureUnsupported = ErrorCode("request.unsupported", category: .unsupported)
-    /// The server ends or starts, and takes no new requests of this kind.
-    package static let serverUnavailable = ErrorCode("request.unavailable", category: .unavailable)
     /// Something went wrong inside; the log has it under the request's id.
     package static let internalError = ErrorCode("request.internal", category: .internal)
 }

@@ -103,7 +103,8 @@ package struct OpenAPIDocument: Sendable {
                     JSONObject(
                         answer.contents.map { content in
                             guard let type = content.type else {
-                                return (content.mediaType, ["schema": ["type": "string"]])
+                                let type = content.mediaType == Answer.json ? "object" : "string"
+                                return (content.mediaType, ["schema": ["type": .string(type)]])
                             }
                             return (content.mediaType, ["schema": type.reference, "example": type.sample])
                         }))

@@ -1,5 +1,6 @@
 import CognitionCore
 package import CognitionEvents
+package import CognitionIdentity
 package import CognitionWorkflows
 import HTTPTypes
 import ServiceLifecycle
@@ -10,11 +11,13 @@ package struct ExecutionRoutes: RouteGroup {
     private let workflows: Workflows
     private let engine: WorkflowEngine
     private let log: EventLog
+    private let identity: Identity
 
-    package init(workflows: Workflows, engine: WorkflowEngine, log: EventLog) {
+    package init(workflows: Workflows, engine: WorkflowEngine, log: EventLog, identity: Identity) {
         self.workflows = workflows
         self.engine = engine
         self.log = log
+        self.identity = identity
     }
 
     package func routes(_ api: inout API) {
@@ -178,7 +181,8 @@ package struct ExecutionRoutes: RouteGroup {
             if rest.events.isEmpty, rest.isAtEnd { return .noContent }
         }
         let stream = EventStream(
-            tail: log.tail(after: after, filter: filter(id, call.workspace)), isLast: { Self.ends.contains($0.type) })
+            tail: log.tail(after: after, filter: filter(id, call.workspace)), isLast: { Self.ends.contains($0.type) },
+            isAllowed: { [identity, caller = call.caller] in identity.isCurrent(caller) })
         return Answer(.ok, .stream(mediaType: EventStream.mediaType) { try await stream.write(to: &$0) })
     }
 

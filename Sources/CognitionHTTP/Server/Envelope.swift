@@ -26,7 +26,9 @@ struct Envelope: Sendable {
         // A body would be taken for the next answer.
         if request.method == .head { response = response.createHeadResponse() }
         response.headers[.requestID] = requestID
-        if let traceparent = request.headers[.traceparent] { response.headers[.traceparent] = traceparent }
+        if let given = request.headers[.traceparent], Self.isTraceparent(given) {
+            response.headers[.traceparent] = given
+        }
         response.headers[.xContentTypeOptions] = "nosniff"
         if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
         metrics.record(response.status, took: ContinuousClock.now - start)
@@ -55,6 +57,13 @@ struct Envelope: Sendable {
         }
         let id: UUIDv7 = ids.next()
         return id.description
+    }
+
+    /// `version-trace-parent-flags` in lower-case hexadecimal digits: W3C Trace Context, section 3.2.
+    private static func isTraceparent(_ text: String) -> Bool {
+        let parts = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+        return parts.map(\.count) == [2, 32, 16, 2]
+            && parts.joined().allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 
     private static func isIDByte(_ byte: UInt8) -> Bool {

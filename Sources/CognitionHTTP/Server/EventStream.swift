@@ -8,29 +8,37 @@ struct EventStream: Sendable {
     static let mediaType = "text/event-stream"
     /// How long silence lasts at most; clients and proxies give a silent connection up.
     private static let heartbeat: Duration = .seconds(15)
+    /// How often the right to watch is looked at.
+    private static let look: Duration = .seconds(1)
 
     let tail: EventTail
     /// Whether nothing follows an event.
     let isLast: @Sendable (Event) -> Bool
+    /// Whether whoever reads may still do so.
+    let isAllowed: @Sendable () -> Bool
 
-    /// Writes until the last event, or until the client has gone or the server ends.
+    /// Writes until the last event, or until the client has gone, may read no longer, or the server ends.
     @concurrent func write(to writer: inout any ResponseBodyWriter) async throws {
         try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
         var events = tail.makeAsyncIterator()
-        while !Task.isCancelled {
-            let event = try await cancelWhenGracefulShutdown { [events] in
+        var silentSince = ContinuousClock.now
+        while !Task.isCancelled, isAllowed() {
+            let next = try await cancelWhenGracefulShutdown { [events] in
                 var events = events
-                let event = try await events.next(within: Self.heartbeat)
-                return (event, events)
+                let event = try await events.next(within: Self.look)
+                return (event: event, events: events)
             }
-            events = event.1
-            guard let event = event.0 else {
+            events = next.events
+            if let event = next.event {
+                guard isAllowed() else { return }
+                try await writer.write(ByteBuffer(bytes: Self.bytes(of: event)))
+                if isLast(event) { return }
+            } else {
                 if Task.isShuttingDownGracefully { return }
+                guard ContinuousClock.now - silentSince >= Self.heartbeat else { continue }
                 try await writer.write(ByteBuffer(string: ": still here\n\n"))
-                continue
             }
-            try await writer.write(ByteBuffer(bytes: Self.bytes(of: event)))
-            if isLast(event) { return }
+            silentSince = .now
         }
     }
 

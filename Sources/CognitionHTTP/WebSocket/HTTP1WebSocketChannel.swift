@@ -76,7 +76,7 @@ package struct HTTP1WebSocketChannel: HTTPChannelHandler {
         let decoder = ByteToMessageHandler(
             HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits))
         let requestGuard = RequestGuard(
-            head: TimeAmount(configuration.headTimeout), body: TimeAmount(configuration.bodyTimeout))
+            head: TimeAmount(configuration.headTimeout), body: TimeAmount(configuration.bodyTimeout), ids: endpoint.ids)
         let promise = channel.eventLoop.makePromise(of: Outcome.self)
         let idleTimeout = configuration.idleTimeout
         let first = FirstRequestHandler(endpoint, handlers: [encoder, requestGuard, decoder], outcome: promise) {

@@ -1,27 +1,34 @@
+import CognitionCore
 import NIOCore
 import NIOHTTP1
 
 /// Closes connections whose client takes its time on purpose: with the head of its first request, with the body of any
-/// request, or with taking the answer.
+/// request, or with taking the answer. Answers what is no HTTP, and `Expect: 100-continue`.
 ///
 /// Hummingbird's own handler counts the time between requests, and takes every small piece of a body for life. A later
 /// request's head is under that handler's idle timeout, as it only sees whole heads.
-final class RequestGuard: ChannelInboundHandler, RemovableChannelHandler {
+final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
     private let head: TimeAmount
     private let body: TimeAmount
+    private let ids: UUIDGenerator
     private var headTask: Scheduled<Void>?
     private var bodyTask: Scheduled<Void>?
     private var stallTask: Scheduled<Void>?
     private var isReadingBody = false
     private var hasHead = false
+    /// Requests whose answer has not come to its end.
+    private var unanswered = 0
+    private var isClosing = false
 
-    init(head: TimeAmount, body: TimeAmount) {
+    init(head: TimeAmount, body: TimeAmount, ids: UUIDGenerator) {
         self.head = head
         self.body = body
+        self.ids = ids
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -41,15 +48,17 @@ final class RequestGuard: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if isClosing { return }
         switch Self.unwrapInboundIn(data) {
         case .head(let head):
             hasHead = true
             isReadingBody = true
             headTask?.cancel()
             headTask = nil
-            if head.asksForUpgrade {
-                return context.fireChannelRead(Self.wrapInboundOut(.head(Self.declining(head))))
-            }
+            if let refusal = Self.refusal(of: head), unanswered == 0 { return refuse(refusal, context) }
+            if unanswered == 0 { goOn(head, context) }
+            unanswered += 1
+            return context.fireChannelRead(Self.wrapInboundOut(.head(Self.plain(head))))
         case .body: break
         case .end:
             isReadingBody = false
@@ -59,13 +68,35 @@ final class RequestGuard: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelRead(data)
     }
 
-    /// A request for a protocol that there is not, as the plain request that it is. The connection ends with its answer, as
-    /// the decoder reads nothing more.
-    private static func declining(_ head: HTTPRequestHead) -> HTTPRequestHead {
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if case .end = Self.unwrapOutboundIn(data) { unanswered -= 1 }
+        context.write(data, promise: promise)
+    }
+
+    /// The request as Hummingbird reads it, which knows no HTTP/1.0 and one spelling of a wish for the end. After a request
+    /// for a protocol that there is not, the decoder reads nothing more.
+    private static func plain(_ head: HTTPRequestHead) -> HTTPRequestHead {
+        guard head.asksForUpgrade || !head.isKeepAlive else { return head }
         var head = head
         head.headers.remove(name: "Upgrade")
         head.headers.replaceOrAdd(name: "Connection", value: "close")
         return head
+    }
+
+    /// RFC 9112, 3.2: one host, which only HTTP/1.0 may leave out.
+    private static func refusal(of head: HTTPRequestHead) -> HandshakeRefusal? {
+        let hosts = head.headers["Host"].count
+        if hosts == 1 || hosts == 0 && head.version == .http1_0 { return nil }
+        return HandshakeRefusal(.badRequest, .requestMalformed, "a request has one Host header, and this one \(hosts)")
+    }
+
+    /// RFC 9110, 10.1.1: a client that waits for it is told to send its body.
+    private func goOn(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+        guard head.version == .http1_1,
+            head.headers[canonicalForm: "Expect"].contains(where: { $0.lowercased() == "100-continue" })
+        else { return }
+        let answer = HTTPResponseHead(version: .http1_1, status: .continue)
+        context.writeAndFlush(Self.wrapOutboundOut(.head(answer)), promise: nil)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -87,12 +118,29 @@ final class RequestGuard: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // Once a request is served, errors are for who serves it.
-        guard !hasHead, let error = error as? HTTPParserError else { return context.fireErrorCaught(error) }
-        let status: HTTPResponseStatus = error == .headerOverflow ? .requestHeaderFieldsTooLarge : .badRequest
-        let headers: HTTPHeaders = ["Connection": "close", "Content-Length": "0"]
-        let answer = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
+        // While a request is served, errors are for who serves it.
+        guard unanswered == 0, let error = error as? HTTPParserError else { return context.fireErrorCaught(error) }
+        guard !isClosing else { return }
+        refuse(
+            error == .headerOverflow
+                ? HandshakeRefusal(
+                    .requestHeaderFieldsTooLarge, .headerTooLarge,
+                    "the request's line or headers are too long or too many")
+                : HandshakeRefusal(.badRequest, .requestMalformed, "this is no request of HTTP/1.1"),
+            context)
+    }
+
+    private func refuse(_ refusal: HandshakeRefusal, _ context: ChannelHandlerContext) {
+        isClosing = true
+        let requestID = ids.next().description
+        let body = refusal.body(requestID: requestID)
+        var headers = refusal.headers
+        headers.add(name: "X-Request-ID", value: requestID)
+        headers.add(name: "Connection", value: "close")
+        headers.add(name: "Content-Length", value: "\(body.count)")
+        let answer = HTTPResponseHead(version: .http1_1, status: refusal.status, headers: headers)
         context.write(Self.wrapOutboundOut(.head(answer)), promise: nil)
+        context.write(Self.wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
         context.writeAndFlush(Self.wrapOutboundOut(.end(nil)), promise: nil)
         context.close(promise: nil)
     }

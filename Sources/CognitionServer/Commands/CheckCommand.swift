@@ -28,60 +28,7 @@ struct CheckCommand: AsyncParsableCommand {
                         ?? "no server runs on the data folder \(configuration.dataDirectory)")
             }
             for warning in configuration.warnings { Terminal.note("warning: \(warning)") }
-            let faults = configuration.conflicts
-            guard faults.isEmpty else {
-                throw CommandFailure("these settings cannot work together: " + faults.joined(separator: "; "))
-            }
+            try configuration.checkConflicts()
         }
-    }
-}
-
-extension ServerConfiguration {
-    /// What the parts of the program would refuse to start with, and settings that contradict each other.
-    fileprivate var conflicts: [String] {
-        let clock = SystemWallClock()
-        let ids = UUIDGenerator(clock: clock)
-        let checks: [(settings: String, check: () throws -> Void)] = [
-            ("DATABASE_URL", { _ = try databasePath }),
-            ("EGRESS_DENY, EGRESS_ALLOW", { _ = try httpClient }),
-            ("LLM_*", { _ = try languageModels(over: NoHTTP(), ids) }),
-            ("SECURITY_*", { try identity.check() }),
-            ("SECURITY_*", { try checkKeys(ids, now: clock.now) }),
-            ("WS_*", { try checkWebSocket() }),
-        ]
-        return checks.compactMap { settings, check in
-            do {
-                try check()
-                return nil
-            } catch let error as any CodedError {
-                return "\(settings): \(error.message) [\(error.code.name)]"
-            } catch {
-                return "\(settings): \(error)"
-            }
-        }
-    }
-
-    private func checkKeys(_ ids: UUIDGenerator, now: Timestamp) throws {
-        guard self[.secretKey].isEmpty || self[.jwtSecretKey].isEmpty || self[.secretKey] == self[.jwtSecretKey] else {
-            throw CommandFailure("SECURITY_SECRET_KEY and JWT_SECRET_KEY are the same setting, with two values")
-        }
-        // Without either there may be no keys yet, and only a server makes them.
-        let hasKeys = try secretKey != nil || PrivateFile.read(KeyFile.path(in: dataDirectory)) != nil
-        if hasKeys { _ = try KeyFile.signingKeys(self, mayCreate: false, ids: ids, now: now) }
-    }
-
-    private func checkWebSocket() throws {
-        guard duration(.heartbeatInterval) < duration(.webSocketTimeout) else {
-            throw CommandFailure(
-                "WS_HEARTBEAT_INTERVAL (\(self[.heartbeatInterval])) has to be shorter than WS_TIMEOUT (\(self[.webSocketTimeout])), or every WebSocket counts as lost"
-            )
-        }
-    }
-}
-
-/// Stands for the way out where nothing is sent.
-private struct NoHTTP: OutboundHTTP {
-    func send(_ request: OutboundRequest) async throws -> OutboundResponse {
-        throw OutboundHTTPError(OutboundHTTPError.unsupported, "Nothing is sent here.")
     }
 }

@@ -28,6 +28,7 @@ struct Server {
 
     /// Serves until the process is asked to end.
     static func run(_ configuration: ServerConfiguration) async throws {
+        try configuration.checkConflicts()
         let metrics = PrometheusMetrics()
         metrics.onScrape(ProcessMetrics.collect)
         MetricsSystem.bootstrap(metrics)
@@ -92,6 +93,7 @@ struct Server {
         settings.bodyBytesMax = configuration.number(.bodyBytesMax)
         settings.connection.idleTimeout = configuration.duration(.idleTimeout)
         settings.connection.bodyTimeout = configuration.duration(.requestTimeout)
+        settings.connection.headTimeout = min(.seconds(10), configuration.duration(.requestTimeout) / 10)
         return HTTPServer(
             Self.api(
                 node, engine: engine, identity: identity, state: state, monitor: HealthMonitor(healthChecks),
@@ -115,7 +117,7 @@ struct Server {
             [
                 IdentityRoutes(identity: identity), UserRoutes(identity: identity),
                 WorkspaceRoutes(identity: identity), WorkflowRoutes(workflows: node.workflows),
-                ExecutionRoutes(workflows: node.workflows, engine: engine, log: node.log),
+                ExecutionRoutes(workflows: node.workflows, engine: engine, log: node.log, identity: identity),
                 HealthRoutes(state: state, monitor: monitor),
             ], root: root)
     }

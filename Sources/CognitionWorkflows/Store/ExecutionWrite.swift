@@ -62,13 +62,24 @@ struct ExecutionWrite: Sendable {
                 input: EncodedJSON(task.input), output: EncodedJSON(task.output), items: EncodedJSON(task.items),
                 fault: task.fault?.json.jsonBytes, progress: task.progress?.jsonBytes)
         }
-        let status = state
+        let state = state
         events = transition.events.map { event in
             var data = event.data
-            data["status"] = .string(status.status.name)
-            data["progress"] = .integer(Int64(status.progress))
+            let (status, progress) = Self.standing(of: state, at: event.type)
+            data["status"] = .string(status.name)
+            data["progress"] = .integer(Int64(progress))
             return NewEvent(event.type, data: .object(data))
         }
+    }
+
+    /// How the execution was doing when something happened: a transition may begin and end one, and what comes before the
+    /// end does not tell of it.
+    private static func standing(
+        of state: ExecutionState, at type: String
+    ) -> (status: ExecutionStatus, progress: Int) {
+        if type == "execution.started" { return (.running, 0) }
+        guard state.status.hasEnded, !type.hasPrefix("execution.") else { return (state.status, state.progress) }
+        return (.running, min(state.progress, 99))
     }
 
     /// An execution that is released while its cancellation is asked for is due at once, so that somebody ends it.

@@ -27,11 +27,16 @@ extension ServerTests {
             Body("an unknown member", #"{"workflow_id": "a", "inputs": {}}"#),
             Body("a member twice", #"{"workflow_id": "a", "workflow_id": "b"}"#),
             Body("a comment", #"{"workflow_id": "a" /* b */}"#), Body("single quotes", "{'workflow_id': 'a'}"),
-            Body("a half pair", #"{"workflow_id": "\ud800"}"#), Body("a byte order mark", [0xEF, 0xBB, 0xBF, 0x7B, 0x7D]),
-            Body("no UTF-8", Array(#"{"workflow_id": ""#.utf8) + [0xFF, 0xC0, 0x22, 0x7D]), Body("UTF-16", [0xFF, 0xFE, 0x7B, 0, 0x7D, 0]),
+            Body("a half pair", #"{"workflow_id": "\ud800"}"#),
+            Body("a byte order mark", [0xEF, 0xBB, 0xBF, 0x7B, 0x7D]),
+            Body("no UTF-8", Array(#"{"workflow_id": ""#.utf8) + [0xFF, 0xC0, 0x22, 0x7D]),
+            Body("UTF-16", [0xFF, 0xFE, 0x7B, 0, 0x7D, 0]),
             Body("a NUL", [0x7B, 0x00, 0x7D]), Body("a name with NUL", #"{"workflow_id": "a\u0000b"}"#),
             Body("deep arrays", String(repeating: "[", count: 200_000)),
-            Body("deep input", #"{"workflow_id": "a", "input": "# + String(repeating: "[", count: 600) + String(repeating: "]", count: 600) + "}"),
+            Body(
+                "deep input",
+                #"{"workflow_id": "a", "input": "# + String(repeating: "[", count: 600)
+                    + String(repeating: "]", count: 600) + "}"),
             Body("too much patience", #"{"workflow_id": "a", "wait_seconds": 61}"#),
             Body("no patience", #"{"workflow_id": "a", "wait_seconds": -1}"#),
             Body("endless patience", #"{"workflow_id": "a", "wait_seconds": 1e999}"#),
@@ -61,7 +66,8 @@ extension ServerTests {
                 let path = words[1].replacing("/workspaces/{id}", with: "/workspaces/\(user.home)")
                     .replacing("{id}", with: "a").replacing("{user}", with: user.id)
                 func send(_ text: String?, _ type: String? = "application/json") async throws -> HTTPAnswer {
-                    try await server.send(words[0], path, token: user.token, type: type, body: text.map { Array($0.utf8) })
+                    try await server.send(
+                        words[0], path, token: user.token, type: type, body: text.map { Array($0.utf8) })
                 }
                 (try await send("{}", "image/png")).expectProblem(415, "request.media_type_unsupported", "\(operation)")
                 if path.hasSuffix("/validate") { continue }  // says what is wrong in its answer
@@ -80,7 +86,9 @@ extension ServerTests {
         func paths() async throws {
             let user = try await LiveServer.current.newUser()
             let long = String(repeating: "a", count: 200)
-            for id in [long, "%00", "..", "%2e%2e", "a%2fb", "%ff", "%zz", "%", "A%20b", "-1", "🧮".addingPercents, "a;b", "*"] {
+            for id in [
+                long, "%00", "..", "%2e%2e", "a%2fb", "%ff", "%zz", "%", "A%20b", "-1", "🧮".addingPercents, "a;b", "*",
+            ] {
                 for path in ["workflows/executions/\(id)", "workflows/executions/\(id)/events"] {
                     (try await user.get(path)).expectProblem(400, "request.parameter_invalid", "\(path)")
                 }
@@ -112,7 +120,8 @@ extension ServerTests {
             for (path, operations) in paths {
                 var allowed = Set((operations.objectValue ?? [:]).keys.map { $0.uppercased() })
                 if allowed.contains("GET") { allowed.insert("HEAD") }
-                for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] where !allowed.contains(method) {
+                for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+                where !allowed.contains(method) {
                     let answer = try await server.send(method, path, token: user.token)
                     #expect(answer.status == 405, "\(method) \(path): \(answer)")
                     let told = answer["allow"]?.split(separator: ",").map { String($0.drop { $0 == " " }) } ?? []
@@ -125,7 +134,9 @@ extension ServerTests {
         @Test("HEAD answers the head of GET and no body, also for errors")
         func head() async throws {
             let user = try await LiveServer.current.newUser()
-            for path in ["/health", "/docs", "/nix", "/api/v3/workflows", "/api/v3/auth/login", "/api/v3/workflows/nix/1.0.0"] {
+            for path in [
+                "/health", "/docs", "/nix", "/api/v3/workflows", "/api/v3/auth/login", "/api/v3/workflows/nix/1.0.0",
+            ] {
                 for token in [user.token, nil] {
                     let request = LiveServer.request("HEAD", path, token: token)
                     let (head, rest) = try await withSocket(to: user.server.port) { socket in

@@ -4,7 +4,8 @@ import Testing
 extension ServerTests {
     @Suite("Server-sent events") struct EventStreamTests {
         /// Five tasks with an effect each, so that there are events of several commits.
-        private static let tasks = "[{a: {wait: {milliseconds: 1}}}, {b: {wait: {milliseconds: 1}}}, {c: {set: {n: 1}}}]"
+        private static let tasks =
+            "[{a: {wait: {milliseconds: 1}}}, {b: {wait: {milliseconds: 1}}}, {c: {set: {n: 1}}}]"
 
         @Test("A stream has what the pages have, ends with the execution, and goes on where it was left")
         func resume() async throws {
@@ -39,7 +40,8 @@ extension ServerTests {
                 while let event = try await stream.next() { events.append(event) }
                 return events
             }
-            #expect(events.first?.type == "execution.started" && events.last?.type == "execution.cancelled", "\(events)")
+            #expect(
+                events.first?.type == "execution.started" && events.last?.type == "execution.cancelled", "\(events)")
             #expect(try await user.stream(of: id) == events)
         }
 
@@ -62,7 +64,8 @@ extension ServerTests {
             try await user.store("one", do: "[{a: {set: {x: 1}}}]")
             let id = try await user.run("one").text("id")
             let answer = try await user.get(
-                "workflows/executions/\(id)/events", headers: [("Accept", "text/event-stream"), ("Last-Event-ID", last)])
+                "workflows/executions/\(id)/events",
+                headers: [("Accept", "text/event-stream"), ("Last-Event-ID", last)])
             answer.expectProblem(400, "request.parameter_invalid")
         }
     }

@@ -39,7 +39,8 @@ extension ServerTests {
                     group.addTask {
                         let isHeader = n.isMultiple(of: 2)
                         let answer = try await execute(
-                            user, header: isHeader ? "race" : nil, member: isHeader ? nil : "race", wait: n % 3 == 0 ? 30 : 0)
+                            user, header: isHeader ? "race" : nil, member: isHeader ? nil : "race",
+                            wait: n % 3 == 0 ? 30 : 0)
                         #expect(answer.status < 300, "\(answer)")
                         return try answer.json.text("execution_id")
                     }
@@ -55,7 +56,8 @@ extension ServerTests {
             let user = try await newUser()
             #expect(try await execute(user, header: "key", input: ["a": 1]).status == 202)
             #expect(try await execute(user, header: "key", input: ["a": 1.0]).status == 202)
-            (try await execute(user, header: "key", input: ["a": 2])).expectProblem(409, "workflow.idempotency_key_reused")
+            (try await execute(user, header: "key", input: ["a": 2])).expectProblem(
+                409, "workflow.idempotency_key_reused")
             (try await execute(user, member: "key")).expectProblem(409, "workflow.idempotency_key_reused")
             try await user.store("other", do: "[{a: {set: {x: 1}}}]")
             let other = try await user.post(

@@ -11,14 +11,17 @@ extension ServerTests {
             var ids: [String] = []
             for n in 0..<23 { ids.append(try await user.start(n % 3 == 0 ? "other" : "many")) }
             for limit in [1, 4, 23, 200] {
-                let found = try await user.all("workflows/executions", limit: limit).compactMap { $0["id"]?.stringValue }
+                let found = try await user.all("workflows/executions", limit: limit).compactMap {
+                    $0["id"]?.stringValue
+                }
                 #expect(found == ids.reversed(), "pages of \(limit)")
             }
             let page = try await user.get("workflows/executions")
             #expect(page.json["items"]?.arrayValue?.count == 23 && page.json["next_cursor"] == .null)
             let others = try await user.all("workflows/executions?workflow=other", limit: 3)
             #expect(others.count == 8 && others.allSatisfy { $0["workflow_id"] == "default.other" })
-            #expect(try await user.all("workflows/executions?workflow=default.other&status=completed", limit: 5).count == 8)
+            #expect(
+                try await user.all("workflows/executions?workflow=default.other&status=completed", limit: 5).count == 8)
             #expect(try await user.all("workflows/executions?status=running", limit: 5).isEmpty)
             #expect(try await user.all("workflows/executions?workflow=nix", limit: 5).isEmpty)
             let moment = try others[4].text("created_at")
@@ -71,7 +74,8 @@ extension ServerTests {
         func limits(limit: String) async throws {
             let user = try await LiveServer.current.newUser()
             for list in ["workflows", "workflows/executions", "workspaces", "auth/audit"] {
-                (try await user.get("\(list)?limit=\(limit)")).expectProblem(400, "request.parameter_invalid", "\(list)")
+                (try await user.get("\(list)?limit=\(limit)")).expectProblem(
+                    400, "request.parameter_invalid", "\(list)")
             }
         }
 
@@ -85,7 +89,10 @@ extension ServerTests {
             for list in ["workflows", "workspaces", "auth/audit", "workflows/many/versions"] {
                 (try await user.get("\(list)?cursor=\(cursor)")).expectProblem(400, "request.cursor_invalid", "\(list)")
             }
-            for cursor in ["x", "%00", "AAAA", "ZXhlY3V0aW9uczo", "ZXhlY3V0aW9uczotMQ%3D%3D%3D", String(repeating: "A", count: 256)] {
+            for cursor in [
+                "x", "%00", "AAAA", "ZXhlY3V0aW9uczo", "ZXhlY3V0aW9uczotMQ%3D%3D%3D",
+                String(repeating: "A", count: 256),
+            ] {
                 (try await user.get("workflows/executions?cursor=\(cursor)"))
                     .expectProblem(400, "request.cursor_invalid", "\(cursor)")
             }

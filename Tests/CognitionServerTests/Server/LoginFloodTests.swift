@@ -14,7 +14,7 @@ import Testing
                     group.addTask {
                         do {
                             return try await server.login(user.email)
-                        } catch where Task.isCancelled {
+                        } catch  where Task.isCancelled {
                             return nil  // the answers so far are enough
                         }
                     }
@@ -27,7 +27,9 @@ import Testing
                     statuses[answer.status, default: 0] += 1
                     if answer.status == 503 {
                         answer.expectProblem(503, "identity.busy")
-                        #expect(answer["retry-after"].flatMap { Int($0) }.map { (1...60).contains($0) } == true, "\(answer)")
+                        #expect(
+                            answer["retry-after"].flatMap { Int($0) }.map { (1...60).contains($0) } == true, "\(answer)"
+                        )
                     } else {
                         #expect(answer.status == 200, "\(answer)")
                     }

@@ -100,7 +100,8 @@ extension ServerTests {
                 let checked = try await user.post("workflows/validate", yaml: text)
                 #expect(checked.status == 200 && checked.json["valid"] == false, "\(text): \(checked)")
             }
-            let good = try await user.post("workflows/validate", yaml: APIUser.document("good", "1.0.0", "[{a: {set: {x: 1}}}]"))
+            let good = try await user.post(
+                "workflows/validate", yaml: APIUser.document("good", "1.0.0", "[{a: {set: {x: 1}}}]"))
             #expect(good.status == 200 && good.json["valid"] == true && good.json["tasks"] == 1, "\(good)")
             #expect(try await user.all("workflows", limit: 50).isEmpty)
         }
@@ -108,7 +109,8 @@ extension ServerTests {
         @Test("An execution goes on while nobody waits for it, and is cancelled on request")
         func cancel() async throws {
             let user = try await LiveServer.current.newUser()
-            try await user.store("slow", do: "[{first: {set: {n: 1}}}, {rest: {wait: {minutes: 10}}}, {last: {set: {n: 2}}}]")
+            try await user.store(
+                "slow", do: "[{first: {set: {n: 1}}}, {rest: {wait: {minutes: 10}}}, {last: {set: {n: 2}}}]")
             let body: JSONValue = ["workflow_id": "slow", "wait_seconds": 0.2]
             let started = try await user.post("workflows/execute", body)
             #expect(started.status == 202, "\(started)")

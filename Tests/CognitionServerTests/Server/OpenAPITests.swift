@@ -59,8 +59,10 @@ extension ServerTests {
                 for (method, operation) in operations.objectValue ?? [:] {
                     let place = "\(method) \(path)"
                     #expect(names.insert(try operation.text("operationId")).inserted, "\(place)")
-                    #expect(operation["summary"]?.stringValue?.isEmpty == false && operation["security"] != nil, "\(place)")
-                    #expect(operation["responses"]?.objectValue?.keys.contains { $0.hasPrefix("2") } == true, "\(place)")
+                    #expect(
+                        operation["summary"]?.stringValue?.isEmpty == false && operation["security"] != nil, "\(place)")
+                    #expect(
+                        operation["responses"]?.objectValue?.keys.contains { $0.hasPrefix("2") } == true, "\(place)")
                 }
             }
         }

@@ -10,7 +10,9 @@ import Testing
 
 extension ServerTests {
     @Suite("Pages, health and metrics") struct PageTests {
-        @Test("Pages come from the server alone and may load nothing from elsewhere", arguments: ["/docs", "/redoc", "/ws/test"])
+        @Test(
+            "Pages come from the server alone and may load nothing from elsewhere",
+            arguments: ["/docs", "/redoc", "/ws/test"])
         func pages(path: String) async throws {
             let page = try await LiveServer.current.send("GET", path)
             #expect(page.status == 200 && page["content-type"] == "text/html; charset=utf-8", "\(page)")
@@ -19,6 +21,12 @@ extension ServerTests {
             for address in page.text.matches(of: #/(?:src|href)\s*=\s*["']([^"'#]+)/#) {
                 #expect(!address.output.1.contains("//"), "\(path) loads \(address.output.1)")
             }
+        }
+
+        @Test("What the pages load is there", arguments: ["/docs/openapi.js", "/docs/openapi.css", "/openapi.json"])
+        func assets(path: String) async throws {
+            let asset = try await LiveServer.current.send("GET", path)
+            #expect(asset.status == 200 && asset.body.count > 1_000, "\(asset)")
         }
 
         @Test("Health is open, in the words of its path, and tells strangers no details")
@@ -93,7 +101,9 @@ extension ServerTests {
                 }
             }
             let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-            #expect(try await server.send("GET", "/health", headers: [("traceparent", traceparent)])["traceparent"] == traceparent)
+            #expect(
+                try await server.send("GET", "/health", headers: [("traceparent", traceparent)])["traceparent"]
+                    == traceparent)
         }
 
         @Test("Answers are not to be kept or guessed at")
@@ -101,10 +111,12 @@ extension ServerTests {
             let server = try LiveServer.current
             let user = try await server.newUser()
             for answer in [
-                try await user.get("auth/me"), try await user.get("workflows/nix/1"), try await server.send("GET", "/docs"),
+                try await user.get("auth/me"), try await user.get("workflows/nix/1"),
+                try await server.send("GET", "/docs"),
                 try await server.send("GET", "/nix"), try await server.login(user.email),
             ] {
-                #expect(answer["x-content-type-options"] == "nosniff" && answer["cache-control"] == "no-store", "\(answer)")
+                #expect(
+                    answer["x-content-type-options"] == "nosniff" && answer["cache-control"] == "no-store", "\(answer)")
                 #expect(answer.headers.filter { $0.name == "x-request-id" }.count == 1)
             }
         }

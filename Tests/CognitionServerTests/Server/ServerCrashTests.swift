@@ -81,14 +81,17 @@ import Testing
             while true {
                 let request = LiveServer.request(
                     "POST", "/api/v3/workflows/execute", token: token,
-                    headers: [("Idempotency-Key", "key-\(id)"), ("X-Request-ID", "try-\(id)")], type: "application/json",
+                    headers: [("Idempotency-Key", "key-\(id)"), ("X-Request-ID", "try-\(id)")],
+                    type: "application/json",
                     body: body.jsonBytes)
                 // A killed server answers nothing, or half an answer; then it is asked again.
                 let answer = try? await withSocket(to: desk.port) { socket in
                     try await socket.write(request)
                     return try await socket.answer()
                 }
-                if let answer, [200, 202].contains(answer.status), let execution = answer.json["execution_id"]?.stringValue {
+                if let answer, [200, 202].contains(answer.status),
+                    let execution = answer.json["execution_id"]?.stringValue
+                {
                     desk.acknowledge(id, execution)
                     break
                 }
@@ -108,14 +111,17 @@ import Testing
             let again = try await user.post(
                 "workflows/execute", ["workflow_id": "ledger", "input": ["id": .string(id)]],
                 headers: [("Idempotency-Key", "key-\(id)")])
-            #expect(again.json["execution_id"] == .string(execution), "\(note): the key has another execution: \(again)")
+            #expect(
+                again.json["execution_id"] == .string(execution), "\(note): the key has another execution: \(again)")
         }
         let stored = try await user.all("workflows/executions", limit: 200)
-        #expect(stored.count == acknowledged.count, "\(note): \(stored.count) executions for \(acknowledged.count) keys")
+        #expect(
+            stored.count == acknowledged.count, "\(note): \(stored.count) executions for \(acknowledged.count) keys")
         let calls = ledger.calls
         for id in acknowledged.keys {
             let (first, second) = (calls["/first/\(id)"] ?? [], calls["/second/\(id)"] ?? [])
-            #expect(Set(first).count == 1 && Set(second).count == 1, "\(note): \(id) was called with \(first), \(second)")
+            #expect(
+                Set(first).count == 1 && Set(second).count == 1, "\(note): \(id) was called with \(first), \(second)")
             #expect(first.first != second.first && first.first != "", note)
         }
         #expect(calls.count == 2 * acknowledged.count, note)
@@ -156,7 +162,9 @@ import Testing
                     refreshToken: user.refreshToken)
                 for answer in answers {
                     let id = try answer.json.text("execution_id")
-                    #expect(try await survivor.status(of: id) { $0 == "completed" || $0 == "faulted" }["status"] == "completed")
+                    #expect(
+                        try await survivor.status(of: id) { $0 == "completed" || $0 == "faulted" }["status"]
+                            == "completed")
                 }
                 for (path, keys) in ledger.calls { #expect(Set(keys).count == 1, "\(path): \(keys)") }
                 #expect(ledger.calls.count == 16)

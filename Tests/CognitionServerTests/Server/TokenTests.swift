@@ -15,13 +15,16 @@ extension ServerTests {
                 ("GET", "workflows/executions/01a1fcff-88a1-77b7-8af7-d9af5781d469"), ("GET", "workspaces"),
             ] {
                 let answer = try await server.send(method, "/api/v3/" + path, token: token)
-                answer.expectProblem(401, forgery == .expired ? "identity.token_expired" : "identity.token_invalid", "\(path)")
+                answer.expectProblem(
+                    401, forgery == .expired ? "identity.token_expired" : "identity.token_invalid", "\(path)")
                 #expect(answer["www-authenticate"]?.contains("error=\"invalid_token\"") == true, "\(answer)")
             }
             #expect(try await user.get("auth/me").status == 200, "the real one is as good as before")
         }
 
-        @Test("A token made with the server's own key and a good header is taken, so that the forgeries are told by what is wrong with them")
+        @Test(
+            "A token made with the server's own key and a good header is taken, so that the forgeries are told by what is wrong with them"
+        )
         func control() async throws {
             let server = try LiveServer.current
             let user = try await server.newUser()
@@ -53,7 +56,9 @@ extension ServerTests {
             "POST /api/v3/auth/refresh",
         ]
 
-        @Test("A refresh token is good once; the same one soon again gives the same successor, and a stolen one ends the session")
+        @Test(
+            "A refresh token is good once; the same one soon again gives the same successor, and a stolen one ends the session"
+        )
         func rotation() async throws {
             let server = try LiveServer.current
             var user = try await server.newUser()
@@ -126,11 +131,15 @@ extension ServerTests {
             for email in ["nobody", "a@b@", "@b.cc", "a b@c.dd", "a@b\u{0}.cc", "a@b\r\nX: y.cc", "a@@b.cc"] {
                 (try await register(email, APIUser.password)).expectProblem(400, "identity.email_invalid", "\(email)")
             }
-            for password in ["short", "password", "12345678", String(repeating: "p", count: 73), "with\u{0}nul it is", String(repeating: "ä", count: 37)] {
+            for password in [
+                "short", "password", "12345678", String(repeating: "p", count: 73), "with\u{0}nul it is",
+                String(repeating: "ä", count: 37),
+            ] {
                 (try await register(LiveServer.newEmail(), password))
                     .expectProblem(400, "identity.password_refused", "\(password)")
             }
-            (try await register(LiveServer.newEmail(), APIUser.password, "a\u{1b}[2J")).expectProblem(400, "identity.name_invalid")
+            (try await register(LiveServer.newEmail(), APIUser.password, "a\u{1b}[2J")).expectProblem(
+                400, "identity.name_invalid")
             let long = String(repeating: "ä", count: 36)
             let email = LiveServer.newEmail()
             #expect(try await register(email, long, "Ada 🧮").status == 201)

@@ -5,7 +5,8 @@ extension ServerTests {
     /// HTTP itself: what is sent byte by byte.
     @Suite("Bytes on the wire") struct WireTests {
         private static let health = "GET /api/v3/health/live HTTP/1.1\r\nHost: test\r\n"
-        private static let login = "POST /api/v3/auth/login HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
+        private static let login =
+            "POST /api/v3/auth/login HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n"
 
         @Test("Requests that come all at once are answered one by one, in their order")
         func pipelined() async throws {
@@ -32,7 +33,8 @@ extension ServerTests {
             let user = try await server.newUser()
             let body = #"{"email": "\#(user.email)", "password": "\#(APIUser.password)"}"#
             let answer = try await withSocket(to: server.port) { socket in
-                let request = Self.login + "Transfer-Encoding: chunked\r\n\r\n"
+                let request =
+                    Self.login + "Transfer-Encoding: chunked\r\n\r\n"
                     + body.map { "1\r\n\($0)\r\n" }.joined() + "0\r\n\r\n"
                 for byte in request.utf8 { try await socket.write([byte]) }
                 return try await socket.answer()
@@ -40,7 +42,9 @@ extension ServerTests {
             #expect(answer.status == 200, "\(answer)")
         }
 
-        @Test("A connection is closed when the client wishes so, however it says it", arguments: ["close", "Close", "foo, close"])
+        @Test(
+            "A connection is closed when the client wishes so, however it says it",
+            arguments: ["close", "Close", "foo, close"])
         func close(word: String) async throws {
             let rest = try await withSocket(to: LiveServer.current.port) { socket in
                 try await socket.write(Self.health + "Connection: \(word)\r\n\r\n")
@@ -102,12 +106,14 @@ extension ServerTests {
         @Test(
             "What is no HTTP is answered as such or not at all, and the server goes on",
             arguments: [
-                "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET  HTTP/1.1\r\n\r\n", "FOO / HTTP/1.1\r\n\r\n",
+                "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
+                "GET  HTTP/1.1\r\n\r\n", "FOO / HTTP/1.1\r\n\r\n",
                 "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /\u{0} HTTP/1.1\r\n\r\n",
                 health + "Content-Length: -1\r\n\r\n", health + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}",
                 health + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", health + ": x\r\n\r\n",
                 health + "No colon\r\n\r\n", health + "A\u{0}B: x\r\n\r\n", health + "X: a\u{0}b\r\n\r\n",
-                login + "Transfer-Encoding: chunked\r\n\r\nZZ\r\n\r\n", login + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}XX0\r\n\r\n",
+                login + "Transfer-Encoding: chunked\r\n\r\nZZ\r\n\r\n",
+                login + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}XX0\r\n\r\n",
                 login + "Transfer-Encoding: gzip\r\n\r\n{}", login + "Content-Length: 10\r\n\r\n{}",
             ])
         func malformed(bytes: String) async throws {

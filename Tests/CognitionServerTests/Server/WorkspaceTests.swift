@@ -14,7 +14,8 @@ extension ServerTests {
             let execution = "workflows/executions/\(id)"
             for path in [
                 "workflows/secret/latest", "workflows/secret/1.0.0", "workflows/default.secret/versions", execution,
-                "\(execution)/tasks", "\(execution)/events", "workspaces/\(owner.home)", "workspaces/\(owner.home)/members",
+                "\(execution)/tasks", "\(execution)/events", "workspaces/\(owner.home)",
+                "workspaces/\(owner.home)/members",
             ] {
                 let hidden = try await stranger.get(path)
                 hidden.expectProblem(404, nil, "\(path)")
@@ -28,8 +29,10 @@ extension ServerTests {
             (try await stranger.post("\(execution)/cancel")).expectProblem(404, "workflow.execution_not_found")
             (try await stranger.delete(execution)).expectProblem(404, "workflow.execution_not_found")
             (try await stranger.delete("workflows/secret/1.0.0")).expectProblem(404, "workflow.not_found")
-            (try await stranger.patch("workflows/secret", ["state": "archived"])).expectProblem(404, "workflow.not_found")
-            (try await stranger.post("workflows/execute", ["workflow_id": "secret"])).expectProblem(404, "workflow.not_found")
+            (try await stranger.patch("workflows/secret", ["state": "archived"])).expectProblem(
+                404, "workflow.not_found")
+            (try await stranger.post("workflows/execute", ["workflow_id": "secret"])).expectProblem(
+                404, "workflow.not_found")
             (try await server.login(stranger.email, workspace: owner.home))
                 .expectProblem(404, "identity.workspace_not_found")
             let add: JSONValue = ["email": .string(stranger.email), "role": "admin"]
@@ -89,7 +92,8 @@ extension ServerTests {
                 try await viewer.post("workflows", yaml: yaml),
                 try await viewer.post("workflows/execute", ["workflow_id": "shared"]),
                 try await viewer.post("workflows/executions/\(id)/cancel"),
-                try await viewer.delete("workflows/executions/\(id)"), try await viewer.delete("workflows/shared/1.0.0"),
+                try await viewer.delete("workflows/executions/\(id)"),
+                try await viewer.delete("workflows/shared/1.0.0"),
                 try await viewer.patch("workflows/shared", ["state": "archived"]),
                 try await viewer.get("auth/audit"), try await worker.get("auth/audit"),
             ] {
@@ -97,16 +101,22 @@ extension ServerTests {
             }
             let newcomer = try await server.newUser()
             func add(_ role: String, by user: APIUser) async throws -> HTTPAnswer {
-                try await user.post("workspaces/\(name)/members", ["email": .string(newcomer.email), "role": .string(role)])
+                try await user.post(
+                    "workspaces/\(name)/members", ["email": .string(newcomer.email), "role": .string(role)])
             }
-            for user in [viewer, worker] { (try await add("viewer", by: user)).expectProblem(403, "identity.forbidden") }
+            for user in [viewer, worker] {
+                (try await add("viewer", by: user)).expectProblem(403, "identity.forbidden")
+            }
             for role in ["operator", "owner", ""] {
                 (try await add(role, by: admin)).expectProblem(400, "request.body_invalid", "\(role)")
             }
             #expect(try await add("viewer", by: admin).status == 201)
             #expect(try await admin.get("auth/audit").status == 200)
             let members = try await owner.all("workspaces/\(name)/members", limit: 2)
-            #expect(members.compactMap { $0["role"]?.stringValue }.sorted() == ["admin", "admin", "user", "viewer", "viewer"])
+            #expect(
+                members.compactMap { $0["role"]?.stringValue }.sorted() == [
+                    "admin", "admin", "user", "viewer", "viewer",
+                ])
             #expect(try await worker.post("workflows/executions/\(id)/cancel").status < 300)
         }
 
@@ -125,7 +135,8 @@ extension ServerTests {
             #expect(try await admin.patch("\(path)/\(other.id)", ["role": "user"]).status == 204)
             let outdated = try await member.get("workflows")
             outdated.expectProblem(401)
-            let refreshed = try await server.post("/api/v3/auth/refresh", ["refresh_token": .string(member.refreshToken)])
+            let refreshed = try await server.post(
+                "/api/v3/auth/refresh", ["refresh_token": .string(member.refreshToken)])
             member.token = try refreshed.json.text("access_token")
             #expect(try await member.get("auth/me").json["roles"] == ["user"])
             #expect(try await other.get("auth/me").status == 200, "what is not of this workspace goes on")
@@ -134,7 +145,8 @@ extension ServerTests {
             #expect(try await member.delete("\(path)/\(other.id)").status == 204, "everybody may leave")
             (try await member.get("workflows")).expectProblem(401)
             (try await admin.delete("\(path)/\(other.id)")).expectProblem(404, "identity.member_not_found")
-            (try await server.login(other.email, workspace: admin.home)).expectProblem(404, "identity.workspace_not_found")
+            (try await server.login(other.email, workspace: admin.home)).expectProblem(
+                404, "identity.workspace_not_found")
         }
 
         @Test("X-Workspace-ID picks another workspace of the user's, with the role there, and no other")
@@ -166,7 +178,8 @@ extension ServerTests {
             let email = LiveServer.newEmail()
             (try await user.get("users")).expectProblem(403, "request.permission_denied")
             (try await user.post("users", ["email": .string(email)])).expectProblem(403, "request.permission_denied")
-            (try await user.patch("users/\(user.email)", ["locked": false])).expectProblem(403, "request.permission_denied")
+            (try await user.patch("users/\(user.email)", ["locked": false])).expectProblem(
+                403, "request.permission_denied")
             var boss = user
             boss.token = try await server.operatorToken()
             let made = try await boss.post("users", ["email": .string(email)])
@@ -181,7 +194,8 @@ extension ServerTests {
             let suspended = try await boss.all("users?status=suspended", limit: 200)
             #expect(suspended.map { $0["email"] } == [.string(email)])
             for reference in [LiveServer.newEmail(), "01a1fcff-88a1-77b7-8af7-d9af5781d469"] {
-                (try await boss.patch("users/\(reference)", ["locked": true])).expectProblem(404, "identity.user_not_found")
+                (try await boss.patch("users/\(reference)", ["locked": true])).expectProblem(
+                    404, "identity.user_not_found")
             }
         }
 
@@ -191,7 +205,8 @@ extension ServerTests {
             for name in ["", "A", "-a", "a b", "ä", "a/b", "../a", String(repeating: "a", count: 64), "a\u{0}"] {
                 (try await user.post("workspaces", ["name": .string(name)])).expectProblem(400, nil, "\(name)")
             }
-            (try await user.post("workspaces", ["name": .string(user.home)])).expectProblem(409, "identity.workspace_taken")
+            (try await user.post("workspaces", ["name": .string(user.home)])).expectProblem(
+                409, "identity.workspace_taken")
             (try await user.post("workspaces", ["name": "default"])).expectProblem(409, "identity.workspace_taken")
         }
     }

@@ -21,7 +21,8 @@ extension LiveServer {
     /// Registers somebody and logs them in.
     func newUser() async throws -> APIUser {
         let email = Self.newEmail()
-        let made = try await post("/api/v3/auth/register", ["email": .string(email), "password": .string(APIUser.password)])
+        let made = try await post(
+            "/api/v3/auth/register", ["email": .string(email), "password": .string(APIUser.password)])
         try #require(made.status == 201, "\(made)")
         let tokens = try await login(email)
         return APIUser(
@@ -29,7 +30,9 @@ extension LiveServer {
             token: try tokens.json.text("access_token"), refreshToken: try tokens.json.text("refresh_token"))
     }
 
-    func login(_ email: String, _ password: String = APIUser.password, workspace: String? = nil) async throws -> HTTPAnswer {
+    func login(_ email: String, _ password: String = APIUser.password, workspace: String? = nil) async throws
+        -> HTTPAnswer
+    {
         var body: JSONObject = ["email": .string(email), "password": .string(password)]
         if let workspace { body["workspace_id"] = .string(workspace) }
         return try await post("/api/v3/auth/login", .object(body))
@@ -42,7 +45,8 @@ extension LiveServer {
 
 extension APIUser {
     /// - Parameter path: Below `/api/v3/`.
-    func get(_ path: String, headers: [(String, String)] = [], sourceLocation: SourceLocation = #_sourceLocation) async throws
+    func get(_ path: String, headers: [(String, String)] = [], sourceLocation: SourceLocation = #_sourceLocation)
+        async throws
         -> HTTPAnswer
     {
         try await server.send("GET", "/api/v3/" + path, token: token, headers: headers, sourceLocation: sourceLocation)
@@ -119,7 +123,9 @@ extension APIUser {
 extension JSONValue {
     /// A member that has to be a text.
     func text(_ member: String) throws -> String {
-        guard let text = self[member]?.stringValue else { throw TestFailure("no text '\(member)' in \(jsonText.prefix(500))") }
+        guard let text = self[member]?.stringValue else {
+            throw TestFailure("no text '\(member)' in \(jsonText.prefix(500))")
+        }
         return text
     }
 }
