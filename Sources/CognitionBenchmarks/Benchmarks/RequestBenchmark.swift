@@ -28,37 +28,54 @@ struct RequestBenchmark: Benchmark {
     private func measure(
         _ user: ServerUser, _ id: String, _ load: LoadGenerator, _ bench: Bench
     ) throws -> [Measurement] {
-        let body = try user.execution(id)
-        let peers = try FastAPIPeer.python.map { python in
-            try Self.workers.map { workers in
-                try FastAPIPeer(
-                    python: python, workers: workers, database: bench.folder + "/fastapi-\(workers).db", id: id,
-                    body: body, token: user.token)
-            }
-        }
-        defer { for peer in peers ?? [] { peer.stop() } }
+        var peers: [FastAPIPeer] = []
+        defer { for peer in peers { peer.stop() } }
+        let missing = try startPeers(&peers, user, id, bench)
         let ask = { (port: Int, seconds: Int) in
             try load.run(port: port, path: ServerUser.path(of: id), token: user.token, seconds: seconds)
         }
-        for port in [user.server.port] + (peers ?? []).map(\.port) { _ = try ask(port, 1) }
+        for port in [user.server.port] + peers.map(\.port) { _ = try ask(port, 1) }
         var rates = Rates()
         for _ in 0..<bench.repetitions {
             try bench.disk.sample(20)
             rates.ours.append(try ask(user.server.port, bench.size(8)))
-            for (place, peer) in (peers ?? []).enumerated() {
+            for (place, peer) in peers.enumerated() {
                 rates.peers[place].append(try ask(peer.port, bench.size(8)))
             }
         }
-        return lines(rates, hasPeers: peers != nil)
+        return [line(rates, missing: missing)]
     }
 
-    private func lines(_ rates: Rates, hasPeers: Bool) -> [Measurement] {
+    /// - Returns: Why there are none.
+    private func startPeers(
+        _ peers: inout [FastAPIPeer], _ user: ServerUser, _ id: String, _ bench: Bench
+    ) throws -> String? {
+        guard let python = FastAPIPeer.python else { return "run Scripts/install-dependencies bench" }
+        let body = try user.execution(id)
+        do {
+            for workers in Self.workers {
+                peers.append(
+                    try FastAPIPeer(
+                        python: python, workers: workers, database: bench.folder + "/fastapi-\(workers).db", id: id,
+                        body: body, token: user.token))
+            }
+            return nil
+        } catch let failure as BenchmarkFailure {
+            for peer in peers { peer.stop() }
+            peers = []
+            return failure.description
+        }
+    }
+
+    private func line(_ rates: Rates, missing: String?) -> Measurement {
         let rate = rates.ours.map(\.requestsPerSecond).median
         var line = Measurement(
             subject: Self.subject, figure: Self.figures(rates.ours),
-            beside: "FastAPI not measured: run Scripts/install-dependencies bench",
             floors: [.atLeast(8_000, rate, ">= 8,000/s")])
-        guard hasPeers else { return [line] }
+        if let missing {
+            line.beside = "FastAPI not measured: \(missing)"
+            return line
+        }
         let ratios = rates.peers.map { peer in
             zip(rates.ours, peer).map { $0.requestsPerSecond / $1.requestsPerSecond }.median
         }
@@ -67,7 +84,7 @@ struct RequestBenchmark: Benchmark {
             return "\(peer.0.digits(1)) x \(name) (\(Self.figures(peer.1)))"
         }.joined(separator: "; ")
         line.floors.append(.atLeast(5, ratios[0], ">= 5 x FastAPI"))
-        return [line]
+        return line
     }
 
     private static func figures(_ results: [LoadGenerator.Result]) -> String {

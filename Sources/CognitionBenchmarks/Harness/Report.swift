@@ -78,6 +78,17 @@ struct Report: Sendable {
             - **Expressions**: parse a JSON text, evaluate, print the results; the jq C library does the same, by
               `tojson`, in the Python package `jq`, timed inside Python and given many texts at once. A ratio above 1
               says that ours is faster.
+            - **GET of an execution**: wrk with one thread on the same machine asks `cognitionos serve` for the same
+              execution again and again, 8 s each time. FastAPI on uvicorn with uvloop and httptools checks the same
+              token with PyJWT and answers the same bytes from one row of SQLite (`Scripts/bench_peer.py`).
+            - **Executions over HTTP**: wrk posts `workflows/execute`; an answer comes after the commit that stores the
+              execution. *Completed* counts until as many have ended as were acknowledged.
+            - **WebSockets**: clients in this process, the server in another. The time of an event is taken where its
+              append is asked for, so *from an append* has its commit in it. *From the commit* is what a client sees
+              that started the execution itself: how much later than the answer the event is there.
+            - **Start**: from making the process until `health/ready` answers 200, with standard settings. Resident
+              memory is the kernel's `VmRSS`, shared libraries included; a WebSocket has logged in and subscribed to
+              nothing.
 
             """
     }
