@@ -45,6 +45,20 @@ extension ServerTests {
             #expect(try await user.stream(of: id) == events)
         }
 
+        @Test("A stream ends with the session of whoever watches")
+        func loggedOut() async throws {
+            let user = try await LiveServer.current.newUser()
+            try await user.store("rest", do: "[{rest: {wait: {minutes: 10}}}]")
+            let id = try await user.start("rest")
+            let last = try await user.following(id) { stream in
+                var last = try #require(try await stream.next())
+                #expect(try await user.post("auth/logout").status == 204)
+                while let event = try await stream.next() { last = event }
+                return last
+            }
+            #expect(!["execution.completed", "execution.cancelled", "execution.faulted"].contains(last.type))
+        }
+
         @Test("Many watch the same execution, and each sees the same")
         func watchers() async throws {
             let user = try await LiveServer.current.newUser()
