@@ -70,7 +70,8 @@ let package = Package(
             name: "CognitionHTTP",
             dependencies: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionIdentity",
-                "CognitionObservability", "CognitionRealtime", "CognitionStorage", "CognitionWorkflows", .hummingbird,
+                "CognitionLanguageModels", "CognitionObservability", "CognitionRealtime", "CognitionStorage",
+                "CognitionWorkflows", .hummingbird,
                 .hummingbirdCore, .httpTypes, .logging, .metrics, .nio("NIOCore"), .nio("NIOHTTP1"), .nio("NIOPosix"),
                 .nio("NIOWebSocket"), .nioHTTPTypes, .nioHTTPTypesHTTP1, .serviceLifecycle,
             ],

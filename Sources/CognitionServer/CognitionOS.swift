@@ -47,7 +47,8 @@ struct CognitionOS: AsyncParsableCommand {
         abstract: "Runs AI workflows durably.",
         version: Release.version,
         subcommands: [
-            ServeCommand.self, DemoCommand.self, WorkflowCommands.self, ExecutionCommands.self, ExpressionCommands.self,
+            ServeCommand.self, DemoCommand.self, WorkflowCommands.self, ExecutionCommands.self,
+            LanguageModelCommands.self, ExpressionCommands.self,
             EventsCommands.self, UserCommands.self, TokenCommand.self, CheckCommand.self, OpenAPICommand.self,
             MigrateCommand.self, BackupCommand.self, RestoreCommand.self,
         ])

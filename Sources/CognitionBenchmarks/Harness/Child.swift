@@ -26,8 +26,10 @@ final class Child {
         defer { if catchesOutput { close(ends[1]) } }
         #if canImport(Darwin)
             var actions: posix_spawn_file_actions_t?
+            var attributes: posix_spawnattr_t?
         #else
             var actions = posix_spawn_file_actions_t()
+            var attributes = posix_spawnattr_t()
         #endif
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -42,11 +44,18 @@ final class Child {
                 posix_spawn_file_actions_addclose(&actions, descriptor)
             }
         #endif
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // This thread may have signals blocked, and a program that inherited that could not be asked to end.
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var words = ([program] + arguments).map { strdup($0) } + [nil]
         var variables = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for pointer in words + variables { free(pointer) } }
         var id: pid_t = 0
-        let failure = posix_spawn(&id, program, &actions, nil, &words, &variables)
+        let failure = posix_spawn(&id, program, &actions, &attributes, &words, &variables)
         guard failure == 0 else {
             if catchesOutput { close(ends[0]) }
             throw BenchmarkFailure("\(program) cannot be started: \(String(cString: strerror(failure)))")

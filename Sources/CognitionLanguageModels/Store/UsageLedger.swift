@@ -160,3 +160,15 @@ extension UsageLedger.Entry {
 }
 
 extension ModelCall.Outcome: SQLEncodable, SQLDecodable {}
+
+extension UsageLedger.Total {
+    /// A line of `GET llm/usage`.
+    package var json: JSONValue {
+        [
+            "provider": .string(provider), "model": .string(model), "calls": .integer(Int64(calls)),
+            "failures": .integer(Int64(failures)), "unpriced": .integer(Int64(unpriced)),
+            "input_tokens": .integer(Int64(usage.inputTokens)), "output_tokens": .integer(Int64(usage.outputTokens)),
+            "cached_tokens": .integer(Int64(usage.cachedTokens)), "cost": cost.json,
+        ]
+    }
+}
