@@ -36,7 +36,10 @@ extension Identity {
             try await hasher.verifyNothing(password)
             return false
         }
-        return try await hasher.verify(password, against: credentials.passwordHash)
+        if try await hasher.verify(password, against: credentials.passwordHash) { return true }
+        // A hash of another cost than a stranger's would tell by its time that there is a user.
+        if Bcrypt.cost(of: credentials.passwordHash) != settings.bcryptCost { try await hasher.verifyNothing(password) }
+        return false
     }
 
     /// bcrypt would ignore what follows 72 bytes or a NUL, so that a wrong password would be right.

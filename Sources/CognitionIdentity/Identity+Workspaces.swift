@@ -16,6 +16,19 @@ extension Identity {
             in: id, as: Role.effective(standing.role, isOperator: standing.isOperator))
     }
 
+    /// Whether a caller may still do what `permission` says, in the workspace where it acts: what outlasts a request asks
+    /// now and then. Reads the database.
+    package func mayGoOn(_ caller: Caller, with permission: Permission) async throws -> Bool {
+        guard isCurrent(caller) else { return false }
+        let id = caller.principal.workspace
+        do {
+            let standing = try await database.read { try Self.standing(of: caller, in: id, $0) }
+            return Role.effective(standing.role, isOperator: standing.isOperator).permissions.contains(permission)
+        } catch let error as IdentityError where error.code == .workspaceNotFound {
+            return false
+        }
+    }
+
     /// Makes a workspace of which the caller is the admin.
     ///
     /// - Parameter name: `[a-z0-9][a-z0-9_-]{0,62}`, unique on the server.

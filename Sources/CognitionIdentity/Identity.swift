@@ -1,6 +1,7 @@
 package import CognitionCore
 package import CognitionStorage
 package import Metrics
+import Synchronization
 
 /// Users, their workspaces and their sessions: who are you, and what may you do?
 ///
@@ -10,6 +11,8 @@ package import Metrics
 package final class Identity: Sendable {
     /// Sessions that one user may have; a further login ends the oldest.
     package static let sessionsPerUserMax = 100
+    /// Registrations at once: strangers' passwords must not keep those of users waiting.
+    package static let registrationsMax = 8
     /// Access tokens that need not be checked in full again.
     package static let cachedTokensMax = 10_000
 
@@ -18,6 +21,7 @@ package final class Identity: Sendable {
     let clock: any WallClock
     let ids: UUIDGenerator
     let hasher: PasswordHasher
+    private let registrations = Mutex(0)
     let metrics: IdentityMetrics
     let throttle: FailureThrottle
     let accessTokens: AccessTokens
@@ -55,6 +59,15 @@ package final class Identity: Sendable {
             throw IdentityError(
                 .registrationClosed, "this server takes no registrations; ask who runs it for an account")
         }
+        let isTaken = registrations.withLock { running in
+            guard running < Self.registrationsMax else { return false }
+            running += 1
+            return true
+        }
+        guard isTaken else {
+            throw IdentityError(.identityBusy, "too many registrations at once; try again in a moment")
+        }
+        defer { registrations.withLock { $0 -= 1 } }
         let new = try await newUser(command, isOperator: false)
         let act = Act(actor: User.actor(new.id), client: client, time: clock.now, ids: ids)
         let user = try await database.write { tx in try Self.insert(new, by: act, tx) }

@@ -66,6 +66,7 @@ package struct LanguageModels: Sendable {
     ///   - timeout: `nil`, or more than the settings say, is what they say.
     ///   - observer: Hears the text as it comes, and `reset` when it begins again.
     ///   - ifCancelled: Called before `CancellationError` is thrown, with the attempts made till then.
+    /// - Returns: The answer; also one that came while the caller was cancelled, since it has been paid for.
     /// - Throws: `LanguageModelFailure`, or `CancellationError` at once when the caller is cancelled. An unknown provider, also
     ///   among the fallbacks, and a schema that is none are refused before anybody is asked.
     package func complete(

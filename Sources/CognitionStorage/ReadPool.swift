@@ -1,6 +1,12 @@
 import Dispatch
 import Synchronization
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// Reading threads, each with its own connection, and the bodies that wait for one.
 ///
 /// At most ``waitingMax`` bodies wait; one more is refused as overloaded.
@@ -81,17 +87,34 @@ package final class ReadPool: Sendable {
     /// The next job; waits for one, and is `nil` when the pool has closed and none is left.
     private func next() -> ConnectionJob? {
         while true {
-            let (job, isClosing) = state.withLock { state -> (ConnectionJob?, Bool) in
-                if let job = state.jobs.popFirst() {
-                    metrics.readsWait(state.jobs.count)
-                    return (job, false)
+            // Under load the next job comes within a moment, and a thread that is awake takes it without being woken.
+            for isLastLook in [false, true] {
+                switch look(waits: isLastLook) {
+                case .job(let job): return job
+                case .closed: return nil
+                case .nothing: if !isLastLook { sched_yield() }
                 }
-                if !state.isClosing { state.idle += 1 }
-                return (nil, state.isClosing)
             }
-            if let job { return job }
-            if isClosing { return nil }
             work.wait()
+        }
+    }
+
+    private enum Look {
+        case job(ConnectionJob)
+        case closed
+        case nothing
+    }
+
+    /// - Parameter waits: The thread will wait for `work` when there is nothing.
+    private func look(waits: Bool) -> Look {
+        state.withLock { state in
+            if let job = state.jobs.popFirst() {
+                metrics.readsWait(state.jobs.count)
+                return .job(job)
+            }
+            if state.isClosing { return .closed }
+            if waits { state.idle += 1 }
+            return .nothing
         }
     }
 }

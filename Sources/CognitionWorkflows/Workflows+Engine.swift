@@ -35,8 +35,17 @@ extension Workflows {
         return try ExecutionMachine(restoring: stored, of: definition, now: now)
     }
 
-    func suspend(_ claim: ExecutionClaim, reason: StatusReason, fault: WorkflowFault, now: Timestamp) async throws {
-        try await database.write { tx in try ExecutionStore.suspend(claim, reason: reason, fault: fault, tx) }
+    /// Suspends an execution that cannot be gone on with, or ends it when that was asked for.
+    func setAside(_ claim: ExecutionClaim, reason: StatusReason, fault: WorkflowFault, now: Timestamp) async throws {
+        let ids = ids
+        try await database.write { tx in
+            // Whoever asked for its end does not have to ask again.
+            if claim.isCancelled {
+                try ExecutionStore.end(claim, ids: ids, now: now, tx)
+            } else {
+                try ExecutionStore.suspend(claim, reason: reason, fault: fault, ids: ids, now: now, tx)
+            }
+        }
         ends.announce(claim.id)
     }
 

@@ -52,8 +52,15 @@ package final class Workflows: Sendable {
     package func execute(
         _ command: ExecuteCommand, as principal: Principal, on engine: WorkflowEngine? = nil
     ) async throws -> ExecutionSummary {
+        let request = try ExecutionRequest(command, by: principal)
+        // Before the definition is looked up, as the one that was executed may be deleted by now.
+        if command.idempotencyKey != nil,
+            let earlier = try await database.read({ tx in try request.earlier(in: tx) })
+        {
+            return earlier
+        }
         let (workflow, definition) = try await find(command.workflow, version: command.version, in: principal.workspace)
-        let start = try ExecutionStart(command, of: workflow, id: ids.next(), by: principal, ids: ids, now: clock.now)
+        let start = ExecutionStart(request, of: workflow, id: ids.next(), ids: ids, now: clock.now)
         guard let engine, engine.hasRoom else {
             return try await database.write { tx in try start.leave(in: tx) }
         }
@@ -91,17 +98,15 @@ package final class Workflows: Sendable {
                 try ExecutionStore.workflowKey(of: id, in: principal.workspace, tx)
             })
         else { throw WorkflowError.notFound(id) }
-        let definition = try await definition(key)
+        let definition = try await readableDefinition(key)
         let hasEnded = try await database.write { tx in
             guard try ExecutionStore.requestCancellation(of: id, in: principal.workspace, now: now, tx) else {
                 throw WorkflowError(.executionEnded, "execution \(id) has ended already")
             }
-            guard let claim = try ExecutionStore.claim(id, by: node, tx),
-                let stored = try ExecutionStore.stored(claim, of: definition, now: now, tx)
-            else { return false }
-            guard var machine = try? ExecutionMachine(restoring: stored, of: definition, now: now) else {
+            guard let claim = try ExecutionStore.claim(id, by: node, tx) else { return false }
+            guard var machine = try Self.readableMachine(of: claim, definition, now: now, tx) else {
                 // Set aside because it cannot be read; it can be ended all the same.
-                try ExecutionStore.end(claim, now: now, tx)
+                try ExecutionStore.end(claim, ids: ids, now: now, tx)
                 return true
             }
             machine.cancel(now: now)
@@ -156,6 +161,32 @@ package final class Workflows: Sendable {
         return stored
     }
 
+    /// A stored definition; `nil` when no later reading will give one either.
+    private func readableDefinition(_ key: Int64) async throws -> WorkflowDefinition? {
+        do {
+            return try await definition(key)
+        } catch let error where error.mayPass {
+            throw error
+        } catch {
+            return nil
+        }
+    }
+
+    /// The machine of an execution that was just claimed; `nil` when no later reading will give one either.
+    private static func readableMachine(
+        of claim: ExecutionClaim, _ definition: WorkflowDefinition?, now: Timestamp, _ tx: borrowing Transaction
+    ) throws -> ExecutionMachine? {
+        guard let definition else { return nil }
+        do {
+            guard let stored = try ExecutionStore.stored(claim, of: definition, now: now, tx) else { return nil }
+            return try ExecutionMachine(restoring: stored, of: definition, now: now)
+        } catch let error where error.mayPass {
+            throw error
+        } catch {
+            return nil
+        }
+    }
+
     /// A stored definition, read again when it is not in memory.
     func definition(_ key: Int64, _ stored: StoredWorkflow? = nil) async throws -> WorkflowDefinition {
         if let definition = definitions.find(key) { return definition }
@@ -165,6 +196,11 @@ package final class Workflows: Sendable {
         definitions.keep(definition, key: key, stored)
         return definition
     }
+}
+
+extension Error {
+    /// The same read may succeed another time.
+    fileprivate var mayPass: Bool { self is CancellationError || (self as? StorageError)?.isTransient == true }
 }
 
 extension WorkflowError {

@@ -343,6 +343,33 @@ import Testing
         }
     }
 
+    @Test("What never reached the provider neither opens nor closes it")
+    func circuitUnreached() async throws {
+        var settings = LanguageModels.Settings()
+        settings.retriesMax = 0
+        settings.circuit = .init(failuresMax: 2, rest: .seconds(100))
+        let codes = [
+            OutboundHTTPError.overloaded, OutboundHTTPError.refused, OutboundHTTPError.circuitOpen,
+            OutboundHTTPError.invalidURL, OutboundHTTPError.unsupported,
+        ]
+        let local = codes.map { OutboundHTTPError($0, "not sent") }
+        let a = ScriptedProvider("a", local.map { .failOtherwise($0) })
+        let models = try models([a], settings: settings)
+        for _ in local { #expect(try await failure(models).attempts.count == 1) }
+        #expect(try await models.complete(.init(prompt: "x")).completion.text == "a")
+        // A request that the provider's code refused is between two failures as if it had not been.
+        let unsent = LanguageModelError(LanguageModelError.unsupported, "no images")
+        let b = ScriptedProvider("b", [.fail(.overloaded), .fail(unsent), .fail(.overloaded)])
+        let others = try self.models([b], settings: settings)
+        for _ in 0..<3 { _ = try await failure(others) }
+        #expect(try await failure(others).code == LanguageModelError.circuitOpen)
+        // An answer that does not fit its schema is an answer all the same.
+        let c = ScriptedProvider("c", [.fail(.overloaded), answer(2), .fail(.overloaded)])
+        let checked = try self.models([c], settings: settings, checkSchema: isConstant)
+        for _ in 0..<3 { _ = try await failure(checked, wanting()) }
+        #expect(try await checked.complete(.init(prompt: "x")).completion.text == "c")
+    }
+
     // MARK: Schemas
 
     private func answer(_ json: JSONValue?, _ reason: Completion.FinishReason = .stop) -> ScriptedProvider.Step {

@@ -72,6 +72,15 @@ import Testing
             status: "400 Bad Request",
             body: #"{"type":"error","error":{"message":"prompt is too long: 9 tokens > 8 maximum"}}"#,
             code: LanguageModelError.contextTooLong, advice: .fallBack),
+        .init(
+            status: "400 Bad Request",
+            body:
+                #"{"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 9 + 4 > 8"}}"#,
+            code: LanguageModelError.contextTooLong, advice: .fallBack),
+        .init(
+            status: "400 Bad Request",
+            body: #"{"error":{"message":"Your input exceeds the context window of this model.","code":null}}"#,
+            code: LanguageModelError.contextTooLong, advice: .fallBack),
         .init(status: "413 Payload Too Large", body: "", code: LanguageModelError.contextTooLong, advice: .fallBack),
         .init(
             status: "400 Bad Request", body: #"{"error":{"message":"no","code":"content_policy_violation"}}"#,
@@ -269,6 +278,31 @@ import Testing
             }
             #expect(error?.code == LanguageModelError.providerUnavailable && error?.advice == .retry(after: nil))
         }
+    }
+
+    /// A client that has no place for a request.
+    private struct FullHTTP: OutboundHTTP {
+        func send(_ request: OutboundRequest) async throws -> OutboundResponse {
+            throw OutboundHTTPError(OutboundHTTPError.overloaded, "too many requests wait")
+        }
+
+        func stream<Result: Sendable>(
+            _ request: OutboundRequest, firstByteTimeout: Duration, idleTimeout: Duration,
+            body: @escaping @Sendable (OutboundStream) async throws -> Result
+        ) async throws -> Result {
+            _ = try await send(request)
+            preconditionFailure("It never answers.")
+        }
+    }
+
+    @Test("A client of ours that is full is not asked again at once")
+    func full() async throws {
+        let provider = OpenAIProvider(apiKey: nil, http: FullHTTP())
+        let error = await #expect(throws: LanguageModelError.self) {
+            try await provider.complete(.init(prompt: "x"), observer: .none)
+        }
+        #expect(error?.code == LanguageModelError.providerUnavailable && error?.advice == .fallBack)
+        #expect(error?.status == nil && error?.usage == nil)
     }
 
     @Test("An address that egress forbids is no reason to try again")

@@ -117,6 +117,19 @@ import Testing
         }
     }
 
+    @Test("Names that a provider chose are kept without control characters", arguments: TestDatabase.engines)
+    func controls(_ engine: TestDatabase.Engine) async throws {
+        let told = ModelCall(
+            id: ids.next(), attempt: 1, provider: "a", model: "m\u{0}\n1", outcome: .completed, usage: nil,
+            quote: .init(cost: .zero("USD"), validFrom: nil), providerRequestID: "r\u{0}\u{1B}é\u{7F}",
+            startedAt: clock.now, duration: .zero)
+        #expect(told.model == "m1" && told.providerRequestID == "ré")
+        try await withTestDatabase(engine, migrations: LanguageModels.migrations) { database in
+            try await record([told], for: .init(workspace: home), in: database)
+            #expect(try await database.read { tx in try UsageLedger.page(limit: 9, in: home, tx).items.count } == 1)
+        }
+    }
+
     @Test("Names that a provider chose are cut at whole characters")
     func bounds() {
         let long = call("a", String(repeating: "é", count: 100))

@@ -6,9 +6,9 @@ import Testing
     private static func execution(_ id: String) -> Topic { .execution(FakeConnection.workspace, id) }
     private static func workflow(_ id: String) -> Topic { .workflow(FakeConnection.workspace, id) }
 
-    /// Everything may happen between everything: events are written and published late, questions are answered late and
-    /// in small pages, the client reads and does not. In the end the client has every event after its place, once, in
-    /// order.
+    /// Everything may happen between everything: events are written and published late, questions are answered late, in
+    /// any order and in small pages, the client reads and does not. In the end the client has every event after its
+    /// place, once, in order.
     @Test("No loss and no repetition, whatever happens in which order", arguments: 0..<1_000)
     func randomSchedules(seed: Int) throws {
         var random = SplitMix64(seed: UInt64(seed))
@@ -27,21 +27,25 @@ import Testing
         let since: Int64? = Bool.random(using: &random) ? Int64.random(in: 0...log.head, using: &random) : nil
         subscribe(connection, first, since: since)
         let later: Topic = [Self.execution("b"), Self.workflow("y"), Self.workflow("x")].randomElement(using: &random)!
+        let laterFrom = Int.random(in: 0..<150, using: &random)
         var isLater = false
 
-        for _ in 0..<200 {
+        for step in 0..<200 {
             switch Int.random(in: 0..<10, using: &random) {
             case 0, 1: log.append(topics.randomElement(using: &random)!)
             case 2, 3: log.publishOne(to: fanout)
-            case 4: connection.lookUpOne(pageMax: Int.random(in: 1...4, using: &random))
-            case 5: connection.answerOne()
+            case 4:
+                connection.lookUpOne(
+                    at: Int.random(in: 0...1, using: &random), pageMax: Int.random(in: 1...4, using: &random))
+            case 5: connection.answerOne(at: Int.random(in: 0...1, using: &random))
             case 6: connection.room = 0
             case 7:
                 connection.room = Int.random(in: 1...5, using: &random)
                 connection.session.hasRoom()
-            case 8 where !isLater && later != first:
+            case 8 where !isLater && later != first && step >= laterFrom:
                 isLater = true
-                subscribe(connection, later, since: nil)
+                let since: Int64? = Bool.random(using: &random) ? Int64.random(in: 0...log.head, using: &random) : nil
+                subscribe(connection, later, since: since)
             default: break
             }
         }
@@ -121,6 +125,69 @@ import Testing
         #expect(connection.closed == .tooSlow)
     }
 
+    /// A page is under way that was not read for the new subscription; its answer comes last, and ends before what the
+    /// new one is owed.
+    @Test("A subscription that opens while others catch up gets all of its own", arguments: [nil, 2] as [Int64?])
+    func opensDuringPage(since: Int64?) {
+        let log = FakeLog()
+        let fanout = Fanout<FakeConnection>()
+        let connection = FakeConnection(log, fanout: fanout, rules: FakeConnection.rules())
+        subscribe(connection, Self.execution("a"), since: nil)
+        connection.answerOne()
+        connection.room = 0
+        log.append([Self.execution("b")])
+        log.append([Self.execution("a")])
+        for _ in 0..<2 { log.publishOne(to: fanout) }
+        connection.room = .max
+        connection.session.hasRoom()
+        connection.lookUpOne()
+        log.append([Self.execution("b")])
+        log.publishOne(to: fanout)
+        subscribe(connection, Self.execution("b"), since: since)
+        connection.lookUpOne(at: 1)
+        log.append([Self.execution("b")])
+        log.publishOne(to: fanout)
+        connection.answerOne(at: 1)
+        while !connection.questions.isEmpty { connection.answerOne() }
+        #expect(connection.received.map(\.position) == (since == nil ? [2, 4] : [2, 3, 4]))
+    }
+
+    @Test("A quiet topic is not far behind because others were busy")
+    func quiet() {
+        let log = FakeLog()
+        let fanout = Fanout<FakeConnection>()
+        let connection = FakeConnection(log, fanout: fanout, rules: FakeConnection.rules(positionsBehindMax: 5))
+        subscribe(connection, Self.execution("a"), since: nil)
+        connection.answerOne()
+        for _ in 0..<10 { log.append([Self.execution("b")]) }
+        log.append([Self.execution("a")])
+        connection.room = 0
+        for _ in 0..<11 { log.publishOne(to: fanout) }
+        connection.room = .max
+        connection.session.hasRoom()
+        connection.answerOne()
+        #expect(connection.closed == nil)
+        #expect(connection.received.map(\.position) == [11])
+    }
+
+    @Test("What a subscription recovered before it was published is not told again by another")
+    func recoveredAhead() {
+        let log = FakeLog()
+        let fanout = Fanout<FakeConnection>()
+        let connection = FakeConnection(log, fanout: fanout, rules: FakeConnection.rules())
+        subscribe(connection, Self.workflow("x"), since: nil)
+        connection.answerOne()
+        for _ in 0..<3 { log.append([Self.execution("a"), Self.workflow("x")]) }
+        // Of three that were written one is published, and the second one while the state is read.
+        log.publishOne(to: fanout)
+        subscribe(connection, Self.execution("a"), since: 0)
+        connection.lookUpOne()
+        log.publishOne(to: fanout)
+        connection.answerOne()
+        log.publishOne(to: fanout)
+        #expect(connection.received.map(\.position) == [1, 2, 3])
+    }
+
     @Test("Who has no place left is told, and an error of a page is tried again")
     func failures() {
         let log = FakeLog()
@@ -138,7 +205,9 @@ import Testing
         log.publishOne(to: fanout)
         connection.room = .max
         connection.session.hasRoom()
-        guard case .read(_, let subscriptions) = connection.questions.removeFirst() else { return #expect(Bool(false)) }
+        guard case .read(_, let subscriptions) = connection.questions.removeFirst().question else {
+            return #expect(Bool(false))
+        }
         connection.session.arrived(.failure(CancellationError()), for: subscriptions)
         #expect(connection.received.isEmpty)
         connection.session.hasRoom()

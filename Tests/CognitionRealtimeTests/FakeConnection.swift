@@ -9,10 +9,18 @@ final class FakeConnection: SessionPort {
         case read(Int64, [TopicSubscription<FakeConnection>])
     }
 
-    private enum Found {
+    enum Found {
         case nothing
         case start(TopicStart)
         case page(FeedPage)
+    }
+
+    struct Request {
+        let question: Question
+        /// The answer, once it is under way.
+        var found: Found?
+
+        init(_ question: Question) { self.question = question }
     }
 
     static let workspace = WorkspaceID("w")
@@ -24,9 +32,8 @@ final class FakeConnection: SessionPort {
     private let caller: RealtimeCaller?
     private(set) lazy var session = ClientSession(
         UUIDv7(high: 1, low: 1), port: self, rules: rules, caller: caller)
-    var questions: [Question] = []
-    /// The answer to the oldest question, under way.
-    private var found: Found?
+    /// What was asked and not answered, oldest first.
+    var questions: [Request] = []
     /// What the client has got: type and offset.
     var answers: [JSONValue] = []
     var received: [FeedMessage] = []
@@ -72,12 +79,12 @@ final class FakeConnection: SessionPort {
         received.append(message)
         return true
     }
-    func verify(_ token: Secret, answering id: JSONValue?) { questions.append(.verify(token.reveal(), id)) }
+    func verify(_ token: Secret, answering id: JSONValue?) { questions.append(Request(.verify(token.reveal(), id))) }
     func load(_ subscription: TopicSubscription<FakeConnection>, since: FeedPlace?, answering id: JSONValue?) {
-        questions.append(.load(subscription, since, id))
+        questions.append(Request(.load(subscription, since, id)))
     }
     func read(after position: Int64, for subscriptions: [TopicSubscription<FakeConnection>]) {
-        questions.append(.read(position, subscriptions))
+        questions.append(Request(.read(position, subscriptions)))
     }
     func join(_ subscription: TopicSubscription<FakeConnection>) {
         joined += 1
@@ -96,22 +103,24 @@ final class FakeConnection: SessionPort {
     func countError() {}
     func countSlow(_ outcome: RealtimeMetrics.SlowOutcome) {}
 
-    /// Reads what the oldest question asks for, as the log is now; the answer arrives later.
-    func lookUpOne(pageMax: Int = 3) {
-        guard found == nil, let question = questions.first else { return }
-        switch question {
-        case .verify: found = .nothing
-        case .load(let subscription, let since, _): found = .start(log.start(subscription.topic, since: since))
-        case .read(let position, let subscriptions):
-            found = .page(log.page(after: position, topics: subscriptions.map(\.topic), limit: pageMax))
-        }
+    /// Reads what a question asks for, as the log is now; the answer arrives later.
+    /// - Parameter index: Of the question among those asked; 0 is the oldest. Ignored when there are fewer.
+    func lookUpOne(at index: Int = 0, pageMax: Int = 3) {
+        guard questions.indices.contains(index), questions[index].found == nil else { return }
+        questions[index].found =
+            switch questions[index].question {
+            case .verify: .nothing
+            case .load(let subscription, let since, _): .start(log.start(subscription.topic, since: since))
+            case .read(let position, let subscriptions):
+                .page(log.page(after: position, topics: subscriptions.map(\.topic), limit: pageMax))
+            }
     }
 
-    /// Lets the answer to the oldest question arrive.
-    func answerOne() {
-        lookUpOne()
-        guard let answer = found.take() else { return }
-        switch (questions.removeFirst(), answer) {
+    /// Lets the answer to a question arrive; see ``lookUpOne(at:pageMax:)``.
+    func answerOne(at index: Int = 0) {
+        lookUpOne(at: index)
+        guard questions.indices.contains(index), let answer = questions[index].found else { return }
+        switch (questions.remove(at: index).question, answer) {
         case (.verify(let token, let id), _):
             session.verified(.success(Self.ada), admitted: token != "full", answering: id, now: Self.now)
         case (.load(let subscription, _, let id), .start(let start)):

@@ -3,7 +3,7 @@ import Foundation
 
 /// `cognitionos serve` in a process of its own, on a free port and with a data folder of its own.
 final class ServerProcess {
-    /// Signs tokens when ``settings(_:)`` are used, so that a peer can check the very same.
+    /// Signs the tokens of ``standardSettings``, so that a peer can check the very same.
     static let tokenSecret = "a secret of benchmarks, which protects nothing"
 
     private let child: Child

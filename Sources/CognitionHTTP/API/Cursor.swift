@@ -21,7 +21,8 @@ package struct Cursor: Sendable, Hashable {
         let padding = String(repeating: "=", count: (4 - text.utf8.count % 4) % 4)
         guard text.utf8.count <= 128, let data = Data(base64Encoded: text + padding),
             let plain = String(validating: data, as: UTF8.self), let colon = plain.lastIndex(of: ":"),
-            plain[..<colon] == list, let key = Int64(plain[plain.index(after: colon)...]), key >= 0,
+            plain[..<colon] == list, let key = Int64(plain[plain.index(after: colon)...]),
+            (0..<Int64.max).contains(key),
             Cursor(list, after: key).text == text
         else { throw RequestError(.cursorInvalid, "the cursor is not one that a page of this list has given") }
         self.init(list, after: key)

@@ -137,9 +137,9 @@ package struct Call<Body: Sendable>: Sendable {
     /// A parameter of the path.
     /// - Throws: `request.parameter_invalid`.
     package func path<Value>(_ parameter: Parameter<Value>) throws -> Value {
-        guard let text = exchange.parameters.get(parameter.name), let plain = text.removingPercentEncoding,
-            let value = parameter.read(plain)
-        else { throw invalid(parameter) }
+        guard let text = exchange.parameters.get(parameter.name) else { throw invalid(parameter) }
+        let plain = text.utf8.contains(UInt8(ascii: "%")) ? text.removingPercentEncoding : text
+        guard let plain, let value = parameter.read(plain) else { throw invalid(parameter) }
         return value
     }
 
@@ -184,9 +184,14 @@ package struct Call<Body: Sendable>: Sendable {
 extension Request {
     /// The token of `Authorization: Bearer …`.
     var bearerToken: String? {
-        guard let header = headers[.authorization] else { return nil }
-        let parts = header.split(separator: " ", maxSplits: 1, omittingEmptySubsequences: true)
-        guard parts.count == 2, parts[0].lowercased() == "bearer" else { return nil }
-        return parts[1].trimmingCharacters(in: .whitespaces)
+        guard let bytes = headers[.authorization]?.utf8 else { return nil }
+        // Byte by byte: this is on the path of every request, and Foundation's trimming takes a hundred times as long.
+        let isBlank = { (byte: UInt8) in byte == 0x20 || byte == 0x09 }
+        guard let schemeEnd = bytes.firstIndex(where: isBlank),
+            bytes[..<schemeEnd].elementsEqual("bearer".utf8, by: { $0 | 0x20 == $1 }),
+            let first = bytes[schemeEnd...].firstIndex(where: { !isBlank($0) }),
+            let last = bytes.lastIndex(where: { !isBlank($0) })
+        else { return nil }
+        return String(bytes[first...last])
     }
 }

@@ -176,13 +176,15 @@ package struct ExecutionRoutes: RouteGroup {
     private func follow(_ id: ExecutionID, _ call: Call<Void>) async throws -> Answer {
         let after = try call.header(Self.lastEventID) ?? 0
         let snapshot = try await workflows.snapshot(of: id, in: call.workspace)
-        if after > 0, snapshot.executions.first?.status.hasEnded == true {
+        let hasEnded = snapshot.executions.first?.status.hasEnded ?? true
+        if after > 0, hasEnded {
             let rest = try await log.readAll(after: after, limit: 1, filter: filter(id, call.workspace))
             if rest.events.isEmpty, rest.isAtEnd { return .noContent }
         }
         let stream = EventStream(
             tail: log.tail(after: after, filter: filter(id, call.workspace)), isLast: { Self.ends.contains($0.type) },
-            isAllowed: { [identity, caller = call.caller] in identity.isCurrent(caller) })
+            hasEnded: hasEnded,
+            isAllowed: { [identity, caller = call.caller] in try await identity.mayGoOn(caller, with: .readWorkflows) })
         return Answer(.ok, .stream(mediaType: EventStream.mediaType) { try await stream.write(to: &$0) })
     }
 

@@ -9,6 +9,8 @@ struct APIRouter {
     let envelope: Envelope
     let identity: Identity
     let bodyBytesMax: Int
+    /// Of a route that needs no token.
+    private static let openBodyBytesMax = 64 << 10
 
     func responder(for api: API) -> RouterResponder<APIContext> {
         let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
@@ -23,6 +25,8 @@ struct APIRouter {
 
     private func add(_ route: Route, to router: Router<APIContext>) {
         let metrics = RouteMetrics(method: route.method.rawValue, route: route.path)
+        // A stranger's body is small, so that strangers cannot take the memory.
+        let bodyBytesMax = route.access == .open ? min(bodyBytesMax, Self.openBodyBytesMax) : bodyBytesMax
         let responder = CallbackResponder<APIContext> { [self] request, context in
             try await envelope.answer(request, metrics: metrics) { requestID in
                 let caller = try await caller(of: request, for: route.access)

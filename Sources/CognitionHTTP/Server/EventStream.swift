@@ -14,27 +14,33 @@ struct EventStream: Sendable {
     let tail: EventTail
     /// Whether nothing follows an event.
     let isLast: @Sendable (Event) -> Bool
-    /// Whether whoever reads may still do so.
-    let isAllowed: @Sendable () -> Bool
+    /// Nothing new will happen: the stream ends with what is there, even if that has no last event.
+    let hasEnded: Bool
+    /// Whether whoever reads may still do so; asked once a second.
+    let isAllowed: @Sendable () async throws -> Bool
 
     /// Writes until the last event, or until the client has gone, may read no longer, or the server ends.
     @concurrent func write(to writer: inout any ResponseBodyWriter) async throws {
         try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
         var events = tail.makeAsyncIterator()
         var silentSince = ContinuousClock.now
-        while !Task.isCancelled, isAllowed() {
+        var lookedAt = silentSince
+        while !Task.isCancelled {
             let next = try await cancelWhenGracefulShutdown { [events] in
                 var events = events
                 let event = try await events.next(within: Self.look)
                 return (event: event, events: events)
             }
             events = next.events
+            if ContinuousClock.now - lookedAt >= Self.look {
+                guard try await isAllowed() else { return }
+                lookedAt = .now
+            }
             if let event = next.event {
-                guard isAllowed() else { return }
                 try await writer.write(ByteBuffer(bytes: Self.bytes(of: event)))
                 if isLast(event) { return }
             } else {
-                if Task.isShuttingDownGracefully { return }
+                if Task.isShuttingDownGracefully || hasEnded { return }
                 guard ContinuousClock.now - silentSince >= Self.heartbeat else { continue }
                 try await writer.write(ByteBuffer(string: ": still here\n\n"))
             }

@@ -13,6 +13,9 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
+    /// For the rest of a body that nobody needs, or while the server ends.
+    private static let restTimeout: TimeAmount = .seconds(2)
+
     private let head: TimeAmount
     private let body: TimeAmount
     private let ids: UUIDGenerator
@@ -69,7 +72,11 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .end = Self.unwrapOutboundIn(data) { unanswered -= 1 }
+        if case .end = Self.unwrapOutboundIn(data) {
+            unanswered -= 1
+            // Answered before its body came to an end: what is left of it is not waited for long.
+            if isReadingBody { expectBody(context, within: Self.restTimeout) }
+        }
         context.write(data, promise: promise)
     }
 
@@ -83,8 +90,12 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         return head
     }
 
-    /// RFC 9112, 3.2: one host, which only HTTP/1.0 may leave out.
-    private static func refusal(of head: HTTPRequestHead) -> HandshakeRefusal? {
+    /// RFC 9112, 3.2: one host, which only HTTP/1.0 may leave out; 6.1: no transfer coding that is not understood.
+    static func refusal(of head: HTTPRequestHead) -> HandshakeRefusal? {
+        let codings = head.headers[canonicalForm: "Transfer-Encoding"].map { $0.lowercased() }
+        guard codings.isEmpty || codings == ["chunked"] else {
+            return HandshakeRefusal(.badRequest, .requestMalformed, "the only transfer coding taken is chunked")
+        }
         let hosts = head.headers["Host"].count
         if hosts == 1 || hosts == 0 && head.version == .http1_0 { return nil }
         return HandshakeRefusal(.badRequest, .requestMalformed, "a request has one Host header, and this one \(hosts)")
@@ -114,6 +125,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         // The server is going away, nothing has been asked yet, and nobody else is there to close.
         if event is ChannelShouldQuiesceEvent, !hasHead { return context.close(promise: nil) }
+        if event is ChannelShouldQuiesceEvent, isReadingBody { expectBody(context, within: Self.restTimeout) }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -143,6 +155,11 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         context.write(Self.wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: body)))), promise: nil)
         context.writeAndFlush(Self.wrapOutboundOut(.end(nil)), promise: nil)
         context.close(promise: nil)
+    }
+
+    private func expectBody(_ context: ChannelHandlerContext, within limit: TimeAmount) {
+        bodyTask?.cancel()
+        bodyTask = closing(context, after: min(limit, body))
     }
 
     private func expectHead(_ context: ChannelHandlerContext) {

@@ -34,6 +34,7 @@ extension WebSocketEndpoint {
     }
 
     private func refusal(of head: HTTPRequestHead) -> (HandshakeRefusal, RealtimeMetrics.Refusal)? {
+        if let refusal = RequestGuard.refusal(of: head) { return (refusal, .handshake) }
         guard head.headers["Sec-WebSocket-Version"] == ["13"] else { return (.upgradeRequired, .handshake) }
         guard WebSocketHandshake.isWellFormed(head) else { return (.invalid, .handshake) }
         let (origin, host) = (head.headers.first(name: "Origin"), head.headers.first(name: "Host"))

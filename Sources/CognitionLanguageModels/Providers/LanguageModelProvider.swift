@@ -12,6 +12,7 @@ package protocol LanguageModelProvider: Sendable {
     ///   - observer: Hears the text as it comes. What it heard counts only when this call returns.
     /// - Returns: The answer; its `cost` is zero.
     /// - Throws: `LanguageModelError`, whose advice tells whom to ask next; `llm.unsupported` for what this provider
-    ///   cannot do, and never an answer that quietly leaves it out. `CancellationError` ends the exchange at once.
+    ///   cannot do, and never an answer that quietly leaves it out. Cancellation ends the exchange at once, with
+    ///   `CancellationError`, or with a `LanguageModelError` that tells what was used till then.
     func complete(_ request: CompletionRequest, observer: CompletionObserver) async throws -> Completion
 }

@@ -23,7 +23,7 @@ struct CompletionRun {
         relay = AnswerRelay(to: observer, elapsed: runtime.elapsed)
     }
 
-    /// - Throws: `LanguageModelFailure`, or `CancellationError` at once.
+    /// - Throws: `LanguageModelFailure`, or `CancellationError` at once, unless an answer came all the same.
     mutating func run() async throws -> Answered {
         for (index, link) in chain.links.enumerated() {
             let hasNext = index < chain.links.count - 1
@@ -89,7 +89,7 @@ struct CompletionRun {
             result = .success(completion)
         } catch {
             guard !Task.isCancelled else {
-                note(answer, nil, .cancelled, link, startedAt: startedAt, start: start)
+                note(answer, error as? LanguageModelError, .cancelled, link, startedAt: startedAt, start: start)
                 runtime.reportCancelled(link, isProbe: isProbe)
                 throw CancellationError()
             }
@@ -97,11 +97,11 @@ struct CompletionRun {
         }
         switch result {
         case .success(var completion):
-            runtime.report(nil, of: link, isProbe: isProbe)
+            runtime.report(nil, of: link, hasAnswered: true, isProbe: isProbe)
             completion.cost = note(completion, nil, .completed, link, startedAt: startedAt, start: start).quote.cost
             return .success(completion)
         case .failure(let error):
-            runtime.report(error, of: link, isProbe: isProbe)
+            runtime.report(error, of: link, hasAnswered: answer != nil || error.status != nil, isProbe: isProbe)
             note(answer, error, .failed, link, startedAt: startedAt, start: start)
             return .failure(error)
         }
@@ -109,7 +109,9 @@ struct CompletionRun {
 
     /// Keeps what the attempt was, and counts it.
     ///
-    /// - Parameter answer: Also of a failure, when an answer came that cannot be taken.
+    /// - Parameters:
+    ///   - answer: Also of a failure, when an answer came that cannot be taken.
+    ///   - failure: Of a cancelled attempt only what it tells to have been used counts.
     @discardableResult
     private mutating func note(
         _ answer: Completion?, _ failure: LanguageModelError?, _ outcome: ModelCall.Outcome, _ link: ModelChain.Link,
@@ -117,14 +119,15 @@ struct CompletionRun {
     ) -> ModelCall {
         let model = answer?.model ?? link.model
         let usage = answer?.usage ?? failure?.usage
+        let reason = outcome == .failed ? failure?.code : nil
         let call = ModelCall(
             id: runtime.ids.next(), attempt: attempts.count + 1, provider: link.provider.name, model: model,
-            outcome: outcome, errorCode: failure?.code.name, usage: usage,
+            outcome: outcome, errorCode: reason?.name, usage: usage,
             quote: quote(usage, of: [model, link.model], link, on: startedAt),
             providerRequestID: answer?.providerRequestID ?? failure?.providerRequestID, startedAt: startedAt,
             duration: runtime.elapsed() - start)
         attempts.append(call)
-        let label = failure.map { LanguageModelMetrics.outcome(of: $0.code) } ?? outcome.rawValue
+        let label = reason.map(LanguageModelMetrics.outcome(of:)) ?? outcome.rawValue
         runtime.metrics.countAttempt(of: link, outcome: label, took: call.duration)
         if usage != nil { runtime.metrics.countUse(of: link, call) }
         if let first = relay.firstTextAt { runtime.metrics.recordFirstText(of: link, after: first - start) }
@@ -142,6 +145,7 @@ struct CompletionRun {
         return try await withTimeout(limit, on: runtime.clock) {
             try await provider.complete(asked, observer: listener)
         } timeoutError: { end in
+            // Providers tell what was used until they were cancelled.
             let known = end as? LanguageModelError
             return LanguageModelError(
                 LanguageModelError.timeout, "\(link.name) did not answer within \(Int(limit.seconds.rounded())) s.",

@@ -68,17 +68,22 @@ final class CompletionRuntime: Sendable {
     }
 
     /// Only what shows that the provider itself is away counts against it: what depends on the request or on how much time
-    /// its caller gave must not close the way for others.
-    func report(_ error: LanguageModelError?, of link: ModelChain.Link, isProbe: Bool) {
+    /// its caller gave must not close the way for others. What never reached it says nothing either way: what was refused
+    /// here, by the provider's own code or by our client.
+    ///
+    /// - Parameter hasAnswered: Whether the service said anything.
+    func report(_ error: LanguageModelError?, of link: ModelChain.Link, hasAnswered: Bool, isProbe: Bool) {
         let now = start + elapsed()
         let opened = circuits.withLock { circuits in
             switch error?.code {
-            case LanguageModelError.providerUnavailable:
+            case LanguageModelError.providerUnavailable where (error?.cause as? OutboundHTTPError)?.isLocal != true:
                 return circuits.failed(link.reference, isProbe: isProbe, now: now)
             case LanguageModelError.timeout, LanguageModelError.badAnswer:
                 circuits.abandoned(link.reference, isProbe: isProbe, now: now)
-            default:
+            case _ where hasAnswered:
                 circuits.succeeded(link.reference)
+            default:
+                circuits.abandoned(link.reference, isProbe: isProbe, now: now)
             }
             return false
         }

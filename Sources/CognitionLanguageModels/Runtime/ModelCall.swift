@@ -8,7 +8,7 @@ package struct ModelCall: Sendable, Hashable {
     package enum Outcome: String, Sendable, Hashable, CaseIterable {
         case completed
         case failed
-        /// Nobody waited for it any more; what it had used is not known.
+        /// Nobody waited for it any more; what it had used is known as far as the provider had told it.
         case cancelled
     }
 
@@ -43,12 +43,12 @@ package struct ModelCall: Sendable, Hashable {
         self.id = id
         self.attempt = attempt
         self.provider = provider
-        self.model = model.cut(toBytes: ModelCall.modelBytesMax)
+        self.model = model.withoutControls.cut(toBytes: ModelCall.modelBytesMax)
         self.outcome = outcome
         self.errorCode = errorCode
         self.usage = usage
         self.quote = quote
-        self.providerRequestID = providerRequestID?.cut(toBytes: ModelCall.requestIDBytesMax)
+        self.providerRequestID = providerRequestID?.withoutControls.cut(toBytes: ModelCall.requestIDBytesMax)
         self.startedAt = startedAt
         self.duration = duration
     }
@@ -66,6 +66,14 @@ extension [ModelCall] {
 }
 
 extension String {
+    /// Without control characters: a NUL has no place in a text of PostgreSQL, the others none in a line of a log.
+    fileprivate var withoutControls: String {
+        guard unicodeScalars.contains(where: \.isControl) else { return self }
+        var kept = UnicodeScalarView()
+        kept.append(contentsOf: unicodeScalars.lazy.filter { !$0.isControl })
+        return String(kept)
+    }
+
     /// The longest start of whole characters within so many bytes of UTF-8.
     fileprivate func cut(toBytes max: Int) -> String {
         guard utf8.count > max else { return self }
@@ -73,4 +81,8 @@ extension String {
         while end.samePosition(in: self) == nil { end = utf8.index(before: end) }
         return String(self[..<end])
     }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isControl: Bool { value < 0x20 || value == 0x7F }
 }

@@ -172,13 +172,17 @@ package final class ClientSession<Port: SessionPort> {
         subscription.start = sent
         subscription.state = .open(after: sent)
         guard case .live = flow else {
-            // What is missing is read from the log together with what the others miss.
+            // What is missing is read from the log together with what the others miss. A page that is under way was not
+            // asked for this one, so it cannot be the last.
+            if case .reading = flow { flow = .reading(pending: [], overflowed: true) }
             return
         }
-        for message in start.messages + pending.filter({ !hasTold($0) }) where message.position > sent {
+        // Everything that was taken is sent, so that what others have brought is known as told.
+        settle(except: subscription)
+        for message in start.messages + pending where message.position > sent && !hasTold(message) {
             guard port.write(message) else {
                 pause(except: subscription)
-                subscription.state = .open(after: sent)
+                subscription.state = .open(after: message.position - 1)
                 return
             }
             sent = message.position
@@ -197,10 +201,17 @@ package final class ClientSession<Port: SessionPort> {
     // MARK: What is published
 
     package func take(_ message: FeedMessage) {
-        // Another subscription of this connection has brought it.
-        guard message.position > lastTaken, !isClosed else { return }
+        // Another subscription of this connection has brought it: just now, or with what it recovered.
+        guard message.position > lastTaken, !isClosed, !hasTold(message) else { return }
         switch flow {
-        case .live: if port.write(message) { lastTaken = message.position } else { pause() }
+        case .live:
+            if port.write(message) {
+                lastTaken = message.position
+            } else {
+                // What was published before it was sent or concerned others, however long ago the last one was sent.
+                lastTaken = message.position - 1
+                pause()
+            }
         case .paused: break
         case .reading(var pending, let overflowed):
             lastTaken = message.position
@@ -219,10 +230,15 @@ package final class ClientSession<Port: SessionPort> {
     /// Everything that was taken so far is sent; from here on the log is read.
     private func pause(except partial: Subscription? = nil) {
         flow = .paused
+        settle(except: partial)
+        port.countSlow(.paused)
+    }
+
+    /// Notes for each subscription that it was told up to the last message taken; right only when that was live.
+    private func settle(except partial: Subscription?) {
         for subscription in subscriptions.values where subscription !== partial {
             subscription.raise(to: lastTaken)
         }
-        port.countSlow(.paused)
     }
 
     /// The connection takes more: reads what it missed while it did not.
@@ -267,12 +283,12 @@ package final class ClientSession<Port: SessionPort> {
         port.countSlow(.recovered)
     }
 
-    /// Another subscription has brought the message, in a page that was ahead of what is published.
+    /// Another subscription has brought the message, with what it recovered or in a page: both may be ahead of what is
+    /// published.
     private func hasTold(_ message: FeedMessage) -> Bool {
-        subscriptions.values.contains { subscription in
-            guard let position = subscription.position else { return false }
+        message.topics.contains { topic in
+            guard let subscription = subscriptions[topic], let position = subscription.position else { return false }
             return message.position > subscription.start && message.position <= position
-                && message.topics.contains(subscription.topic)
         }
     }
 

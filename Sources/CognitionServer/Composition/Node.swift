@@ -96,11 +96,11 @@ struct Node: Sendable {
     private static func open(
         _ configuration: ServerConfiguration, _ access: Access, folders: [String], _ logger: Logger
     ) async throws -> Node {
-        let directory = access == .guest ? nil : try DataDirectory.lock(configuration.dataDirectory)
+        let directory = access == .guest ? nil : try await lock(configuration.dataDirectory, waits: access == .owner)
         if directory == nil, access == .owner {
             let owner = DataDirectory.owner(of: configuration.dataDirectory)
             throw CommandFailure(
-                "the data folder \(configuration.dataDirectory) is in use by process \(owner); wait for it to end, or name another folder with DATA_DIR"
+                "the data folder \(configuration.dataDirectory) is in use\(owner.isEmpty ? "" : " by process \(owner)"); wait for it to end, or name another folder with DATA_DIR"
             )
         }
         if let directory { ServerFiles.removeStale(from: directory) }
@@ -114,6 +114,16 @@ struct Node: Sendable {
         } catch {
             await database.close()
             throw error
+        }
+    }
+
+    /// - Parameter waits: Commands that only look hold the lock for a moment, which must not keep a server from starting.
+    private static func lock(_ path: String, waits: Bool) async throws -> DataDirectory? {
+        let deadline = ContinuousClock.now + .seconds(1)
+        while true {
+            let directory = try DataDirectory.lock(path)
+            guard directory == nil, waits, ContinuousClock.now < deadline else { return directory }
+            try await Task.sleep(for: .milliseconds(20))
         }
     }
 
@@ -169,7 +179,8 @@ struct Node: Sendable {
             let name = "before-\(Release.version)-\(clock.now.microseconds / 1_000_000).db"
             let copy = configuration.dataDirectory + "/backups/" + name
             try FileManager.default.createDirectory(
-                atPath: configuration.dataDirectory + "/backups", withIntermediateDirectories: true)
+                atPath: configuration.dataDirectory + "/backups", withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700])
             try await database.backup(to: copy)
             logger.notice("Database copied before migrating", metadata: ["backup.path": "\(copy)"])
         }

@@ -6,7 +6,7 @@ import ServiceLifecycle
 /// How commands on this machine find the server that holds the data folder: `DATA_DIR/server.url` and, for whoever may
 /// read it, `DATA_DIR/operator.token`.
 struct ServerFiles: Service {
-    private static let life: Duration = .seconds(24 * 3_600)
+    private static let life: Duration = .seconds(2 * 3_600)
     /// Long before a token ends, so that a command never finds one that is about to.
     private static let interval: Duration = .seconds(3_600)
 

@@ -46,7 +46,8 @@ package struct EffectExecutor: Sendable {
                     attempt: effect.attempt, idempotencyKey: idempotencyKey, deadline: effect.deadline))
         case .workflow(let id, let version, let input, let isAwaited, let returnsNothing):
             let command = ExecuteCommand(
-                workflow: id, version: version, input: input, idempotencyKey: "task:" + idempotencyKey,
+                workflow: id, version: version, input: input,
+                idempotencyKey: ExecutionRequest.taskKeyPrefix + idempotencyKey,
                 parent: .init(execution: live.key, task: effect.task), correlationID: live.origin.correlationID)
             let principal = Principal(actor: "execution:\(live.id)", workspace: live.workspace)
             let child = try await workflows.execute(command, as: principal, on: engine)

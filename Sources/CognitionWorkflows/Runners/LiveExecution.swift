@@ -16,11 +16,20 @@ final class LiveExecution: Sendable {
         case cancel
         /// Nothing outside has happened: the first transition, or the rest of a long one.
         case advance
+
+        /// What stays of it when its execution is lost: the money is spent, whoever goes on.
+        fileprivate var spending: Input? {
+            switch self {
+            case .finished(_, _, let result): result.spending.isNothing ? nil : .spent(result.spending)
+            case .spent: self
+            case .timePassed, .cancel, .advance: nil
+            }
+        }
     }
 
     /// A transition to commit, and the writes of tasks that commit with it.
     struct Step: Sendable {
-        /// `nil` where nothing but money was spent: after the end of the execution, or by calls that were cut off.
+        /// `nil` where nothing but money was spent: after the end or loss of the execution, or by calls that were cut off.
         var transition: Transition?
         var writes: [TaskWrite] = []
         var cost = Money.zero(Execution.currency)
@@ -61,7 +70,7 @@ final class LiveExecution: Sendable {
     /// Leaves an input; when it answers true the caller drives.
     func deliver(_ input: Input) -> Bool {
         state.withLock { state in
-            guard !state.isLost else { return false }
+            guard let input = state.isLost ? input.spending : input else { return false }
             state.inbox.append(input)
             defer { state.isDriven = true }
             return !state.isDriven
@@ -71,7 +80,7 @@ final class LiveExecution: Sendable {
     /// The next thing to commit; `nil` ends the drive.
     func nextStep(now: Timestamp) -> Step? {
         state.withLock { state in
-            guard !state.isLost, !state.inbox.isEmpty else {
+            guard !state.inbox.isEmpty else {
                 state.isDriven = false
                 return nil
             }
@@ -101,11 +110,12 @@ final class LiveExecution: Sendable {
         }
     }
 
-    /// Forgets everything: the rows are the truth, and whoever goes on starts from them.
+    /// Forgets everything but what was spent: the rows are the truth, and whoever goes on starts from them. For the one
+    /// who drives, who goes on until nothing spent is left.
     func lose() {
         state.withLock { state in
             state.isLost = true
-            state.inbox = []
+            state.inbox = state.inbox.compactMap(\.spending)
         }
     }
 }

@@ -53,7 +53,7 @@ extension WorkflowEngine {
     /// A row that cannot be gone on with is suspended, visible, and blocks nothing else.
     private func setAside(_ claim: ExecutionClaim, _ error: any Error) async {
         do {
-            try await workflows.suspend(claim, reason: .quarantined, fault: WorkflowFault(error), now: clock.now)
+            try await workflows.setAside(claim, reason: .quarantined, fault: WorkflowFault(error), now: clock.now)
         } catch {
             logger.error("Execution not set aside", metadata: ["execution.id": "\(claim.id)", "error": "\(error)"])
             members.withLock { $0.lost[claim.key] = claim.epoch }

@@ -1,5 +1,5 @@
 package import CognitionCore
-package import CognitionStorage
+import CognitionStorage
 package import Logging
 import Synchronization
 
@@ -160,7 +160,10 @@ package final class WorkflowEngine: Sendable {
             do {
                 try await commit(transition, step, of: live, leaves: leaves)
             } catch {
-                return lose(live, error)
+                lose(live, error)
+                // A write that throws has written nothing, so nothing is counted twice here.
+                await commitSpending(step, of: live)
+                continue
             }
             act(on: transition, of: live, leaves: leaves)
         }
@@ -176,21 +179,6 @@ package final class WorkflowEngine: Sendable {
         try await workflows.database.write { tx in
             try write.run(in: tx)
             for write in writes { try write(tx) }
-        }
-    }
-
-    /// What calls have cost that were cut off, or outlived their execution. It is nobody's result, so no claim guards it, and
-    /// nothing hangs on it, so a failure is told and not repeated.
-    private func commitSpending(_ step: LiveExecution.Step, of live: LiveExecution) async {
-        guard step.cost.micros > 0 || !step.writes.isEmpty else { return }
-        do {
-            try await workflows.database.write { tx in
-                if step.cost.micros > 0 { try ExecutionStore.addCost(step.cost, to: live.id, tx) }
-                for write in step.writes { try write(tx) }
-            }
-        } catch {
-            logger.error(
-                "Cost of a stopped call not stored", metadata: ["execution.id": "\(live.id)", "error": "\(error)"])
         }
     }
 

@@ -18,6 +18,14 @@ extension ExecutionStore {
             throw WorkflowError(
                 .executionLive, "execution \(id) is \(summary.status.name); only one that has ended can be deleted")
         }
+        guard try !isAwaited(key, tx) else {
+            throw WorkflowError(
+                .executionLive,
+                """
+                a task of an execution that has not ended waits for execution \(id), and would run it again; \
+                it can be deleted once that task has ended
+                """)
+        }
         let isLast = try deleteTasks(of: key, workspace, tx)
         guard isLast else { return nil }
         // The key may be given to another execution, which must not find this one's children.
@@ -30,6 +38,21 @@ extension ExecutionStore {
         ) { row in try [0, 2, 4].compactMap { try StoredPayload(row, at: $0) } }
         try release(payloads, workspace, tx)
         return summary
+    }
+
+    /// Whether the task that has started an execution may still ask for it, by its key.
+    private static func isAwaited(_ key: Int64, _ tx: borrowing Transaction) throws -> Bool {
+        let parent = try tx.first("SELECT parent_key, parent_task FROM executions WHERE key = \(key)") { row in
+            (key: try row[0] as Int64?, task: try row[1] as Int?)
+        }
+        guard let parentKey = parent?.key, let task = parent?.task else { return false }
+        let live = try tx.first(
+            """
+            SELECT 1 FROM executions p JOIN tasks t ON t.id = \(TaskKey(parentKey, task))
+            WHERE p.key = \(parentKey) AND p.ended_at IS NULL AND t.ended_at IS NULL
+            """
+        ) { try $0[0] as Int }
+        return live != nil
     }
 
     /// - Returns: Whether no task is left.

@@ -41,6 +41,24 @@ extension ExecutionStore {
         ) { row in (key: try row[0], summary: try ExecutionSummary(row: row)) }
     }
 
+    /// The execution that an idempotency key has started, with what it was started with.
+    static func find(
+        idempotencyKey: String, in workspace: WorkspaceID, _ tx: borrowing Transaction
+    ) throws -> (summary: ExecutionSummary, inputHash: [UInt8], parent: ExecuteCommand.Parent?)? {
+        try tx.first(
+            """
+            SELECT \(columns: summaryColumns), e.input_hash, e.parent_key, e.parent_task
+            FROM executions e JOIN workflows w ON w.key = e.workflow_key
+            WHERE e.workspace_id = \(workspace) AND e.idempotency_key = \(idempotencyKey)
+            """
+        ) { row in
+            let (execution, task): (Int64?, Int?) = (try row[11], try row[12])
+            var parent: ExecuteCommand.Parent?
+            if let execution, let task { parent = .init(execution: execution, task: task) }
+            return (summary: try ExecutionSummary(row: row), inputHash: try row[10], parent: parent)
+        }
+    }
+
     /// The highest key of an execution created before `moment`, found by halving: keys are given in the order of time, as
     /// far as the clocks agree.
     private static func lastKey(before moment: Timestamp, _ tx: borrowing Transaction) throws -> Int64 {

@@ -23,19 +23,19 @@ enum ExecutionStore {
     /// - Parameter owner: The node that has run its first transition; `nil` leaves it to whoever claims it.
     /// - Throws: `workflow.archived`, or `workflow.not_found` when the version was deleted meanwhile.
     static func insert(
-        _ id: ExecutionID, of workflow: StoredWorkflow, _ command: ExecuteCommand, input: EncodedJSON,
-        inputHash: SHA256Digest, state: ExecutionState?, owner: UUIDv7?, by principal: Principal, now: Timestamp,
-        in tx: borrowing Transaction
+        _ id: ExecutionID, of workflow: StoredWorkflow, _ request: ExecutionRequest, state: ExecutionState?,
+        owner: UUIDv7?, now: Timestamp, in tx: borrowing Transaction
     ) throws -> Int64 {
         try WorkflowStore.checkTakesExecutions(workflow, tx)
-        let input = try input.store(for: principal.workspace, in: tx)
+        let (command, principal) = (request.command, request.principal)
+        let input = try request.input.store(for: principal.workspace, in: tx)
         let key = try tx.first(
             """
             INSERT INTO executions (id, workspace_id, workflow_key, name_key, status, progress, input, input_sha256,
                 input_hash, next_number, idempotency_key, created_by, correlation_id, parent_key, parent_task, owner,
                 epoch, claims, wake_at, created_at)
             VALUES (\(id), \(principal.workspace), \(workflow.key), \(workflow.nameKey), \(state?.status ?? .pending), 0,
-                \(input.inlineBytes), \(input.reference), \(inputHash.bytes), 1, \(command.idempotencyKey),
+                \(input.inlineBytes), \(input.reference), \(request.inputHash.bytes), 1, \(command.idempotencyKey),
                 \(principal.actor), \(command.correlationID), \(command.parent?.execution), \(command.parent?.task),
                 \(owner), 1, 0, \(owner == nil ? now : nil), \(now))
             RETURNING key
@@ -44,18 +44,6 @@ enum ExecutionStore {
         guard let key else { preconditionFailure("an INSERT returns its row") }
         if owner == nil { tx.signal(.executionsDue) }
         return key
-    }
-
-    /// The execution that an idempotency key has started, with what it was started with.
-    static func find(
-        idempotencyKey: String, in workspace: WorkspaceID, _ tx: borrowing Transaction
-    ) throws -> (id: ExecutionID, workflowKey: Int64, inputHash: [UInt8])? {
-        try tx.first(
-            """
-            SELECT id, workflow_key, input_hash FROM executions
-            WHERE workspace_id = \(workspace) AND idempotency_key = \(idempotencyKey)
-            """
-        ) { row in (id: try row[0], workflowKey: try row[1], inputHash: try row[2]) }
     }
 
     /// The newest execution of a definition and input that has not ended and was not set aside.
@@ -129,18 +117,6 @@ enum ExecutionStore {
         tx.signal(.executionsDue)
     }
 
-    /// Sets an execution aside; nothing wakes it but a person.
-    static func suspend(
-        _ claim: ExecutionClaim, reason: StatusReason, fault: WorkflowFault, _ tx: borrowing Transaction
-    ) throws {
-        try tx.execute(
-            """
-            UPDATE executions SET owner = NULL, wake_at = NULL, status = \(ExecutionStatus.suspended), reason = \(reason),
-                error = \(fault.json.jsonBytes)
-            WHERE key = \(claim.key) AND epoch = \(claim.epoch)
-            """)
-    }
-
     // MARK: Cost
 
     /// Adds to what an execution has cost, whoever owns it and whether or not it has ended: the money is spent.
@@ -155,22 +131,6 @@ enum ExecutionStore {
     }
 
     // MARK: Cancellation
-
-    /// Ends an execution whose rows fit nothing: they are marked, and nothing is derived from them.
-    static func end(_ claim: ExecutionClaim, now: Timestamp, _ tx: borrowing Transaction) throws {
-        let range = TaskKey.range(of: claim.key)
-        try tx.execute(
-            """
-            UPDATE executions SET owner = NULL, wake_at = NULL, cancel_requested_at = NULL, reason = NULL,
-                status = \(ExecutionStatus.cancelled), ended_at = \(now)
-            WHERE key = \(claim.key) AND epoch = \(claim.epoch)
-            """)
-        try tx.execute(
-            """
-            UPDATE tasks SET status = \(TaskStatus.cancelled), ended_at = \(now)
-            WHERE id >= \(range.lowerBound) AND id <= \(range.upperBound) AND ended_at IS NULL
-            """)
-    }
 
     /// Asks for an execution's end; whoever owns it, or claims it now, ends it.
     static func requestCancellation(

@@ -121,7 +121,8 @@ struct ExecutionWrite: Sendable {
                 output = \(output?.inlineBytes), output_sha256 = \(output?.reference), error = \(fault),
                 next_number = \(state.nextNumber), owner = \(staysOwned ? owner : nil), 
                 claims = CASE WHEN \(isProgress) = 1 THEN 0 ELSE claims END,
-                wake_at = CASE WHEN \(releases) = 1 AND cancel_requested_at IS NOT NULL THEN \(time) ELSE \(state.wakeAt) END,
+                wake_at = CASE WHEN \(releases) = 1 AND cancel_requested_at IS NOT NULL
+                    THEN CAST(\(time) AS \(fragment: .int64)) ELSE CAST(\(state.wakeAt) AS \(fragment: .int64)) END,
                 started_at = \(state.startedAt), ended_at = \(state.endedAt),
                 cancel_requested_at = CASE WHEN \(state.status.hasEnded) = 1 THEN NULL ELSE cancel_requested_at END\(spent)
             WHERE key = \(key) AND owner = \(owner) AND epoch = \(epoch)

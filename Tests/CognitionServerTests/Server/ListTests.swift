@@ -3,6 +3,15 @@ import Testing
 
 extension ServerTests {
     @Suite("Lists") struct ListTests {
+        /// It is that of the last number there is, for which there is no next one.
+        @Test("A cursor beyond all numbers is refused")
+        func cursorAtTheEnd() async throws {
+            let user = try await LiveServer.current.newUser()
+            let cursor = "ZXhlY3V0aW9uLWV2ZW50czo5MjIzMzcyMDM2ODU0Nzc1ODA3"
+            try await user.get("workflows/executions/\(UUIDv7(high: 1, low: 1))/events?cursor=\(cursor)")
+                .expectProblem(400, "request.cursor_invalid")
+        }
+
         @Test("Pages of executions have each once, whatever their size, newest first")
         func pages() async throws {
             let user = try await LiveServer.current.newUser()

@@ -153,7 +153,7 @@ import Testing
 }
 
 /// `call: paid` with `{micros, fail?}`: writes what it costs into the ledger. The first `failures` calls fail.
-private final class PaidFunction: TaskFunction {
+final class PaidFunction: TaskFunction {
     let name = "paid"
     let signature = FunctionSignature(effect: .idempotent)
     private let failures: Mutex<Int>

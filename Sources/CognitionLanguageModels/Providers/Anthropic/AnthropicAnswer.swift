@@ -35,6 +35,9 @@ struct AnthropicAnswer: StreamedAnswer {
             cachedTokens: cached, cacheWriteTokens: written, reasoningTokens: counts["thinking_tokens"] ?? 0)
     }
 
+    /// Told at the start of the stream, and again at its end.
+    func usageSoFar(requestBytes: Int) -> Completion.Usage? { usage }
+
     mutating func takeMark(_ text: String) -> Bool { false }
 
     mutating func take(_ event: JSONValue, hear: (String) -> Void) throws {
@@ -50,6 +53,7 @@ struct AnthropicAnswer: StreamedAnswer {
             noteUsage(event["usage"])
         case "message_stop":
             guard blocks.allSatisfy({ !$0.isOpen }) else { throw Self.bad("its answer ended inside a block") }
+            try readInputs()
             isComplete = true
         case "error": throw StreamedFault(body: event)
         default: break  // ping, and what is added later
@@ -58,11 +62,11 @@ struct AnthropicAnswer: StreamedAnswer {
 
     mutating func takeWhole(_ answer: JSONValue, hear: (String) -> Void) throws {
         if answer["type"]?.stringValue == "error" { throw StreamedFault(body: answer) }
+        noteHead(of: answer)
+        noteUsage(answer["usage"])
         guard let content = answer["content"]?.arrayValue, content.count <= Self.blocksMax else {
             throw Self.bad("its answer has no content")
         }
-        noteHead(of: answer)
-        noteUsage(answer["usage"])
         for block in content {
             guard let members = block.objectValue else { throw Self.bad("its answer has a block that is no object") }
             blocks.append(Block(members: members, isOpen: false))
@@ -119,12 +123,18 @@ struct AnthropicAnswer: StreamedAnswer {
             throw Self.bad("its answer ends a block that is not open")
         }
         blocks[index].close()
-        let block = blocks[index]
-        guard !block.input.isEmpty else { return }
-        let call = try ToolArguments.call(
-            id: "", name: block.members["name"]?.stringValue ?? "", arguments: block.input, wasCut: false,
-            provider: "The provider", usage: usage)
-        blocks[index].members["input"] = call.arguments
+    }
+
+    /// Reads the inputs of all blocks, at the end of the answer: only there it is known what was used, and whether
+    /// `max_tokens` cut an input.
+    private mutating func readInputs() throws {
+        for index in blocks.indices where !blocks[index].input.isEmpty {
+            let call = try ToolArguments.call(
+                id: "", name: blocks[index].members["name"]?.stringValue ?? "", arguments: blocks[index].input,
+                wasCut: Self.cuts.contains(stopReason ?? ""), provider: "The provider", usage: usage)
+            blocks[index].members["input"] = call.arguments
+            blocks[index].input = ""
+        }
     }
 
     private static func bad(_ what: String) -> LanguageModelError {
@@ -139,8 +149,9 @@ struct AnthropicAnswer: StreamedAnswer {
             .map { .object($0.members) }
     }
 
-    /// Continues this answer with the next part of it.
-    mutating func append(_ next: AnthropicAnswer, provider: String) throws {
+    /// Continues this answer with the next part of it, whose usage counts even if the part is not taken.
+    mutating func append(_ next: AnthropicAnswer) throws {
+        counts.merge(next.counts, uniquingKeysWith: +)
         guard blocks.count + next.blocks.count <= Self.blocksMax else {
             throw Self.bad("its answer has too many blocks")
         }
@@ -149,7 +160,6 @@ struct AnthropicAnswer: StreamedAnswer {
         blocks += next.blocks
         stopReason = next.stopReason
         isComplete = next.isComplete
-        counts.merge(next.counts, uniquingKeysWith: +)
     }
 
     /// The usage of this and of another exchange together.
@@ -199,9 +209,12 @@ struct AnthropicAnswer: StreamedAnswer {
             message: .init(role: .assistant, content: parts))
     }
 
+    /// Reasons to stop that leave an answer unfinished; asked again it ends at the same place.
+    private static let cuts: Set<String> = ["max_tokens", "model_context_window_exceeded"]
+
     private static func finishReason(_ reason: String, hasCalls: Bool) -> Completion.FinishReason {
         switch reason {
-        case "max_tokens", "model_context_window_exceeded": .length
+        case _ where cuts.contains(reason): .length
         case "tool_use": hasCalls ? .toolCalls : .stop
         case "refusal": .contentFilter
         default: .stop

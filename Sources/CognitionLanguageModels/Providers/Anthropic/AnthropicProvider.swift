@@ -47,10 +47,16 @@ package struct AnthropicProvider: LanguageModelProvider {
             } catch var error as LanguageModelError {
                 error.usage = whole.usage(adding: error.usage)
                 throw error
+            } catch let error as CancellationError where whole.usage != nil {
+                throw connection.endedFromOutside(usage: whole.usage, requestID: whole.id, cause: error)
             }
-            try whole.append(answer, provider: name)
-            guard answer.isPaused else {
-                return try completion(whole, of: request, model: model, requestID: requestID)
+            do {
+                try whole.append(answer)
+                guard answer.isPaused else {
+                    return try completion(whole, of: request, model: model, requestID: requestID)
+                }
+            } catch let error as LanguageModelError {
+                throw error.of(usage: whole.usage, requestID: requestID ?? answer.id, status: 200)
             }
             body["messages"] = .array(
                 (body["messages"]?.arrayValue ?? []) + [
@@ -59,7 +65,7 @@ package struct AnthropicProvider: LanguageModelProvider {
         }
         throw LanguageModelError(
             LanguageModelError.badAnswer, "\(name) paused its answer more than \(Self.continuationsMax) times.",
-            advice: .fallBack, usage: whole.usage)
+            advice: .fallBack, usage: whole.usage, providerRequestID: whole.id, status: 200)
     }
 
     private func completion(

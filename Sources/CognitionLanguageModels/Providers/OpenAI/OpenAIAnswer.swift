@@ -23,8 +23,22 @@ struct OpenAIAnswer: StreamedAnswer {
     /// Servers that leave out the mark at the end have said all when finish and usage are there.
     var isComplete: Bool { isMarked || (finish != nil && usage != nil) }
 
+    /// By a quarter of the UTF-8 bytes.
+    func estimatedUsage(requestBytes: Int) -> Completion.Usage {
+        Completion.Usage(
+            inputTokens: ProviderConnection.estimatedTokens(requestBytes),
+            outputTokens: ProviderConnection.estimatedTokens(bytes))
+    }
+
+    /// The counts come with the last chunk, so a stream that breaks off has none.
+    func usageSoFar(requestBytes: Int) -> Completion.Usage? {
+        usage ?? (hasBegun ? estimatedUsage(requestBytes: requestBytes) : nil)
+    }
+
+    private var hasBegun: Bool { id != nil || model != nil || finish != nil || bytes > 0 }
+
     /// UTF-8 bytes of everything that was answered.
-    var bytes: Int {
+    private var bytes: Int {
         calls.reduce(text.utf8.count + refusal.utf8.count) {
             $0 + $1.call.name.utf8.count + $1.call.arguments.utf8.count
         }
@@ -37,16 +51,16 @@ struct OpenAIAnswer: StreamedAnswer {
     }
 
     mutating func take(_ chunk: JSONValue, hear: (String) -> Void) throws {
-        if let error = chunk["error"], !error.isNull { throw StreamedFault(body: chunk) }
         noteHead(of: chunk)
+        if let error = chunk["error"], !error.isNull { throw StreamedFault(body: chunk) }
         guard let choice = chunk["choices"]?[0] else { return }
         if let delta = choice["delta"] { try take(delta: delta, hear: hear) }
         if let reason = choice["finish_reason"]?.stringValue { finish = reason }
     }
 
     mutating func takeWhole(_ answer: JSONValue, hear: (String) -> Void) throws {
-        if let error = answer["error"], !error.isNull { throw StreamedFault(body: answer) }
         noteHead(of: answer)
+        if let error = answer["error"], !error.isNull { throw StreamedFault(body: answer) }
         guard let choice = answer["choices"]?[0], let message = choice["message"] else {
             throw LanguageModelError(LanguageModelError.badAnswer, "The answer has no choices.")
         }

@@ -7,7 +7,8 @@ package import CognitionCore
 /// `budget_tokens` becomes the effort that is nearest to it. `response_schema` is sent as strict where OpenAI takes it
 /// so, else as a plain schema. Messages with `is_error` say so in their text, since the API has no word for it.
 ///
-/// Usage that a server does not tell is estimated as a quarter of the UTF-8 bytes.
+/// Usage that a server does not tell, or had not told when its stream broke off, is estimated as a quarter of the UTF-8
+/// bytes.
 package struct OpenAIProvider: LanguageModelProvider {
     package static let standardBaseURL = "https://api.openai.com/v1"
     package static let standardModel = "gpt-5.6-luna"
@@ -48,16 +49,16 @@ package struct OpenAIProvider: LanguageModelProvider {
         let model = request.model ?? defaultModel
         let body = try OpenAIRequest.body(of: request, provider: name, model: model, dialect: dialect)
         let (answer, requestID) = try await connection.ask(body, into: OpenAIAnswer(), observer: observer)
-        let usage =
-            answer.usage
-            ?? Completion.Usage(
-                inputTokens: ProviderConnection.estimatedTokens(body.jsonBytes.count),
-                outputTokens: ProviderConnection.estimatedTokens(answer.bytes))
-        var completion = try answer.completion(provider: name, model: model, usage: usage)
-        completion.providerRequestID = requestID ?? answer.id
-        if request.responseSchema != nil, completion.finishReason == .stop {
-            completion.json = try ResponseSchema.json(of: completion.text, provider: name, usage: completion.usage)
+        let usage = answer.usage ?? answer.estimatedUsage(requestBytes: body.jsonBytes.count)
+        do {
+            var completion = try answer.completion(provider: name, model: model, usage: usage)
+            completion.providerRequestID = requestID ?? answer.id
+            if request.responseSchema != nil, completion.finishReason == .stop {
+                completion.json = try ResponseSchema.json(of: completion.text, provider: name, usage: usage)
+            }
+            return completion
+        } catch let error as LanguageModelError {
+            throw error.of(usage: usage, requestID: requestID ?? answer.id, status: 200)
         }
-        return completion
     }
 }

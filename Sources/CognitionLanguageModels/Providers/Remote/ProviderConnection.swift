@@ -21,8 +21,9 @@ package struct ProviderLimits: Sendable, Hashable {
 protocol StreamedAnswer: Sendable {
     /// Whether the stream has said that it is at its end.
     var isComplete: Bool { get }
-    /// What is known so far.
-    var usage: Completion.Usage? { get }
+    /// What was used so far, as told or estimated; `nil` while it is not known that anything was.
+    /// - Parameter requestBytes: Of what was asked.
+    func usageSoFar(requestBytes: Int) -> Completion.Usage?
 
     /// - Parameter hear: Gets each new piece of the text.
     /// - Throws: `LanguageModelError` or `StreamedFault`.
@@ -56,17 +57,19 @@ struct ProviderConnection: Sendable {
     }
 
     /// - Returns: The complete answer, and what the provider calls the request.
-    /// - Throws: `LanguageModelError` or `CancellationError`.
+    /// - Throws: `LanguageModelError`; `CancellationError` when it is cancelled before the answer has begun. After that
+    ///   a cancelled exchange ends with `llm.timeout`, which tells what it has used.
     func ask<Answer: StreamedAnswer>(
         _ body: JSONValue, into empty: Answer, observer: CompletionObserver
     ) async throws -> (answer: Answer, requestID: String?) {
+        let bytes = body.jsonBytes
         let request = OutboundRequest(
             method: "POST", url: url,
             headers: [
                 (name: "Content-Type", value: "application/json"),
                 (name: "Accept", value: "text/event-stream, application/json"),
             ] + headers.map { ($0.name, $0.value.reveal()) },
-            body: body.jsonBytes, timeout: limits.total, bodyBytesMax: limits.answerBytesMax)
+            body: bytes, timeout: limits.total, bodyBytesMax: limits.answerBytesMax)
         let seen = Mutex(Seen())
         do {
             return try await http.stream(request, firstByteTimeout: limits.firstByte, idleTimeout: limits.idle) {
@@ -76,8 +79,8 @@ struct ProviderConnection: Sendable {
                 }
                 seen.withLock { $0 = Seen(status: stream.status, requestID: requestID) }
                 guard stream.status == 200 else { throw try await refusal(stream, requestID: requestID) }
-                let answer = try await read(stream, into: empty, observer: observer) { usage in
-                    seen.withLock { $0.usage = usage }
+                let answer = try await read(stream, into: empty, observer: observer) { answer in
+                    seen.withLock { $0.usage = answer.usageSoFar(requestBytes: bytes.count) }
                 }
                 return (answer, requestID)
             }
@@ -90,15 +93,16 @@ struct ProviderConnection: Sendable {
 
     private func read<Answer: StreamedAnswer>(
         _ stream: OutboundStream, into empty: Answer, observer: CompletionObserver,
-        note: (Completion.Usage?) -> Void
+        note: (Answer) -> Void
     ) async throws -> Answer {
         var answer = empty
         let hear: (String) -> Void = { if !$0.isEmpty { observer.hear(.text($0)) } }
         let type = stream.header("content-type")?.lowercased() ?? ""
         if type.hasPrefix("application/json") {
             let bytes = try await whole(stream, bytesMax: limits.answerBytesMax)
+            // What was used is noted before an error leaves: it is billed all the same.
+            defer { note(answer) }
             try answer.takeWhole(try json(bytes), hear: hear)
-            note(answer.usage)
             return answer
         }
         guard type.hasPrefix("text/event-stream") else {
@@ -106,11 +110,11 @@ struct ProviderConnection: Sendable {
         }
         var events = ServerSentEvents(eventBytesMax: limits.eventBytesMax, totalBytesMax: limits.answerBytesMax)
         for try await chunk in stream.chunks {
+            defer { note(answer) }
             for event in try events.feed(chunk) where !answer.isComplete {
                 if answer.takeMark(event.data) { continue }
                 try answer.take(try json(Array(event.data.utf8)), hear: hear)
             }
-            note(answer.usage)
             // Who waits for the end of a stream that has said everything can only lose.
             if answer.isComplete { return answer }
         }
@@ -170,20 +174,25 @@ struct ProviderConnection: Sendable {
             explained = bad("its stream exceeds \(error.bytesMax) bytes.")
             explained.advice = .fallBack
         case let error as OutboundHTTPError: explained = self.explained(error, hasBegun: seen.status == 200)
+        case let error as CancellationError where seen.status != nil: explained = endedFromOutside(cause: error)
         default: return error
         }
-        explained.status = explained.status ?? seen.status
-        explained.providerRequestID = explained.providerRequestID ?? seen.requestID
-        explained.usage = explained.usage ?? seen.usage
-        return explained
+        return explained.of(usage: seen.usage, requestID: seen.requestID, status: seen.status)
+    }
+
+    /// Nobody waits for the answer any more, but it may have cost something; `CancellationError` could not say so.
+    func endedFromOutside(
+        usage: Completion.Usage? = nil, requestID: String? = nil, cause: CancellationError
+    ) -> LanguageModelError {
+        LanguageModelError(
+            LanguageModelError.timeout, "\(provider) was not waited for any longer.", usage: usage,
+            providerRequestID: requestID, cause: cause)
     }
 
     private func explained(_ error: OutboundHTTPError, hasBegun: Bool) -> LanguageModelError {
         var (code, advice) = (LanguageModelError.providerUnavailable, LanguageModelError.Advice.retry(after: nil))
         switch error.code {
-        case OutboundHTTPError.refused, OutboundHTTPError.circuitOpen, OutboundHTTPError.invalidURL,
-            OutboundHTTPError.unsupported:
-            advice = .fallBack
+        case _ where error.isLocal: advice = .fallBack
         case OutboundHTTPError.bodyTooLarge:
             code = LanguageModelError.badAnswer
             advice = .fallBack
@@ -203,6 +212,24 @@ struct ProviderConnection: Sendable {
 struct StreamedFault: Error {
     /// The event.
     var body: JSONValue
+}
+
+extension LanguageModelError {
+    /// This error with what is known of the exchange, where it does not say so itself.
+    func of(usage: Completion.Usage?, requestID: String?, status: Int?) -> LanguageModelError {
+        var error = self
+        error.usage = error.usage ?? usage
+        error.providerRequestID = error.providerRequestID ?? requestID
+        error.status = error.status ?? status
+        return error
+    }
+}
+
+extension OutboundHTTPError {
+    /// Whether our own client refused, so that the provider was not asked and repeating at once brings nothing.
+    var isLocal: Bool {
+        [Self.refused, Self.circuitOpen, Self.invalidURL, Self.overloaded, Self.unsupported].contains(code)
+    }
 }
 
 extension ProviderConnection {

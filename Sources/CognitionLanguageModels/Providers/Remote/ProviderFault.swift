@@ -66,7 +66,8 @@ struct ProviderFault: Sendable {
             return (LanguageModelError.billing, .fallBack)
         }
         if status == 413 || names.contains("context_length_exceeded") || text.contains("prompt is too long")
-            || text.contains("maximum context length")
+            || text.contains("maximum context length") || text.contains("exceed context limit")
+            || text.contains("context window")
         {
             return (LanguageModelError.contextTooLong, .fallBack)
         }

@@ -95,7 +95,7 @@ package struct ExecutionSnapshot: Sendable {
 /// What to execute, and how a repetition of the request is recognised.
 package struct ExecuteCommand: Sendable {
     /// The task of another execution that this one is a part of.
-    package struct Parent: Sendable {
+    package struct Parent: Sendable, Equatable {
         package var execution: Int64
         package var task: Int
     }
@@ -104,7 +104,8 @@ package struct ExecuteCommand: Sendable {
     /// A semantic version, or `latest`, which is the highest.
     package var version: String
     package var input: JSONValue
-    /// 1...255 bytes; the same key again answers the same execution.
+    /// 1...255 bytes without control characters; the same key again answers the same execution. Those that begin with
+    /// `task:` are the engine's.
     package var idempotencyKey: String?
     package var parent: Parent?
     /// What the events of the execution have in common with whatever else belongs together, e.g. the id of the first

@@ -1,0 +1,73 @@
+import CognitionCore
+import CognitionEvents
+import CognitionStorage
+
+/// What becomes of executions that no machine can go on with; the log is told, as of every change of a status.
+extension ExecutionStore {
+    /// Sets an execution aside; nothing wakes it but a person.
+    static func suspend(
+        _ claim: ExecutionClaim, reason: StatusReason, fault: WorkflowFault, ids: UUIDGenerator, now: Timestamp,
+        _ tx: borrowing Transaction
+    ) throws {
+        let changed = try tx.execute(
+            """
+            UPDATE executions SET owner = NULL, wake_at = NULL, status = \(ExecutionStatus.suspended), reason = \(reason),
+                error = \(fault.json.jsonBytes)
+            WHERE key = \(claim.key) AND epoch = \(claim.epoch) AND ended_at IS NULL
+            """)
+        guard changed == 1 else { return }
+        try tell("execution.suspended", of: claim, reason: reason, fault: fault, ids: ids, now: now, tx)
+    }
+
+    /// Ends an execution whose rows fit nothing: they are marked, and nothing is derived from them. Children that a task
+    /// waits for are ended by whoever owns them, or claims them now.
+    static func end(
+        _ claim: ExecutionClaim, ids: UUIDGenerator, now: Timestamp, _ tx: borrowing Transaction
+    ) throws {
+        let changed = try tx.execute(
+            """
+            UPDATE executions SET owner = NULL, wake_at = NULL, cancel_requested_at = NULL, reason = NULL,
+                status = \(ExecutionStatus.cancelled), ended_at = \(now)
+            WHERE key = \(claim.key) AND epoch = \(claim.epoch) AND ended_at IS NULL
+            """)
+        guard changed == 1 else { return }
+        let children = try tx.execute(
+            """
+            UPDATE executions SET cancel_requested_at = \(now), wake_at = \(now)
+            WHERE parent_key = \(claim.key) AND ended_at IS NULL AND EXISTS (
+                SELECT 1 FROM tasks t
+                WHERE t.id = \(TaskKey(claim.key, 0)) + executions.parent_task AND t.ended_at IS NULL)
+            """)
+        if children > 0 { tx.signal(.executionsDue) }
+        let range = TaskKey.range(of: claim.key)
+        try tx.execute(
+            """
+            UPDATE tasks SET status = \(TaskStatus.cancelled), ended_at = \(now)
+            WHERE id >= \(range.lowerBound) AND id <= \(range.upperBound) AND ended_at IS NULL
+            """)
+        try tell("execution.cancelled", of: claim, ids: ids, now: now, tx)
+    }
+
+    /// Appends an event with what the row says now, as no machine tells it.
+    private static func tell(
+        _ type: String, of claim: ExecutionClaim, reason: StatusReason? = nil, fault: WorkflowFault? = nil,
+        ids: UUIDGenerator, now: Timestamp, _ tx: borrowing Transaction
+    ) throws {
+        guard let (_, summary) = try summary(of: claim.id, in: claim.workspace, tx) else {
+            throw WorkflowError.notFound(claim.id)
+        }
+        var data: JSONObject = [
+            "execution_id": .string(claim.id.description),
+            "workflow_id": .string(summary.workflow.description),
+            "version": .string(summary.version),
+        ]
+        if let fault { data["error"] = fault.json }
+        if let reason { data["reason"] = .string(reason.rawValue) }
+        data["status"] = .string(summary.status.name)
+        data["progress"] = .integer(Int64(summary.progress))
+        let context = EventContext(
+            Principal(actor: ExecutionOrigin.engine, workspace: claim.workspace), time: now, ids: ids,
+            correlationID: claim.origin.correlationID)
+        try tx.append([NewEvent(type, data: .object(data))], to: WorkflowEvent.stream(of: claim.id), context: context)
+    }
+}
