@@ -12,7 +12,7 @@ package final class Identity: Sendable {
     /// Sessions that one user may have; a further login ends the oldest.
     package static let sessionsPerUserMax = 100
     /// Registrations at once: strangers' passwords must not keep those of users waiting.
-    package static let registrationsMax = 8
+    package static let registrationsMax = 16
     /// Access tokens that need not be checked in full again.
     package static let cachedTokensMax = 10_000
 
