@@ -4,8 +4,9 @@
 CHECKED := --explicit-target-dependency-import-check error
 SWIFT_FILES := Sources Tests Package.swift
 
-# A Python that has the packages that tests and measurements compare with.
-export COGNITIONOS_PEER_PYTHON ?= $(CURDIR)/.build/peers/bin/python
+# A Python that has the packages that tests and measurements compare with. Not for the program itself, which would warn
+# of it, as it is no setting.
+test check bench: export COGNITIONOS_PEER_PYTHON ?= $(CURDIR)/.build/peers/bin/python
 
 .PHONY: help deps deps-test build demo serve test check format bench clean
 
