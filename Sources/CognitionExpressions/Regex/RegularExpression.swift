@@ -164,6 +164,18 @@ package final class RegularExpression: @unchecked Sendable {
     }
 }
 
+extension RegularExpression {
+    /// A test whether a text has a match anywhere, as JSON Schema's `pattern` wants it; a text on which the search exceeds
+    /// its bound has none.
+    ///
+    /// - Throws: `expression.regex_invalid`.
+    package static func test(_ pattern: String) throws -> @Sendable (String) -> Bool {
+        let expression = try RegularExpression(pattern)
+        // Its only error is the bound.
+        return { (try? expression.matches($0)) ?? false }
+    }
+}
+
 /// Turns byte offsets, asked for in mostly ascending order, into code point offsets.
 private struct CodePointOffsets {
     private let bytes: [UInt8]

@@ -8,7 +8,7 @@ struct BodyReader<Body: RequestBody>: Sendable {
 
     init() {
         do {
-            schema = try JSONSchema(Self.complete(Body.self), patterns: SchemaPattern.compile)
+            schema = try JSONSchema(Self.complete(Body.self), patterns: RegularExpression.test)
         } catch {
             preconditionFailure("the schema of \(Body.schemaName) is wrong: \(error)")
         }
@@ -43,13 +43,5 @@ struct BodyReader<Body: RequestBody>: Sendable {
         guard case .object(var schema) = type.schema, !components.isEmpty else { return type.schema }
         schema["components"] = ["schemas": .object(components)]
         return .object(schema)
-    }
-}
-
-enum SchemaPattern {
-    /// A test whether a text has a match anywhere; a text on which the search exceeds its bound has none.
-    static func compile(_ pattern: String) throws -> @Sendable (String) -> Bool {
-        let expression = try RegularExpression(pattern)
-        return { (try? expression.matches($0)) ?? false }
     }
 }

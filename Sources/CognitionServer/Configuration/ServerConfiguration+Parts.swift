@@ -59,10 +59,7 @@ extension ServerConfiguration {
 
     /// What is wrong with a value by a schema.
     @Sendable private static func fault(_ schema: JSONValue, _ value: JSONValue) throws -> String? {
-        let compiled = try JSONSchema(schema) { pattern in
-            let expression = try RegularExpression(pattern)
-            return { (try? expression.matches($0)) ?? false }
-        }
+        let compiled = try JSONSchema(schema, patterns: RegularExpression.test)
         let faults = compiled.faults(in: value, atMost: 5)
         return faults.isEmpty ? nil : faults.map(\.description).joined(separator: "; ")
     }

@@ -1,5 +1,6 @@
 package import CognitionCore
 package import CognitionDocuments
+import CognitionExpressions
 
 /// What a definition may refer to outside of itself.
 package struct DefinitionContext: Sendable {
@@ -44,7 +45,7 @@ package struct FunctionSignature: Sendable {
         }
         var arguments: [String: JSONSchema] = [:]
         for (name, property) in properties {
-            arguments[name] = try JSONSchema(property, patterns: SchemaPatterns.compile)
+            arguments[name] = try JSONSchema(property, patterns: RegularExpression.test)
         }
         self.arguments = arguments
     }

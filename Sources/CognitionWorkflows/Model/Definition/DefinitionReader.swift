@@ -209,7 +209,7 @@ final class DefinitionReader {
             return nil
         }
         do {
-            return try JSONSchema(document.value, patterns: SchemaPatterns.compile)
+            return try JSONSchema(document.value, patterns: RegularExpression.test)
         } catch {
             report("invalid JSON Schema: \(error.reason)", at: document.descendant(error.pointer).place)
             return nil
