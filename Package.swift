@@ -35,6 +35,10 @@ let package = Package(
         .target(name: "CognitionStorage", dependencies: ["CognitionCore", .metrics]),
         .target(
             name: "CognitionSQLite", dependencies: ["CognitionCore", "CognitionStorage", .grdb, .grdbSQLite, .metrics]),
+        .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(
+            name: "CognitionPostgres",
+            dependencies: ["CPostgres", "CognitionCore", "CognitionStorage", .logging, .metrics]),
         .target(name: "CognitionEvents", dependencies: ["CognitionCore", "CognitionStorage", .logging, .metrics]),
         .target(name: "CognitionObservability", dependencies: ["CognitionCore", .logging, .metrics]),
         .target(
@@ -85,18 +89,22 @@ let package = Package(
             dependencies: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTP",
                 "CognitionHTTPClient", "CognitionIdentity", "CognitionLanguageModels", "CognitionObservability",
-                "CognitionRealtime", "CognitionSQLite", "CognitionStorage", "CognitionWorkflows", .argumentParser,
-                .configuration, .logging, .metrics, .serviceLifecycle, .unixSignals,
+                "CognitionPostgres", "CognitionRealtime", "CognitionSQLite", "CognitionStorage", "CognitionWorkflows",
+                .argumentParser, .configuration, .logging, .metrics, .serviceLifecycle, .unixSignals,
             ]),
         .executableTarget(
             name: "CognitionBenchmarks",
             dependencies: [
-                "CognitionCore", "CognitionEvents", "CognitionExpressions", "CognitionSQLite", "CognitionStorage",
-                "CognitionWorkflows", .argumentParser, .grdbSQLite, .logging,
+                "CPostgres", "CognitionCore", "CognitionEvents", "CognitionExpressions", "CognitionPostgres",
+                "CognitionSQLite", "CognitionStorage", "CognitionWorkflows", .argumentParser, .grdbSQLite, .logging,
             ]),
 
         // Tests
-        .target(name: "CognitionTestSupport", dependencies: ["CognitionCore", "CognitionSQLite", "CognitionStorage"]),
+        .target(
+            name: "CognitionTestSupport",
+            dependencies: [
+                "CPostgres", "CognitionCore", "CognitionPostgres", "CognitionSQLite", "CognitionStorage", .logging,
+            ]),
         .tests(of: "CognitionCore"),
         .tests(of: "CognitionExpressions", with: ["CognitionCore"], exclude: ["Corpus", "Peer"]),
         .tests(of: "CognitionDocuments", with: ["CognitionCore"]),

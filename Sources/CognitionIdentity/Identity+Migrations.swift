@@ -9,9 +9,9 @@ extension Identity {
                 // `email` is in its normalised form. `is_operator` is 0 or 1.
                 """
                 CREATE TABLE users (
-                    key \(fragment: .identity), id TEXT NOT NULL UNIQUE, email TEXT NOT NULL UNIQUE,
-                    password_hash TEXT NOT NULL, full_name TEXT, locale TEXT, time_zone TEXT, status TEXT NOT NULL,
-                    is_operator \(fragment: .int64) NOT NULL, home_workspace_id TEXT NOT NULL,
+                    key \(fragment: .identity), id \(fragment: .text) NOT NULL UNIQUE, email \(fragment: .text) NOT NULL UNIQUE,
+                    password_hash \(fragment: .text) NOT NULL, full_name \(fragment: .text), locale \(fragment: .text), time_zone \(fragment: .text), status \(fragment: .text) NOT NULL,
+                    is_operator \(fragment: .int64) NOT NULL, home_workspace_id \(fragment: .text) NOT NULL,
                     failed_logins \(fragment: .int64) NOT NULL, locked_until \(fragment: .int64),
                     last_login_at \(fragment: .int64), created_at \(fragment: .int64) NOT NULL,
                     updated_at \(fragment: .int64) NOT NULL
@@ -20,14 +20,14 @@ extension Identity {
                 "CREATE INDEX users_status ON users (status, key)",
                 """
                 CREATE TABLE workspaces (
-                    key \(fragment: .identity), id TEXT NOT NULL UNIQUE, title TEXT, created_at \(fragment: .int64) NOT NULL,
-                    created_by TEXT NOT NULL, updated_at \(fragment: .int64) NOT NULL
+                    key \(fragment: .identity), id \(fragment: .text) NOT NULL UNIQUE, title \(fragment: .text), created_at \(fragment: .int64) NOT NULL,
+                    created_by \(fragment: .text) NOT NULL, updated_at \(fragment: .int64) NOT NULL
                 ) \(fragment: .strict)
                 """,
                 """
                 CREATE TABLE workspace_members (
-                    key \(fragment: .identity), workspace_id TEXT NOT NULL REFERENCES workspaces (id),
-                    user_id TEXT NOT NULL REFERENCES users (id), role TEXT NOT NULL, created_at \(fragment: .int64) NOT NULL,
+                    key \(fragment: .identity), workspace_id \(fragment: .text) NOT NULL REFERENCES workspaces (id),
+                    user_id \(fragment: .text) NOT NULL REFERENCES users (id), role \(fragment: .text) NOT NULL, created_at \(fragment: .int64) NOT NULL,
                     UNIQUE (workspace_id, user_id)
                 ) \(fragment: .strict)
                 """,
@@ -46,8 +46,8 @@ extension Identity {
                 // refused; `refused_at` is when that last changed, also by the end of the session.
                 """
                 CREATE TABLE sessions (
-                    id TEXT NOT NULL PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (id), workspace_id TEXT NOT NULL,
-                    address TEXT, user_agent TEXT, generation \(fragment: .int64) NOT NULL,
+                    id \(fragment: .text) NOT NULL PRIMARY KEY, user_id \(fragment: .text) NOT NULL REFERENCES users (id), workspace_id \(fragment: .text) NOT NULL,
+                    address \(fragment: .text), user_agent \(fragment: .text), generation \(fragment: .int64) NOT NULL,
                     valid_from \(fragment: .int64) NOT NULL, created_at \(fragment: .int64) NOT NULL,
                     last_seen_at \(fragment: .int64) NOT NULL, expires_at \(fragment: .int64) NOT NULL,
                     revoked_at \(fragment: .int64), refused_at \(fragment: .int64)
@@ -60,7 +60,7 @@ extension Identity {
                 """
                 CREATE TABLE refresh_tokens (
                     sha256 \(fragment: .bytes) NOT NULL PRIMARY KEY,
-                    session_id TEXT NOT NULL REFERENCES sessions (id), generation \(fragment: .int64) NOT NULL,
+                    session_id \(fragment: .text) NOT NULL REFERENCES sessions (id), generation \(fragment: .int64) NOT NULL,
                     used_at \(fragment: .int64), expires_at \(fragment: .int64) NOT NULL, UNIQUE (session_id, generation)
                 ) \(fragment: .strict)
                 """,
@@ -71,8 +71,8 @@ extension Identity {
             [
                 """
                 CREATE TABLE audit_entries (
-                    key \(fragment: .identity), workspace_id TEXT, time \(fragment: .int64) NOT NULL, actor TEXT NOT NULL,
-                    action TEXT NOT NULL, target TEXT, outcome TEXT NOT NULL, address TEXT, user_agent TEXT,
+                    key \(fragment: .identity), workspace_id \(fragment: .text), time \(fragment: .int64) NOT NULL, actor \(fragment: .text) NOT NULL,
+                    action \(fragment: .text) NOT NULL, target \(fragment: .text), outcome \(fragment: .text) NOT NULL, address \(fragment: .text), user_agent \(fragment: .text),
                     details \(fragment: .bytes) NOT NULL
                 ) \(fragment: .strict)
                 """,

@@ -90,6 +90,7 @@ extension Identity {
         let email = try EmailAddress(email)
         let act = act(of: caller, from: client)
         return try await database.write { tx in
+            try WorkspaceStore.hold(id, now: act.time, tx)
             try Self.standing(of: caller, in: id, tx).checkManages()
             try Self.checkAssignable(role)
             guard let user = try UserStore.find(email, tx) else { throw IdentityError.userNotFound }
@@ -108,6 +109,7 @@ extension Identity {
     ) async throws {
         let act = act(of: caller, from: client)
         try await database.write { tx in
+            try WorkspaceStore.hold(id, now: act.time, tx)
             try Self.standing(of: caller, in: id, tx).checkManages()
             try Self.checkAssignable(role)
             let old = try Self.heldRole(of: user, in: id, now: act.time, tx)
@@ -131,6 +133,7 @@ extension Identity {
     ) async throws {
         let act = act(of: caller, from: client)
         try await database.write { tx in
+            try WorkspaceStore.hold(id, now: act.time, tx)
             let standing = try Self.standing(of: caller, in: id, tx)
             if caller.user != user { try standing.checkManages() }
             let old = try Self.heldRole(of: user, in: id, now: act.time, tx)
@@ -175,11 +178,10 @@ extension Identity {
         return Standing(role: role, isOperator: isOperator)
     }
 
-    /// The role of a member, while nobody else changes the workspace's members and the member does not log in.
+    /// The role of a member of a workspace that is held, while the member does not log in.
     private static func heldRole(
         of user: UserID, in id: WorkspaceID, now: Timestamp, _ tx: borrowing Transaction
     ) throws -> Role {
-        try WorkspaceStore.hold(id, now: now, tx)
         try UserStore.hold(user, now: now, tx)
         guard let role = try WorkspaceStore.role(of: user, in: id, tx) else { throw IdentityError.memberNotFound }
         return role
@@ -192,6 +194,8 @@ extension Identity {
     }
 
     private static func checkRoom(for user: UserID, _ tx: borrowing Transaction) throws {
+        // Nobody else lets the user join anything until this has been committed.
+        try tx.lock("identity.memberships \(user)")
         guard try WorkspaceStore.membershipCount(of: user, tx) < Workspace.perUserMax else {
             throw IdentityError(
                 .workspacesMax, "a user is a member of at most \(Workspace.perUserMax) workspaces")

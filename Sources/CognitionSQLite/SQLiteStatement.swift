@@ -134,6 +134,7 @@ extension SQLiteStatement {
             }
             code = sqlite3_bind_double(pointer, index, number)
         case .text(var text):
+            guard !text.utf8.contains(0) else { throw StorageError.textHoldsNUL }
             if text.utf8.count >= Self.largeValueBytes { holdsLargeValue = true }
             code = text.withUTF8 { utf8 in
                 // An empty string may have no address, which SQLite would take for NULL.

@@ -26,7 +26,10 @@ struct ConnectionJob: Sendable {
 
     /// Runs the work, unless its caller has gone away.
     func run(on connection: any StorageConnection) {
-        if cancellation.isCancelled { refuse(CancellationError()) } else { work(connection) }
+        guard !cancellation.isCancelled else { return refuse(CancellationError()) }
+        connection.watch(cancellation)
+        work(connection)
+        connection.watch(nil)
     }
 
     func refuse(_ error: any Error) { refusal(error) }

@@ -2,12 +2,23 @@
 ///
 /// A body is a synchronous closure that runs on a thread of the driver, so it cannot wait for a network, a model or a
 /// clock. A write body **may run more than once** and must have no effect outside `tx`; what follows a commit is
-/// registered with ``Transaction/afterCommit(_:)``.
+/// registered with ``Transaction/afterCommit(_:)``. A read body may be run again as well, after a lost connection.
+///
+/// **Two write bodies may overlap** where the engine has several writers or several processes. Each statement sees what was
+/// committed before it, so between a read and the write that rests on it others may have written. What must not change
+/// meanwhile is read with ``SQLFragment/forUpdate``, guarded in the UPDATE's own condition, or kept by a
+/// ``Transaction/lock(_:)``. A row that another has inserted meanwhile shows as `storage.constraint`; the body is then run
+/// once more and finds that row when it looks for it.
+///
+/// A body does not go on after a statement of its own has failed.
 package protocol Database: Sendable {
     var dialect: Dialect { get }
 
     /// Another process owns the data: this one may use it but not change its schema.
     var isGuest: Bool { get }
+
+    /// Other processes, each of them an equal, may work on the same data at the same time.
+    var isShared: Bool { get }
 
     /// Wakes whoever waits for changes of a topic; see ``Transaction/signal(_:)``.
     var signals: Signals { get }
@@ -17,7 +28,7 @@ package protocol Database: Sendable {
 
     /// Runs `body` in a write transaction that it shares with other requests, and returns once that is durable.
     ///
-    /// Requests are taken in the order of their calls. A body that throws undoes its own statements alone.
+    /// Requests are taken in the order of their calls; with several writers a later one may be durable first. A body that throws undoes its own statements alone.
     /// Cancellation before the body starts throws `CancellationError`; afterwards the write completes.
     ///
     /// - Throws: What the body throws; `StorageError` with `isTransient` when nothing was written and a repetition may
@@ -48,6 +59,28 @@ package protocol StorageConnection: AnyObject {
     /// - Returns: How many rows an INSERT, UPDATE or DELETE changed.
     func run(_ statement: SQL, row: (borrowing Row) throws -> Bool) throws -> Int
 
+    /// Runs one statement in its turn, now or later, but before ``settle()`` returns; see ``Transaction/send(_:)``.
+    func send(_ statement: SQL, row: @escaping (borrowing Row) throws -> Void, changed: @escaping (Int) throws -> Void) throws
+
+    /// Returns once everything sent has been run.
+    /// - Throws: Why a statement that was sent has failed; the transaction can then only be rolled back.
+    func settle() throws
+
+    /// Writes the rows of a bulk insert, in its turn, now or later.
+    func insert(into table: BulkTable, _ values: [SQLValue]) throws
+
+    /// Holds the lock `name` until the transaction ends.
+    func lock(_ name: String) throws
+
+    /// Lets this transaction wait for locks, and work, as long as `duration`.
+    func allow(_ duration: Duration) throws
+
+    /// Names who may go away while a body runs; where the engine can, it then ends the running statement.
+    func watch(_ cancellation: Cancellation?)
+
+    /// Others may write between two statements of a body.
+    var isShared: Bool { get }
+
     func begin(_ access: TransactionAccess) throws
     func commit() throws
     /// Never fails: when the engine cannot roll back, the connection is replaced.
@@ -70,11 +103,45 @@ package enum TransactionAccess: Sendable {
 
 extension Database {
     package var isGuest: Bool { false }
+    package var isShared: Bool { false }
+}
+
+/// An engine inside the process: nothing is gained by sending a statement later, and the only writer needs no locks.
+extension StorageConnection {
+    package var isShared: Bool { false }
+
+    package func send(
+        _ statement: SQL, row: @escaping (borrowing Row) throws -> Void, changed: @escaping (Int) throws -> Void
+    ) throws {
+        let count = try run(statement) { found in
+            try row(found)
+            return true
+        }
+        try changed(count)
+    }
+
+    package func settle() throws {}
+
+    package func insert(into table: BulkTable, _ values: [SQLValue]) throws {
+        for statement in table.statements(for: values) { _ = try run(statement) { _ in true } }
+    }
+
+    package func lock(_ name: String) throws {}
+    package func allow(_ duration: Duration) throws {}
+    package func watch(_ cancellation: Cancellation?) {}
 }
 
 extension StorageConnection {
-    /// Runs `body` in a read transaction of its own.
+    /// Runs `body` in a read transaction of its own; once more when the connection was lost meanwhile.
     package func read<Value>(_ body: (borrowing Transaction) throws -> Value) throws -> Value {
+        do {
+            return try readOnce(body)
+        } catch let error as StorageError where error.code == .storageUnreachable {
+            return try readOnce(body)
+        }
+    }
+
+    private func readOnce<Value>(_ body: (borrowing Transaction) throws -> Value) throws -> Value {
         try begin(.read)
         do {
             let value = try body(Transaction(on: self))

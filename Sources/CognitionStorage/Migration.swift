@@ -6,6 +6,9 @@ package struct Migration: Sendable {
     package let name: String
     package let statements: [SQL]
 
+    /// How long a database may take for all of them, or wait for another process that applies them.
+    static let timeMax: Duration = .seconds(900)
+
     package init(_ name: String, _ statements: [SQL]) {
         self.name = name
         self.statements = statements
@@ -38,10 +41,14 @@ extension Database {
                 .databaseOlder, "the database lacks migration \(missing), which the process that owns it has to apply")
         }
         try await write { tx in
+            // Whoever comes second waits, and finds nothing left to do.
+            try tx.allow(Migration.timeMax)
+            try tx.lock("storage.migrations")
             try tx.execute(
                 """
                 CREATE TABLE IF NOT EXISTS schema_migrations (
-                    name TEXT NOT NULL PRIMARY KEY, fingerprint TEXT NOT NULL, applied_at \(fragment: .int64) NOT NULL
+                    name \(fragment: .text) NOT NULL PRIMARY KEY, fingerprint \(fragment: .text) NOT NULL,
+                    applied_at \(fragment: .int64) NOT NULL
                 ) \(fragment: .strict)
                 """)
             for migration in try pending(migrations, in: tx) {

@@ -5,10 +5,14 @@
 /// the next ``cautiousRounds``. When the engine itself ends the transaction, or COMMIT fails, every request is repeated in
 /// a transaction of its own, and one that fails there fails alone. Nobody is answered before COMMIT, not even a request
 /// that failed: what it failed at may have been written by another of the same round.
+///
+/// Where others write at the same time, a request that finds a row in its way (`storage.constraint`) is run once more: it
+/// may have looked before that row was there.
 final class RoundRunner {
     static let requestsMax = 256
     static let workMax: Duration = .milliseconds(2)
     static let cautiousRounds = 64
+    static let triesAloneMax = 3
     /// So few callers are woken sooner than another thread could be.
     static let answersOnThreadMax = 8
 
@@ -42,7 +46,7 @@ final class RoundRunner {
             guard case .needsSavepoints = settle(attempt(&requests, growing: next, savepoints: false), requests) else {
                 return
             }
-            cautiousRoundsLeft = Self.cautiousRounds
+            if requests.count > 1 { cautiousRoundsLeft = Self.cautiousRounds }
             _ = settle(attempt(&requests, growing: { nil }, savepoints: true), requests)
         } else {
             cautiousRoundsLeft -= 1
@@ -59,6 +63,36 @@ final class RoundRunner {
         }
         return attempt
     }
+
+    /// Gives each request a transaction of its own; when the engine begins no more, the rest fail at once.
+    private func runAlone(_ requests: ArraySlice<any WriteRequest>) {
+        for (index, request) in zip(requests.indices, requests) {
+            var alone = [request]
+            switch attemptAlone(&alone) {
+            case .answered: break
+            case .needsSavepoints: preconditionFailure("an attempt with savepoints needs none")
+            case .lost(let error): request.fail(error)
+            case .refused(let error):
+                for request in requests[index...] { request.fail(error) }
+                return
+            }
+        }
+    }
+
+    /// Tries again what was in the way of others, or they in its way, as that passes.
+    private func attemptAlone(_ request: inout [any WriteRequest]) -> Attempt {
+        var triesLeft = Self.triesAloneMax
+        while true {
+            triesLeft -= 1
+            var attempt = attempt(&request, growing: { nil }, savepoints: false)
+            if case .needsSavepoints = attempt { attempt = self.attempt(&request, growing: { nil }, savepoints: true) }
+            guard triesLeft > 0, case .lost(let error as StorageError) = attempt, error.code == .storageConflict else {
+                return attempt
+            }
+        }
+    }
+
+    // MARK: One attempt
 
     /// Runs `requests`, then those that `growing` still gives, and commits.
     private func attempt(
@@ -80,22 +114,14 @@ final class RoundRunner {
                 guard index < Self.requestsMax, ContinuousClock.now < deadline, let more = growing() else { break }
                 requests.append(more)
             }
-            let mark = savepoints ? round.mark : nil
             do {
-                try run(requests[index], in: tx, savepoint: savepoints)
-            } catch {
-                guard connection.isTransactionOpen, !error.isEngineFailure else { return lose(error) }
-                guard let mark else {
-                    connection.rollback()
-                    guard requests.count == 1 else { return .needsSavepoints }
-                    metrics.failed(error)
-                    requests[0].fail(error)
-                    return .answered
+                if savepoints {
+                    failures[index] = try runGuarded(requests[index], in: tx, round)
+                } else {
+                    try run(requests[index], in: tx)
                 }
-                do { try connection.rollbackToSavepoint() } catch { return lose(error) }
-                round.undo(to: mark)
-                metrics.failed(error)
-                failures[index] = error
+            } catch {
+                return savepoints ? lose(error) : giveUp(error, requests)
             }
             index += 1
         }
@@ -104,19 +130,59 @@ final class RoundRunner {
             let started = ContinuousClock.now
             try connection.commit()
             metrics.committed(requests: requests.count - failures.count, took: ContinuousClock.now - started)
+        } catch let error as StorageError where error.code == .commitUnknown {
+            // To repeat it could do everything twice.
+            metrics.failed(error)
+            connection.rollback()
+            for request in requests { request.fail(error) }
+            return .answered
         } catch {
-            return lose(error)
+            // Without savepoints it may be the failure of a statement that a body has sent and not waited for.
+            return savepoints ? lose(error) : giveUp(error, requests)
         }
         answer(requests, failures: failures, round: round)
         return .answered
     }
 
-    private func run(_ request: any WriteRequest, in tx: borrowing Transaction, savepoint: Bool) throws {
-        if savepoint { try connection.setSavepoint() }
+    private func run(_ request: any WriteRequest, in tx: borrowing Transaction) throws {
         try request.run(in: tx)
         // A body may have caught the failure that ended the transaction, and all the others' work with it.
         guard connection.isTransactionOpen else { throw StorageError.transactionEnded }
-        if savepoint { try connection.releaseSavepoint() }
+    }
+
+    /// Runs a request so that it can be undone alone.
+    /// - Returns: Why it failed, if it did.
+    /// - Throws: What has ended the whole transaction.
+    private func runGuarded(
+        _ request: any WriteRequest, in tx: borrowing Transaction, _ round: WriteRound
+    ) throws -> (any Error)? {
+        let mark = round.mark
+        var mayRepeat = connection.isShared
+        while true {
+            do {
+                try connection.setSavepoint()
+                try run(request, in: tx)
+                try connection.releaseSavepoint()
+                return nil
+            } catch {
+                guard connection.isTransactionOpen, !error.isEngineFailure else { throw error }
+                try connection.rollbackToSavepoint()
+                round.undo(to: mark)
+                metrics.failed(error)
+                guard error.mayBeOutdated, mayRepeat else { return error }
+                mayRepeat = false
+            }
+        }
+    }
+
+    /// Undoes an attempt without savepoints.
+    private func giveUp(_ error: any Error, _ requests: [any WriteRequest]) -> Attempt {
+        guard connection.isTransactionOpen, !error.isEngineFailure else { return lose(error) }
+        connection.rollback()
+        guard requests.count == 1, !(error.mayBeOutdated && connection.isShared) else { return .needsSavepoints }
+        metrics.failed(error)
+        requests[0].fail(error)
+        return .answered
     }
 
     private func lose(_ error: any Error) -> Attempt {
@@ -144,24 +210,12 @@ final class RoundRunner {
         // been committed has to be told, so this is no one's child and cannot be cancelled.
         if requests.count > Self.answersOnThreadMax { Task.detached { answers() } } else { answers() }
     }
-
-    /// Gives each request a transaction of its own; when the engine begins no more, the rest fail at once.
-    private func runAlone(_ requests: ArraySlice<any WriteRequest>) {
-        for (index, request) in zip(requests.indices, requests) {
-            var alone = [request]
-            switch attempt(&alone, growing: { nil }, savepoints: false) {
-            case .answered: break
-            case .needsSavepoints: preconditionFailure("a round of one needs no savepoint")
-            case .lost(let error): request.fail(error)
-            case .refused(let error):
-                for request in requests[index...] { request.fail(error) }
-                return
-            }
-        }
-    }
 }
 
 extension Error {
     /// The engine could not do its work, whatever the request was; the transaction is not to be trusted.
     fileprivate var isEngineFailure: Bool { (self as? StorageError)?.isTransient ?? false }
+
+    /// The body may have decided by what another has changed since.
+    fileprivate var mayBeOutdated: Bool { (self as? StorageError)?.code == .constraintViolated }
 }

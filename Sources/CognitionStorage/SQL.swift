@@ -21,6 +21,13 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
         self.fragments = []
     }
 
+    /// A text that the program has put together of its own names, once.
+    init(template: String, _ values: [SQLValue]) {
+        self.template = template
+        self.values = values
+        fragments = []
+    }
+
     package init(stringLiteral text: String) {
         template = text
         values = []
@@ -36,16 +43,17 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
     /// The text as `dialect` says it.
     package func text(in dialect: Dialect) -> String {
         guard !fragments.isEmpty else { return template }
-        var text = ""
+        var text: [UInt8] = []
+        text.reserveCapacity(template.utf8.count + 24 * fragments.count)
         var next = fragments.makeIterator()
-        for character in template.unicodeScalars {
-            if character == "\u{0}", let fragment = next.next() {
-                text += dialect.text(of: fragment)
+        for byte in template.utf8 {
+            if byte == 0, let fragment = next.next() {
+                text += dialect.text(of: fragment).utf8
             } else {
-                text.unicodeScalars.append(character)
+                text.append(byte)
             }
         }
-        return text
+        return String(decoding: text, as: UTF8.self)
     }
 
     package struct Interpolation: StringInterpolationProtocol {

@@ -4,6 +4,7 @@ import Synchronization
 package struct SignalTopic: Sendable, Hashable, ExpressibleByStringLiteral {
     package let name: String
     package init(stringLiteral name: String) { self.name = name }
+    package init(name: String) { self.name = name }
 }
 
 /// Wakes those who wait for changes. A wake-up says *look again*; it carries nothing, and several may become one.
@@ -14,8 +15,10 @@ package final class Signals: Sendable {
     }
 
     private let state = Mutex(State())
+    private let relay: (@Sendable (Set<SignalTopic>) -> Void)?
 
-    package init() {}
+    /// - Parameter relay: Told of each wake-up that began in this process, to pass it on to others; must be brief.
+    package init(relay: (@Sendable (Set<SignalTopic>) -> Void)? = nil) { self.relay = relay }
 
     /// Wake-ups of `topic` from now on; at most one is kept for a listener that is busy.
     package func wakeUps(for topic: SignalTopic) -> AsyncStream<Void> {
@@ -31,7 +34,17 @@ package final class Signals: Sendable {
         return stream
     }
 
-    package func wake(_ topics: some Sequence<SignalTopic>) {
+    /// Wakes those who wait for `topics`, here and in other processes.
+    package func wake(_ topics: Set<SignalTopic>) {
+        wakeHere(topics)
+        relay?(topics)
+    }
+
+    /// Wakes everybody who waits for anything, as what others have said may have been missed.
+    package func wakeAllHere() { wakeHere(Set(state.withLock { $0.waiting.keys })) }
+
+    /// Wakes those of this process only.
+    package func wakeHere(_ topics: Set<SignalTopic>) {
         let continuations = state.withLock { state in topics.flatMap { state.waiting[$0]?.values.map(\.self) ?? [] } }
         for continuation in continuations { continuation.yield() }
     }

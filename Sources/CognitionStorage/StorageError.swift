@@ -24,6 +24,9 @@ package struct StorageError: CodedError {
     /// A failure ended the transaction before the body did.
     package static let transactionEnded = StorageError(.storageIO, "the transaction has ended after a failure")
 
+    /// What every driver says of a text that not every engine stores.
+    package static let textHoldsNUL = StorageError(.textInvalid, "a text with the character U+0000 cannot be stored")
+
     static func unexpectedValue(column: Int, wanted: Any.Type) -> StorageError {
         StorageError(.unexpectedValue, "column \(column) does not hold a value of type \(wanted)")
     }
@@ -38,8 +41,17 @@ extension ErrorCode {
     package static let storageFull = ErrorCode("storage.full", category: .unavailable)
     /// The disk failed to read or write.
     package static let storageIO = ErrorCode("storage.io_failed", category: .unavailable)
+    /// Two transactions were in each other's way, and the engine ended this one.
+    package static let storageConflict = ErrorCode("storage.conflict", category: .unavailable)
     /// Another process holds the database locked.
     package static let storageBusy = ErrorCode("storage.busy", category: .unavailable)
+    /// The database server cannot be reached, takes no connection, or has cut one.
+    package static let storageUnreachable = ErrorCode("storage.unreachable", category: .unavailable)
+    /// The database took longer for a statement than it may.
+    package static let storageTimeout = ErrorCode("storage.timeout", category: .unavailable)
+    /// The connection was lost during a commit, and nothing could tell afterwards whether that took effect. It may have, so
+    /// this is not transient.
+    package static let commitUnknown = ErrorCode("storage.commit_unknown", category: .internal)
     /// The database takes no writes.
     package static let storageReadOnly = ErrorCode("storage.read_only", category: .unavailable)
     /// A row with that key exists, or a referenced one does not.
@@ -48,6 +60,8 @@ extension ErrorCode {
     package static let storageCorrupt = ErrorCode("storage.corrupt", category: .internal)
     /// The statement is wrong: a defect of the program.
     package static let statementInvalid = ErrorCode("storage.statement", category: .internal)
+    /// A text holds a character that cannot be stored.
+    package static let textInvalid = ErrorCode("storage.text_invalid", category: .invalid)
     /// A column holds what the program does not expect.
     package static let unexpectedValue = ErrorCode("storage.unexpected_value", category: .internal)
     /// The database was written by a newer release.

@@ -36,6 +36,45 @@ package struct Transaction: ~Copyable {
         return value
     }
 
+    // MARK: Statements that nobody waits for
+
+    /// Runs a statement whose outcome this body does not need.
+    ///
+    /// Statements run in the order in which they are given, however they are given. A database on the other side of a
+    /// network gets this one together with later ones, which saves the way there and back. When it fails, the whole body
+    /// has failed, even if that is found later.
+    package func send(_ statement: SQL) throws { try connection.send(statement, row: { _ in }, changed: { _ in }) }
+
+    /// The same; `changed` is told how many rows it changed, at the latest before the commit, and refuses by throwing.
+    package func send(_ statement: SQL, changed: @escaping (Int) throws -> Void) throws {
+        try connection.send(statement, row: { _ in }, changed: changed)
+    }
+
+    /// The same; `row` is given each row, at the latest before the commit. It runs no statements.
+    package func send(_ statement: SQL, row: @escaping (borrowing Row) throws -> Void) throws {
+        try connection.send(statement, row: row, changed: { _ in })
+    }
+
+    /// Returns once everything that was sent has been run.
+    package func settle() throws { try connection.settle() }
+
+    /// Writes rows into `table`, in as few statements as the engine does well with; nobody waits for them either.
+    /// - Parameter values: Row after row, each with a value for every column of the table.
+    package func insert(into table: BulkTable, _ values: [SQLValue]) throws {
+        try connection.insert(into: table, values)
+    }
+
+    // MARK: Against others who write at the same time
+
+    /// Keeps every other transaction that asks for the same lock waiting until this one has ended.
+    /// - Parameter name: `module.subject`, with the ids of what is locked.
+    package func lock(_ name: String) throws { try connection.lock(name) }
+
+    /// Lets this transaction take longer, and wait longer for others, than the settings allow.
+    package func allow(_ duration: Duration) throws { try connection.allow(duration) }
+
+    // MARK: After the commit
+
     /// Calls `action` on the driver's thread once this body's writes are durable, before `write` returns; it must be brief.
     package func afterCommit(_ action: @escaping @Sendable () -> Void) {
         writing.afterCommit.append(action)

@@ -1,7 +1,7 @@
 import Dispatch
 import Synchronization
 
-/// The one thread that writes, and the requests that wait for it.
+/// The threads that write, one or a few, and the requests that wait for them.
 ///
 /// While a round is being made durable the next requests gather, so the disk's own speed sets how many share a commit;
 /// an idle writer takes a request at once. At most ``waitingMax`` requests wait; one more is refused as overloaded.
@@ -15,8 +15,8 @@ package final class WriteQueue: Sendable {
 
     private struct State {
         var entries = Backlog<Entry>()
-        /// The thread waits for `work` and has not been woken yet.
-        var isIdle = false
+        /// Threads that wait for `work` and have not been woken yet.
+        var idle = 0
         var isClosing = false
     }
 
@@ -34,14 +34,19 @@ package final class WriteQueue: Sendable {
     /// Requests that wait for their turn.
     package var waiting: Int { state.withLock { $0.entries.count } }
 
-    /// Starts the thread, opens its connection there, and returns once it is open.
-    package func start(_ name: String, open: @escaping @Sendable () throws -> any StorageConnection) async throws {
-        try await StorageThread.start(name, until: ended, open: open) { connection in
-            let rounds = RoundRunner(connection: connection, signals: self.signals, metrics: self.metrics)
-            while let entry = self.next() {
-                switch entry {
-                case .write(let request): rounds.run(from: request) { self.nextWrite() }
-                case .job(let job): job.run(on: connection)
+    /// Starts `count` threads and returns once each has its connection; when one fails, ``close()`` ends the others.
+    package func start(
+        _ name: String, count: Int = 1, open: @escaping @Sendable () throws -> any StorageConnection
+    ) async throws {
+        for number in 1...count {
+            let name = count == 1 ? name : "\(name)-\(number)"
+            try await StorageThread.start(name, until: ended, open: open) { connection in
+                let rounds = RoundRunner(connection: connection, signals: self.signals, metrics: self.metrics)
+                while let entry = self.next() {
+                    switch entry {
+                    case .write(let request): rounds.run(from: request) { self.nextWrite() }
+                    case .job(let job): job.run(on: connection)
+                    }
                 }
             }
         }
@@ -70,14 +75,14 @@ package final class WriteQueue: Sendable {
         }
     }
 
-    /// Lets the queued requests finish and returns once the connection is closed.
+    /// Lets the queued requests finish and returns once every connection is closed.
     package func close() async {
-        let wake = state.withLock { state in
+        let idle = state.withLock { state in
             state.isClosing = true
-            defer { state.isIdle = false }
-            return state.isIdle
+            defer { state.idle = 0 }
+            return state.idle
         }
-        if wake { work.signal() }
+        for _ in 0..<idle { work.signal() }
         await ended.wait()
     }
 
@@ -89,8 +94,9 @@ package final class WriteQueue: Sendable {
             if state.entries.count >= Self.waitingMax { return .refused(.overloaded(waiting: Self.waitingMax)) }
             state.entries.append(entry)
             metrics.writesWait(state.entries.count)
-            defer { state.isIdle = false }
-            return state.isIdle ? .wake : .queued
+            guard state.idle > 0 else { return .queued }
+            state.idle -= 1
+            return .wake
         }
         switch outcome {
         case .wake: work.signal()
@@ -109,7 +115,7 @@ package final class WriteQueue: Sendable {
                 let entry = state.entries.popFirst()
                 metrics.writesWait(state.entries.count)
                 if let entry { return (entry, false) }
-                state.isIdle = !state.isClosing
+                if !state.isClosing { state.idle += 1 }
                 return (nil, state.isClosing)
             }
             switch entry {

@@ -79,6 +79,7 @@ extension Workflows {
         let tags = try change.checkedTags()
         let context = EventContext(principal, time: clock.now, ids: ids)
         return try await database.write { tx in
+            try WorkflowStore.hold(id, in: principal.workspace, tx)
             guard var name = try WorkflowStore.name(of: id, in: principal.workspace, tx) else {
                 throw WorkflowError.notFound(id)
             }
@@ -104,6 +105,7 @@ extension Workflows {
     package func delete(_ id: WorkflowID, version: String, as principal: Principal) async throws {
         let context = EventContext(principal, time: clock.now, ids: ids)
         let key = try await database.write { tx in
+            try WorkflowStore.hold(id, in: principal.workspace, tx)
             guard let workflow = try WorkflowStore.find(id, version: version, in: principal.workspace, tx) else {
                 throw WorkflowError.notFound(id, version)
             }

@@ -1,18 +1,35 @@
-import CognitionCore
+package import CognitionCore
 import CognitionStorage
 
 /// What an engine needs of the database.
 extension Workflows {
-    /// Frees what any process held; for the only process of a database, which runs no engine yet.
-    package func freeAll() async throws {
-        let (node, now): (UUIDv7, Timestamp) = (ids.next(), clock.now)
-        _ = try await database.write { tx in try ExecutionStore.releaseAll(except: node, now: now, tx) }
+    /// Frees what nobody holds any more: where other nodes may share the database, what belongs to none that lives; else
+    /// everything, as this process is the only one and runs no engine yet.
+    ///
+    /// - Parameter node: Whose executions are kept; another for nobody's.
+    @discardableResult
+    package func freeAbandoned(except node: UUIDv7, now: Timestamp) async throws -> Int {
+        let isShared = database.isShared
+        return try await database.write { tx in
+            isShared
+                ? try ExecutionStore.releaseAbandoned(now: now, tx)
+                : try ExecutionStore.releaseAll(except: node, now: now, tx)
+        }
     }
 
-    /// Frees what other processes held; they are known to be gone when this is the only one.
-    func recover(node: UUIDv7, isSoleOwner: Bool, now: Timestamp) async throws -> Int {
-        guard isSoleOwner else { return 0 }
-        return try await database.write { tx in try ExecutionStore.releaseAll(except: node, now: now, tx) }
+    /// Frees what nodes held whose lease has run out, and clears those nodes away.
+    func freeExpired(now: Timestamp) async throws -> Int {
+        guard try await !database.read({ tx in try NodeLease.expired(in: tx) }).isEmpty else { return 0 }
+        return try await database.write { tx in
+            let nodes = try NodeLease.expired(in: tx)
+            let freed = try ExecutionStore.releaseAll(of: nodes, now: now, tx)
+            try NodeLease.clear(nodes, in: tx)
+            return freed
+        }
+    }
+
+    func owned(by node: UUIDv7) async throws -> [(key: Int64, epoch: Int64)] {
+        try await database.read { tx in try ExecutionStore.owned(by: node, tx) }
     }
 
     func release(ownedBy node: UUIDv7, now: Timestamp) async throws {

@@ -180,7 +180,7 @@ package final class Workflows: Sendable {
         do {
             guard let stored = try ExecutionStore.stored(claim, of: definition, now: now, tx) else { return nil }
             return try ExecutionMachine(restoring: stored, of: definition, now: now)
-        } catch let error where error.mayPass {
+        } catch let error where error.mayPass || error.isOfDatabase {
             throw error
         } catch {
             return nil
@@ -201,6 +201,9 @@ package final class Workflows: Sendable {
 extension Error {
     /// The same read may succeed another time.
     fileprivate var mayPass: Bool { self is CancellationError || (self as? StorageError)?.isTransient == true }
+
+    /// A statement has failed, and with it the transaction; other than a value that is not what it should be.
+    fileprivate var isOfDatabase: Bool { (self as? StorageError).map { $0.code != .unexpectedValue } ?? false }
 }
 
 extension WorkflowError {

@@ -6,8 +6,11 @@ import Testing
 @Suite struct StorageConformanceTests {
     typealias Engine = TestDatabase.Engine
 
-    private func check(_ engine: Engine, _ promise: (any Database) async throws -> Void) async throws {
-        try await withTestDatabase(engine, migrations: StorageConformance.migrations, promise)
+    /// - Parameter writers: One where a test holds the writer, or looks at the order of a writer's commits.
+    private func check(
+        _ engine: Engine, writers: Int = 1, _ promise: (any Database) async throws -> Void
+    ) async throws {
+        try await withTestDatabase(engine, migrations: StorageConformance.migrations, writers: writers, promise)
     }
 
     @Test(arguments: TestDatabase.engines) func valuesRoundTrip(on engine: Engine) async throws {
@@ -68,11 +71,11 @@ import Testing
     }
 
     @Test(arguments: TestDatabase.engines) func acknowledgedWritesAreRead(on engine: Engine) async throws {
-        try await check(engine, StorageConformance.acknowledgedWritesAreRead)
+        try await check(engine, writers: 4, StorageConformance.acknowledgedWritesAreRead)
     }
 
     @Test(arguments: TestDatabase.engines) func concurrentIncrementsAddUp(on engine: Engine) async throws {
-        try await check(engine, StorageConformance.concurrentIncrementsAddUp)
+        try await check(engine, writers: 4, StorageConformance.concurrentIncrementsAddUp)
     }
 
     @Test(arguments: TestDatabase.engines) func readsAreSnapshots(on engine: Engine) async throws {

@@ -34,7 +34,7 @@ struct EngineNode: Sendable {
         let clock = SystemWallClock()
         let ids = UUIDGenerator(clock: clock)
         database = try await SQLiteDatabase.open(at: path)
-        try await database.migrate(EventLog.migrations + Workflows.migrations, now: clock.now)
+        try await database.migrate(NodeLease.migrations + EventLog.migrations + Workflows.migrations, now: clock.now)
         noop = NoopFunction()
         workflows = Workflows(database: database, functions: [noop], clock: clock, ids: ids)
         var logger = Logger(label: "bench")

@@ -5,23 +5,33 @@ import Synchronization
 package final class AppendReceipt: Sendable {
     /// The ids of the events, in the order in which they were given.
     package let eventIDs: [UUIDv7]
-    /// Their places in the stream, in the same order; known at once.
-    package let versions: [Int64]
     /// These very events were in the log already, so nothing was written.
     package let isRepeat: Bool
 
-    private let assigned: Mutex<[Int64]>
+    private struct Places {
+        var versions: [Int64]
+        var positions: [Int64]
+    }
 
-    init(eventIDs: [UUIDv7], versions: [Int64], positions: [Int64] = [], isRepeat: Bool = false) {
+    private let places: Mutex<Places>
+
+    init(eventIDs: [UUIDv7], versions: [Int64] = [], positions: [Int64] = [], isRepeat: Bool = false) {
         self.eventIDs = eventIDs
-        self.versions = versions
         self.isRepeat = isRepeat
-        assigned = Mutex(positions)
+        places = Mutex(Places(versions: versions, positions: positions))
+    }
+
+    /// Their places in the stream, in the order of the ids: known once `write` has returned; inside of its body
+    /// ``CognitionStorage/Transaction/versions(of:)`` tells them.
+    package var versions: [Int64] {
+        let versions = places.withLock { $0.versions }
+        precondition(versions.count == eventIDs.count, "in the body of a write, the transaction tells the versions")
+        return versions
     }
 
     /// Their places in the log, in the same order: known once `write` has returned, never inside of its body.
     package var positions: [Int64] {
-        let positions = assigned.withLock { $0 }
+        let positions = places.withLock { $0.positions }
         precondition(positions.count == eventIDs.count, "positions are given last before the commit")
         return positions
     }
@@ -29,5 +39,6 @@ package final class AppendReceipt: Sendable {
     /// The stream's version after the append.
     package var lastVersion: Int64 { versions.last ?? 0 }
 
-    func assign(_ positions: [Int64]) { assigned.withLock { $0 = positions } }
+    func assign(versions: [Int64]) { places.withLock { $0.versions = versions } }
+    func assign(positions: [Int64]) { places.withLock { $0.positions = positions } }
 }

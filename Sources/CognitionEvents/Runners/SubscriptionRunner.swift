@@ -207,7 +207,8 @@ package struct SubscriptionRunner: Sendable {
                 "error": "\(cause.codeName)",
             ])
         let entry = SubscriptionState.Failure(
-            error: String(decoding: "\(cause)".utf8.prefix(SubscriptionStore.errorBytesMax), as: UTF8.self),
+            error: String(
+                decoding: "\(cause)".utf8.filter { $0 != 0 }.prefix(SubscriptionStore.errorBytesMax), as: UTF8.self),
             time: wallClock.now, position: position)
         let name = subscription.name
         try await database.write { try SubscriptionStore.park(name, at: stored, failure: entry, in: $0) }

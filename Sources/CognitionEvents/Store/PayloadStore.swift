@@ -62,7 +62,7 @@ package enum PayloadStore {
     ) throws -> StoredPayload {
         guard bytes.count > inlineBytesMax else { return .inline(bytes) }
         if try !addReference(to: hash, workspace: workspace, in: tx) {
-            try tx.execute(
+            try tx.send(
                 """
                 INSERT INTO payloads (workspace_id, sha256, refs, bytes)
                 VALUES (\(workspace), \(hash.bytes), 1, \(bytes))

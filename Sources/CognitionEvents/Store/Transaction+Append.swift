@@ -24,12 +24,25 @@ extension Transaction {
             let destination = StreamAddress(workspace: context.workspace, stream: stream)
             if let receipt = try step.receiptOfRepeat(events, to: destination, in: self) { return receipt }
         }
-        let row = try StreamRow.advance(
-            stream, by: events.count, expecting: expected, workspace: context.workspace, in: self)
         for event in events where event.data.count > PayloadStore.inlineBytesMax {
             _ = try PayloadStore.store(event.data, hash: event.dataHash, workspace: context.workspace, in: self)
         }
-        return step.add(events, to: stream, row: row, context: context)
+        guard case .any = expected else {
+            let row = try StreamRow.advance(
+                stream, by: events.count, expecting: expected, workspace: context.workspace, in: self)
+            let (receipt, advanced) = step.add(events, to: stream, context: context)
+            advanced(row)
+            return receipt
+        }
+        let (receipt, advanced) = step.add(events, to: stream, context: context)
+        try StreamRow.advance(stream, by: events.count, workspace: context.workspace, in: self, advanced)
+        return receipt
+    }
+
+    /// The versions that an append of this transaction has given its events.
+    package func versions(of receipt: AppendReceipt) throws -> [Int64] {
+        try settle()
+        return receipt.versions
     }
 }
 
@@ -44,21 +57,33 @@ struct StreamRow {
     let key: Int64
     let version: Int64
 
-    /// Moves a stream's version, and makes the stream when there is none. A stream that is not as expected stays as it
-    /// is.
+    init(_ row: borrowing Row) throws {
+        key = try row[0]
+        version = try row[1]
+    }
+
+    /// Moves a stream's version, wherever it is, and makes the stream when there is none; nobody waits for it.
+    static func advance(
+        _ stream: StreamName, by count: Int, workspace: WorkspaceID, in tx: borrowing Transaction,
+        _ advanced: @escaping (StreamRow) -> Void
+    ) throws {
+        let statement = SQL(
+            """
+            INSERT INTO streams (workspace_id, type, id, version) VALUES ($1, $2, $3, $4)
+            ON CONFLICT (workspace_id, type, id) DO UPDATE SET version = streams.version + excluded.version
+            RETURNING key, version
+            """, [.text(workspace.name), .text(stream.type), .text(stream.id), .integer(Int64(count))])
+        try tx.send(statement) { row in advanced(try StreamRow(row)) }
+    }
+
+    /// Moves the version of a stream that is as expected; one that is not stays as it is.
     static func advance(
         _ stream: StreamName, by count: Int, expecting expected: ExpectedVersion, workspace: WorkspaceID,
         in tx: borrowing Transaction
     ) throws -> StreamRow {
         let statement: SQL =
             switch expected {
-            case .any:
-                SQL(
-                    """
-                    INSERT INTO streams (workspace_id, type, id, version) VALUES ($1, $2, $3, $4)
-                    ON CONFLICT (workspace_id, type, id) DO UPDATE SET version = streams.version + excluded.version
-                    RETURNING key, version
-                    """, [.text(workspace.name), .text(stream.type), .text(stream.id), .integer(Int64(count))])
+            case .any: preconditionFailure("any version is as expected")
             case .none, .exact(0):
                 """
                 INSERT INTO streams (workspace_id, type, id, version)
@@ -73,7 +98,7 @@ struct StreamRow {
                 RETURNING key, version
                 """
             }
-        let row = try tx.first(statement) { StreamRow(key: try $0[0], version: try $0[1]) }
+        let row = try tx.first(statement) { try StreamRow($0) }
         if let row { return row }
         let actual = try find(stream, workspace: workspace, in: tx)?.version ?? 0
         let wanted = if case .exact(let version) = expected { version } else { Int64(0) }
@@ -89,6 +114,6 @@ struct StreamRow {
             SELECT key, version FROM streams
             WHERE workspace_id = \(workspace) AND type = \(stream.type) AND id = \(stream.id)
             """
-        ) { StreamRow(key: try $0[0], version: try $0[1]) }
+        ) { try StreamRow($0) }
     }
 }

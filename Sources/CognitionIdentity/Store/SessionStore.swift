@@ -77,21 +77,20 @@ enum SessionStore {
     }
 
     /// Marks a token as used and stores its successor.
-    /// - Returns: `false`, and nothing is written, when it was used meanwhile.
+    /// - Returns: `false`, and nothing is written, when it was used or its session ended meanwhile.
     static func rotate(
         _ hash: SHA256Digest, _ token: PresentedToken, to successor: SHA256Digest, expiresAt: Timestamp, now: Timestamp,
         _ tx: borrowing Transaction
     ) throws -> Bool {
         let claimed = try tx.execute(
-            "UPDATE refresh_tokens SET used_at = \(now) WHERE sha256 = \(hash.bytes) AND used_at IS NULL")
-        guard claimed == 1 else { return false }
-        try insertToken(
-            successor, of: token.session, generation: token.generation + 1, expiresAt: expiresAt, tx)
-        try tx.execute(
             """
             UPDATE sessions SET generation = \(token.generation + 1), last_seen_at = \(now), expires_at = \(expiresAt)
-            WHERE id = \(token.session)
+            WHERE id = \(token.session) AND generation = \(token.generation) AND revoked_at IS NULL
             """)
+        guard claimed == 1 else { return false }
+        try tx.execute("UPDATE refresh_tokens SET used_at = \(now) WHERE sha256 = \(hash.bytes)")
+        try insertToken(
+            successor, of: token.session, generation: token.generation + 1, expiresAt: expiresAt, tx)
         return true
     }
 
@@ -154,7 +153,8 @@ enum SessionStore {
         let tokens = try tx.execute(
             """
             DELETE FROM refresh_tokens WHERE sha256 IN
-                (SELECT sha256 FROM refresh_tokens WHERE expires_at <= \(now) ORDER BY expires_at LIMIT \(limit))
+                (SELECT sha256 FROM refresh_tokens WHERE expires_at <= \(now) ORDER BY expires_at LIMIT \(limit)
+                 \(fragment: .skipLocked))
             """)
         // A session stays for a day, longer than any access token that it gave away.
         let sessions = try tx.execute(
@@ -162,7 +162,7 @@ enum SessionStore {
             DELETE FROM sessions WHERE id IN
                 (SELECT s.id FROM sessions s WHERE s.expires_at <= \(now - .seconds(86_400))
                     AND NOT EXISTS (SELECT 1 FROM refresh_tokens t WHERE t.session_id = s.id)
-                 ORDER BY s.expires_at LIMIT \(limit))
+                 ORDER BY s.expires_at LIMIT \(limit) \(fragment: .skipLocked))
             """)
         return max(tokens, sessions) == limit
     }

@@ -12,7 +12,7 @@ package enum EpochStore {
             [
                 """
                 CREATE TABLE realtime_epoch (
-                    id \(fragment: .int64) NOT NULL PRIMARY KEY, epoch TEXT NOT NULL, created_at \(fragment: .int64) NOT NULL
+                    id \(fragment: .int64) NOT NULL PRIMARY KEY, epoch \(fragment: .text) NOT NULL, created_at \(fragment: .int64) NOT NULL
                 ) \(fragment: .strict)
                 """
             ])
@@ -24,10 +24,12 @@ package enum EpochStore {
 
     /// The epoch; `new` becomes it when there is none.
     package static func open(_ new: UUIDv7, now: Timestamp, in tx: borrowing Transaction) throws -> String {
-        if let epoch = try find(in: tx) { return epoch }
         try tx.execute(
-            "INSERT INTO realtime_epoch (id, epoch, created_at) VALUES (1, \(new.description), \(now))")
-        return new.description
+            """
+            INSERT INTO realtime_epoch (id, epoch, created_at) VALUES (1, \(new.description), \(now))
+            ON CONFLICT (id) DO NOTHING
+            """)
+        return try find(in: tx) ?? new.description
     }
 
     package static func forget(in tx: borrowing Transaction) throws {

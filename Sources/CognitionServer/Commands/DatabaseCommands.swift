@@ -12,7 +12,10 @@ struct MigrateCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             try await Node.withNode(ServerConfiguration(), .owner) { node in
-                Terminal.write("\(try node.configuration.databasePath) is up to date")
+                switch try node.configuration.database {
+                case .sqlite(let path): Terminal.write("\(path) is up to date")
+                case .postgres: Terminal.write("the PostgreSQL database is up to date")
+                }
             }
         }
     }
@@ -44,13 +47,13 @@ struct RestoreCommand: AsyncParsableCommand {
     func run() async throws {
         try await reporting {
             let configuration = try ServerConfiguration()
+            let path = try configuration.database.path(for: "restored")
             guard let directory = try DataDirectory.lock(configuration.dataDirectory) else {
                 throw CommandFailure(
                     "the data folder is in use by process \(DataDirectory.owner(of: configuration.dataDirectory))")
             }
             defer { withExtendedLifetime(directory) {} }  // the lock is held to the end
             ServerFiles.removeStale(from: directory)
-            let path = try configuration.databasePath
             let kept = try await keep(path)
             try SQLiteDatabase.restore(from: file, to: path)
             try await forgetEpoch(path)

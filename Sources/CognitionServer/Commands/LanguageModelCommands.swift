@@ -1,7 +1,7 @@
 import ArgumentParser
 import CognitionCore
 import CognitionLanguageModels
-import CognitionSQLite
+import CognitionStorage
 
 struct LanguageModelCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -3,7 +3,6 @@ import CognitionCore
 import CognitionHTTP
 import CognitionIdentity
 import CognitionObservability
-import CognitionSQLite
 
 struct OpenAPICommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -13,10 +13,11 @@ import Logging
 /// Everything that a command works with, put together once.
 ///
 /// The process that holds the data folder's lock is its owner: it migrates and may run executions. While it does, other
-/// commands are guests: they read, and leave requests that the owner finds.
+/// commands are guests: they read, and leave requests that the owner finds. Where the database is a server's, other owners
+/// with folders of their own may be nodes of it as well.
 struct Node: Sendable {
     let configuration: ServerConfiguration
-    let database: SQLiteDatabase
+    let database: any Database
     let log: EventLog
     let workflows: Workflows
     let functions: [any TaskFunction]
@@ -30,7 +31,7 @@ struct Node: Sendable {
     var isOwner: Bool { directory != nil }
 
     static let migrations =
-        EventLog.migrations + Workflows.migrations + LanguageModels.migrations + Identity.migrations
+        NodeLease.migrations + EventLog.migrations + Workflows.migrations + LanguageModels.migrations + Identity.migrations
         + EpochStore.migrations
 
     enum Access {
@@ -104,9 +105,7 @@ struct Node: Sendable {
             )
         }
         if let directory { ServerFiles.removeStale(from: directory) }
-        var options = SQLiteOptions()
-        options.isGuest = directory == nil
-        let database = try await SQLiteDatabase.open(at: configuration.databasePath, options: options)
+        let database = try await configuration.database.open(isGuest: directory == nil, logger)
         do {
             let node = try Node(configuration, database, directory, folders: folders, logger)
             try await node.prepareSchema()
@@ -135,7 +134,7 @@ struct Node: Sendable {
     }
 
     private init(
-        _ configuration: ServerConfiguration, _ database: SQLiteDatabase, _ directory: DataDirectory?,
+        _ configuration: ServerConfiguration, _ database: any Database, _ directory: DataDirectory?,
         folders: [String], _ logger: Logger
     ) throws {
         self.configuration = configuration
@@ -175,7 +174,8 @@ struct Node: Sendable {
             throw StorageError(
                 .databaseOlder, "the database is of an older release, and the process that owns it is running")
         }
-        if pending.count < Self.migrations.count {
+        // A server's database is copied by whoever looks after that server.
+        if pending.count < Self.migrations.count, !database.isShared {
             let name = "before-\(Release.version)-\(clock.now.microseconds / 1_000_000).db"
             let copy = configuration.dataDirectory + "/backups/" + name
             try FileManager.default.createDirectory(

@@ -4,7 +4,6 @@ import CognitionHTTP
 import CognitionIdentity
 import CognitionObservability
 import CognitionRealtime
-import CognitionSQLite
 import CognitionStorage
 import CognitionWorkflows
 import Logging
@@ -127,12 +126,14 @@ struct Server {
         return [
             HealthCheck("database", isRequired: true) {
                 let probe = try await database.probe()
+                var details: JSONObject = [
+                    "driver": .string(database.dialect.rawValue),
+                    "writes_waiting": .integer(Int64(probe.writesWaiting)),
+                ]
+                if let nodes = probe.nodes { details["nodes"] = .integer(Int64(nodes)) }
+                if probe.isReadOnly { details["read_only"] = true }
                 return .init(
-                    probe.isCrowded ? .degraded : .healthy,
-                    details: [
-                        "driver": .string(database.dialect.rawValue),
-                        "writes_waiting": .integer(Int64(probe.writesWaiting)),
-                    ])
+                    probe.isReadOnly ? .unhealthy : probe.isCrowded ? .degraded : .healthy, details: details)
             },
             HealthCheck("event_log", isRequired: true) {
                 .init(.healthy, details: ["position": .integer(try await log.head())])

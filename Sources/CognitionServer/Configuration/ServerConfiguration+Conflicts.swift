@@ -15,7 +15,7 @@ extension ServerConfiguration {
         let clock = SystemWallClock()
         let ids = UUIDGenerator(clock: clock)
         let checks: [(settings: String, check: () throws -> Void)] = [
-            ("DATABASE_URL", { _ = try databasePath }),
+            ("DATABASE_URL", { _ = try database }),
             ("EGRESS_DENY, EGRESS_ALLOW", { _ = try httpClient }),
             ("LLM_*", { _ = try languageModels(over: NoHTTP(), ids) }),
             ("SECURITY_*", { try identity.check() }),

@@ -75,8 +75,10 @@ struct ServerConfiguration: Sendable {
     /// What `check` prints: each setting with its value, secrets masked.
     var shown: [(name: String, value: String, isGiven: Bool)] {
         Setting.all.map { setting in
-            let value = self[setting]
-            return (setting.name, setting.isSecret && !value.isEmpty ? "••••" : value, isGiven(setting))
+            var value = self[setting]
+            if setting.isSecret, !value.isEmpty { value = "••••" }
+            if case .address = setting.kind { value = value.replacing(/:\/\/.*@/, with: "://••••@") }
+            return (setting.name, value, isGiven(setting))
         }
     }
 
@@ -116,21 +118,7 @@ struct ServerConfiguration: Sendable {
 extension ServerConfiguration {
     var dataDirectory: String { absolute(self[.dataDir]) }
 
-    /// The database's file.
-    /// - Throws: `CommandFailure` for an address that is not SQLite's.
-    var databasePath: String {
-        get throws {
-            let url = self[.databaseURL]
-            if url.isEmpty { return dataDirectory + "/cognition.db" }
-            guard url.hasPrefix("sqlite:") else {
-                throw CommandFailure("DATABASE_URL: this release keeps its data in SQLite only; give sqlite:PATH")
-            }
-            let path = url.dropFirst("sqlite:".count)
-            return absolute(String(path.hasPrefix("///") ? path.dropFirst(2) : path))
-        }
-    }
-
-    private func absolute(_ path: String) -> String {
+    func absolute(_ path: String) -> String {
         URL(fileURLWithPath: path).standardizedFileURL.path
     }
 }

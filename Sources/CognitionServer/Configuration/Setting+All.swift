@@ -42,9 +42,37 @@ extension Setting {
     // MARK: Storage
 
     static let databaseURL = Setting(
-        "DATABASE_URL", .text, "Where the database is: sqlite:PATH; without it cognition.db in DATA_DIR.")
+        "DATABASE_URL", .address,
+        "Where the database is: sqlite:PATH, or postgres://USER:PASSWORD@HOST:PORT/NAME with any parameters of libpq; without it and DB_HOST cognition.db in DATA_DIR."
+    )
+    static let databaseHost = Setting(
+        "DB_HOST", .text, "The host of a PostgreSQL server, or the folder of its socket; DATABASE_URL wins.")
+    static let databasePort = Setting("DB_PORT", .number(1...65_535), standard: "5432", "Its port.")
+    static let databaseName = Setting("DB_DATABASE", .text, standard: "cognitionos", "The database's name.")
+    static let databaseUser = Setting("DB_USERNAME", .text, standard: "cognition", "Who connects.")
+    static let databasePassword = Setting("DB_PASSWORD", .text, isSecret: true, "Their password.")
+    static let databaseTLS = Setting(
+        "DB_SSLMODE", .choice(["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]), standard: "prefer",
+        "Whether connections are encrypted and the server's certificate is checked.")
+    static let databaseRootCertificate = Setting(
+        "DB_SSLROOTCERT", .path, "A file with the certificates that the server's is checked by.")
+    static let databasePool = Setting(
+        "DB_POOL_SIZE", .number(3...200), standard: "10",
+        "Connections to a PostgreSQL server: one listens, about a fifth write, the others read.")
+    static let databaseConnectTimeout = Setting(
+        "DB_CONNECT_TIMEOUT", .duration(.seconds(2)...(.seconds(60)), bare: .seconds), standard: "5s",
+        "How long opening a connection may take, and how long requests wait in an outage before they fail at once.")
+    static let databaseStatementTimeout = Setting(
+        "DB_STATEMENT_TIMEOUT", .duration(.seconds(1)...(.seconds(3_600)), bare: .seconds), standard: "30s",
+        "How long one statement may take on a PostgreSQL server.")
+    static let databaseLockTimeout = Setting(
+        "DB_LOCK_TIMEOUT", .duration(.milliseconds(10)...(.seconds(60)), bare: .seconds), standard: "2s",
+        "How long a statement waits there for what another transaction has locked.")
 
-    private static let storage = [databaseURL]
+    private static let storage = [
+        databaseURL, databaseHost, databasePort, databaseName, databaseUser, databasePassword, databaseTLS,
+        databaseRootCertificate, databasePool, databaseConnectTimeout, databaseStatementTimeout, databaseLockTimeout,
+    ]
 
     // MARK: Workflows
 

@@ -4,6 +4,8 @@ import CognitionCore
 struct Setting: Sendable {
     enum Kind: Sendable {
         case text
+        /// A text that may hold a password, as addresses do; it is shown without.
+        case address
         /// One of these words.
         case choice([String])
         case number(ClosedRange<Int>)
@@ -32,7 +34,7 @@ struct Setting: Sendable {
     /// What is wrong with a value, if anything is.
     func fault(in value: String) -> String? {
         switch kind {
-        case .text, .list, .path: nil
+        case .text, .address, .list, .path: nil
         case .choice(let words): words.contains(value.lowercased()) ? nil : "is one of \(words.joined(separator: ", "))"
         case .duration(let range, let unit): Self.fault(inDuration: value, range, unit)
         case .number(let range):

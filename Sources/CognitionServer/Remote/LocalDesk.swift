@@ -27,8 +27,9 @@ struct LocalDesk: ExecutionDesk {
     }
 
     func cancel(_ id: ExecutionID) async throws {
-        // Nobody runs it if the folder is ours, whatever a process that was killed has left in the rows.
-        if node.isOwner { try await node.workflows.freeAll() }
+        // Whatever a process that was killed has left in the rows: if the folder is ours, nobody else runs it, unless
+        // other nodes share the database.
+        if node.isOwner { try await node.workflows.freeAbandoned(except: node.ids.next(), now: node.clock.now) }
         try await node.workflows.cancel(id, as: .localOperator)
     }
 

@@ -104,8 +104,9 @@ extension StorageConformance {
                     for _ in 0..<200 {
                         try await database.write { tx in
                             let count =
-                                try tx.first("SELECT count FROM counters WHERE name = \("all")") { try $0[0] as Int }
-                                ?? 0
+                                try tx.first(
+                                    "SELECT count FROM counters WHERE name = \("all") \(fragment: .forUpdate)"
+                                ) { try $0[0] as Int } ?? 0
                             try tx.execute("UPDATE counters SET count = \(count + 1) WHERE name = \("all")")
                         }
                     }

@@ -11,12 +11,12 @@ package enum StorageConformance {
             [
                 """
                 CREATE TABLE samples (
-                    id \(fragment: .identity), number \(fragment: .int64), ratio \(fragment: .double), words TEXT,
+                    id \(fragment: .identity), number \(fragment: .int64), ratio \(fragment: .double), words \(fragment: .text),
                     data \(fragment: .bytes)
                 ) \(fragment: .strict)
                 """,
                 "CREATE TABLE items (id \(fragment: .identity), item \(fragment: .int64) NOT NULL UNIQUE) \(fragment: .strict)",
-                "CREATE TABLE counters (name TEXT NOT NULL PRIMARY KEY, count \(fragment: .int64) NOT NULL) \(fragment: .strict)",
+                "CREATE TABLE counters (name \(fragment: .text) NOT NULL PRIMARY KEY, count \(fragment: .int64) NOT NULL) \(fragment: .strict)",
             ])
     ]
 

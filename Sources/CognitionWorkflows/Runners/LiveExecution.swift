@@ -110,8 +110,11 @@ final class LiveExecution: Sendable {
         }
     }
 
-    /// Forgets everything but what was spent: the rows are the truth, and whoever goes on starts from them. For the one
-    /// who drives, who goes on until nothing spent is left.
+    /// Whether it was let go of.
+    var isLost: Bool { state.withLock { $0.isLost } }
+
+    /// Forgets everything but what was spent: the rows are the truth, and whoever goes on starts from them. Whoever
+    /// drives goes on until nothing spent is left.
     func lose() {
         state.withLock { state in
             state.isLost = true

@@ -4,10 +4,11 @@ import Logging
 import Synchronization
 
 extension WorkflowEngine {
-    /// Frees what earlier processes held, so that it is claimed at once.
+    /// Frees what earlier processes held, so that it is claimed at once; beside other nodes, after joining them, what
+    /// belongs to none of them.
     func recover() async throws {
-        let freed = try await workflows.recover(
-            node: node, isSoleOwner: settings.isSoleOwner, now: clock.now)
+        try await lease?.renew()
+        let freed = try await workflows.freeAbandoned(except: node, now: clock.now)
         members.withLock { $0.isRunning = true }
         if freed > 0 { logger.info("Executions recovered", metadata: ["count": "\(freed)"]) }
     }

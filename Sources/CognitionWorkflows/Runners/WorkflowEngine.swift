@@ -1,5 +1,5 @@
 package import CognitionCore
-import CognitionStorage
+package import CognitionStorage
 package import Logging
 import Synchronization
 
@@ -19,8 +19,8 @@ package final class WorkflowEngine: Sendable {
         package var pollInterval: Duration = .milliseconds(250)
         /// Claims without any progress after which an execution is set aside.
         package var claimsMax = 20
-        /// No other process runs executions of this database, so whatever is owned at the start is free.
-        package var isSoleOwner = true
+        /// How this node and the others of a shared database know of each other's death.
+        package var lease = NodeLease.Settings()
 
         package init() {}
     }
@@ -29,6 +29,8 @@ package final class WorkflowEngine: Sendable {
         var live: [Int64: LiveExecution] = [:]
         /// Executions that are forgotten here and whose rows still name this node: their keys, and the epochs of the claims.
         var lost: [Int64: Int64] = [:]
+        /// What the last sweep has found in nobody's hands.
+        var strays: [Int64: Int64] = [:]
         var isFailing = false
         var drives = 0
         var isRunning = false
@@ -47,6 +49,8 @@ package final class WorkflowEngine: Sendable {
     let timers = Timers()
     let metrics = WorkflowMetrics()
     let members = Mutex(Members())
+    /// `nil` where no other process runs executions of the database: whatever is owned at the start is free then.
+    let lease: NodeLease?
 
     package init(
         workflows: Workflows, executor: EffectExecutor, node: UUIDv7, clock: any WallClock = SystemWallClock(),
@@ -59,6 +63,8 @@ package final class WorkflowEngine: Sendable {
         self.settings = settings
         self.logger = logger
         self.effects = EffectPool(runningMax: settings.effectsMax)
+        let database = workflows.database
+        lease = database.isShared ? NodeLease(database, node: node, settings: settings.lease) : nil
     }
 
     /// Recovers what an earlier process left, then runs until the task is cancelled; returns once everything that was in
@@ -73,6 +79,11 @@ package final class WorkflowEngine: Sendable {
                     await self.tick()
                     await self.alarm.wait(atMost: self.timeToNextTick)
                 }
+            }
+            if let lease {
+                group.addTask { await self.keep(lease) }
+                group.addTask { await self.watch(lease) }
+                group.addTask { await self.reap() }
             }
             await group.waitForAll()
         }
@@ -161,10 +172,12 @@ package final class WorkflowEngine: Sendable {
                 try await commit(transition, step, of: live, leaves: leaves)
             } catch {
                 lose(live, error)
-                // A write that throws has written nothing, so nothing is counted twice here.
-                await commitSpending(step, of: live)
+                // A write that throws has written nothing, so nothing is counted twice here; except where nobody knows.
+                if (error as? StorageError)?.code != .commitUnknown { await commitSpending(step, of: live) }
                 continue
             }
+            // It was let go of during the commit, and is claimed again.
+            guard !live.isLost else { continue }
             act(on: transition, of: live, leaves: leaves)
         }
     }
@@ -235,6 +248,14 @@ package final class WorkflowEngine: Sendable {
         members.withLock { $0.lost[live.key] = live.epoch }
     }
 
+    /// Lets go of an execution that others may have taken over.
+    func abandon(_ live: LiveExecution) {
+        live.lose()
+        effects.stopAll(of: live.id, epoch: live.epoch)
+        forget(live)
+        members.withLock { $0.lost[live.key] = live.epoch }
+    }
+
     /// Takes it out of memory, unless a later claim has put itself there.
     private func forget(_ live: LiveExecution) {
         let isThere = members.withLock { members in
@@ -268,6 +289,7 @@ package final class WorkflowEngine: Sendable {
         }
         do {
             try await workflows.release(ownedBy: node, now: clock.now)
+            try await lease?.end()
         } catch {
             logger.warning("Executions could not be given back", metadata: ["error": "\(error)"])
         }

@@ -13,6 +13,10 @@ extension ExecutionStore {
     static func deletePiece(
         of id: ExecutionID, in workspace: WorkspaceID, _ tx: borrowing Transaction
     ) throws -> ExecutionSummary? {
+        // One deletes at a time; who comes second goes on with what is left.
+        _ = try tx.first(
+            "SELECT key FROM executions WHERE id = \(id) AND workspace_id = \(workspace) \(fragment: .forUpdate)"
+        ) { try $0[0] as Int64 }
         guard let (key, summary) = try summary(of: id, in: workspace, tx) else { throw WorkflowError.notFound(id) }
         guard summary.status.hasEnded else {
             throw WorkflowError(

@@ -11,7 +11,8 @@ extension ExecutionStore {
     ) throws {
         let changed = try tx.execute(
             """
-            UPDATE executions SET owner = NULL, wake_at = NULL, status = \(ExecutionStatus.suspended), reason = \(reason),
+            UPDATE executions SET owner = NULL, status = \(ExecutionStatus.suspended), reason = \(reason),
+                wake_at = CASE WHEN cancel_requested_at IS NULL THEN NULL ELSE wake_at END,
                 error = \(fault.json.jsonBytes)
             WHERE key = \(claim.key) AND epoch = \(claim.epoch) AND ended_at IS NULL
             """)

@@ -26,8 +26,8 @@ enum ExecutionStore {
         _ id: ExecutionID, of workflow: StoredWorkflow, _ request: ExecutionRequest, state: ExecutionState?,
         owner: UUIDv7?, now: Timestamp, in tx: borrowing Transaction
     ) throws -> Int64 {
-        try WorkflowStore.checkTakesExecutions(workflow, tx)
         let (command, principal) = (request.command, request.principal)
+        if let parent = command.parent { try checkWaits(parent, tx) }
         let input = try request.input.store(for: principal.workspace, in: tx)
         let key = try tx.first(
             """
@@ -42,8 +42,24 @@ enum ExecutionStore {
             """
         ) { try $0[0] as Int64 }
         guard let key else { preconditionFailure("an INSERT returns its row") }
+        // The new row keeps others from deleting its version, and whoever did so before has been waited for.
+        try WorkflowStore.checkTakesExecutions(workflow, tx)
         if owner == nil { tx.signal(.executionsDue) }
         return key
+    }
+
+    /// Keeps the execution around a task as it is until the commit, and sees that the task still wants its child: else
+    /// nobody would ever cancel that.
+    private static func checkWaits(_ parent: ExecuteCommand.Parent, _ tx: borrowing Transaction) throws {
+        let key = try tx.first(
+            "SELECT key FROM executions WHERE key = \(parent.execution) AND ended_at IS NULL \(fragment: .forShare)"
+        ) { try $0[0] as Int64 }
+        let task = try tx.first(
+            "SELECT id FROM tasks WHERE id = \(TaskKey(parent.execution, parent.task)) AND ended_at IS NULL"
+        ) { try $0[0] as Int64 }
+        guard key != nil, task != nil else {
+            throw WorkflowError(.executionEnded, "the task that starts this execution has ended")
+        }
     }
 
     /// The newest execution of a definition and input that has not ended and was not set aside.
@@ -72,9 +88,11 @@ enum ExecutionStore {
     ) throws -> [ExecutionClaim] {
         try tx.query(
             """
+            WITH due AS (
+                SELECT key FROM executions WHERE owner IS NULL AND wake_at <= \(now)
+                ORDER BY wake_at LIMIT \(limit) \(fragment: .skipLocked))
             UPDATE executions SET owner = \(node), epoch = epoch + 1, claims = claims + 1
-            WHERE key IN (SELECT key FROM executions WHERE owner IS NULL AND wake_at <= \(now)
-                          ORDER BY wake_at LIMIT \(limit) \(fragment: .skipLocked))
+            WHERE key IN (SELECT key FROM due) AND owner IS NULL
             RETURNING \(columns: ExecutionClaim.columns)
             """, as: ExecutionClaim.init(row:)
         ).sorted { $0.key < $1.key }  // RETURNING promises no order
@@ -104,6 +122,32 @@ enum ExecutionStore {
             "UPDATE executions SET owner = NULL, wake_at = \(now) WHERE owner IS NOT NULL AND owner <> \(node)")
         if count > 0 { tx.signal(.executionsDue) }
         return count
+    }
+
+    /// Frees what nodes hold that are gone; it is due at once.
+    static func releaseAll(of nodes: [UUIDv7], now: Timestamp, _ tx: borrowing Transaction) throws -> Int {
+        guard !nodes.isEmpty else { return 0 }
+        let count = try tx.execute(
+            "UPDATE executions SET owner = NULL, wake_at = \(now) WHERE owner IN \(list: nodes)")
+        if count > 0 { tx.signal(.executionsDue) }
+        return count
+    }
+
+    /// Frees what is held by whoever is not among the living nodes; it is due at once.
+    static func releaseAbandoned(now: Timestamp, _ tx: borrowing Transaction) throws -> Int {
+        let count = try tx.execute(
+            """
+            UPDATE executions SET owner = NULL, wake_at = \(now)
+            WHERE owner IS NOT NULL AND NOT EXISTS (
+                SELECT 1 FROM nodes n WHERE n.id = executions.owner AND n.lease_until > \(fragment: .now))
+            """)
+        if count > 0 { tx.signal(.executionsDue) }
+        return count
+    }
+
+    /// What a node holds by its rows: keys and epochs.
+    static func owned(by node: UUIDv7, _ tx: borrowing Transaction) throws -> [(key: Int64, epoch: Int64)] {
+        try tx.query("SELECT key, epoch FROM executions WHERE owner = \(node)") { (try $0[0], try $0[1]) }
     }
 
     static func giveBack(

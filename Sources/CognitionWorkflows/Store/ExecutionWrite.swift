@@ -84,7 +84,8 @@ struct ExecutionWrite: Sendable {
 
     /// An execution that is released while its cancellation is asked for is due at once, so that somebody ends it.
     ///
-    /// - Throws: `workflow.fenced` when the execution is no longer this owner's; nothing is written then.
+    /// - Throws: `workflow.fenced` when the execution is no longer this owner's, at the latest before the commit; nothing
+    ///   is written then.
     func run(in tx: borrowing Transaction) throws {
         try writeExecution(in: tx)
         for row in rows {
@@ -115,8 +116,8 @@ struct ExecutionWrite: Sendable {
         let output = try output?.store(for: workspace, in: tx)
         let staysOwned = !releases && !state.status.hasEnded
         let spent: SQL = if cost.micros > 0 { ", \(ExecutionStore.costRaised(by: cost))" } else { "" }
-        let changed = try tx.execute(
-            """
+        let id = id
+        let update: SQL = """
             UPDATE executions SET status = \(state.status), reason = \(state.reason), progress = \(state.progress),
                 output = \(output?.inlineBytes), output_sha256 = \(output?.reference), error = \(fault),
                 next_number = \(state.nextNumber), owner = \(staysOwned ? owner : nil), 
@@ -126,16 +127,18 @@ struct ExecutionWrite: Sendable {
                 started_at = \(state.startedAt), ended_at = \(state.endedAt),
                 cancel_requested_at = CASE WHEN \(state.status.hasEnded) = 1 THEN NULL ELSE cancel_requested_at END\(spent)
             WHERE key = \(key) AND owner = \(owner) AND epoch = \(epoch)
-            """)
-        guard changed == 1 else {
-            throw WorkflowError(.fenced, "execution \(id) was taken over; this result is discarded")
+            """
+        try tx.send(update) { changed in
+            guard changed == 1 else {
+                throw WorkflowError(.fenced, "execution \(id) was taken over; this result is discarded")
+            }
         }
         if let context {
             let old = try tx.first("SELECT context, context_sha256 FROM executions WHERE key = \(key)") { row in
                 try StoredPayload(row, at: 0)
             }
             let new = try context.store(for: workspace, in: tx)
-            try tx.execute(
+            try tx.send(
                 """
                 UPDATE executions SET context = \(new.inlineBytes), context_sha256 = \(new.reference) WHERE key = \(key)
                 """)
@@ -149,7 +152,7 @@ struct ExecutionWrite: Sendable {
         let input = try row.input?.store(for: workspace, in: tx)
         let output = try row.output?.store(for: workspace, in: tx)
         let items = try row.items?.store(for: workspace, in: tx)
-        try tx.execute(
+        try tx.send(
             """
             INSERT INTO tasks (id, parent, scope, name, reference, source, own_input, own_input_sha256, status, reason,
                 attempt, started_at, ended_at, input, input_sha256, output, output_sha256, error, wake_at, deadline,
@@ -165,7 +168,7 @@ struct ExecutionWrite: Sendable {
     private func update(_ row: TaskRow, in tx: borrowing Transaction) throws {
         let task = row.task
         let output = try row.output?.store(for: workspace, in: tx)
-        try tx.execute(
+        try tx.send(
             """
             UPDATE tasks SET status = \(task.status), reason = \(task.reason), attempt = \(task.attempt),
                 started_at = \(task.startedAt), ended_at = \(task.endedAt), output = \(output?.inlineBytes),
@@ -174,14 +177,14 @@ struct ExecutionWrite: Sendable {
             WHERE id = \(TaskKey(key, task.number))
             """)
         if let input = try row.input?.store(for: workspace, in: tx) {
-            try tx.execute(
+            try tx.send(
                 """
                 UPDATE tasks SET input = \(input.inlineBytes), input_sha256 = \(input.reference)
                 WHERE id = \(TaskKey(key, task.number))
                 """)
         }
         if let items = try row.items?.store(for: workspace, in: tx) {
-            try tx.execute(
+            try tx.send(
                 """
                 UPDATE tasks SET items = \(items.inlineBytes), items_sha256 = \(items.reference)
                 WHERE id = \(TaskKey(key, task.number))
@@ -191,7 +194,7 @@ struct ExecutionWrite: Sendable {
 
     /// The children of a task that is no longer waited for are cancelled by whoever owns them, or claims them now.
     private func cancelChildren(of task: Int, in tx: borrowing Transaction) throws {
-        try tx.execute(
+        try tx.send(
             """
             UPDATE executions SET cancel_requested_at = \(time), wake_at = \(time)
             WHERE parent_key = \(key) AND parent_task = \(task) AND ended_at IS NULL

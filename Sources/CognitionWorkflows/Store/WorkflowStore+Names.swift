@@ -120,6 +120,17 @@ extension WorkflowStore {
         try tx.execute("UPDATE workflow_names SET latest_key = \(key) WHERE key = \(nameKey)")
     }
 
+    /// Keeps everything that is known by a name as it is until the commit, but for what this transaction changes.
+    static func hold(_ id: WorkflowID, in workspace: WorkspaceID, _ tx: borrowing Transaction) throws {
+        _ = try tx.first(
+            """
+            SELECT key FROM workflow_names
+            WHERE workspace_id = \(workspace) AND namespace = \(id.namespace) AND name = \(id.name)
+            \(fragment: .forUpdate)
+            """
+        ) { try $0[0] as Int64 }
+    }
+
     static func setState(
         _ state: WorkflowState, ofName nameKey: Int64, now: Timestamp, _ tx: borrowing Transaction
     ) throws {
@@ -139,9 +150,13 @@ extension WorkflowStore {
         try tx.execute("UPDATE workflow_names SET updated_at = \(now) WHERE key = \(nameKey)")
     }
 
-    /// Hides a version; with the last one its workflow, which loses its state and its tags.
+    /// Hides a version of a workflow that is held; with the last one the workflow, which loses its state and its tags.
     /// - Throws: `workflow.in_use` while executions of the version have not ended.
     static func delete(_ workflow: StoredWorkflow, now: Timestamp, _ tx: borrowing Transaction) throws {
+        // Executions that are being started have been waited for then, and further ones wait.
+        _ = try tx.first("SELECT key FROM workflows WHERE key = \(workflow.key) \(fragment: .forUpdate)") {
+            try $0[0] as Int64
+        }
         let live = try tx.first(
             """
             SELECT id FROM executions

@@ -125,20 +125,20 @@ enum WorkflowStore {
         }
     }
 
-    /// Whether executions of the version may start; it may have been archived or deleted since it was read.
+    /// Sees, at the latest before the commit, that executions of a version that is there may start; it may have been
+    /// archived or deleted since it was read.
     /// - Throws: `workflow.archived`, `workflow.not_found`.
     static func checkTakesExecutions(_ workflow: StoredWorkflow, _ tx: borrowing Transaction) throws {
-        let found = try tx.first(
-            """
-            SELECT n.archived_at, w.deleted_at FROM workflows w JOIN workflow_names n ON n.key = w.name_key
+        let statement: SQL = """
+            SELECT w.deleted_at, (SELECT n.archived_at FROM workflow_names n WHERE n.key = w.name_key) FROM workflows w
             WHERE w.key = \(workflow.key)
             """
-        ) { row in
-            (isArchived: try row[0] as Timestamp? != nil, isDeleted: try row[1] as Timestamp? != nil)
-        }
-        guard let found, !found.isDeleted else { throw WorkflowError.notFound(workflow.id, workflow.version) }
-        guard !found.isArchived else {
-            throw WorkflowError(.workflowArchived, "workflow \(workflow.id) is archived; activate it to execute it")
+        try tx.send(statement) { row in
+            guard try row[0] as Timestamp? == nil else { throw WorkflowError.notFound(workflow.id, workflow.version) }
+            guard try row[1] as Timestamp? == nil else {
+                throw WorkflowError(
+                    .workflowArchived, "workflow \(workflow.id) is archived; activate it to execute it")
+            }
         }
     }
 

@@ -8,23 +8,23 @@ extension Workflows {
             [
                 """
                 CREATE TABLE workflows (
-                    key \(fragment: .identity), workspace_id TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
-                    version TEXT NOT NULL, hash \(fragment: .bytes) NOT NULL, document \(fragment: .bytes) NOT NULL,
-                    title TEXT, created_at \(fragment: .int64) NOT NULL, created_by TEXT NOT NULL,
+                    key \(fragment: .identity), workspace_id \(fragment: .text) NOT NULL, namespace \(fragment: .text) NOT NULL, name \(fragment: .text) NOT NULL,
+                    version \(fragment: .text) NOT NULL, hash \(fragment: .bytes) NOT NULL, document \(fragment: .bytes) NOT NULL,
+                    title \(fragment: .text), created_at \(fragment: .int64) NOT NULL, created_by \(fragment: .text) NOT NULL,
                     UNIQUE (workspace_id, namespace, name, version)
                 ) \(fragment: .strict)
                 """,
                 """
                 CREATE TABLE executions (
-                    key \(fragment: .identity), id TEXT NOT NULL UNIQUE, workspace_id TEXT NOT NULL,
+                    key \(fragment: .identity), id \(fragment: .text) NOT NULL UNIQUE, workspace_id \(fragment: .text) NOT NULL,
                     workflow_key \(fragment: .int64) NOT NULL REFERENCES workflows (key),
-                    status \(fragment: .int64) NOT NULL, reason TEXT, progress \(fragment: .int64) NOT NULL,
+                    status \(fragment: .int64) NOT NULL, reason \(fragment: .text), progress \(fragment: .int64) NOT NULL,
                     input \(fragment: .bytes), input_sha256 \(fragment: .bytes), input_hash \(fragment: .bytes) NOT NULL,
                     context \(fragment: .bytes), context_sha256 \(fragment: .bytes),
                     output \(fragment: .bytes), output_sha256 \(fragment: .bytes), error \(fragment: .bytes),
-                    next_number \(fragment: .int64) NOT NULL, idempotency_key TEXT, created_by TEXT NOT NULL,
+                    next_number \(fragment: .int64) NOT NULL, idempotency_key \(fragment: .text), created_by \(fragment: .text) NOT NULL,
                     parent_key \(fragment: .int64), parent_task \(fragment: .int64),
-                    owner TEXT, epoch \(fragment: .int64) NOT NULL, claims \(fragment: .int64) NOT NULL,
+                    owner \(fragment: .text), epoch \(fragment: .int64) NOT NULL, claims \(fragment: .int64) NOT NULL,
                     wake_at \(fragment: .int64), cancel_requested_at \(fragment: .int64),
                     created_at \(fragment: .int64) NOT NULL, started_at \(fragment: .int64), ended_at \(fragment: .int64)
                 ) \(fragment: .strict)
@@ -46,9 +46,9 @@ extension Workflows {
                 """
                 CREATE TABLE tasks (
                     id \(fragment: .int64) NOT NULL PRIMARY KEY, parent \(fragment: .int64) NOT NULL,
-                    scope \(fragment: .int64) NOT NULL, name TEXT NOT NULL, reference TEXT NOT NULL,
+                    scope \(fragment: .int64) NOT NULL, name \(fragment: .text) NOT NULL, reference \(fragment: .text) NOT NULL,
                     source \(fragment: .int64) NOT NULL, own_input \(fragment: .bytes), own_input_sha256 \(fragment: .bytes),
-                    status \(fragment: .int64) NOT NULL, reason TEXT, attempt \(fragment: .int64) NOT NULL,
+                    status \(fragment: .int64) NOT NULL, reason \(fragment: .text), attempt \(fragment: .int64) NOT NULL,
                     started_at \(fragment: .int64) NOT NULL, ended_at \(fragment: .int64),
                     input \(fragment: .bytes), input_sha256 \(fragment: .bytes),
                     output \(fragment: .bytes), output_sha256 \(fragment: .bytes), error \(fragment: .bytes),
@@ -64,8 +64,8 @@ extension Workflows {
                 // compared the versions yet, and for a workflow of which every version is deleted.
                 """
                 CREATE TABLE workflow_names (
-                    key \(fragment: .identity), workspace_id TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL,
-                    owner TEXT NOT NULL, latest_key \(fragment: .int64), created_at \(fragment: .int64) NOT NULL,
+                    key \(fragment: .identity), workspace_id \(fragment: .text) NOT NULL, namespace \(fragment: .text) NOT NULL, name \(fragment: .text) NOT NULL,
+                    owner \(fragment: .text) NOT NULL, latest_key \(fragment: .int64), created_at \(fragment: .int64) NOT NULL,
                     updated_at \(fragment: .int64) NOT NULL, archived_at \(fragment: .int64),
                     deleted_at \(fragment: .int64), UNIQUE (workspace_id, namespace, name)
                 ) \(fragment: .strict)
@@ -83,7 +83,7 @@ extension Workflows {
                 """,
                 """
                 CREATE TABLE workflow_tags (
-                    workspace_id TEXT NOT NULL, tag TEXT NOT NULL, name_key \(fragment: .int64) NOT NULL,
+                    workspace_id \(fragment: .text) NOT NULL, tag \(fragment: .text) NOT NULL, name_key \(fragment: .int64) NOT NULL,
                     PRIMARY KEY (workspace_id, tag, name_key)
                 ) \(fragment: .strict)
                 """,
@@ -99,7 +99,7 @@ extension Workflows {
                 "CREATE INDEX workflows_versions ON workflows (name_key, key)",
                 "ALTER TABLE executions ADD COLUMN name_key \(fragment: .int64)",
                 "ALTER TABLE executions ADD COLUMN cost_micros \(fragment: .int64) NOT NULL DEFAULT 0",
-                "ALTER TABLE executions ADD COLUMN correlation_id TEXT",
+                "ALTER TABLE executions ADD COLUMN correlation_id \(fragment: .text)",
                 """
                 UPDATE executions SET name_key = (
                     SELECT w.name_key FROM workflows w WHERE w.key = executions.workflow_key)

@@ -9,7 +9,7 @@ import Testing
 
 /// An engine on a database, with functions that tests steer.
 struct EngineHarness: Sendable {
-    static let migrations = EventLog.migrations + Workflows.migrations
+    static let migrations = NodeLease.migrations + EventLog.migrations + Workflows.migrations
 
     let database: any Database
     let workflows: Workflows

@@ -230,7 +230,7 @@ import Testing
 
     @Test("Workflows of the release before are there, with their highest version", arguments: TestDatabase.engines)
     func migration(on engine: TestDatabase.Engine) async throws {
-        let before = EventLog.migrations + Workflows.migrations.prefix(1)
+        let before = NodeLease.migrations + EventLog.migrations + Workflows.migrations.prefix(1)
         try await withTestDatabase(engine, migrations: before) { database in
             let ids = UUIDGenerator()
             let execution: ExecutionID = ids.next()

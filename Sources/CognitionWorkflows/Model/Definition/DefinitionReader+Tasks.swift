@@ -54,6 +54,7 @@ extension DefinitionReader {
             if task.name.isEmpty || task.name.utf8.count > Self.taskNameBytesMax {
                 report("a task's name must have 1 to \(Self.taskNameBytesMax) bytes", at: task.node)
             }
+            if task.name.utf8.contains(0) { report("a task's name cannot hold the character U+0000", at: task.node) }
             if places[task.name] != nil {
                 report(
                     "'\(what)' has two tasks named '\(task.name.shortened)'; names must be unique in a list",

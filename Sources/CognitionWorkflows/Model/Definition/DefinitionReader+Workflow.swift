@@ -72,6 +72,9 @@ extension DefinitionReader {
             }
         }
         head.title = fields["title"].flatMap { string($0, "'title'") }
+        if let node = fields["title"], head.title?.utf8.contains(0) == true {
+            report("'title' cannot hold the character U+0000", at: node)
+        }
         head.summary = fields["summary"].flatMap { string($0, "'summary'") }
         if let tags = fields["tags"].flatMap({ map($0, of: "'tags'") }) { head.tags = tags.object }
         if let metadata = fields["metadata"] { _ = map(metadata, of: "'metadata'") }

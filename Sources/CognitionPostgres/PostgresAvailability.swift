@@ -1,0 +1,96 @@
+import CognitionCore
+import CognitionStorage
+import Logging
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// Whether the server can be reached, as all connections of this process together know it.
+///
+/// An outage is told once, and its end once. While it is young, whoever needs a connection waits for it; later requests
+/// fail at once, and now and then one of them tries again.
+final class PostgresAvailability: Sendable {
+    private struct State {
+        var downSince: ContinuousClock.Instant?
+        var last: (failure: StorageError, at: ContinuousClock.Instant)?
+        var isClosing = false
+    }
+
+    private let opener: PostgresOpener
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    /// How often a server is tried in a longer outage.
+    private static let pause: Duration = .milliseconds(250)
+
+    init(opener: PostgresOpener, logger: Logger) {
+        self.opener = opener
+        self.logger = logger
+    }
+
+    /// Nobody waits for the server any more.
+    func close() { state.withLock { $0.isClosing = true } }
+
+    /// Opens a connection, on the thread that will own it.
+    func open() throws -> PostgresHandle {
+        var pauseMilliseconds: UInt32 = 20
+        while true {
+            if let refusal = refusal() { throw refusal }
+            do {
+                let handle = try PostgresHandle(opener.open(), options: opener.options)
+                noteSuccess()
+                return handle
+            } catch let error as StorageError {
+                guard noteFailure(error), !error.isOfAddress else { throw error }
+                usleep(pauseMilliseconds * 1_000)
+                pauseMilliseconds = min(2 * pauseMilliseconds, 400)
+            }
+        }
+    }
+
+    /// Why not even to try: the server has been away for long, and was asked a moment ago.
+    private func refusal() -> StorageError? {
+        state.withLock { state in
+            guard let since = state.downSince, let last = state.last else { return nil }
+            let now = ContinuousClock.now
+            guard now - since > opener.options.outagePatience, now - last.at < Self.pause else { return nil }
+            return last.failure
+        }
+    }
+
+    private func noteSuccess() {
+        let outage = state.withLock { state -> Duration? in
+            defer { (state.downSince, state.last) = (nil, nil) }
+            return state.downSince.map { ContinuousClock.now - $0 }
+        }
+        guard let outage else { return }
+        logger.notice("Database reached again", metadata: ["outage.ms": "\(outage.wholeMilliseconds)"])
+    }
+
+    /// - Returns: Whether it is worth waiting for.
+    private func noteFailure(_ error: StorageError) -> Bool {
+        let now = ContinuousClock.now
+        let (isNew, isYoung) = state.withLock { state in
+            let isNew = state.downSince == nil
+            let since = state.downSince ?? now
+            state.downSince = since
+            state.last = (error, now)
+            return (isNew, !state.isClosing && now - since < opener.options.outagePatience)
+        }
+        if isNew { logger.warning("Database not reached", metadata: ["error": "\(error)"]) }
+        return isYoung
+    }
+}
+
+extension StorageError {
+    /// Waiting does not help: user, password or name are not the server's. The client library tells it in words only.
+    fileprivate var isOfAddress: Bool {
+        guard isTransient else { return true }
+        let words = ["authentication failed", "does not exist", "pg_hba.conf", "no password", "cannot be read", "invalid"]
+        return words.contains { message.contains($0) }
+    }
+}

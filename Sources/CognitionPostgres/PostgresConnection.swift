@@ -1,0 +1,221 @@
+import CognitionCore
+import CognitionStorage
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// A connection to the server, opened when it is needed and again after it was lost; confined to one thread.
+///
+/// Writes run at READ COMMITTED, reads on one snapshot.
+final class PostgresConnection: StorageConnection {
+    let dialect = Dialect.postgres
+    let isShared = true
+
+    private let availability: PostgresAvailability
+    private let opener: PostgresOpener
+    private var marker: CommitMarker
+    /// `nil` after a failure, until the next transaction opens another.
+    private var handle: PostgresHandle?
+    private var access: TransactionAccess?
+    private var watched: Cancellation?
+
+    /// How long a commit of unknown outcome is inquired after.
+    private static let inquiryMax: Duration = .seconds(15)
+
+    init(_ availability: PostgresAvailability, opener: PostgresOpener, writer: UUIDv7) {
+        self.availability = availability
+        self.opener = opener
+        marker = CommitMarker(writer: writer)
+    }
+
+    /// A failed statement leaves the transaction open; it can go back to a savepoint.
+    var isTransactionOpen: Bool {
+        guard let handle, access != nil else { return false }
+        return handle.failure?.isOfConnection != true
+    }
+
+    func watch(_ cancellation: Cancellation?) {
+        watched = cancellation
+        handle?.watched = cancellation
+    }
+
+    func close() { handle = nil }
+
+    // MARK: Statements
+
+    func run(_ statement: SQL, row: (borrowing Row) throws -> Bool) throws -> Int {
+        var found: PostgresResult?
+        try send(statement) { found = $0 }
+        try settle()
+        guard let found else { throw StorageError.transactionEnded }
+        try found.forEach(row)
+        return found.changes
+    }
+
+    func send(
+        _ statement: SQL, row: @escaping (borrowing Row) throws -> Void, changed: @escaping (Int) throws -> Void
+    ) throws {
+        try send(statement) { result in
+            try result.forEach { found in
+                try row(found)
+                return true
+            }
+            try changed(result.changes)
+        }
+    }
+
+    func insert(into table: BulkTable, _ values: [SQLValue]) throws {
+        guard !values.isEmpty else { return }
+        let arrays = table.columns.enumerated().map { "$\($0.offset + 1)::\($0.element.type.arrayTypeName)" }
+        let text =
+            "INSERT INTO \(table.name) (\(table.columnList)) SELECT * FROM unnest(\(arrays.joined(separator: ", ")))"
+        try handleInTransaction().send(text, PostgresParameters(columns: table.columns, values: values), nil)
+    }
+
+    func lock(_ name: String) throws {
+        try send("SELECT pg_advisory_xact_lock(hashtextextended(\(name), 0))") { _ in }
+    }
+
+    func allow(_ duration: Duration) throws {
+        let limit = String(duration.wholeMilliseconds)
+        try send(
+            "SELECT set_config('statement_timeout', \(limit), true), set_config('lock_timeout', \(limit), true)"
+        ) { _ in }
+        handle?.extendAnswerTime(to: duration)
+    }
+
+    func settle() throws {
+        do {
+            try handleInTransaction().settle()
+        } catch let error as StorageError where error.code == .storageTimeout && watched?.isCancelled == true {
+            throw CancellationError()
+        } catch let error as StorageError where error.code == .storageReadOnly && access == .read {
+            throw StorageError(.statementInvalid, "a read transaction writes nothing", cause: error.cause)
+        }
+    }
+
+    private func send(_ statement: SQL, _ answer: @escaping PostgresHandle.Answer) throws {
+        let handle = try handleInTransaction()
+        try handle.send(statement.text(in: .postgres), PostgresParameters(statement.values), answer)
+    }
+
+    private func handleInTransaction() throws -> PostgresHandle {
+        guard let handle, access != nil else { throw StorageError.transactionEnded }
+        return handle
+    }
+}
+
+// MARK: - Transactions
+
+extension PostgresConnection {
+    func begin(_ access: TransactionAccess) throws {
+        let handle = try openHandle()
+        try handle.beginTransaction(
+            access == .write ? "BEGIN ISOLATION LEVEL READ COMMITTED" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        if handle.isPooled { try handle.control(opener.settings(forTransaction: true)) }
+        self.access = access
+    }
+
+    /// The end of a read is not waited for.
+    func commit() throws {
+        let handle = try handleInTransaction()
+        if let failure = handle.failure { throw failure }
+        switch access {
+        case .read:
+            try handle.control("COMMIT")
+            try handle.sync()
+        case .write: try commitWrites(on: handle)
+        case nil: break
+        }
+        access = nil
+    }
+
+    private func commitWrites(on handle: PostgresHandle) throws {
+        let isMarked = handle.mayHaveWritten
+        if isMarked {
+            let mark = marker.next()
+            try handle.send(mark.text(in: .postgres), PostgresParameters(mark.values), nil)
+        }
+        try handle.control("COMMIT")
+        do {
+            try handle.settle()
+        } catch let error as StorageError where isMarked && error.isOfConnection {
+            self.handle = nil
+            guard try wasCommitted() else { throw error }
+        }
+    }
+
+    /// - Throws: `storage.commit_unknown` when nobody could tell in time.
+    private func wasCommitted() throws -> Bool {
+        let deadline = ContinuousClock.now + Self.inquiryMax
+        while ContinuousClock.now < deadline {
+            do {
+                let handle = try openHandle()
+                let question = marker.question
+                var answer: Int64?
+                handle.forgive()
+                try handle.send(question.text(in: .postgres), PostgresParameters(question.values)) { result in
+                    try result.forEach { row in
+                        answer = try row[0]
+                        return false
+                    }
+                }
+                try handle.settle()
+                if let answer { return marker.wasCommitted(answer) }
+            } catch {
+                // Not there yet, or the old transaction has not ended.
+                handle = nil
+                usleep(100_000)
+            }
+        }
+        throw StorageError(
+            .commitUnknown, "the connection was lost during a commit; it is not known whether that took effect")
+    }
+
+    func rollback() {
+        defer { access = nil }
+        guard let handle else { return }
+        do {
+            // What is still under way may fail as well.
+            try? handle.settle()
+            guard handle.failure?.isOfConnection != true else { return self.handle = nil }
+            handle.forgive()
+            try handle.control("ROLLBACK")
+            try handle.settle()
+        } catch {
+            self.handle = nil
+        }
+    }
+
+    func setSavepoint() throws { try handleInTransaction().control("SAVEPOINT request") }
+
+    func releaseSavepoint() throws {
+        let handle = try handleInTransaction()
+        if let failure = handle.failure { throw failure }
+        try handle.control("RELEASE SAVEPOINT request")
+        try settle()
+    }
+
+    func rollbackToSavepoint() throws {
+        let handle = try handleInTransaction()
+        // What is still under way may fail as well.
+        try? handle.settle()
+        if let failure = handle.failure, failure.isOfConnection { throw failure }
+        handle.forgive()
+        try handle.control("ROLLBACK TO SAVEPOINT request")
+        try handle.control("RELEASE SAVEPOINT request")
+        try handle.settle()
+    }
+
+    private func openHandle() throws -> PostgresHandle {
+        if let handle, handle.isFit { return handle }
+        handle = nil
+        let opened = try availability.open()
+        opened.watched = watched
+        handle = opened
+        return opened
+    }
+}

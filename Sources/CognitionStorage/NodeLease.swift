@@ -1,0 +1,129 @@
+package import CognitionCore
+import Synchronization
+
+/// How the processes that share a database know of each other's death.
+///
+/// Each node keeps one row alive; what a node without a living row still holds is free for the others. The times are those
+/// of the database's own clock, so that nodes with different clocks agree. A node that cannot renew its lease in time has
+/// to take itself for dead, and is told so: others may have taken over what it held.
+package final class NodeLease: Sendable {
+    package struct Settings: Sendable {
+        /// How long a node counts as alive after it has last said so.
+        package var duration: Duration = .seconds(12)
+        /// How often it says so.
+        package var renewal: Duration = .seconds(3)
+
+        package init() {}
+    }
+
+    /// What became of a lease.
+    package enum Standing: Sendable, Hashable {
+        /// Nobody has taken anything away.
+        case held
+        /// It had run out, or could not be renewed in time; others may own what this node held.
+        case lapsed
+    }
+
+    private struct State {
+        /// When the last renewal that worked began.
+        var renewedAt: ContinuousClock.Instant?
+        var hasLapsed = false
+    }
+
+    package let node: UUIDv7
+    package let settings: Settings
+    private let database: any Database
+    private let state = Mutex(State())
+
+    package init(_ database: any Database, node: UUIDv7, settings: Settings = Settings()) {
+        self.database = database
+        self.node = node
+        self.settings = settings
+    }
+
+    package static let migrations = [
+        Migration(
+            "storage.001_nodes",
+            [
+                """
+                CREATE TABLE nodes (
+                    id \(fragment: .text) NOT NULL PRIMARY KEY, lease_until \(fragment: .int64) NOT NULL,
+                    joined_at \(fragment: .int64) NOT NULL
+                ) \(fragment: .strict)
+                """
+            ])
+    ]
+
+    /// Joins, or stays.
+    /// - Throws: `StorageError`; ``standing`` tells what that means for what this node holds.
+    package func renew() async throws {
+        let began = ContinuousClock.now
+        let (node, life) = (node, settings.duration.microseconds)
+        let stayed = try await database.write { tx in
+            let stayed = try tx.execute(
+                """
+                UPDATE nodes SET lease_until = \(fragment: .now) + \(life)
+                WHERE id = \(node) AND lease_until > \(fragment: .now)
+                """)
+            if stayed == 0 {
+                try tx.execute(
+                    """
+                    INSERT INTO nodes (id, lease_until, joined_at)
+                    VALUES (\(node), \(fragment: .now) + \(life), \(fragment: .now))
+                    ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until
+                    """)
+            }
+            return stayed == 1
+        }
+        state.withLock { state in
+            if !stayed, state.renewedAt != nil { state.hasLapsed = true }
+            state.renewedAt = began
+        }
+    }
+
+    /// What this node has to take for true now. A lapse is told once.
+    package func standing() -> Standing {
+        state.withLock { state in
+            if let renewedAt = state.renewedAt, ContinuousClock.now - renewedAt > settings.duration {
+                // Whoever finds the row dead may act on it; the next renewal joins anew.
+                state.renewedAt = nil
+                state.hasLapsed = true
+            }
+            defer { state.hasLapsed = false }
+            return state.hasLapsed ? .lapsed : .held
+        }
+    }
+
+    /// Leaves, in good order: what this node held has to be given back before.
+    package func end() async throws {
+        let node = node
+        try await database.write { tx in _ = try tx.execute("DELETE FROM nodes WHERE id = \(node)") }
+        state.withLock { $0.renewedAt = nil }
+    }
+
+    // MARK: The others
+
+    /// Nodes whose lease has run out and that nobody has cleared away yet; at most 100.
+    package static func expired(in tx: borrowing Transaction) throws -> [UUIDv7] {
+        try tx.query("SELECT id FROM nodes WHERE lease_until <= \(fragment: .now) ORDER BY id LIMIT 100") { try $0[0] }
+    }
+
+    /// Clears away nodes, once what they held is free, unless they have come back.
+    package static func clear(_ nodes: [UUIDv7], in tx: borrowing Transaction) throws {
+        guard !nodes.isEmpty else { return }
+        try tx.execute("DELETE FROM nodes WHERE id IN \(list: nodes) AND lease_until <= \(fragment: .now)")
+    }
+
+    /// How many nodes are alive.
+    package static func count(in tx: borrowing Transaction) throws -> Int {
+        try tx.first("SELECT COUNT(*) FROM nodes WHERE lease_until > \(fragment: .now)") { try $0[0] } ?? 0
+    }
+}
+
+extension Duration {
+    /// The whole number of microseconds.
+    fileprivate var microseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+    }
+}
