@@ -90,9 +90,11 @@ package final class PostgresDatabase: Database {
             PostgresConnection(availability, opener: opener, writer: ids.next())
         }
         listener.start(signals)
-        try await write { tx in
-            try tx.lock("storage.writers")
-            for statement in CommitMarker.preparation { try tx.execute(statement) }
+        try await writer.exclusively { connection in
+            try connection.begin(.write)
+            try connection.lock("storage.writers")
+            for statement in CommitMarker.preparation { _ = try connection.run(statement) { _ in true } }
+            try connection.commit()
         }
     }
 }

@@ -168,8 +168,10 @@ final class RoundRunner {
                 guard connection.isTransactionOpen, !error.isEngineFailure else { throw error }
                 try connection.rollbackToSavepoint()
                 round.undo(to: mark)
-                metrics.failed(error)
-                guard error.mayBeOutdated, mayRepeat else { return error }
+                guard error.mayBeOutdated, mayRepeat else {
+                    metrics.failed(error)
+                    return error
+                }
                 mayRepeat = false
             }
         }

@@ -45,7 +45,7 @@ import Testing
 
     @Test("Requests that fail in a round leave no gap in positions or versions", arguments: TestDatabase.engines)
     func failuresLeaveNoGaps(on engine: TestDatabase.Engine) async throws {
-        try await withLog(engine) { log in
+        try await withLog(engine, writers: 1) { log in
             var writes: [Task<AppendReceipt, any Error>] = []
             try await log.database.holdingWriter {
                 for number in 0..<60 {

@@ -5,8 +5,10 @@ import CognitionTestSupport
 import Synchronization
 
 /// A log in an empty database.
-func withLog<Value>(_ engine: TestDatabase.Engine, _ body: (EventLog) async throws -> Value) async throws -> Value {
-    try await withTestDatabase(engine, migrations: EventLog.migrations) { try await body(EventLog($0)) }
+func withLog<Value>(
+    _ engine: TestDatabase.Engine, writers: Int = 2, _ body: (EventLog) async throws -> Value
+) async throws -> Value {
+    try await withTestDatabase(engine, migrations: EventLog.migrations, writers: writers) { try await body(EventLog($0)) }
 }
 
 extension EventContext {

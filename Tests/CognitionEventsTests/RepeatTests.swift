@@ -59,7 +59,7 @@ import Testing
 
     @Test("Repeats within one round are recognised before they have a position", arguments: TestDatabase.engines)
     func repeatedInOneRound(on engine: TestDatabase.Engine) async throws {
-        try await withLog(engine) { log in
+        try await withLog(engine, writers: 1) { log in
             let (a, b) = (NewEvent.counted(1, id: ids[1]), NewEvent.counted(2, id: ids[2]))
             try await log.append([a], to: stream, context: .test())
             func start(_ events: [NewEvent], fails: Bool = false) -> Task<AppendReceipt, any Error> {

@@ -82,14 +82,6 @@ import Testing
         }
     }
 
-    @Test func textMayHoldZeros() async throws {
-        try await withSQLite { database, _ in
-            let text = "a\0b"
-            let read = try await database.read { try $0.first("SELECT \(text)") { try $0[0] as String } }
-            #expect(read == text)
-        }
-    }
-
     @Test func notANumberIsRefused() async throws {
         try await withSQLite { database, _ in
             let code = await code {

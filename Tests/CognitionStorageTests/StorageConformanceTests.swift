@@ -25,6 +25,10 @@ import Testing
         try await check(engine, StorageConformance.wrongTypesAreRefused)
     }
 
+    @Test(arguments: TestDatabase.engines) func zerosInTextsAreRefused(on engine: Engine) async throws {
+        try await check(engine, StorageConformance.zerosInTextsAreRefused)
+    }
+
     @Test(arguments: TestDatabase.engines) func interpolationBinds(on engine: Engine) async throws {
         try await check(engine, StorageConformance.interpolationBinds)
     }

@@ -11,9 +11,10 @@ import Testing
 
     private struct Refusal: Error {}
 
-    private static let migrations = [
-        Migration("metrics.001_items", ["CREATE TABLE items (item \(fragment: .int64) NOT NULL UNIQUE)"])
-    ]
+    private static let migrations =
+        NodeLease.migrations + [
+            Migration("metrics.001_items", ["CREATE TABLE items (item \(fragment: .int64) NOT NULL UNIQUE)"])
+        ]
 
     /// A database that has measured nothing yet but its migration.
     private func withMetrics(
@@ -21,7 +22,7 @@ import Testing
     ) async throws {
         let metrics = TestMetrics()
         try await withMetricsFactory(metrics) {
-            try await withTestDatabase(engine, migrations: Self.migrations) { database in
+            try await withTestDatabase(engine, migrations: Self.migrations, writers: 1) { database in
                 try await body(database, metrics)
             }
         }
@@ -131,7 +132,7 @@ import Testing
     func probe(on engine: Engine) async throws {
         try await withMetrics(engine) { database, _ in
             let probe = try await database.probe()
-            #expect(probe == DatabaseProbe(writesWaiting: 0))
+            #expect(probe.writesWaiting == 0 && !probe.isReadOnly && probe.nodes == (database.isShared ? 0 : nil))
             await database.close()
             await #expect(throws: StorageError.self) { try await database.probe() }
         }

@@ -74,6 +74,14 @@ extension StorageConformance {
         #expect(number == "storage.unexpected_value")
     }
 
+    /// What not every engine stores none does.
+    package static func zerosInTextsAreRefused(_ database: any Database) async throws {
+        let refused = await code { _ = try await database.write { try $0.execute("INSERT INTO samples (words) VALUES (\("a\0b"))") } }
+        #expect(refused == "storage.text_invalid")
+        let count = try await database.read { try $0.first("SELECT COUNT(*) FROM samples") { try $0[0] as Int } }
+        #expect(count == 0)
+    }
+
     package static func interpolationBinds(_ database: any Database) async throws {
         let hostile = "x'); DROP TABLE samples; -- $1 \" \\"
         try await database.write { tx in

@@ -70,6 +70,14 @@ struct EngineHarness: Sendable {
         try await workflows.execute(ExecuteCommand(workflow: stored.id, version: stored.version), as: principal).id
     }
 
+    /// Lets others take this node for dead, where there can be others.
+    func expireLease() async throws {
+        let node = engine.node
+        try await database.write { tx in
+            _ = try tx.execute("UPDATE nodes SET lease_until = 0 WHERE id = \(node)")
+        }
+    }
+
     func events(of stream: StreamName, in workspace: WorkspaceID = .default) async throws -> [Event] {
         try await EventLog(database).readStream(stream, workspace: workspace).events
     }
