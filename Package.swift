@@ -92,18 +92,20 @@ let package = Package(
                 "CognitionPostgres", "CognitionRealtime", "CognitionSQLite", "CognitionStorage", "CognitionWorkflows",
                 .argumentParser, .configuration, .logging, .metrics, .serviceLifecycle, .unixSignals,
             ]),
+        .target(name: "CognitionPostgresServer", dependencies: ["CPostgres"]),
         .executableTarget(
             name: "CognitionBenchmarks",
             dependencies: [
                 "CPostgres", "CognitionCore", "CognitionEvents", "CognitionExpressions", "CognitionPostgres",
-                "CognitionSQLite", "CognitionStorage", "CognitionWorkflows", .argumentParser, .grdbSQLite, .logging,
+                "CognitionPostgresServer", "CognitionSQLite", "CognitionStorage", "CognitionWorkflows", .argumentParser, .grdbSQLite, .logging,
             ]),
 
         // Tests
         .target(
             name: "CognitionTestSupport",
             dependencies: [
-                "CPostgres", "CognitionCore", "CognitionPostgres", "CognitionSQLite", "CognitionStorage", .logging,
+                "CognitionCore", "CognitionPostgres", "CognitionPostgresServer", "CognitionSQLite", "CognitionStorage",
+                .logging,
             ]),
         .tests(of: "CognitionCore"),
         .tests(of: "CognitionExpressions", with: ["CognitionCore"], exclude: ["Corpus", "Peer"]),

@@ -10,7 +10,7 @@ extension EventLog {
                 CREATE TABLE streams (
                     key \(fragment: .identity), workspace_id \(fragment: .text) NOT NULL, type \(fragment: .text) NOT NULL, id \(fragment: .text) NOT NULL,
                     version \(fragment: .int64) NOT NULL, UNIQUE (workspace_id, type, id)
-                ) \(fragment: .strict)
+                ) \(fragment: .strictWithRoom)
                 """,
                 // `data` is NULL when it is a payload, which `data_hash` then names.
                 """

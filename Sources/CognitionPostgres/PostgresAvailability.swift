@@ -36,12 +36,12 @@ final class PostgresAvailability: Sendable {
     func close() { state.withLock { $0.isClosing = true } }
 
     /// Opens a connection, on the thread that will own it.
-    func open() throws -> PostgresHandle {
+    func open(as role: PostgresOpener.Role) throws -> PostgresHandle {
         var pauseMilliseconds: UInt32 = 20
         while true {
             if let refusal = refusal() { throw refusal }
             do {
-                let handle = try PostgresHandle(opener.open(), options: opener.options)
+                let handle = try PostgresHandle(opener.open(as: role), options: opener.options)
                 noteSuccess()
                 return handle
             } catch let error as StorageError {

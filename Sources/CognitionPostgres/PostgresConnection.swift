@@ -9,13 +9,14 @@ import CognitionStorage
 
 /// A connection to the server, opened when it is needed and again after it was lost; confined to one thread.
 ///
-/// Writes run at READ COMMITTED, reads on one snapshot.
+/// A writer's transactions run at READ COMMITTED, a reader's on one snapshot.
 final class PostgresConnection: StorageConnection {
     let dialect = Dialect.postgres
     let isShared = true
 
     private let availability: PostgresAvailability
     private let opener: PostgresOpener
+    private let role: PostgresOpener.Role
     private var marker: CommitMarker
     /// `nil` after a failure, until the next transaction opens another.
     private var handle: PostgresHandle?
@@ -25,10 +26,11 @@ final class PostgresConnection: StorageConnection {
     /// How long a commit of unknown outcome is inquired after.
     private static let inquiryMax: Duration = .seconds(15)
 
-    init(_ availability: PostgresAvailability, opener: PostgresOpener, writer: UUIDv7) {
+    init(_ availability: PostgresAvailability, opener: PostgresOpener, role: PostgresOpener.Role, id: UUIDv7) {
+        self.role = role
         self.availability = availability
         self.opener = opener
-        marker = CommitMarker(writer: writer)
+        marker = CommitMarker(writer: id)
     }
 
     /// A failed statement leaves the transaction open; it can go back to a savepoint.
@@ -67,12 +69,23 @@ final class PostgresConnection: StorageConnection {
         }
     }
 
-    func insert(into table: BulkTable, _ values: [SQLValue]) throws {
+    func insert(
+        into table: BulkTable, _ values: [SQLValue], row: @escaping (borrowing Row) throws -> Void
+    ) throws {
         guard !values.isEmpty else { return }
-        let arrays = table.columns.enumerated().map { "$\($0.offset + 1)::\($0.element.type.arrayTypeName)" }
-        let text =
-            "INSERT INTO \(table.name) (\(table.columnList)) SELECT * FROM unnest(\(arrays.joined(separator: ", ")))"
-        try handleInTransaction().send(text, PostgresParameters(columns: table.columns, values: values), nil)
+        let parameters = try PostgresParameters(columns: table.columns, values: values)
+        try handleInTransaction().send(table.arrayStatement, parameters) { result in
+            try result.forEach { found in
+                try row(found)
+                return true
+            }
+        }
+    }
+
+    func update(_ update: BulkUpdate, _ values: [SQLValue], changed: @escaping (Int) throws -> Void) throws {
+        guard !values.isEmpty else { return try changed(0) }
+        let parameters = try PostgresParameters(columns: update.columns, values: values)
+        try handleInTransaction().send(update.arrayStatement, parameters) { try changed($0.changes) }
     }
 
     func lock(_ name: String) throws {
@@ -113,8 +126,7 @@ final class PostgresConnection: StorageConnection {
 extension PostgresConnection {
     func begin(_ access: TransactionAccess) throws {
         let handle = try openHandle()
-        try handle.beginTransaction(
-            access == .write ? "BEGIN ISOLATION LEVEL READ COMMITTED" : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try handle.beginTransaction(handle.isPooled ? role.pooledBegin : role.begin)
         if handle.isPooled { try handle.control(opener.settings(forTransaction: true)) }
         self.access = access
     }
@@ -213,7 +225,7 @@ extension PostgresConnection {
     private func openHandle() throws -> PostgresHandle {
         if let handle, handle.isFit { return handle }
         handle = nil
-        let opened = try availability.open()
+        let opened = try availability.open(as: role)
         opened.watched = watched
         handle = opened
         return opened

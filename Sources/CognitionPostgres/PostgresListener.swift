@@ -5,7 +5,8 @@ import Foundation
 import Logging
 import Synchronization
 
-/// Carries wake-ups between the nodes of a database, on a connection and a thread of its own.
+/// Carries wake-ups between the nodes of a database, on a connection and a thread of its own; between two of them it looks
+/// after ``YoungTables``.
 ///
 /// What this node has committed is told to the others by NOTIFY, after the commit and at most every 25 ms, since a NOTIFY
 /// holds a lock of the whole server while it commits. Wake-ups may be lost with the connection; so everybody who waits for
@@ -78,7 +79,7 @@ final class PostgresListener: Sendable {
         var pause: Duration = .milliseconds(50)
         while !isClosing {
             do {
-                let opened = try opener.open()
+                let opened = try opener.open(as: .listener)
                 defer { PQfinish(opened.connection) }
                 guard !opened.isPooled else {
                     logger.notice("Sessions of the database are pooled: what other nodes do is found by looking for it")
@@ -109,6 +110,7 @@ final class PostgresListener: Sendable {
         let clock = ContinuousClock()
         var mayNotifyAt = clock.now
         var checkAt = clock.now + Self.checkPause
+        var analyzeAt = clock.now
         while !isClosing {
             let now = clock.now
             let hasTopics = state.withLock { !$0.topics.isEmpty }
@@ -124,10 +126,13 @@ final class PostgresListener: Sendable {
             } else if now >= checkAt {
                 _ = try opener.execute("SELECT 1", on: connection)
                 checkAt = clock.now + Self.checkPause
+            } else if now >= analyzeAt {
+                try YoungTables.analyze(opener, connection)
+                analyzeAt = clock.now + YoungTables.pause
             }
             deliver(connection, signals)
             wait(
-                atMost: (state.withLock { !$0.topics.isEmpty } ? mayNotifyAt : checkAt) - clock.now,
+                atMost: (state.withLock { !$0.topics.isEmpty } ? mayNotifyAt : min(checkAt, analyzeAt)) - clock.now,
                 for: [PQsocket(connection)])
             guard PQconsumeInput(connection) == 1 else {
                 throw StorageError(PostgresFailure(connection: connection))

@@ -12,17 +12,28 @@ struct PostgresOpener: Sendable {
         let isPooled: Bool
     }
 
+    /// What a connection is for.
+    enum Role {
+        case writer
+        case reader
+        case listener
+    }
+
     static let versionMin: Int32 = 130_000
 
     let options: PostgresOptions
 
     /// - Throws: `StorageError` that says why not.
-    func open() throws -> Opened {
+    func open(as role: Role) throws -> Opened {
         let connection = try connect()
         do {
             try check(connection)
             let isPooled = try Int32(execute("SELECT pg_backend_pid()", on: connection)) != PQbackendPID(connection)
-            if !isPooled { _ = try execute(settings(forTransaction: false), on: connection) }
+            if !isPooled {
+                _ = try execute(settings(forTransaction: false), on: connection)
+                // So that no transaction has to say it again.
+                for setting in role.sessionSettings { _ = try execute(setting, on: connection) }
+            }
             return Opened(connection: connection, isPooled: isPooled)
         } catch {
             PQfinish(connection)
@@ -100,6 +111,25 @@ struct PostgresOpener: Sendable {
         default: throw StorageError(PostgresFailure(answer, statement: statement))
         }
     }
+}
+
+extension PostgresOpener.Role {
+    /// Writes see what was committed before each statement, reads one moment.
+    private var isolation: String { self == .reader ? "repeatable read" : "read committed" }
+
+    /// What the planner is not to do where there is another way. Our statements find their rows by an index; with statistics
+    /// from when a table was small, or was filled otherwise, it would rather read the whole of it.
+    private static let plannerSettings = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"]
+
+    /// Settings of a session that no transaction then has to repeat.
+    var sessionSettings: [String] {
+        (["default_transaction_isolation = '\(isolation)'"] + Self.plannerSettings.map { "\($0) = off" }).map { "SET \($0)" }
+    }
+
+    var begin: String { self == .reader ? "BEGIN READ ONLY" : "BEGIN" }
+
+    /// The same where sessions do not last.
+    var pooledBegin: String { "BEGIN ISOLATION LEVEL \(isolation.uppercased())\(self == .reader ? " READ ONLY" : "")" }
 }
 
 /// Lends an array of C strings with a NULL behind the last.

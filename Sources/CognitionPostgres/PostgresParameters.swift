@@ -164,14 +164,4 @@ extension BulkTable.ColumnType {
         case .bytes: PostgresParameters.TypeID.bytesArray
         }
     }
-
-    /// What the type of the array is called in a statement.
-    var arrayTypeName: String {
-        switch self {
-        case .integer: "bigint[]"
-        case .double: "double precision[]"
-        case .text: "text[]"
-        case .bytes: "bytea[]"
-        }
-    }
 }

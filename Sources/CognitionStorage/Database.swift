@@ -66,8 +66,11 @@ package protocol StorageConnection: AnyObject {
     /// - Throws: Why a statement that was sent has failed; the transaction can then only be rolled back.
     func settle() throws
 
-    /// Writes the rows of a bulk insert, in its turn, now or later.
-    func insert(into table: BulkTable, _ values: [SQLValue]) throws
+    /// Writes the rows of a bulk insert, in its turn, now or later; `row` is given what it returns.
+    func insert(into table: BulkTable, _ values: [SQLValue], row: @escaping (borrowing Row) throws -> Void) throws
+
+    /// Changes rows, in its turn, now or later; `changed` is told how many.
+    func update(_ update: BulkUpdate, _ values: [SQLValue], changed: @escaping (Int) throws -> Void) throws
 
     /// Holds the lock `name` until the transaction ends.
     func lock(_ name: String) throws
@@ -122,8 +125,23 @@ extension StorageConnection {
 
     package func settle() throws {}
 
-    package func insert(into table: BulkTable, _ values: [SQLValue]) throws {
-        for statement in table.statements(for: values) { _ = try run(statement) { _ in true } }
+    package func insert(
+        into table: BulkTable, _ values: [SQLValue], row: @escaping (borrowing Row) throws -> Void
+    ) throws {
+        for statement in table.statements(for: values) {
+            _ = try run(statement) { found in
+                try row(found)
+                return true
+            }
+        }
+    }
+
+    package func update(
+        _ update: BulkUpdate, _ values: [SQLValue], changed: @escaping (Int) throws -> Void
+    ) throws {
+        var count = 0
+        for statement in update.statements(for: values) { count += try run(statement) { _ in true } }
+        try changed(count)
     }
 
     package func lock(_ name: String) throws {}

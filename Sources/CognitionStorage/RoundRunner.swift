@@ -156,7 +156,7 @@ final class RoundRunner {
     private func runGuarded(
         _ request: any WriteRequest, in tx: borrowing Transaction, _ round: WriteRound
     ) throws -> (any Error)? {
-        let mark = round.mark
+        let mark = round.beginRequest()
         var mayRepeat = connection.isShared
         while true {
             do {

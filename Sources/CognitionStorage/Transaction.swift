@@ -60,8 +60,17 @@ package struct Transaction: ~Copyable {
 
     /// Writes rows into `table`, in as few statements as the engine does well with; nobody waits for them either.
     /// - Parameter values: Row after row, each with a value for every column of the table.
-    package func insert(into table: BulkTable, _ values: [SQLValue]) throws {
-        try connection.insert(into: table, values)
+    package func insert(
+        into table: BulkTable, _ values: [SQLValue], row: @escaping (borrowing Row) throws -> Void = { _ in }
+    ) throws {
+        try connection.insert(into: table, values, row: row)
+    }
+
+    /// Changes rows, each with values of its own, in the same way; `changed` is told how many were found.
+    package func update(
+        _ update: BulkUpdate, _ values: [SQLValue], changed: @escaping (Int) throws -> Void
+    ) throws {
+        try connection.update(update, values, changed: changed)
     }
 
     // MARK: Against others who write at the same time
@@ -101,9 +110,13 @@ package struct Transaction: ~Copyable {
 /// An instance lives as long as one attempt of a round. When a request is undone, what it added is cut off again.
 package protocol CommitStep: AnyObject {
     init()
+    /// Steps run in this order: the least first.
+    static var rank: Int { get }
+    /// A request begins that may be undone; what was run before it stays.
+    func beginRequest()
     /// How many pieces of work were added so far.
     var count: Int { get }
-    /// Forgets all pieces after the first `count`.
+    /// Forgets all pieces after the first `count`, and what was run in the request that is undone.
     func truncate(to count: Int)
     func run(in tx: borrowing Transaction) throws
     /// What ``run(in:)`` has done, counted in a metric once it is durable.
@@ -111,6 +124,8 @@ package protocol CommitStep: AnyObject {
 }
 
 extension CommitStep {
+    package static var rank: Int { 0 }
+    package func beginRequest() {}
     package var committedWork: CommittedWork? { nil }
 }
 
@@ -148,7 +163,10 @@ package final class WriteRound {
         return step
     }
 
-    var mark: Mark { Mark(actions: afterCommit.count, steps: steps.mapValues(\.count)) }
+    func beginRequest() -> Mark {
+        for step in steps.values { step.beginRequest() }
+        return Mark(actions: afterCommit.count, steps: steps.mapValues(\.count))
+    }
 
     /// Forgets what came after `mark`; a topic may stay, as waking somebody for nothing does no harm.
     func undo(to mark: Mark) {
@@ -157,7 +175,9 @@ package final class WriteRound {
     }
 
     func runSteps(in tx: borrowing Transaction) throws {
-        for key in order { try steps[key]?.run(in: tx) }
+        for step in order.compactMap({ steps[$0] }).sorted(by: { type(of: $0).rank < type(of: $1).rank }) {
+            try step.run(in: tx)
+        }
     }
 
     var committedWork: [CommittedWork] { order.compactMap { steps[$0]?.committedWork } }

@@ -33,7 +33,7 @@ package func withTestDatabase<Value>(
     case .sqliteMemory:
         try await lend(try await SQLiteDatabase.inMemory(), migrations, body)
     case .postgres:
-        try await PostgresServer.withDatabase { url in
+        try await TestPostgres.withDatabase { url in
             try await lend(try await openPostgres(url, writers: writers), migrations, body)
         }
     }
@@ -43,7 +43,7 @@ package func withTestDatabase<Value>(
 package func withTestNodes<Value>(
     _ count: Int, migrations: [Migration] = [], _ body: ([any Database]) async throws -> Value
 ) async throws -> Value {
-    try await PostgresServer.withDatabase { url in
+    try await TestPostgres.withDatabase { url in
         try await lend(try await openPostgres(url), migrations) { first in
             var nodes: [any Database] = [first]
             do {

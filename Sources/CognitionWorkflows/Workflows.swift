@@ -66,14 +66,12 @@ package final class Workflows: Sendable {
         }
         var machine = ExecutionMachine.start(definition, id: start.id, input: command.input, now: start.now)
         let transition = machine.takeTransition()
-        let node = engine.node
         let leaves = engine.leavesMemory(transition)
-        let (summary, key) = try await database.write { tx in
-            try start.run(transition, on: node, releases: leaves, in: tx)
-        }
+        let first = start.write(transition, on: engine.node, releases: leaves)
+        let (summary, key) = try await database.write { tx in try start.run(first, in: tx) }
         if let key {
             let live = LiveExecution(
-                key: key, workspace: principal.workspace, epoch: 1, origin: start.origin, machine: machine)
+                key: key.value, workspace: principal.workspace, epoch: 1, origin: start.origin, machine: machine)
             engine.adopt(live, after: transition, leaves: leaves)
         }
         return summary
@@ -129,11 +127,14 @@ package final class Workflows: Sendable {
             try Task.checkCancellation()
             let ticket = ends.ticket(for: id)
             defer { ends.drop(ticket) }
-            let found = try await database.read { tx in try ExecutionStore.status(of: id, in: workspace, tx) }
-            guard let (status, reason) = found else { throw WorkflowError.notFound(id) }
-            if status.hasEnded || orParked && (status == .suspended || reason != nil) {
-                return try await execution(id, in: workspace)
+            let ended = try await database.read { tx -> Execution? in
+                guard let (status, reason) = try ExecutionStore.status(of: id, in: workspace, tx) else {
+                    throw WorkflowError.notFound(id)
+                }
+                guard status.hasEnded || orParked && (status == .suspended || reason != nil) else { return nil }
+                return try ExecutionStore.execution(id, in: workspace, tasksMax: Self.tasksShownMax, tx)
             }
+            if let ended { return ended }
             await ends.wait(ticket, atMost: .seconds(1))
         }
     }

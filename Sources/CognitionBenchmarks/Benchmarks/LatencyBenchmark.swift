@@ -1,4 +1,5 @@
 import CognitionCore
+import CognitionPostgresServer
 import CognitionWorkflows
 
 /// What durability adds to one task when nothing else runs.
@@ -19,8 +20,26 @@ struct LatencyBenchmark: Benchmark {
     }
 
     func run(_ bench: Bench) async throws -> [Measurement] {
+        var measurements = lines("", try await samples(bench, on: .sqlite(path: bench.folder + "/latency.db")))
+        let shared = try await bench.withPostgres { server in
+            try await PostgresServer.withDatabase(at: server.address) { url in
+                try await samples(bench, on: .postgres(url: url))
+            }
+        }
+        if let shared {
+            measurements += lines("PostgreSQL: ", shared).map { line in
+                var line = line
+                // The floor is that of the embedded database; here a server is on the way.
+                line.floors = []
+                return line
+            }
+        }
+        return measurements
+    }
+
+    private func samples(_ bench: Bench, on engine: BenchEngine) async throws -> Samples {
         let count = bench.size(600)
-        let samples = try await EngineNode.with(bench.folder + "/latency.db") { node in
+        return try await EngineNode.with(engine) { node in
             let command = try await node.create(EngineNode.threeTasks)
             for _ in 0..<count / 4 { try await node.complete(command) }
             node.noop.remember()
@@ -35,12 +54,15 @@ struct LatencyBenchmark: Benchmark {
             }
             return samples
         }
-        return [
+    }
+
+    private func lines(_ prefix: String, _ samples: Samples) -> [Measurement] {
+        [
             line(
-                "one execution alone: its time / \(Self.commits) commits",
+                "\(prefix)one execution alone: its time / \(Self.commits) commits",
                 samples.executions.map { $0 / Double(Self.commits) },
                 "means of \(Self.commits) fsyncs", samples.fsyncMeans),
-            line("one execution alone: between two calls", samples.tasks, "fsync", samples.fsyncs),
+            line("\(prefix)one execution alone: between two calls", samples.tasks, "fsync", samples.fsyncs),
         ]
     }
 

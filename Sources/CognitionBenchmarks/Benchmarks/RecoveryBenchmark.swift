@@ -10,7 +10,7 @@ struct RecoveryBenchmark: Benchmark {
     func run(_ bench: Bench) async throws -> [Measurement] {
         let count = bench.size(10_000)
         let path = bench.folder + "/recovery.db"
-        try await EngineNode.with(path) { node in
+        try await EngineNode.with(.sqlite(path: path)) { node in
             let command = try await node.create(EngineNode.waiting)
             _ = try await concurrently(count, inFlight: 256) { _ in
                 _ = try await node.workflows.execute(command, as: EngineNode.principal, on: node.engine)
@@ -41,7 +41,7 @@ struct RecoveryBenchmark: Benchmark {
     /// Seconds from opening the file until a new execution has ended, and until nothing is owned or due any more.
     private func start(_ path: String, untilRestored: Bool) async throws -> (ready: Double, restored: Double) {
         let start = ContinuousClock.now
-        return try await EngineNode.with(path) { node in
+        return try await EngineNode.with(.sqlite(path: path)) { node in
             try await node.complete(try await node.create(EngineNode.threeTasks))
             let ready = (ContinuousClock.now - start).seconds
             while untilRestored {

@@ -1,25 +1,24 @@
 import CognitionCore
 import CognitionEvents
-import CognitionSQLite
 import CognitionStorage
 import CognitionWorkflows
 import Logging
 import Synchronization
 
-/// An embedded database with the workflows and the engine of one process, put together as the server does.
+/// A database with the workflows and the engine of one process, put together as the server does.
 struct EngineNode: Sendable {
-    let database: SQLiteDatabase
+    let database: any Database
     let workflows: Workflows
     let engine: WorkflowEngine
     let noop: NoopFunction
 
     static let principal = Principal.localOperator
 
-    /// Opens `path`, runs an engine while `body` runs, and closes both.
+    /// Opens a database, runs an engine while `body` runs, and closes both.
     static func with<Result: Sendable>(
-        _ path: String, _ body: @escaping @Sendable (EngineNode) async throws -> Result
+        _ engine: BenchEngine, _ body: @escaping @Sendable (EngineNode) async throws -> Result
     ) async throws -> Result {
-        let node = try await EngineNode(path)
+        let node = try await EngineNode(engine)
         let running = Task { try await node.engine.run() }  // ended below, whatever the body does
         let result: Swift.Result<Result, any Error>
         do { result = .success(try await body(node)) } catch { result = .failure(error) }
@@ -30,17 +29,17 @@ struct EngineNode: Sendable {
         return try result.get()
     }
 
-    private init(_ path: String) async throws {
+    private init(_ engine: BenchEngine) async throws {
         let clock = SystemWallClock()
         let ids = UUIDGenerator(clock: clock)
-        database = try await SQLiteDatabase.open(at: path)
+        database = try await engine.open()
         try await database.migrate(NodeLease.migrations + EventLog.migrations + Workflows.migrations, now: clock.now)
         noop = NoopFunction()
         workflows = Workflows(database: database, functions: [noop], clock: clock, ids: ids)
         var logger = Logger(label: "bench")
         logger.logLevel = .warning
         let executor = EffectExecutor(functions: [noop], http: NoHTTP(), workflows: workflows, clock: clock)
-        engine = WorkflowEngine(
+        self.engine = WorkflowEngine(
             workflows: workflows, executor: executor, node: ids.next(), clock: clock, logger: logger)
     }
 

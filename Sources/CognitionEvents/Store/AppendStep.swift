@@ -3,8 +3,7 @@ package import CognitionStorage
 
 /// Gives the events of all requests of a round their positions, in one statement, and writes them: last before COMMIT.
 ///
-/// Where its stream stands is known of an append at the latest when this runs, as the statements that move the streams are
-/// not waited for one by one.
+/// An append that takes its stream as it is moves it here, with those of all other requests in one statement.
 ///
 /// On PostgreSQL the row of the log's head is locked from here to the end of the commit only, so writers wait for each
 /// other no longer than that, and whoever reads a position has seen all before it.
@@ -20,6 +19,12 @@ final class AppendStep: CommitStep {
         let start: Int
         /// Of a repeat: where each event's position comes from.
         let places: [Place]?
+
+        func stand(at row: StreamRow) {
+            stream?.row = row
+            let first = row.version - Int64(receipt.eventIDs.count) + 1
+            receipt.assign(versions: Array(first...row.version))
+        }
     }
 
     private enum Place {
@@ -31,6 +36,13 @@ final class AppendStep: CommitStep {
     /// The row of a stream as an append has left it, once that is known.
     private final class StreamPlace {
         var row: StreamRow?
+        /// The caller has not said where it stands, so it is moved here.
+        let isMovedLater: Bool
+
+        init(_ row: StreamRow?) {
+            self.row = row
+            isMovedLater = row == nil
+        }
     }
 
     private struct PendingEvent {
@@ -46,12 +58,25 @@ final class AppendStep: CommitStep {
     /// Where events are in `pending`; made only when somebody asks, and then for the first `indexedCount` of them.
     private var index: [UUIDv7: Int] = [:]
     private var indexedCount = 0
+    /// Pieces before this one have moved their streams, and had so when the current request began.
+    private var movedCount = 0
+    private var movedCountBefore = 0
 
     init() {}
 
+    /// After all other steps: from here to the end of the commit the head of the log is locked.
+    static let rank = 1
+
     var count: Int { pieces.count }
 
+    func beginRequest() { movedCountBefore = movedCount }
+
     func truncate(to count: Int) {
+        // What the undone request has moved stands where it was, of whichever request.
+        for piece in pieces[movedCountBefore..<movedCount] where piece.stream?.isMovedLater == true {
+            piece.stream?.row = nil
+        }
+        movedCount = movedCountBefore
         guard count < pieces.count else { return }
         let start = pieces[count].start
         for event in pending[start...] { index[event.id] = nil }
@@ -60,32 +85,54 @@ final class AppendStep: CommitStep {
         pieces.removeSubrange(count...)
     }
 
-    /// - Returns: The receipt, and who wants to know where the stream stands then.
+    /// - Parameter row: Where the stream stands after these events; `nil` moves it later, wherever it is then.
     func add(
-        _ events: [NewEvent], to stream: StreamName, context: EventContext
-    ) -> (AppendReceipt, advanced: (StreamRow) -> Void) {
+        _ events: [NewEvent], to stream: StreamName, row: StreamRow?, context: EventContext
+    ) -> AppendReceipt {
         let ids = events.map { $0.id ?? context.ids.next() }
-        let receipt = AppendReceipt(eventIDs: ids)
-        let place = StreamPlace()
+        let place = StreamPlace(row)
         let piece = Piece(
-            receipt: receipt, context: context,
+            receipt: AppendReceipt(eventIDs: ids), context: context,
             destination: StreamAddress(workspace: context.workspace, stream: stream), stream: place,
             start: pending.count, places: nil)
         for (offset, event) in events.enumerated() {
             pending.append(PendingEvent(event: event, id: ids[offset], offset: offset, piece: pieces.count))
         }
         pieces.append(piece)
-        return (
-            receipt,
-            { row in
-                place.row = row
-                receipt.assign(versions: Array(row.version - Int64(ids.count) + 1...row.version))
+        if let row { piece.stand(at: row) }
+        return piece.receipt
+    }
+
+    /// Moves the streams of the appends that have not done so, in the order of their names, so that two rounds with the
+    /// same streams wait for each other and not in a circle.
+    func moveStreams(in tx: borrowing Transaction) throws {
+        guard movedCount < pieces.count else { return }
+        var moving: [StreamAddress: [Piece]] = [:]
+        for piece in pieces[movedCount...] where piece.stream?.isMovedLater == true {
+            moving[piece.destination, default: []].append(piece)
+        }
+        movedCount = pieces.count
+        var values: [SQLValue] = []
+        for (address, pieces) in moving.sorted(by: { $0.key < $1.key }) {
+            let count = pieces.reduce(0) { $0 + $1.receipt.eventIDs.count }
+            values += [
+                .text(address.workspace.name), .text(address.stream.type), .text(address.stream.id),
+                .integer(Int64(count)),
+            ]
+        }
+        try tx.insert(into: Self.streams, values) { row in
+            let address = StreamAddress(workspace: try row[2], stream: StreamName(try row[3], try row[4]))
+            var last = try StreamRow(row)
+            for piece in (moving[address] ?? []).reversed() {
+                piece.stand(at: last)
+                last = StreamRow(key: last.key, version: last.version - Int64(piece.receipt.eventIDs.count))
             }
-        )
+        }
     }
 
     func run(in tx: borrowing Transaction) throws {
         guard !pending.isEmpty else { return }
+        try moveStreams(in: tx)
         let head = try tx.first(
             "UPDATE log_head SET position = position + \(pending.count) WHERE id = 1 RETURNING position"
         ) { try $0[0] as Int64 }
@@ -105,6 +152,13 @@ final class AppendStep: CommitStep {
     var committedWork: CommittedWork? {
         pending.isEmpty ? nil : CommittedWork(metric: "events.appended", amount: pending.count)
     }
+
+    private static let streams = BulkTable(
+        "streams", ["workspace_id": .text, "type": .text, "id": .text, "version": .integer],
+        suffix: """
+            ON CONFLICT (workspace_id, type, id) DO UPDATE SET version = streams.version + excluded.version
+            RETURNING key, version, workspace_id, type, id
+            """)
 
     private static let table = BulkTable(
         "events",
@@ -187,6 +241,7 @@ extension AppendStep {
             throw EventError(.eventIDReused, "one append has two events with the same id")
         }
         // Of those in this round the versions have to be known.
+        try moveStreams(in: tx)
         try tx.settle()
         let known = try earlier(ids, in: tx)
         guard !known.isEmpty else { return nil }

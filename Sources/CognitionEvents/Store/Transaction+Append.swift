@@ -28,28 +28,32 @@ extension Transaction {
             _ = try PayloadStore.store(event.data, hash: event.dataHash, workspace: context.workspace, in: self)
         }
         guard case .any = expected else {
+            // What this body, or another of the round, has appended before counts.
+            try step.moveStreams(in: self)
             let row = try StreamRow.advance(
                 stream, by: events.count, expecting: expected, workspace: context.workspace, in: self)
-            let (receipt, advanced) = step.add(events, to: stream, context: context)
-            advanced(row)
-            return receipt
+            return step.add(events, to: stream, row: row, context: context)
         }
-        let (receipt, advanced) = step.add(events, to: stream, context: context)
-        try StreamRow.advance(stream, by: events.count, workspace: context.workspace, in: self, advanced)
-        return receipt
+        return step.add(events, to: stream, row: nil, context: context)
     }
 
     /// The versions that an append of this transaction has given its events.
     package func versions(of receipt: AppendReceipt) throws -> [Int64] {
+        try commitStep(AppendStep.self).moveStreams(in: self)
         try settle()
         return receipt.versions
     }
 }
 
 /// A stream among those of all workspaces.
-struct StreamAddress: Hashable {
+struct StreamAddress: Hashable, Comparable {
     let workspace: WorkspaceID
     let stream: StreamName
+
+    static func < (left: StreamAddress, right: StreamAddress) -> Bool {
+        (left.workspace.name, left.stream.type, left.stream.id)
+            < (right.workspace.name, right.stream.type, right.stream.id)
+    }
 }
 
 /// A stream's row after it has taken new events.
@@ -57,23 +61,14 @@ struct StreamRow {
     let key: Int64
     let version: Int64
 
+    init(key: Int64, version: Int64) {
+        self.key = key
+        self.version = version
+    }
+
     init(_ row: borrowing Row) throws {
         key = try row[0]
         version = try row[1]
-    }
-
-    /// Moves a stream's version, wherever it is, and makes the stream when there is none; nobody waits for it.
-    static func advance(
-        _ stream: StreamName, by count: Int, workspace: WorkspaceID, in tx: borrowing Transaction,
-        _ advanced: @escaping (StreamRow) -> Void
-    ) throws {
-        let statement = SQL(
-            """
-            INSERT INTO streams (workspace_id, type, id, version) VALUES ($1, $2, $3, $4)
-            ON CONFLICT (workspace_id, type, id) DO UPDATE SET version = streams.version + excluded.version
-            RETURNING key, version
-            """, [.text(workspace.name), .text(stream.type), .text(stream.id), .integer(Int64(count))])
-        try tx.send(statement) { row in advanced(try StreamRow(row)) }
     }
 
     /// Moves the version of a stream that is as expected; one that is not stays as it is.

@@ -27,29 +27,38 @@ struct ExecutionStart: Sendable {
     /// Leaves the execution to whichever engine claims it.
     func leave(in tx: borrowing Transaction) throws -> ExecutionSummary {
         if let earlier = try request.earlier(in: tx) { return earlier }
-        _ = try insert(state: nil, owner: nil, in: tx)
+        try insert(ExecutionColumns(dueAt: now), in: tx)
+        tx.signal(.executionsDue)
         return summary(status: .pending, endedAt: nil)
     }
 
-    /// Writes the execution with its first transition, owned by the node that has worked it out.
+    /// The first transition, owned by the node that has worked it out.
     /// - Parameter releases: The node does not keep it: it only waits, and for long.
-    /// - Returns: No key when an earlier request has started the execution.
-    func run(
-        _ transition: Transition, on node: UUIDv7, releases: Bool, in tx: borrowing Transaction
-    ) throws -> (ExecutionSummary, key: Int64?) {
-        if let earlier = try request.earlier(in: tx) { return (earlier, nil) }
-        let key = try insert(state: transition.execution, owner: node, in: tx)
-        try ExecutionWrite(
-            transition, key: key, id: id, workspace: request.principal.workspace, owner: node, epoch: 1,
-            releases: releases, origin: origin, ids: ids, now: now
-        ).run(in: tx)
-        let state = transition.execution
-        return (summary(status: state.status, endedAt: state.endedAt), key)
+    func write(_ transition: Transition, on node: UUIDv7, releases: Bool) -> ExecutionWrite {
+        ExecutionWrite(
+            transition, key: nil, id: id, workspace: request.principal.workspace, owner: node, epoch: 1,
+            releases: releases, origin: origin, ids: ids, now: now)
     }
 
-    private func insert(state: ExecutionState?, owner: UUIDv7?, in tx: borrowing Transaction) throws -> Int64 {
-        try ExecutionStore.insert(
-            id, of: workflow, request, state: state, owner: owner, now: now, in: tx)
+    /// Writes the execution with its first transition.
+    /// - Returns: No key when an earlier request has started the execution.
+    func run(_ first: ExecutionWrite, in tx: borrowing Transaction) throws -> (ExecutionSummary, key: ExecutionKey?) {
+        if let earlier = try request.earlier(in: tx) { return (earlier, nil) }
+        let key = try insert(first.columns(in: tx), first, in: tx)
+        return (summary(status: first.state.status, endedAt: first.state.endedAt), key)
+    }
+
+    /// - Throws: `workflow.archived`, or `workflow.not_found` when the version was deleted meanwhile, at the latest before
+    ///   the commit.
+    @discardableResult
+    private func insert(
+        _ columns: ExecutionColumns, _ first: ExecutionWrite? = nil, in tx: borrowing Transaction
+    ) throws -> ExecutionKey {
+        var piece = ExecutionStep.Piece(execution: id, key: ExecutionKey())
+        piece.insertion = try ExecutionStore.insertion(id, of: workflow, request, columns, now: now, in: tx)
+        piece.workflow = workflow
+        if let first { try first.runFirst(piece, in: tx) } else { tx.commitStep(ExecutionStep.self).add(piece) }
+        return piece.key
     }
 
     private func summary(status: ExecutionStatus, endedAt: Timestamp?) -> ExecutionSummary {

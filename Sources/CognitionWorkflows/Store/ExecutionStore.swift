@@ -18,34 +18,25 @@ struct ExecutionClaim: Sendable {
 
 /// Executions and their tasks in the database; what changes while one runs is an ``ExecutionWrite``.
 enum ExecutionStore {
-    /// Writes a new execution, before any of its tasks.
-    ///
-    /// - Parameter owner: The node that has run its first transition; `nil` leaves it to whoever claims it.
-    /// - Throws: `workflow.archived`, or `workflow.not_found` when the version was deleted meanwhile.
-    static func insert(
-        _ id: ExecutionID, of workflow: StoredWorkflow, _ request: ExecutionRequest, state: ExecutionState?,
-        owner: UUIDv7?, now: Timestamp, in tx: borrowing Transaction
-    ) throws -> Int64 {
+    /// The row of a new execution, in the order of ``ExecutionStep/newExecutions``.
+    static func insertion(
+        _ id: ExecutionID, of workflow: StoredWorkflow, _ request: ExecutionRequest, _ columns: ExecutionColumns,
+        now: Timestamp, in tx: borrowing Transaction
+    ) throws -> [SQLValue] {
         let (command, principal) = (request.command, request.principal)
         if let parent = command.parent { try checkWaits(parent, tx) }
         let input = try request.input.store(for: principal.workspace, in: tx)
-        let key = try tx.first(
-            """
-            INSERT INTO executions (id, workspace_id, workflow_key, name_key, status, progress, input, input_sha256,
-                input_hash, next_number, idempotency_key, created_by, correlation_id, parent_key, parent_task, owner,
-                epoch, claims, wake_at, created_at)
-            VALUES (\(id), \(principal.workspace), \(workflow.key), \(workflow.nameKey), \(state?.status ?? .pending), 0,
-                \(input.inlineBytes), \(input.reference), \(request.inputHash.bytes), 1, \(command.idempotencyKey),
-                \(principal.actor), \(command.correlationID), \(command.parent?.execution), \(command.parent?.task),
-                \(owner), 1, 0, \(owner == nil ? now : nil), \(now))
-            RETURNING key
-            """
-        ) { try $0[0] as Int64 }
-        guard let key else { preconditionFailure("an INSERT returns its row") }
-        // The new row keeps others from deleting its version, and whoever did so before has been waited for.
-        try WorkflowStore.checkTakesExecutions(workflow, tx)
-        if owner == nil { tx.signal(.executionsDue) }
-        return key
+        return [
+            id.sqlValue, principal.workspace.sqlValue, workflow.key.sqlValue, workflow.nameKey.sqlValue,
+            input.inlineBytes.sqlValue, input.reference.sqlValue, request.inputHash.bytes.sqlValue,
+            command.idempotencyKey.sqlValue, principal.actor.sqlValue, command.correlationID.sqlValue,
+            (command.parent?.execution).sqlValue, (command.parent?.task).sqlValue, Int64(1).sqlValue,
+            Int64(0).sqlValue, now.sqlValue, columns.status.sqlValue, columns.reason.sqlValue,
+            columns.progress.sqlValue, (columns.context?.inlineBytes).sqlValue, (columns.context?.reference).sqlValue,
+            (columns.output?.inlineBytes).sqlValue, (columns.output?.reference).sqlValue, columns.fault.sqlValue,
+            columns.nextNumber.sqlValue, columns.owner.sqlValue, columns.wakeAt.sqlValue, columns.startedAt.sqlValue,
+            columns.endedAt.sqlValue,
+        ]
     }
 
     /// Keeps the execution around a task as it is until the commit, and sees that the task still wants its child: else

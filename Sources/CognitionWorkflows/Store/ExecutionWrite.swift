@@ -2,6 +2,38 @@ import CognitionCore
 import CognitionEvents
 package import CognitionStorage
 
+/// What the row of an execution says of how it is doing.
+struct ExecutionColumns {
+    var status = ExecutionStatus.pending
+    var reason: StatusReason?
+    var progress = 0
+    var context: StoredPayload?
+    var output: StoredPayload?
+    var fault: [UInt8]?
+    var nextNumber = 1
+    var owner: UUIDv7?
+    var wakeAt: Timestamp?
+    var startedAt: Timestamp?
+    var endedAt: Timestamp?
+
+    /// Of an execution that nobody owns and that has not begun.
+    init(dueAt: Timestamp) { wakeAt = dueAt }
+
+    init(_ state: ExecutionState, context: StoredPayload?, output: StoredPayload?, fault: [UInt8]?, owner: UUIDv7?) {
+        status = state.status
+        reason = state.reason
+        progress = state.progress
+        self.context = context
+        self.output = output
+        self.fault = fault
+        nextNumber = state.nextNumber
+        self.owner = owner
+        wakeAt = state.wakeAt
+        startedAt = state.startedAt
+        endedAt = state.endedAt
+    }
+}
+
 /// One transition as statements: the execution's columns, the rows of its tasks, its events. Encoded when it is made, so
 /// that the thread that writes only writes.
 struct ExecutionWrite: Sendable {
@@ -16,14 +48,15 @@ struct ExecutionWrite: Sendable {
         let progress: [UInt8]?
     }
 
-    private let key: Int64
+    /// `nil` until the execution has a row.
+    private let key: Int64?
     private let id: ExecutionID
     private let workspace: WorkspaceID
     private let owner: UUIDv7
     private let epoch: Int64
     /// The execution leaves this node's memory and is claimed again when it is due.
     private let releases: Bool
-    private let state: ExecutionState
+    let state: ExecutionState
     private let context: EncodedJSON?
     private let output: EncodedJSON?
     private let fault: [UInt8]?
@@ -37,7 +70,7 @@ struct ExecutionWrite: Sendable {
 
     /// - Parameter cost: What the tasks that have ended in this transition add to the execution's cost.
     init(
-        _ transition: Transition, key: Int64, id: ExecutionID, workspace: WorkspaceID, owner: UUIDv7, epoch: Int64,
+        _ transition: Transition, key: Int64?, id: ExecutionID, workspace: WorkspaceID, owner: UUIDv7, epoch: Int64,
         releases: Bool, cost: Money = .zero(Execution.currency), origin: ExecutionOrigin, ids: UUIDGenerator,
         now: Timestamp
     ) {
@@ -87,11 +120,35 @@ struct ExecutionWrite: Sendable {
     /// - Throws: `workflow.fenced` when the execution is no longer this owner's, at the latest before the commit; nothing
     ///   is written then.
     func run(in tx: borrowing Transaction) throws {
-        try writeExecution(in: tx)
+        guard let key else { preconditionFailure("an execution has a row before it changes") }
+        var piece = ExecutionStep.Piece(execution: id, key: ExecutionKey(key))
+        piece.update = try update(of: key, in: tx)
+        try write(&piece, in: tx)
+        for task in abandoned { try cancelChildren(of: task, of: key, in: tx) }
+    }
+
+    /// What the row of an execution says that begins with this transition.
+    func columns(in tx: borrowing Transaction) throws -> ExecutionColumns {
+        ExecutionColumns(
+            state, context: try context?.store(for: workspace, in: tx), output: try output?.store(for: workspace, in: tx),
+            fault: fault, owner: newOwner)
+    }
+
+    /// Writes the transition that an execution begins with, together with its row.
+    func runFirst(_ piece: ExecutionStep.Piece, in tx: borrowing Transaction) throws {
+        var piece = piece
+        try write(&piece, in: tx)
+    }
+
+    private func write(_ piece: inout ExecutionStep.Piece, in tx: borrowing Transaction) throws {
         for row in rows {
-            if row.isNew { try insert(row, in: tx) } else { try update(row, in: tx) }
+            if row.isNew {
+                piece.newTasks += try insertion(of: row, in: tx)
+            } else if let key {
+                piece.changedTasks += try change(of: row, key, in: tx)
+            }
         }
-        for task in abandoned { try cancelChildren(of: task, in: tx) }
+        tx.commitStep(ExecutionStep.self).add(piece)
         try append(in: tx)
         if releases || !abandoned.isEmpty { tx.signal(.executionsDue) }
     }
@@ -112,27 +169,12 @@ struct ExecutionWrite: Sendable {
         state.status.hasEnded || releases || rows.contains { $0.isNew || $0.task.endedAt != nil }
     }
 
-    private func writeExecution(in tx: borrowing Transaction) throws {
+    /// Who has it afterwards.
+    private var newOwner: UUIDv7? { releases || state.status.hasEnded ? nil : owner }
+
+    /// The values of the execution's own row. What its context was is read, and given back, by nobody else than its owner.
+    private func update(of key: Int64, in tx: borrowing Transaction) throws -> [SQLValue] {
         let output = try output?.store(for: workspace, in: tx)
-        let staysOwned = !releases && !state.status.hasEnded
-        let spent: SQL = if cost.micros > 0 { ", \(ExecutionStore.costRaised(by: cost))" } else { "" }
-        let id = id
-        let update: SQL = """
-            UPDATE executions SET status = \(state.status), reason = \(state.reason), progress = \(state.progress),
-                output = \(output?.inlineBytes), output_sha256 = \(output?.reference), error = \(fault),
-                next_number = \(state.nextNumber), owner = \(staysOwned ? owner : nil), 
-                claims = CASE WHEN \(isProgress) = 1 THEN 0 ELSE claims END,
-                wake_at = CASE WHEN \(releases) = 1 AND cancel_requested_at IS NOT NULL
-                    THEN CAST(\(time) AS \(fragment: .int64)) ELSE CAST(\(state.wakeAt) AS \(fragment: .int64)) END,
-                started_at = \(state.startedAt), ended_at = \(state.endedAt),
-                cancel_requested_at = CASE WHEN \(state.status.hasEnded) = 1 THEN NULL ELSE cancel_requested_at END\(spent)
-            WHERE key = \(key) AND owner = \(owner) AND epoch = \(epoch)
-            """
-        try tx.send(update) { changed in
-            guard changed == 1 else {
-                throw WorkflowError(.fenced, "execution \(id) was taken over; this result is discarded")
-            }
-        }
         if let context {
             let old = try tx.first("SELECT context, context_sha256 FROM executions WHERE key = \(key)") { row in
                 try StoredPayload(row, at: 0)
@@ -144,56 +186,54 @@ struct ExecutionWrite: Sendable {
                 """)
             if case .some(.some(let old)) = old { try PayloadStore.release(old, workspace: workspace, in: tx) }
         }
+        return [
+            key.sqlValue, owner.sqlValue, epoch.sqlValue, state.status.sqlValue, state.reason.sqlValue,
+            state.progress.sqlValue, (output?.inlineBytes).sqlValue, (output?.reference).sqlValue, fault.sqlValue,
+            state.nextNumber.sqlValue, newOwner.sqlValue, isProgress.sqlValue, releases.sqlValue, time.sqlValue,
+            state.wakeAt.sqlValue, state.startedAt.sqlValue, state.endedAt.sqlValue, state.status.hasEnded.sqlValue,
+            cost.micros.sqlValue, (Int64.max - cost.micros).sqlValue,
+        ]
     }
 
-    private func insert(_ row: TaskRow, in tx: borrowing Transaction) throws {
+    /// With the task's number in the place of its key.
+    private func insertion(of row: TaskRow, in tx: borrowing Transaction) throws -> [SQLValue] {
         let task = row.task
         let ownInput = try row.ownInput?.store(for: workspace, in: tx)
         let input = try row.input?.store(for: workspace, in: tx)
         let output = try row.output?.store(for: workspace, in: tx)
         let items = try row.items?.store(for: workspace, in: tx)
-        try tx.send(
-            """
-            INSERT INTO tasks (id, parent, scope, name, reference, source, own_input, own_input_sha256, status, reason,
-                attempt, started_at, ended_at, input, input_sha256, output, output_sha256, error, wake_at, deadline,
-                progress, items, items_sha256)
-            VALUES (\(TaskKey(key, task.number)), \(task.parent), \(task.scope), \(task.name), \(task.reference),
-                \(task.source), \(ownInput?.inlineBytes), \(ownInput?.reference), \(task.status), \(task.reason),
-                \(task.attempt), \(task.startedAt), \(task.endedAt), \(input?.inlineBytes), \(input?.reference),
-                \(output?.inlineBytes), \(output?.reference), \(row.fault), \(task.wakeAt), \(task.deadline),
-                \(row.progress), \(items?.inlineBytes), \(items?.reference))
-            """)
+        return [
+            task.number.sqlValue, task.parent.sqlValue, task.scope.sqlValue, task.name.sqlValue,
+            task.reference.sqlValue, task.source.sqlValue, (ownInput?.inlineBytes).sqlValue,
+            (ownInput?.reference).sqlValue, task.status.sqlValue, task.reason.sqlValue, task.attempt.sqlValue,
+            task.startedAt.sqlValue, task.endedAt.sqlValue, (input?.inlineBytes).sqlValue, (input?.reference).sqlValue,
+            (output?.inlineBytes).sqlValue, (output?.reference).sqlValue, row.fault.sqlValue, task.wakeAt.sqlValue,
+            task.deadline.sqlValue, row.progress.sqlValue, (items?.inlineBytes).sqlValue, (items?.reference).sqlValue,
+        ]
     }
 
-    private func update(_ row: TaskRow, in tx: borrowing Transaction) throws {
+    /// Inputs and items are set once, by a statement of their own.
+    private func change(of row: TaskRow, _ key: Int64, in tx: borrowing Transaction) throws -> [SQLValue] {
         let task = row.task
+        let id = TaskKey(key, task.number)
         let output = try row.output?.store(for: workspace, in: tx)
-        try tx.send(
-            """
-            UPDATE tasks SET status = \(task.status), reason = \(task.reason), attempt = \(task.attempt),
-                started_at = \(task.startedAt), ended_at = \(task.endedAt), output = \(output?.inlineBytes),
-                output_sha256 = \(output?.reference), error = \(row.fault), wake_at = \(task.wakeAt),
-                deadline = \(task.deadline), progress = \(row.progress)
-            WHERE id = \(TaskKey(key, task.number))
-            """)
         if let input = try row.input?.store(for: workspace, in: tx) {
             try tx.send(
-                """
-                UPDATE tasks SET input = \(input.inlineBytes), input_sha256 = \(input.reference)
-                WHERE id = \(TaskKey(key, task.number))
-                """)
+                "UPDATE tasks SET input = \(input.inlineBytes), input_sha256 = \(input.reference) WHERE id = \(id)")
         }
         if let items = try row.items?.store(for: workspace, in: tx) {
             try tx.send(
-                """
-                UPDATE tasks SET items = \(items.inlineBytes), items_sha256 = \(items.reference)
-                WHERE id = \(TaskKey(key, task.number))
-                """)
+                "UPDATE tasks SET items = \(items.inlineBytes), items_sha256 = \(items.reference) WHERE id = \(id)")
         }
+        return [
+            id.sqlValue, task.status.sqlValue, task.reason.sqlValue, task.attempt.sqlValue, task.startedAt.sqlValue,
+            task.endedAt.sqlValue, (output?.inlineBytes).sqlValue, (output?.reference).sqlValue, row.fault.sqlValue,
+            task.wakeAt.sqlValue, task.deadline.sqlValue, row.progress.sqlValue,
+        ]
     }
 
     /// The children of a task that is no longer waited for are cancelled by whoever owns them, or claims them now.
-    private func cancelChildren(of task: Int, in tx: borrowing Transaction) throws {
+    private func cancelChildren(of task: Int, of key: Int64, in tx: borrowing Transaction) throws {
         try tx.send(
             """
             UPDATE executions SET cancel_requested_at = \(time), wake_at = \(time)

@@ -27,7 +27,7 @@ extension Workflows {
                     owner \(fragment: .text), epoch \(fragment: .int64) NOT NULL, claims \(fragment: .int64) NOT NULL,
                     wake_at \(fragment: .int64), cancel_requested_at \(fragment: .int64),
                     created_at \(fragment: .int64) NOT NULL, started_at \(fragment: .int64), ended_at \(fragment: .int64)
-                ) \(fragment: .strict)
+                ) \(fragment: .strictWithRoom)
                 """,
                 // What nobody owns and is, or will be, due.
                 """
@@ -54,7 +54,7 @@ extension Workflows {
                     output \(fragment: .bytes), output_sha256 \(fragment: .bytes), error \(fragment: .bytes),
                     wake_at \(fragment: .int64), deadline \(fragment: .int64), progress \(fragment: .bytes),
                     items \(fragment: .bytes), items_sha256 \(fragment: .bytes)
-                ) \(fragment: .strict)
+                ) \(fragment: .strictWithRoom)
                 """,
             ]),
         Migration(

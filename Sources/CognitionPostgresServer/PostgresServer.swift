@@ -1,7 +1,7 @@
 import CPostgres
 import Foundation
 
-/// A PostgreSQL server of the tests' own: on a free port and a socket in a temporary folder, without fsync.
+/// A PostgreSQL server for tests and measurements: on a free port and a socket in a folder of its own.
 ///
 /// As root it runs as the user `postgres`. A shell watches over it, so that it ends with this process, however that ends.
 package final class PostgresServer: Sendable {
@@ -10,14 +10,6 @@ package final class PostgresServer: Sendable {
     package static let user = "cognition"
     package static let password = "a password for tests"
     private let binaries: String
-
-    /// The one that all tests share, or the one that `COGNITIONOS_TEST_POSTGRES` names.
-    private static let shared = SharedServer()
-
-    /// Lends a new empty database on the shared server.
-    package static func withDatabase<Value>(_ body: (_ url: String) async throws -> Value) async throws -> Value {
-        try await withDatabase(at: shared.address(), body)
-    }
 
     /// Lends a new empty database beside the one that `address` names.
     package static func withDatabase<Value>(
@@ -59,13 +51,18 @@ package final class PostgresServer: Sendable {
         package var description: String { text }
     }
 
+    /// Whether there are programs to run one with.
+    package static var isInstalled: Bool { (try? findBinaries()) != nil }
+
     // MARK: Life
 
-    /// Makes a server of its own, for tests that break it, lends it, and removes it.
+    /// Makes a server, lends it, and removes it.
+    /// - Parameter settings: As in `postgresql.conf`.
     package static func withServer<Value>(
-        settings: [String: String] = [:], _ body: (PostgresServer) async throws -> Value
+        in parent: String = NSTemporaryDirectory(), settings: [String: String] = PostgresServer.forTests,
+        _ body: (PostgresServer) async throws -> Value
     ) async throws -> Value {
-        let server = try PostgresServer(settings: settings)
+        let server = try PostgresServer(in: parent, settings: settings)
         do {
             try server.start()
             let value = try await body(server)
@@ -77,9 +74,16 @@ package final class PostgresServer: Sendable {
         }
     }
 
-    fileprivate init(settings: [String: String]) throws {
+    /// Fast and forgetful: what is written does not survive a crash of the machine, only one of the server.
+    package static let forTests = [
+        "fsync": "off", "full_page_writes": "off", "max_connections": "200", "shared_buffers": "64MB",
+        "deadlock_timeout": "200ms",
+    ]
+
+    /// Makes its files; whoever makes one removes it.
+    package init(in parent: String = NSTemporaryDirectory(), settings: [String: String] = PostgresServer.forTests) throws {
         binaries = try Self.findBinaries()
-        folder = FileManager.default.temporaryDirectory.appendingPathComponent("cognition-pg-\(UUID().uuidString)").path
+        folder = URL(fileURLWithPath: parent).appendingPathComponent("cognition-pg-\(UUID().uuidString.prefix(8))").path
         port = try Self.freePort()
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try Data((Self.password + "\n").utf8).write(to: URL(fileURLWithPath: folder + "/password"))
@@ -91,8 +95,7 @@ package final class PostgresServer: Sendable {
                 "--pwfile=\(folder)/password", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync",
             ])
         var lines = [
-            "listen_addresses = '127.0.0.1'", "port = \(port)", "unix_socket_directories = '\(folder)'", "fsync = off",
-            "full_page_writes = off", "max_connections = 200", "shared_buffers = 64MB", "deadlock_timeout = 200ms",
+            "listen_addresses = '127.0.0.1'", "port = \(port)", "unix_socket_directories = '\(folder)'",
             "log_min_messages = fatal",
         ]
         lines += settings.map { "\($0.key) = '\($0.value)'" }
@@ -146,7 +149,7 @@ package final class PostgresServer: Sendable {
         }
     }
 
-    fileprivate func remove() {
+    package func remove() {
         // It may have been stopped already.
         try? stop(SIGQUIT)
         try? FileManager.default.removeItem(atPath: folder)
@@ -181,13 +184,15 @@ package final class PostgresServer: Sendable {
         getuid() == 0 ? ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] : []
     }
 
-    /// Runs one of the server's programs, as the server's user.
-    package func run(_ program: String, _ arguments: [String]) throws {
+    /// Runs one of the server's programs, as the server's user, and returns what it prints.
+    @discardableResult
+    package func run(_ program: String, _ arguments: [String]) throws -> String {
         let words = Self.asServerUser + [binaries + "/" + program] + arguments
-        try Self.run(words[0], Array(words.dropFirst()))
+        return try Self.run(words[0], Array(words.dropFirst()))
     }
 
-    private static func run(_ program: String, _ arguments: [String]) throws {
+    @discardableResult
+    private static func run(_ program: String, _ arguments: [String]) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
@@ -200,6 +205,7 @@ package final class PostgresServer: Sendable {
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         guard process.terminationStatus == 0 else { throw Failure(text: "\(program) \(arguments): \(text)") }
+        return text
     }
 
     private static func freePort() throws -> Int {
@@ -217,22 +223,4 @@ package final class PostgresServer: Sendable {
         guard isBound else { throw Failure(text: "no free port: \(String(cString: strerror(errno)))") }
         return Int(UInt16(bigEndian: address.sin_port))
     }
-}
-
-/// Started when the first test asks for it.
-private final class SharedServer: Sendable {
-    private let result: Result<String, any Error>
-
-    init() {
-        result = Result {
-            if let given = ProcessInfo.processInfo.environment["COGNITIONOS_TEST_POSTGRES"], !given.isEmpty {
-                return given
-            }
-            let server = try PostgresServer(settings: [:])
-            try server.start()
-            return server.address
-        }
-    }
-
-    func address() throws -> String { try result.get() }
 }

@@ -1,0 +1,53 @@
+import CognitionPostgres
+import CognitionPostgresServer
+import CognitionSQLite
+import CognitionStorage
+import Foundation
+import Logging
+
+/// A database that something is measured on.
+enum BenchEngine: Sendable {
+    case sqlite(path: String)
+    case postgres(url: String)
+
+    /// How a line of the report begins.
+    var prefix: String {
+        switch self {
+        case .sqlite: ""
+        case .postgres: "PostgreSQL: "
+        }
+    }
+
+    func open() async throws -> any Database {
+        switch self {
+        case .sqlite(let path): return try await SQLiteDatabase.open(at: path)
+        case .postgres(let url):
+            var logger = Logger(label: "bench")
+            logger.logLevel = .warning
+            var options = PostgresOptions(url: url)
+            if let w = ProcessInfo.processInfo.environment["W"].flatMap({ Int($0) }) { options.writers = w }
+            if let w = ProcessInfo.processInfo.environment["R"].flatMap({ Int($0) }) { options.readers = w }
+            return try await PostgresDatabase.open(options, logger: logger)
+        }
+    }
+
+    /// The same tables without the log.
+    func openRaw() throws -> any RawLog {
+        switch self {
+        case .sqlite(let path): try RawSQLiteLog(path)
+        case .postgres(let url): try RawPostgresLog(url)
+        }
+    }
+}
+
+extension Bench {
+    /// Lends a server with standard settings whose files lie on the disk that is measured; `nil`, with a word about it,
+    /// where PostgreSQL is not installed.
+    func withPostgres<Result>(_ body: (PostgresServer) async throws -> Result) async throws -> Result? {
+        guard PostgresServer.isInstalled else {
+            Terminal.progress("PostgreSQL's server is not installed, and is not measured")
+            return nil
+        }
+        return try await PostgresServer.withServer(in: folder, settings: [:], body)
+    }
+}
