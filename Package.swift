@@ -115,6 +115,9 @@ let package = Package(
             of: "CognitionSQLite",
             with: ["CognitionCore", "CognitionStorage", "CognitionTestSupport", .grdbSQLite, .metrics, .metricsTestKit]),
         .tests(
+            of: "CognitionPostgres",
+            with: ["CognitionCore", "CognitionPostgresServer", "CognitionStorage", "CognitionTestSupport", .logging]),
+        .tests(
             of: "CognitionEvents",
             with: [
                 "CognitionCore", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport", .metrics,

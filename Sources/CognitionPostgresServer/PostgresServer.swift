@@ -180,7 +180,8 @@ package final class PostgresServer: Sendable {
         return found
     }
 
-    private static var asServerUser: [String] {
+    /// How a command begins that the server's user is to run.
+    package static var asServerUser: [String] {
         getuid() == 0 ? ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] : []
     }
 
@@ -208,7 +209,7 @@ package final class PostgresServer: Sendable {
         return text
     }
 
-    private static func freePort() throws -> Int {
+    package static func freePort() throws -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(descriptor) }
         var address = sockaddr_in()
