@@ -97,7 +97,8 @@ let package = Package(
             name: "CognitionBenchmarks",
             dependencies: [
                 "CPostgres", "CognitionCore", "CognitionEvents", "CognitionExpressions", "CognitionPostgres",
-                "CognitionPostgresServer", "CognitionSQLite", "CognitionStorage", "CognitionWorkflows", .argumentParser, .grdbSQLite, .logging,
+                "CognitionPostgresServer", "CognitionSQLite", "CognitionStorage", "CognitionWorkflows", .argumentParser,
+                .grdbSQLite, .logging,
             ]),
 
         // Tests
@@ -161,8 +162,9 @@ let package = Package(
         .tests(
             of: "CognitionServer",
             with: [
-                "CognitionCore", "CognitionDocuments", "CognitionExpressions", "CognitionHTTP", "CognitionSQLite",
-                "CognitionStorage", "CognitionTestSupport", .crypto, .nio("NIOCore"), .nio("NIOPosix"),
+                "CognitionCore", "CognitionDocuments", "CognitionExpressions", "CognitionHTTP", "CognitionPostgres",
+                "CognitionPostgresServer", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport", .crypto,
+                .nio("NIOCore"), .nio("NIOPosix"),
             ], exclude: ["Peer"]),
     ]
 )

@@ -57,46 +57,43 @@ final class PostgresConnection: StorageConnection {
         return found.changes
     }
 
-    func send(
-        _ statement: SQL, row: @escaping (borrowing Row) throws -> Void, changed: @escaping (Int) throws -> Void
-    ) throws {
-        try send(statement) { result in
-            try result.forEach { found in
-                try row(found)
-                return true
-            }
-            try changed(result.changes)
-        }
+    func send(_ statement: SQL, row: RowReader?, changed: ((Int) throws -> Void)?) throws {
+        try send(statement, Self.answer(row, changed))
     }
 
-    func insert(
-        into table: BulkTable, _ values: [SQLValue], row: @escaping (borrowing Row) throws -> Void
-    ) throws {
+    func insert(into table: BulkTable, _ values: [SQLValue], row: RowReader?) throws {
         guard !values.isEmpty else { return }
         let parameters = try PostgresParameters(columns: table.columns, values: values)
-        try handleInTransaction().send(table.arrayStatement, parameters) { result in
-            try result.forEach { found in
-                try row(found)
-                return true
-            }
-        }
+        try handleInTransaction().send(table.arrayStatement, parameters, Self.answer(row, nil))
     }
 
-    func update(_ update: BulkUpdate, _ values: [SQLValue], changed: @escaping (Int) throws -> Void) throws {
-        guard !values.isEmpty else { return try changed(0) }
+    func update(_ update: BulkUpdate, _ values: [SQLValue], changed: ((Int) throws -> Void)?) throws {
+        guard !values.isEmpty else { return try changed?(0) ?? () }
         let parameters = try PostgresParameters(columns: update.columns, values: values)
-        try handleInTransaction().send(update.arrayStatement, parameters) { try changed($0.changes) }
+        try handleInTransaction().send(update.arrayStatement, parameters, Self.answer(nil, changed))
+    }
+
+    private static func answer(_ row: RowReader?, _ changed: ((Int) throws -> Void)?) -> PostgresHandle.Answer? {
+        guard row != nil || changed != nil else { return nil }
+        return { result in
+            if let row {
+                try result.forEach { found in
+                    try row(found)
+                    return true
+                }
+            }
+            try changed?(result.changes)
+        }
     }
 
     func lock(_ name: String) throws {
-        try send("SELECT pg_advisory_xact_lock(hashtextextended(\(name), 0))") { _ in }
+        try send("SELECT pg_advisory_xact_lock(hashtextextended(\(name), 0))", nil)
     }
 
     func allow(_ duration: Duration) throws {
         let limit = String(duration.wholeMilliseconds)
         try send(
-            "SELECT set_config('statement_timeout', \(limit), true), set_config('lock_timeout', \(limit), true)"
-        ) { _ in }
+            "SELECT set_config('statement_timeout', \(limit), true), set_config('lock_timeout', \(limit), true)", nil)
         handle?.extendAnswerTime(to: duration)
     }
 
@@ -110,7 +107,7 @@ final class PostgresConnection: StorageConnection {
         }
     }
 
-    private func send(_ statement: SQL, _ answer: @escaping PostgresHandle.Answer) throws {
+    private func send(_ statement: SQL, _ answer: PostgresHandle.Answer?) throws {
         let handle = try handleInTransaction()
         try handle.send(statement.text(in: .postgres), PostgresParameters(statement.values), answer)
     }
@@ -127,7 +124,7 @@ extension PostgresConnection {
     func begin(_ access: TransactionAccess) throws {
         let handle = try openHandle()
         try handle.beginTransaction(handle.isPooled ? role.pooledBegin : role.begin)
-        if handle.isPooled { try handle.control(opener.settings(forTransaction: true)) }
+        if handle.isPooled { try handle.control(opener.settings(for: role, inTransaction: true)) }
         self.access = access
     }
 
@@ -146,6 +143,8 @@ extension PostgresConnection {
     }
 
     private func commitWrites(on handle: PostgresHandle) throws {
+        // Who looks at an answer may refuse what was done, and has to do so before it is committed.
+        if handle.awaitsAnswers { try handle.settle() }
         let isMarked = handle.mayHaveWritten
         if isMarked {
             let mark = marker.next()
@@ -205,10 +204,8 @@ extension PostgresConnection {
     func setSavepoint() throws { try handleInTransaction().control("SAVEPOINT request") }
 
     func releaseSavepoint() throws {
-        let handle = try handleInTransaction()
-        if let failure = handle.failure { throw failure }
-        try handle.control("RELEASE SAVEPOINT request")
         try settle()
+        try handleInTransaction().control("RELEASE SAVEPOINT request")
     }
 
     func rollbackToSavepoint() throws {

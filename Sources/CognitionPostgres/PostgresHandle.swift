@@ -20,7 +20,7 @@ final class PostgresHandle {
 
     private enum Pending {
         case preparation(PreparedStatements.Statement)
-        case statement(text: String, Answer?)
+        case statement(text: String, isControl: Bool, Answer?)
         case sync
     }
 
@@ -75,7 +75,12 @@ final class PostgresHandle {
     }
 
     /// Whether a transaction has something to commit.
-    var mayHaveWritten: Bool { isDirty || pending.contains { if case .statement(_, _?) = $0 { true } else { false } } }
+    var mayHaveWritten: Bool {
+        isDirty || pending.contains { if case .statement(_, false, _) = $0 { true } else { false } }
+    }
+
+    /// Whether somebody is to be told of a statement that is under way.
+    var awaitsAnswers: Bool { pending.contains { if case .statement(_, _, _?) = $0 { true } else { false } } }
 
     // MARK: Sending
 
@@ -106,7 +111,7 @@ final class PostgresHandle {
                     parameters.formats, 1)
         }
         guard sent == 1 else { throw lost() }
-        pending.append(.statement(text: text, answer))
+        pending.append(.statement(text: text, isControl: isControl, answer))
         pendingBytes += parameters.byteCount + 64
     }
 
@@ -174,7 +179,7 @@ final class PostgresHandle {
             case .preparation(let statement):
                 if result.status != PGRES_COMMAND_OK { prepared.forget(statement) }
                 note(result, statement.text)
-            case .statement(let text, let answer):
+            case .statement(let text, _, let answer):
                 note(result, text)
                 if let answer, failure == nil { answers.append((result, answer)) }
             }

@@ -127,7 +127,12 @@ final class PostgresListener: Sendable {
                 _ = try opener.execute("SELECT 1", on: connection)
                 checkAt = clock.now + Self.checkPause
             } else if now >= analyzeAt {
-                try YoungTables.analyze(opener, connection)
+                do {
+                    try YoungTables.analyze(opener, connection)
+                } catch let error as StorageError where !error.isOfConnection {
+                    // The server's own statistics come all the same.
+                    logger.debug("Tables not analysed", metadata: ["error": "\(error)"])
+                }
                 analyzeAt = clock.now + YoungTables.pause
             }
             deliver(connection, signals)

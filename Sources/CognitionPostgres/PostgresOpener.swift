@@ -25,15 +25,12 @@ struct PostgresOpener: Sendable {
 
     /// - Throws: `StorageError` that says why not.
     func open(as role: Role) throws -> Opened {
-        let connection = try connect()
+        let connection = try connect(as: role)
         do {
             try check(connection)
             let isPooled = try Int32(execute("SELECT pg_backend_pid()", on: connection)) != PQbackendPID(connection)
-            if !isPooled {
-                _ = try execute(settings(forTransaction: false), on: connection)
-                // So that no transaction has to say it again.
-                for setting in role.sessionSettings { _ = try execute(setting, on: connection) }
-            }
+            // So that no transaction has to say it again.
+            if !isPooled { _ = try execute(settings(for: role, inTransaction: false), on: connection) }
             return Opened(connection: connection, isPooled: isPooled)
         } catch {
             PQfinish(connection)
@@ -43,24 +40,30 @@ struct PostgresOpener: Sendable {
 
     /// A statement that sets what a session keeps to, or a transaction where sessions do not last.
     ///
-    /// A commit is always waited for: a server that acknowledges before its disk has it is told not to.
-    func settings(forTransaction isLocal: Bool) -> String {
-        let limits: KeyValuePairs<String, Duration> = [
-            "statement_timeout": options.statementTimeout, "lock_timeout": options.lockTimeout,
-            "idle_in_transaction_session_timeout": options.statementTimeout * 2,
+    /// A commit is always waited for: a server that acknowledges before its disk has it is told not to. And there are ways
+    /// that the planner is not to go where there is another: our statements find their rows by an index, while with statistics
+    /// from when a table was small, or was filled otherwise, it would rather read the whole of it.
+    func settings(for role: Role, inTransaction isLocal: Bool) -> String {
+        var settings = [
+            ("statement_timeout", "'\(options.statementTimeout.wholeMilliseconds)'"),
+            ("lock_timeout", "'\(options.lockTimeout.wholeMilliseconds)'"),
+            ("idle_in_transaction_session_timeout", "'\((options.statementTimeout * 2).wholeMilliseconds)'"),
+            (
+                "synchronous_commit",
+                """
+                CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END
+                """
+            ),
         ]
-        return "SELECT "
-            + limits.map { "set_config('\($0.key)', '\($0.value.wholeMilliseconds)', \(isLocal))" }.joined(separator: ", ")
-            + """
-            , set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-                WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, \(isLocal))
-            """
+        settings += ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"].map { ($0, "'off'") }
+        if !isLocal { settings.append(("default_transaction_isolation", "'\(role.isolation)'")) }
+        return "SELECT " + settings.map { "set_config('\($0.0)', \($0.1), \(isLocal))" }.joined(separator: ", ")
     }
 
-    private func connect() throws -> OpaquePointer {
+    private func connect(as role: Role) throws -> OpaquePointer {
         // What stands first gives way to what stands in the address.
         let standard: KeyValuePairs<String, String> = [
-            "application_name": "cognitionos", "target_session_attrs": "read-write",
+            "application_name": "cognitionos", "target_session_attrs": role.server,
             "connect_timeout": "\(max(2, options.connectTimeout.components.seconds))",
             "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3", "tcp_user_timeout": "30000",
         ]
@@ -83,7 +86,8 @@ struct PostgresOpener: Sendable {
     /// What people are told: the library's text names host, user and database, and the whole address, with its password,
     /// only when it cannot read that.
     private static func reason(_ message: String) -> String {
-        message.contains("://") ? "the address of the database cannot be read" : "the database cannot be reached: \(message)"
+        message.contains("://")
+            ? "the address of the database cannot be read" : "the database cannot be reached: \(message)"
     }
 
     private func check(_ connection: OpaquePointer) throws {
@@ -115,16 +119,10 @@ struct PostgresOpener: Sendable {
 
 extension PostgresOpener.Role {
     /// Writes see what was committed before each statement, reads one moment.
-    private var isolation: String { self == .reader ? "repeatable read" : "read committed" }
+    fileprivate var isolation: String { self == .reader ? "repeatable read" : "read committed" }
 
-    /// What the planner is not to do where there is another way. Our statements find their rows by an index; with statistics
-    /// from when a table was small, or was filled otherwise, it would rather read the whole of it.
-    private static let plannerSettings = ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"]
-
-    /// Settings of a session that no transaction then has to repeat.
-    var sessionSettings: [String] {
-        (["default_transaction_isolation = '\(isolation)'"] + Self.plannerSettings.map { "\($0) = off" }).map { "SET \($0)" }
-    }
+    /// Which of several servers it looks for: a reader also one that takes no writes just now, but no copy that lags behind.
+    var server: String { self == .reader ? "primary" : "read-write" }
 
     var begin: String { self == .reader ? "BEGIN READ ONLY" : "BEGIN" }
 

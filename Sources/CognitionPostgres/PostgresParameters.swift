@@ -85,7 +85,8 @@ struct PostgresParameters {
         buffer.withUnsafeBufferPointer { buffer in
             // An empty value has an address too, or it would be NULL.
             let base = UnsafeRawPointer(buffer.baseAddress ?? UnsafePointer(bitPattern: 1))
-            return body(starts.map { start in start < 0 ? nil : base?.advanced(by: start).assumingMemoryBound(to: CChar.self) })
+            return body(
+                starts.map { start in start < 0 ? nil : base?.advanced(by: start).assumingMemoryBound(to: CChar.self) })
         }
     }
 }

@@ -16,7 +16,7 @@ package final class PostgresServer: Sendable {
         at address: String, _ body: (_ url: String) async throws -> Value
     ) async throws -> Value {
         let name = "test_\(UUID().uuidString.lowercased().replacing("-", with: ""))"
-        try execute("CREATE DATABASE \(name) TEMPLATE template0 STRATEGY FILE_COPY", at: address)
+        try execute("CREATE DATABASE \(name) TEMPLATE template0", at: address)
         guard var url = URLComponents(string: address) else { throw Failure(text: "\(address) is no address") }
         url.path = "/" + name
         do {
@@ -81,7 +81,9 @@ package final class PostgresServer: Sendable {
     ]
 
     /// Makes its files; whoever makes one removes it.
-    package init(in parent: String = NSTemporaryDirectory(), settings: [String: String] = PostgresServer.forTests) throws {
+    package init(in parent: String = NSTemporaryDirectory(), settings: [String: String] = PostgresServer.forTests)
+        throws
+    {
         binaries = try Self.findBinaries()
         folder = URL(fileURLWithPath: parent).appendingPathComponent("cognition-pg-\(UUID().uuidString.prefix(8))").path
         port = try Self.freePort()
@@ -118,19 +120,23 @@ package final class PostgresServer: Sendable {
             wait $server
             rm -rf '\(folder)'
             """
-        let shell = Process()
-        shell.executableURL = URL(fileURLWithPath: "/bin/sh")
-        shell.arguments = ["-c", script]
-        shell.standardInput = FileHandle.nullDevice
-        shell.standardOutput = FileHandle.nullDevice
-        shell.standardError = FileHandle.nullDevice
-        try shell.run()
         let deadline = ContinuousClock.now + .seconds(30)
         while ContinuousClock.now < deadline {
-            if (try? Self.execute("SELECT 1", at: address)) != nil { return }
-            usleep(20_000)
+            let shell = Process()
+            shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+            shell.arguments = ["-c", script]
+            shell.standardInput = FileHandle.nullDevice
+            shell.standardOutput = FileHandle.nullDevice
+            shell.standardError = FileHandle.nullDevice
+            try shell.run()
+            // One that was killed may have left processes that hold its memory for a moment, and then the new one gives up.
+            while shell.isRunning, ContinuousClock.now < deadline {
+                if (try? Self.execute("SELECT 1", at: address)) != nil { return }
+                usleep(20_000)
+            }
         }
-        throw Failure(text: "the server does not start: \((try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "")")
+        throw Failure(
+            text: "the server does not start: \((try? String(contentsOfFile: folder + "/log", encoding: .utf8)) ?? "")")
     }
 
     /// Ends it: in good order, or as when the machine loses its power.
@@ -140,13 +146,6 @@ package final class PostgresServer: Sendable {
         kill(id, signal)
         let deadline = ContinuousClock.now + .seconds(30)
         while kill(id, 0) == 0, ContinuousClock.now < deadline { usleep(5_000) }
-        if signal == SIGKILL {
-            // Its children notice within moments; a new server waits for them no longer than this.
-            while (try? run("pg_controldata", ["-D", folder + "/data"])) == nil, ContinuousClock.now < deadline {
-                usleep(5_000)
-            }
-            try? FileManager.default.removeItem(atPath: folder + "/data/postmaster.pid")
-        }
     }
 
     package func remove() {
@@ -175,7 +174,9 @@ package final class PostgresServer: Sendable {
         let versions = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
         let folders = versions.compactMap(Double.init).sorted(by: >).map { "\(root)/\($0.formatted())/bin" }
         let others = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
-        guard let found = (folders + others).first(where: { FileManager.default.isExecutableFile(atPath: $0 + "/initdb") })
+        guard
+            let found = (folders + others).first(where: { FileManager.default.isExecutableFile(atPath: $0 + "/initdb") }
+            )
         else { throw Failure(text: "PostgreSQL's server is not installed; on Debian: apt-get install postgresql") }
         return found
     }

@@ -60,17 +60,17 @@ package protocol StorageConnection: AnyObject {
     func run(_ statement: SQL, row: (borrowing Row) throws -> Bool) throws -> Int
 
     /// Runs one statement in its turn, now or later, but before ``settle()`` returns; see ``Transaction/send(_:)``.
-    func send(_ statement: SQL, row: @escaping (borrowing Row) throws -> Void, changed: @escaping (Int) throws -> Void) throws
+    func send(_ statement: SQL, row: RowReader?, changed: ((Int) throws -> Void)?) throws
 
     /// Returns once everything sent has been run.
     /// - Throws: Why a statement that was sent has failed; the transaction can then only be rolled back.
     func settle() throws
 
     /// Writes the rows of a bulk insert, in its turn, now or later; `row` is given what it returns.
-    func insert(into table: BulkTable, _ values: [SQLValue], row: @escaping (borrowing Row) throws -> Void) throws
+    func insert(into table: BulkTable, _ values: [SQLValue], row: RowReader?) throws
 
     /// Changes rows, in its turn, now or later; `changed` is told how many.
-    func update(_ update: BulkUpdate, _ values: [SQLValue], changed: @escaping (Int) throws -> Void) throws
+    func update(_ update: BulkUpdate, _ values: [SQLValue], changed: ((Int) throws -> Void)?) throws
 
     /// Holds the lock `name` until the transaction ends.
     func lock(_ name: String) throws
@@ -99,6 +99,9 @@ package protocol StorageConnection: AnyObject {
     var isTransactionOpen: Bool { get }
 }
 
+/// Is given one row after the other.
+package typealias RowReader = (borrowing Row) throws -> Void
+
 package enum TransactionAccess: Sendable {
     case read
     case write
@@ -113,35 +116,24 @@ extension Database {
 extension StorageConnection {
     package var isShared: Bool { false }
 
-    package func send(
-        _ statement: SQL, row: @escaping (borrowing Row) throws -> Void, changed: @escaping (Int) throws -> Void
-    ) throws {
+    package func send(_ statement: SQL, row: RowReader?, changed: ((Int) throws -> Void)?) throws {
         let count = try run(statement) { found in
-            try row(found)
+            try row?(found)
             return true
         }
-        try changed(count)
+        try changed?(count)
     }
 
     package func settle() throws {}
 
-    package func insert(
-        into table: BulkTable, _ values: [SQLValue], row: @escaping (borrowing Row) throws -> Void
-    ) throws {
-        for statement in table.statements(for: values) {
-            _ = try run(statement) { found in
-                try row(found)
-                return true
-            }
-        }
+    package func insert(into table: BulkTable, _ values: [SQLValue], row: RowReader?) throws {
+        for statement in table.statements(for: values) { try send(statement, row: row, changed: nil) }
     }
 
-    package func update(
-        _ update: BulkUpdate, _ values: [SQLValue], changed: @escaping (Int) throws -> Void
-    ) throws {
+    package func update(_ update: BulkUpdate, _ values: [SQLValue], changed: ((Int) throws -> Void)?) throws {
         var count = 0
         for statement in update.statements(for: values) { count += try run(statement) { _ in true } }
-        try changed(count)
+        try changed?(count)
     }
 
     package func lock(_ name: String) throws {}

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
 /// Takes requests through one transaction and one fsync: the group commit.
 ///
 /// A round takes at most ``requestsMax`` requests or ``workMax`` of work. It is tried without savepoints, which cost up to
@@ -12,7 +18,7 @@ final class RoundRunner {
     static let requestsMax = 256
     static let workMax: Duration = .milliseconds(2)
     static let cautiousRounds = 64
-    static let triesAloneMax = 3
+    static let triesAloneMax = 5
     /// So few callers are woken sooner than another thread could be.
     static let answersOnThreadMax = 8
 
@@ -79,7 +85,8 @@ final class RoundRunner {
         }
     }
 
-    /// Tries again what was in the way of others, or they in its way, as that passes.
+    /// Tries again what was in the way of others, or they in its way, as that passes; each time after a pause that is longer,
+    /// and never the same as theirs.
     private func attemptAlone(_ request: inout [any WriteRequest]) -> Attempt {
         var triesLeft = Self.triesAloneMax
         while true {
@@ -89,6 +96,7 @@ final class RoundRunner {
             guard triesLeft > 0, case .lost(let error as StorageError) = attempt, error.code == .storageConflict else {
                 return attempt
             }
+            usleep(UInt32.random(in: 500...(2_000 << UInt32(Self.triesAloneMax - triesLeft))))
         }
     }
 

@@ -43,16 +43,16 @@ package struct Transaction: ~Copyable {
     /// Statements run in the order in which they are given, however they are given. A database on the other side of a
     /// network gets this one together with later ones, which saves the way there and back. When it fails, the whole body
     /// has failed, even if that is found later.
-    package func send(_ statement: SQL) throws { try connection.send(statement, row: { _ in }, changed: { _ in }) }
+    package func send(_ statement: SQL) throws { try connection.send(statement, row: nil, changed: nil) }
 
     /// The same; `changed` is told how many rows it changed, at the latest before the commit, and refuses by throwing.
     package func send(_ statement: SQL, changed: @escaping (Int) throws -> Void) throws {
-        try connection.send(statement, row: { _ in }, changed: changed)
+        try connection.send(statement, row: nil, changed: changed)
     }
 
     /// The same; `row` is given each row, at the latest before the commit. It runs no statements.
-    package func send(_ statement: SQL, row: @escaping (borrowing Row) throws -> Void) throws {
-        try connection.send(statement, row: row, changed: { _ in })
+    package func send(_ statement: SQL, row: @escaping RowReader) throws {
+        try connection.send(statement, row: row, changed: nil)
     }
 
     /// Returns once everything that was sent has been run.
@@ -60,15 +60,13 @@ package struct Transaction: ~Copyable {
 
     /// Writes rows into `table`, in as few statements as the engine does well with; nobody waits for them either.
     /// - Parameter values: Row after row, each with a value for every column of the table.
-    package func insert(
-        into table: BulkTable, _ values: [SQLValue], row: @escaping (borrowing Row) throws -> Void = { _ in }
-    ) throws {
+    package func insert(into table: BulkTable, _ values: [SQLValue], row: RowReader? = nil) throws {
         try connection.insert(into: table, values, row: row)
     }
 
     /// Changes rows, each with values of its own, in the same way; `changed` is told how many were found.
     package func update(
-        _ update: BulkUpdate, _ values: [SQLValue], changed: @escaping (Int) throws -> Void
+        _ update: BulkUpdate, _ values: [SQLValue], changed: ((Int) throws -> Void)? = nil
     ) throws {
         try connection.update(update, values, changed: changed)
     }

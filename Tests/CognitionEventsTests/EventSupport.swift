@@ -8,7 +8,9 @@ import Synchronization
 func withLog<Value>(
     _ engine: TestDatabase.Engine, writers: Int = 2, _ body: (EventLog) async throws -> Value
 ) async throws -> Value {
-    try await withTestDatabase(engine, migrations: EventLog.migrations, writers: writers) { try await body(EventLog($0)) }
+    try await withTestDatabase(engine, migrations: EventLog.migrations, writers: writers) {
+        try await body(EventLog($0))
+    }
 }
 
 extension EventContext {

@@ -118,6 +118,8 @@ final class Writers: Sendable {
         do {
             try await database.write { try insert(item, in: $0) }
             ledger.withLock { _ = $0.acknowledged.insert(item) }
+        } catch let error as StorageError where error.code == .storageClosed {
+            return false
         } catch let error as StorageError where error.code == .commitUnknown {
             ledger.withLock { _ = $0.unknown.insert(item) }
         } catch {
@@ -132,7 +134,9 @@ final class Writers: Sendable {
         let (there, result) = (try await items(database), result)
         #expect(result.acknowledged.subtracting(there).isEmpty, "acknowledged and lost")
         #expect(there.subtracting(result.acknowledged).subtracting(result.unknown).isEmpty, "refused and written")
-        let codes: Set = ["storage.unreachable", "storage.read_only", "storage.io_failed", "storage.conflict", "storage.busy"]
+        let codes: Set = [
+            "storage.unreachable", "storage.read_only", "storage.io_failed", "storage.conflict", "storage.busy",
+        ]
         #expect(Set(result.refused.keys).subtracting(codes).isEmpty, "\(result.refused)")
     }
 }

@@ -68,7 +68,9 @@ import Testing
             for lease in leases { try await lease.renew() }
             #expect(try await nodes[0].read { try NodeLease.count(in: $0) } == 2)
             #expect(leases[0].standing() == .held)
-            try await nodes[1].write { tx in _ = try tx.execute("UPDATE nodes SET lease_until = 1 WHERE id = \(leases[0].node)") }
+            try await nodes[1].write { tx in
+                _ = try tx.execute("UPDATE nodes SET lease_until = 1 WHERE id = \(leases[0].node)")
+            }
             #expect(try await nodes[1].read { try NodeLease.expired(in: $0) } == [leases[0].node])
             try await leases[0].renew()
             #expect(leases[0].standing() == .lapsed && leases[0].standing() == .held)
@@ -83,7 +85,8 @@ import Testing
         try await PostgresServer.withServer { server in
             let pooler = try PgBouncer(server)
             defer { pooler.stop() }
-            try await withDatabase(try await openPostgres(pooler.address(database: "postgres"), writers: 3)) { database in
+            try await withDatabase(try await openPostgres(pooler.address(database: "postgres"), writers: 3)) {
+                database in
                 try await database.migrate(tables, now: ManualClock().now)
                 try await withThrowingTaskGroup(of: Void.self) { group in
                     for caller in 0..<12 {
@@ -101,12 +104,16 @@ import Testing
                     try await group.waitForAll()
                 }
                 let limits = try await database.read { tx in
-                    try tx.query("SELECT current_setting('statement_timeout'), current_setting('transaction_isolation')") {
+                    try tx.query(
+                        "SELECT current_setting('statement_timeout'), current_setting('transaction_isolation')"
+                    ) {
                         "\(try $0[0] as String) \(try $0[1] as String)"
                     }
                 }
                 #expect(limits == ["30s repeatable read"])
-                #expect(try PostgresServer.execute("SELECT count FROM counters WHERE name = 'one'", at: server.address) == "240")
+                #expect(
+                    try PostgresServer.execute("SELECT count FROM counters WHERE name = 'one'", at: server.address)
+                        == "240")
             }
         }
     }
@@ -120,10 +127,13 @@ import Testing
             let encrypted = "SELECT CASE WHEN ssl THEN 1 ELSE 0 END FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
             let root = server.folder.replacing("/", with: "%2F") + "%2Fserver.crt"
             for (options, isEncrypted) in [
-                ("?sslmode=require", true), ("?sslmode=disable", false), ("?sslmode=verify-ca&sslrootcert=\(root)", true),
+                ("?sslmode=require", true), ("?sslmode=disable", false),
+                ("?sslmode=verify-ca&sslrootcert=\(root)", true),
             ] {
                 try await withDatabase(try await openPostgres(server.remoteAddress(options: options))) { database in
-                    let found = try await database.read { tx in try tx.first(SQL(stringLiteral: encrypted)) { try $0[0] as Int } }
+                    let found = try await database.read { tx in
+                        try tx.first(SQL(stringLiteral: encrypted)) { try $0[0] as Int }
+                    }
                     #expect(found == (isEncrypted ? 1 : 0), "\(options)")
                 }
             }
@@ -152,7 +162,9 @@ extension PostgresServer {
         try shell.run()
         shell.waitUntilExit()
         try #require(shell.terminationStatus == 0)
-        for (name, value) in ["ssl": "on", "ssl_cert_file": "\(folder)/server.crt", "ssl_key_file": "\(folder)/server.key"] {
+        for (name, value) in [
+            "ssl": "on", "ssl_cert_file": "\(folder)/server.crt", "ssl_key_file": "\(folder)/server.key",
+        ] {
             try Self.execute("ALTER SYSTEM SET \(name) = '\(value)'", at: address)
         }
     }

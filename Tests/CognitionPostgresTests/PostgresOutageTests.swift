@@ -3,6 +3,7 @@ import CognitionPostgres
 import CognitionPostgresServer
 import CognitionStorage
 import CognitionTestSupport
+import Logging
 import Testing
 
 #if canImport(Glibc)
@@ -74,7 +75,8 @@ import Testing
             let waiting = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query = 'COMMIT'"
             try await eventually { try PostgresServer.execute(waiting, at: server.address) != nil }
             try PostgresServer.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'", at: server.address)
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'",
+                at: server.address)
             try waitForStandby("")
             try await write.value
             let count = try await database.read { tx in
@@ -114,7 +116,9 @@ import Testing
 
     @Test("A server that takes no writes any more is told by the probe; when it does again, writes succeed")
     func readOnly() async throws {
-        try await withBreakable { $0.outagePatience = .milliseconds(200) } _: { server, database in
+        try await withBreakable {
+            $0.outagePatience = .milliseconds(200)
+        } _: { server, database in
             try await database.migrate(tables + NodeLease.migrations, now: ManualClock().now)
             func set(_ value: String) throws {
                 try PostgresServer.execute(
@@ -183,7 +187,8 @@ import Testing
                 try await database.migrate(tables, now: ManualClock().now)
                 try server.stop()
                 var refused = 0
-                for item in 0..<200 where await code(of: { try await database.write { try insert(item, in: $0) } }) != nil {
+                for item in 0..<200
+                where await code(of: { try await database.write { try insert(item, in: $0) } }) != nil {
                     refused += 1
                 }
                 #expect(refused == 200)
@@ -200,7 +205,10 @@ import Testing
     func refusals() async throws {
         try await PostgresServer.withServer { server in
             let wrong = server.remoteAddress().replacing("a%20password", with: "secret-word")
-            for url in [wrong, server.remoteAddress(database: "nothing"), "postgres://u:secret-word@[bad", "postgres://127.0.0.1:1/x"] {
+            for url in [
+                wrong, server.remoteAddress(database: "nothing"), "postgres://u:secret-word@[bad",
+                "postgres://127.0.0.1:1/x",
+            ] {
                 do {
                     _ = try await openPostgres(url) { $0.outagePatience = .milliseconds(100) }
                     Issue.record("\(url) was opened")

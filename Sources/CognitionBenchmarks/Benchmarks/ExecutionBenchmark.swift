@@ -18,7 +18,8 @@ struct ExecutionBenchmark: Benchmark {
         }
         var measurements = [
             line(
-                "", embedded, beside: "\((embedded.median / Self.dbos).digits(0)) x DBOS (71/s, a constant measured elsewhere)",
+                "", embedded,
+                beside: "\((embedded.median / Self.dbos).digits(0)) x DBOS (71/s, a constant measured elsewhere)",
                 floors: [.atLeast(20 * Self.dbos, embedded.median, ">= 20 x DBOS on SQLite/WAL")])
         ]
         if let shared {

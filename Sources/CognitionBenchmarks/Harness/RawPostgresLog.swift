@@ -69,7 +69,9 @@ final class RawPostgresLog: RawLog {
         _ = try answers(count + 1)
     }
 
-    private func bytes(_ number: some FixedWidthInteger) -> [UInt8] { withUnsafeBytes(of: number.bigEndian) { Array($0) } }
+    private func bytes(_ number: some FixedWidthInteger) -> [UInt8] {
+        withUnsafeBytes(of: number.bigEndian) { Array($0) }
+    }
 
     private func control(_ text: String) throws {
         guard PQsendQueryParams(connection, text, 0, nil, nil, nil, nil, 1) == 1 else { throw failure() }
@@ -79,7 +81,9 @@ final class RawPostgresLog: RawLog {
         let starts = values.reduce(into: [0]) { $0.append(($0.last ?? 0) + $1.count) }
         let buffer = Array(values.joined())
         let sent = buffer.withUnsafeBytes { buffer in
-            let addresses = starts.dropLast().map { buffer.baseAddress?.advanced(by: $0).assumingMemoryBound(to: CChar.self) }
+            let addresses = starts.dropLast().map {
+                buffer.baseAddress?.advanced(by: $0).assumingMemoryBound(to: CChar.self)
+            }
             return PQsendQueryPrepared(
                 connection, statement.rawValue, Int32(values.count), addresses.map { UnsafePointer($0) },
                 values.map { Int32($0.count) }, values.map { _ in 1 }, 1)
@@ -109,5 +113,7 @@ final class RawPostgresLog: RawLog {
         return found
     }
 
-    private func failure() -> BenchmarkFailure { BenchmarkFailure("PostgreSQL: \(String(cString: PQerrorMessage(connection)))") }
+    private func failure() -> BenchmarkFailure {
+        BenchmarkFailure("PostgreSQL: \(String(cString: PQerrorMessage(connection)))")
+    }
 }

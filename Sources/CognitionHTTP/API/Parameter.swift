@@ -40,7 +40,7 @@ extension Parameter<String> {
         _ name: String, in place: ParameterPlace = .query, _ description: String, bytesMax: Int = 256
     ) -> Parameter<String> {
         Parameter(name, in: place, .text(length: 1...bytesMax), description) { text in
-            (1...bytesMax).contains(text.utf8.count) && !text.utf8.contains(0) ? text : nil
+            (1...bytesMax).contains(text.utf8.count) ? text : nil
         }
     }
 }

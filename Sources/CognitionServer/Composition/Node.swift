@@ -31,7 +31,8 @@ struct Node: Sendable {
     var isOwner: Bool { directory != nil }
 
     static let migrations =
-        NodeLease.migrations + EventLog.migrations + Workflows.migrations + LanguageModels.migrations + Identity.migrations
+        NodeLease.migrations + EventLog.migrations + Workflows.migrations + LanguageModels.migrations
+        + Identity.migrations
         + EpochStore.migrations
 
     enum Access {

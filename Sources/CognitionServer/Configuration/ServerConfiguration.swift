@@ -77,7 +77,9 @@ struct ServerConfiguration: Sendable {
         Setting.all.map { setting in
             var value = self[setting]
             if setting.isSecret, !value.isEmpty { value = "••••" }
-            if case .address = setting.kind { value = value.replacing(/:\/\/.*@/, with: "://••••@") }
+            if case .address = setting.kind {
+                value = value.replacing(/:\/\/.*@/, with: "://••••@").replacing(/password=[^&]*/, with: "password=••••")
+            }
             return (setting.name, value, isGiven(setting))
         }
     }

@@ -52,13 +52,14 @@ extension Setting {
     static let databaseUser = Setting("DB_USERNAME", .text, standard: "cognition", "Who connects.")
     static let databasePassword = Setting("DB_PASSWORD", .text, isSecret: true, "Their password.")
     static let databaseTLS = Setting(
-        "DB_SSLMODE", .choice(["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]), standard: "prefer",
+        "DB_SSLMODE", .choice(["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]),
+        standard: "prefer",
         "Whether connections are encrypted and the server's certificate is checked.")
     static let databaseRootCertificate = Setting(
         "DB_SSLROOTCERT", .path, "A file with the certificates that the server's is checked by.")
     static let databasePool = Setting(
         "DB_POOL_SIZE", .number(3...200), standard: "10",
-        "Connections to a PostgreSQL server: one listens, about a fifth write, the others read.")
+        "Connections to a PostgreSQL server: one listens, one to four write, the others read.")
     static let databaseConnectTimeout = Setting(
         "DB_CONNECT_TIMEOUT", .duration(.seconds(2)...(.seconds(60)), bare: .seconds), standard: "5s",
         "How long opening a connection may take, and how long requests wait in an outage before they fail at once.")

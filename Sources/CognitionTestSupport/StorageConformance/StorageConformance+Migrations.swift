@@ -35,7 +35,8 @@ extension StorageConformance {
     package static func changedMigrationIsRefused(_ database: any Database) async throws {
         try await database.migrate([first], now: moment)
         let changed = Migration(
-            first.name, ["CREATE TABLE first (id \(fragment: .identity), more \(fragment: .text)) \(fragment: .strict)"])
+            first.name, ["CREATE TABLE first (id \(fragment: .identity), more \(fragment: .text)) \(fragment: .strict)"]
+        )
         #expect(await code { try await database.migrate([changed], now: moment) } == "storage.migration_changed")
         #expect(await code { _ = try await database.pendingMigrations([changed]) } == "storage.migration_changed")
     }

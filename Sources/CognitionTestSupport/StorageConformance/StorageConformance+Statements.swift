@@ -76,7 +76,9 @@ extension StorageConformance {
 
     /// What not every engine stores none does.
     package static func zerosInTextsAreRefused(_ database: any Database) async throws {
-        let refused = await code { _ = try await database.write { try $0.execute("INSERT INTO samples (words) VALUES (\("a\0b"))") } }
+        let refused = await code {
+            _ = try await database.write { try $0.execute("INSERT INTO samples (words) VALUES (\("a\0b"))") }
+        }
         #expect(refused == "storage.text_invalid")
         let count = try await database.read { try $0.first("SELECT COUNT(*) FROM samples") { try $0[0] as Int } }
         #expect(count == 0)

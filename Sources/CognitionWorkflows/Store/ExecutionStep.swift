@@ -19,8 +19,9 @@ final class ExecutionKey: Sendable {
 /// Writes the transitions of all executions of a round together: one statement for new executions, one for changed ones, and
 /// the same for their tasks. On a server a statement costs more than a row.
 ///
-/// A transition reads nothing in its transaction, so that it is written last is as if its request had come last. Each is
-/// guarded by owner and epoch: when one of them finds its execution taken over, the round is repeated request by request.
+/// A transition reads nothing in its transaction that others write, so that it is written last is as if its request had come
+/// last. Each is guarded by owner and epoch: when one of them finds its execution taken over, the whole round is undone and
+/// repeated request by request.
 final class ExecutionStep: CommitStep {
     /// What one transition writes, value after value.
     struct Piece {
@@ -58,7 +59,7 @@ final class ExecutionStep: CommitStep {
         }
         let (new, old) = (pieces.flatMap(newTasks), pieces.flatMap(\.changedTasks))
         if !new.isEmpty { try tx.insert(into: Self.newTasks, new) }
-        if !old.isEmpty { try tx.update(Self.changedTasks, old) { _ in } }
+        if !old.isEmpty { try tx.update(Self.changedTasks, old) }
     }
 
     private func insertExecutions(in tx: borrowing Transaction) throws {
@@ -69,7 +70,8 @@ final class ExecutionStep: CommitStep {
             keys[try row[1] as ExecutionID]?.set(try row[0])
         }
         // The new rows keep others from deleting their versions, and whoever did so before has been waited for.
-        let workflows = Dictionary(new.compactMap(\.workflow).map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+        let workflows = Dictionary(
+            new.compactMap(\.workflow).map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
         for workflow in workflows.values { try WorkflowStore.checkTakesExecutions(workflow, tx) }
         try tx.settle()
     }
@@ -78,7 +80,9 @@ final class ExecutionStep: CommitStep {
         var values = piece.newTasks
         let columns = Self.newTasks.columns.count
         for start in stride(from: 0, to: values.count, by: columns) {
-            guard case .integer(let number) = values[start] else { preconditionFailure("a task's row begins with its number") }
+            guard case .integer(let number) = values[start] else {
+                preconditionFailure("a task's row begins with its number")
+            }
             values[start] = TaskKey(piece.key.value, Int(number)).sqlValue
         }
         return values

@@ -130,7 +130,8 @@ struct ExecutionWrite: Sendable {
     /// What the row of an execution says that begins with this transition.
     func columns(in tx: borrowing Transaction) throws -> ExecutionColumns {
         ExecutionColumns(
-            state, context: try context?.store(for: workspace, in: tx), output: try output?.store(for: workspace, in: tx),
+            state, context: try context?.store(for: workspace, in: tx),
+            output: try output?.store(for: workspace, in: tx),
             fault: fault, owner: newOwner)
     }
 

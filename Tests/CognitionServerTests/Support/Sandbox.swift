@@ -1,4 +1,6 @@
 import CognitionCore
+import CognitionPostgres
+import CognitionPostgresServer
 import CognitionSQLite
 import CognitionStorage
 import CognitionTestSupport
@@ -6,15 +8,25 @@ import Foundation
 import Synchronization
 
 /// A working folder and a data folder of a test's own, and the real program in them.
+///
+/// With `COGNITIONOS_TEST_DATABASE=postgres` its database is one of a PostgreSQL server, else a file in the data folder.
 struct Sandbox: Sendable {
     let folder: String
+    /// The address of the database; `nil` for the file.
+    let database: String?
     private let started = Started()
 
     private final class Started: Sendable {
         let programs = Mutex<[Program]>([])
     }
 
-    fileprivate init(folder: String) { self.folder = folder }
+    fileprivate init(folder: String, database: String?) {
+        self.folder = folder
+        self.database = database
+    }
+
+    /// Whether databases are files; what only such ones have is not tested on others.
+    static let isEmbedded = ProcessInfo.processInfo.environment["COGNITIONOS_TEST_DATABASE"] != "postgres"
 
     var dataFolder: String { folder + "/data" }
 
@@ -51,6 +63,7 @@ struct Sandbox: Sendable {
         input: String? = nil, memoryBytesMax: Int? = nil
     ) throws -> Program {
         var all = ["PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder, "DATA_DIR": data ?? dataFolder]
+        all["DATABASE_URL"] = database
         all.merge(environment) { $1 }
         let program = try Program(
             executable ?? Binary.path(), arguments, environment: all, workingFolder: folder,
@@ -81,7 +94,10 @@ struct Sandbox: Sendable {
 
     /// Changes the database behind the program's back, which must not be running.
     func changeDatabase(_ statement: SQL) async throws {
-        let database = try await SQLiteDatabase.open(at: dataFolder + "/cognition.db")
+        let database: any Database =
+            if let database { try await openPostgres(database) } else {
+                try await SQLiteDatabase.open(at: dataFolder + "/cognition.db")
+            }
         do {
             try await database.write { tx in _ = try tx.execute(statement) }
         } catch {
@@ -97,8 +113,14 @@ struct Sandbox: Sendable {
 }
 
 func withSandbox<Value>(_ body: (Sandbox) async throws -> Value) async throws -> Value {
+    if Sandbox.isEmbedded { return try await withSandbox(on: nil, body) }
+    return try await TestPostgres.withDatabase { url in try await withSandbox(on: url, body) }
+}
+
+/// - Parameter database: The address of its database.
+func withSandbox<Value>(on database: String?, _ body: (Sandbox) async throws -> Value) async throws -> Value {
     try await withTemporaryDirectory { folder in
-        let sandbox = Sandbox(folder: folder)
+        let sandbox = Sandbox(folder: folder, database: database)
         defer { sandbox.end() }
         return try await body(sandbox)
     }

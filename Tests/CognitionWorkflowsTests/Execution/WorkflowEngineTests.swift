@@ -335,7 +335,8 @@ import Testing
             _ = try await workflows.waitForEnd(of: id, in: .default)
             run.cancel()
             try await run.value
-            let sum = try await database.read { tx in try tx.first("SELECT CAST(SUM(micros) AS \(fragment: .int64)) FROM costs") { try $0[0] as Int }
+            let sum = try await database.read { tx in
+                try tx.first("SELECT CAST(SUM(micros) AS \(fragment: .int64)) FROM costs") { try $0[0] as Int }
             }
             #expect(sum == 12)
         }
