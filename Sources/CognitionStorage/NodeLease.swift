@@ -97,8 +97,13 @@ package final class NodeLease: Sendable {
     /// Leaves, in good order: what this node held has to be given back before.
     package func end() async throws {
         let node = node
-        try await database.write { tx in _ = try tx.execute("DELETE FROM nodes WHERE id = \(node)") }
+        try await database.write { tx in try Self.end(node, in: tx) }
         state.withLock { $0.renewedAt = nil }
+    }
+
+    /// Ends the lease of a node that is known to be gone.
+    package static func end(_ node: UUIDv7, in tx: borrowing Transaction) throws {
+        try tx.execute("DELETE FROM nodes WHERE id = \(node)")
     }
 
     // MARK: The others

@@ -6,14 +6,16 @@ extension Workflows {
     /// Frees what nobody holds any more: where other nodes may share the database, what belongs to none that lives; else
     /// everything, as this process is the only one and runs no engine yet.
     ///
-    /// - Parameter node: Whose executions are kept; another for nobody's.
+    /// - Parameters:
+    ///   - node: Whose executions are kept; another for nobody's.
+    ///   - gone: A node that is known to have ended, whatever its lease says.
     @discardableResult
-    package func freeAbandoned(except node: UUIDv7, now: Timestamp) async throws -> Int {
+    package func freeAbandoned(except node: UUIDv7, gone: UUIDv7?, now: Timestamp) async throws -> Int {
         let isShared = database.isShared
         return try await database.write { tx in
-            isShared
-                ? try ExecutionStore.releaseAbandoned(now: now, tx)
-                : try ExecutionStore.releaseAll(except: node, now: now, tx)
+            guard isShared else { return try ExecutionStore.releaseAll(except: node, now: now, tx) }
+            if let gone { try NodeLease.end(gone, in: tx) }
+            return try ExecutionStore.releaseAbandoned(now: now, tx)
         }
     }
 

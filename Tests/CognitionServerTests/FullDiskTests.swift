@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// A disk that fills up while a workflow runs.
-@Suite("Full disk", .timeLimit(.minutes(2))) struct FullDiskTests {
+@Suite("Full disk", .timeLimit(.minutes(2)), .enabled(if: Sandbox.isEmbedded)) struct FullDiskTests {
     private static let steps = 24
 
     /// Each step's result is large, and unlike the others, so that each takes its place on the disk.

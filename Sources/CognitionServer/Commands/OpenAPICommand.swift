@@ -18,7 +18,7 @@ struct OpenAPICommand: AsyncParsableCommand {
                 var random = SystemRandomNumberGenerator()
                 let keys = try KeyRing.generate(now: node.clock.now, ids: node.ids, using: &random).signingKeys()
                 let api = Server.api(
-                    node, engine: node.engine(),
+                    node, engine: try node.engine(),
                     identity: try Identity(database: node.database, ids: node.ids, keys: keys), state: HealthState(),
                     monitor: HealthMonitor([]), metrics: PrometheusMetrics())
                 return OpenAPIDocument(api).json

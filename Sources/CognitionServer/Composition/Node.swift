@@ -189,20 +189,22 @@ struct Node: Sendable {
     }
 
     /// An engine for this node; whoever gets it runs it.
-    func engine() -> WorkflowEngine {
+    func engine() throws -> WorkflowEngine {
+        let id: UUIDv7 = ids.next()
         var settings = WorkflowEngine.Settings()
         settings.effectsMax = configuration.number(.concurrency)
+        if database.isShared { settings.predecessor = try NodeFile.exchange(for: id, in: configuration.dataDirectory) }
         return WorkflowEngine(
             workflows: workflows,
             executor: EffectExecutor(functions: functions, http: http, workflows: workflows, clock: clock),
-            node: ids.next(), clock: clock, settings: settings, logger: logger)
+            node: id, clock: clock, settings: settings, logger: logger)
     }
 
     /// Runs an engine while `body` runs; ends it in good order.
     func withEngine<Result: Sendable>(
         _ body: @escaping @Sendable (WorkflowEngine) async throws -> Result
     ) async throws -> Result {
-        try await Self.run(engine(), during: body)
+        try await Self.run(try engine(), during: body)
     }
 
     /// Who may use this server.

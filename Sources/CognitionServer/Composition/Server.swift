@@ -44,7 +44,7 @@ struct Server {
 
     private init(_ node: Node, _ state: HealthState, _ metrics: PrometheusMetrics) async throws {
         self.node = node
-        engine = node.engine()
+        engine = try node.engine()
         self.state = state
         self.metrics = metrics
         identity = try node.identity(mayCreateKeys: true)

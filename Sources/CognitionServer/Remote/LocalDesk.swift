@@ -29,7 +29,10 @@ struct LocalDesk: ExecutionDesk {
     func cancel(_ id: ExecutionID) async throws {
         // Whatever a process that was killed has left in the rows: if the folder is ours, nobody else runs it, unless
         // other nodes share the database.
-        if node.isOwner { try await node.workflows.freeAbandoned(except: node.ids.next(), now: node.clock.now) }
+        if node.isOwner {
+            let gone = try NodeFile.last(in: node.configuration.dataDirectory)
+            try await node.workflows.freeAbandoned(except: node.ids.next(), gone: gone, now: node.clock.now)
+        }
         try await node.workflows.cancel(id, as: .localOperator)
     }
 

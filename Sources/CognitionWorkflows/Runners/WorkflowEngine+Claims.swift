@@ -8,7 +8,7 @@ extension WorkflowEngine {
     /// belongs to none of them.
     func recover() async throws {
         try await lease?.renew()
-        let freed = try await workflows.freeAbandoned(except: node, now: clock.now)
+        let freed = try await workflows.freeAbandoned(except: node, gone: settings.predecessor, now: clock.now)
         members.withLock { $0.isRunning = true }
         if freed > 0 { logger.info("Executions recovered", metadata: ["count": "\(freed)"]) }
     }

@@ -21,6 +21,8 @@ package final class WorkflowEngine: Sendable {
         package var claimsMax = 20
         /// How this node and the others of a shared database know of each other's death.
         package var lease = NodeLease.Settings()
+        /// A node that is known to be gone, whose lease need not run out.
+        package var predecessor: UUIDv7?
 
         package init() {}
     }
