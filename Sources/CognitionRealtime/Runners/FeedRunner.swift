@@ -17,11 +17,14 @@ struct FeedRunner: Sendable {
     /// - Throws: `storage.closed`; anything else is tried again, from the event on that was not handed over.
     func run() async throws {
         var position = start
+        /// The database does not answer, which has been told.
+        var isFailing = false
         while !Task.isCancelled {
             do {
                 for try await event in reader.log.tail(after: position, filter: FeedReader.filter) {
                     try await handOver(event)
                     position = event.position
+                    isFailing = false
                 }
             } catch is CancellationError {
                 return
@@ -32,7 +35,8 @@ struct FeedRunner: Sendable {
                 position = max(position, error.position ?? position)
                 warn("Real-time feed leaves out an event", error)
             } catch {
-                warn("Real-time feed is tried again", error)
+                if !isFailing { warn("Real-time feed is tried again", error) }
+                isFailing = true
                 // Its only error is cancellation, which the loop looks at.
                 try? await Task.sleep(for: Self.failurePause)
             }

@@ -43,7 +43,7 @@ extension WorkflowEngine {
         } catch is CancellationError {
             return  // the engine is ending, and `close` gives back whatever it has claimed
         } catch let error as StorageError where error.isTransient {
-            logger.warning("Execution not read", metadata: ["execution.id": "\(claim.id)", "error": "\(error)"])
+            logger.debug("Execution not read", metadata: ["execution.id": "\(claim.id)", "error": "\(error)"])
             members.withLock { $0.lost[claim.key] = claim.epoch }
         } catch {
             logger.error("Execution set aside", metadata: ["execution.id": "\(claim.id)", "error": "\(error)"])

@@ -246,7 +246,10 @@ package final class WorkflowEngine: Sendable {
             logger.notice("Execution taken over elsewhere", metadata: ["execution.id": "\(live.id)"])
             return
         }
-        logger.warning("Commit failed", metadata: ["execution.id": "\(live.id)", "error": "\(error)"])
+        // Of a database that does not answer the tick tells, once and not for each execution.
+        logger.log(
+            level: (error as? StorageError)?.isTransient == true ? .debug : .warning, "Commit failed",
+            metadata: ["execution.id": "\(live.id)", "error": "\(error)"])
         members.withLock { $0.lost[live.key] = live.epoch }
     }
 
