@@ -52,7 +52,8 @@ struct Report: Sendable {
             - Date: \(date.description.prefix(10)), release \(Release.version)
             - Machine: \(machine.description)
             - Disk: \(diskText)
-            - Durability: `synchronous=FULL` in WAL mode; nothing is answered before it is durable
+            - Durability: SQLite with `synchronous=FULL` in WAL mode, PostgreSQL with its standard settings on the same
+              disk and the same two cores; nothing is answered before it is durable
 
             Medians of \(repetitions) repetitions unless a line says otherwise. Small shared machines are noisy, and
             their disks most of all, so a figure counts as a ratio to what stands beside it, which was measured in
@@ -71,7 +72,9 @@ struct Report: Sendable {
               adds to a task.
             - **Events**: appends of 64 callers at once, each to its own stream, and of batches of 100 events. Raw SQL
               is one thread that steps prepared statements through the C interface into the same tables of the same
-              file, the appends of all callers to a transaction, with everything encoded and hashed beforehand.
+              file, the appends of all callers to a transaction, with everything encoded and hashed beforehand. On
+              PostgreSQL it is one connection of libpq that sends a prepared statement for each row, all of a
+              transaction together in pipeline mode; pgbench runs the same statements in a transaction for each append.
             - **Recovery**: 10,000 executions that wait for an hour; from opening the file until a new execution of
               three tasks has ended. *After a crash* all of them belong to a process that is gone, and have to be
               freed and read again.
