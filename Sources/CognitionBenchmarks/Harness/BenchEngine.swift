@@ -2,7 +2,6 @@ import CognitionPostgres
 import CognitionPostgresServer
 import CognitionSQLite
 import CognitionStorage
-import Foundation
 import Logging
 
 /// A database that something is measured on.
@@ -24,10 +23,7 @@ enum BenchEngine: Sendable {
         case .postgres(let url):
             var logger = Logger(label: "bench")
             logger.logLevel = .warning
-            var options = PostgresOptions(url: url)
-            if let w = ProcessInfo.processInfo.environment["W"].flatMap({ Int($0) }) { options.writers = w }
-            if let w = ProcessInfo.processInfo.environment["R"].flatMap({ Int($0) }) { options.readers = w }
-            return try await PostgresDatabase.open(options, logger: logger)
+            return try await PostgresDatabase.open(PostgresOptions(url: url), logger: logger)
         }
     }
 
