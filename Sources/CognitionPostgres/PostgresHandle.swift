@@ -1,7 +1,6 @@
 import CPostgres
 import CognitionCore
 import CognitionStorage
-import Dispatch
 
 #if canImport(Glibc)
     import Glibc
@@ -34,6 +33,10 @@ final class PostgresHandle {
     private let answerMax: Duration
     private var answerMaxOfTransaction: Duration
 
+    /// The server was asked to end a statement. That may arrive late and would then end the next one, which is somebody
+    /// else's; so there is none on this connection.
+    private var hasCancelled = false
+
     /// Who may go away while an answer is waited for.
     var watched: Cancellation?
     /// Something was changed since ``beginTransaction(_:)``, as far as answers tell.
@@ -64,10 +67,10 @@ final class PostgresHandle {
         PQfinish(connection)
     }
 
-    /// False when the server has closed its end, as far as that is known without asking, and when so much was prepared
-    /// that the server had better forget it.
+    /// False when the server has closed its end, as far as that is known without asking; when so much was prepared that the
+    /// server had better forget it; and after a cancellation.
     var isFit: Bool {
-        guard !prepared.isFull else { return false }
+        guard !prepared.isFull, !hasCancelled else { return false }
         guard PQstatus(connection) == CONNECTION_OK else { return false }
         var descriptor = pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0)
         guard poll(&descriptor, 1, 0) > 0 else { return true }
@@ -211,7 +214,6 @@ final class PostgresHandle {
     /// Sends what is still to be sent and reads, until an answer is there.
     private func waitForInput() throws {
         let start = ContinuousClock.now
-        var isCancelling = false
         while PQisBusy(connection) == 1 {
             let unsent = PQflush(connection)
             guard unsent >= 0 else { throw lost() }
@@ -225,16 +227,14 @@ final class PostgresHandle {
             }
             if ready == 0 {
                 if ContinuousClock.now - start > answerMaxOfTransaction { throw lost("the database does not answer") }
-                if let watched, watched.isCancelled, !isCancelling {
-                    isCancelling = true
-                    cancel()
-                }
+                if let watched, watched.isCancelled, !hasCancelled { cancel() }
             }
         }
     }
 
     /// Asks the server to end the running statement, over a connection of its own.
     private func cancel() {
+        hasCancelled = true
         var text = [CChar](repeating: 0, count: 256)
         // When that fails the statement runs to its end, or to its time limit.
         _ = PQcancel(canceller, &text, Int32(text.count))

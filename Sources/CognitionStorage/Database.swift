@@ -28,7 +28,8 @@ package protocol Database: Sendable {
 
     /// Runs `body` in a write transaction that it shares with other requests, and returns once that is durable.
     ///
-    /// Requests are taken in the order of their calls; with several writers a later one may be durable first. A body that throws undoes its own statements alone.
+    /// Requests are taken in the order of their calls; with several writers a later one may be durable first. A body that
+    /// throws undoes its own statements alone.
     /// Cancellation before the body starts throws `CancellationError`; afterwards the write completes.
     ///
     /// - Throws: What the body throws; `StorageError` with `isTransient` when nothing was written and a repetition may

@@ -72,8 +72,9 @@ package func openPostgres(
     return try await PostgresDatabase.open(options, logger: logger)
 }
 
-private func lend<Value>(
-    _ database: any Database, _ migrations: [Migration], _ body: (any Database) async throws -> Value
+/// Lends an open database with `migrations` applied, and closes it afterwards.
+package func lend<Opened: Database, Value>(
+    _ database: Opened, _ migrations: [Migration] = [], _ body: (Opened) async throws -> Value
 ) async throws -> Value {
     do {
         if !migrations.isEmpty { try await database.migrate(migrations, now: ManualClock().now) }

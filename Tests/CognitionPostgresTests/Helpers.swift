@@ -23,10 +23,7 @@ func withBreakable<Value>(
     _ body: (PostgresServer, PostgresDatabase) async throws -> Value
 ) async throws -> Value {
     try await PostgresServer.withServer(settings: PostgresServer.forTests.merging(settings) { $1 }) { server in
-        try await withDatabase(try await openPostgres(server.address, change)) { database in
-            try await database.migrate(tables, now: ManualClock().now)
-            return try await body(server, database)
-        }
+        try await lend(try await openPostgres(server.address, change), tables) { try await body(server, $0) }
     }
 }
 
@@ -36,23 +33,7 @@ func withDatabase<Value>(
     _ body: (String, PostgresDatabase) async throws -> Value
 ) async throws -> Value {
     try await TestPostgres.withDatabase { url in
-        try await withDatabase(try await openPostgres(url, change)) { database in
-            try await database.migrate(tables, now: ManualClock().now)
-            return try await body(url, database)
-        }
-    }
-}
-
-func withDatabase<Value>(
-    _ database: PostgresDatabase, _ body: (PostgresDatabase) async throws -> Value
-) async throws -> Value {
-    do {
-        let value = try await body(database)
-        await database.close()
-        return value
-    } catch {
-        await database.close()
-        throw error
+        try await lend(try await openPostgres(url, change), tables) { try await body(url, $0) }
     }
 }
 

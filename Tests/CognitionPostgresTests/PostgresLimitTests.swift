@@ -112,6 +112,25 @@ import Testing
         }
     }
 
+    @Test("A cancellation that arrives late ends nobody else's read")
+    func lateCancellation() async throws {
+        try await withDatabase {
+            $0.readers = 1
+        } _: { _, database in
+            for _ in 0..<20 {
+                // About as long as it takes until a reader looks whether its caller is still there.
+                let reading = Task {
+                    try await database.read { try $0.first("SELECT 1 FROM pg_sleep(0.021)") { try $0[0] as Int } }
+                }
+                await Task.yield()
+                reading.cancel()
+                _ = await reading.result
+                let found = try await items(database)
+                #expect(found.isEmpty)
+            }
+        }
+    }
+
     @Test("A value that was NULL at first may have any type later")
     func typesOfValues() async throws {
         try await withDatabase { _, database in

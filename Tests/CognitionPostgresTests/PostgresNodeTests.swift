@@ -85,7 +85,7 @@ import Testing
         try await PostgresServer.withServer { server in
             let pooler = try PgBouncer(server)
             defer { pooler.stop() }
-            try await withDatabase(try await openPostgres(pooler.address(database: "postgres"), writers: 3)) {
+            try await lend(try await openPostgres(pooler.address(database: "postgres"), writers: 3)) {
                 database in
                 try await database.migrate(tables, now: ManualClock().now)
                 try await withThrowingTaskGroup(of: Void.self) { group in
@@ -130,7 +130,7 @@ import Testing
                 ("?sslmode=require", true), ("?sslmode=disable", false),
                 ("?sslmode=verify-ca&sslrootcert=\(root)", true),
             ] {
-                try await withDatabase(try await openPostgres(server.remoteAddress(options: options))) { database in
+                try await lend(try await openPostgres(server.remoteAddress(options: options))) { database in
                     let found = try await database.read { tx in
                         try tx.first(SQL(stringLiteral: encrypted)) { try $0[0] as Int }
                     }

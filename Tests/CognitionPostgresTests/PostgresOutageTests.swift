@@ -183,7 +183,7 @@ import Testing
             var options = PostgresOptions(url: server.address)
             options.outagePatience = .milliseconds(100)
             let database = try await PostgresDatabase.open(options, logger: log.logger)
-            try await withDatabase(database) { database in
+            try await lend(database) { database in
                 try await database.migrate(tables, now: ManualClock().now)
                 try server.stop()
                 var refused = 0

@@ -49,7 +49,6 @@ import Testing
         while true {
             let health = try await server.send("GET", "/api/v3/health/system", token: server.operatorToken())
             if health.json["checks"]?["database"]?["details"]?["nodes"] == .integer(nodes) { return }
-            try await Task.sleep(for: .milliseconds(50))
         }
     }
 
