@@ -59,7 +59,8 @@ struct Server {
 
     private func run() async throws {
         let files = ServerFiles(folder: configuration.dataDirectory, identity: identity)
-        let http = try httpServer { port in
+        let monitor = HealthMonitor(healthChecks)
+        let http = try httpServer(monitor) { port in
             let host = configuration[.host]
             do {
                 try await files.announce(host: host, port: port)
@@ -67,6 +68,8 @@ struct Server {
                 Logger.current.error(
                     "Commands on this machine will not find the server", metadata: ["error": "\(error)"])
             }
+            // From here on every check has a finding of its own, which counts while a later one takes its time.
+            _ = await monitor.system()
             state.advance(to: .ready)
             Logger.current.notice("Server is ready", metadata: ["server.host": "\(host)", "server.port": "\(port)"])
         }
@@ -85,7 +88,9 @@ struct Server {
         try await ServiceGroup(configuration: group).run()
     }
 
-    private func httpServer(_ onRunning: @escaping @Sendable (Int) async -> Void) throws -> HTTPServer {
+    private func httpServer(
+        _ monitor: HealthMonitor, _ onRunning: @escaping @Sendable (Int) async -> Void
+    ) throws -> HTTPServer {
         var settings = HTTPServer.Settings()
         settings.host = configuration[.host]
         settings.port = configuration.number(.port)
@@ -95,8 +100,7 @@ struct Server {
         settings.connection.headTimeout = min(.seconds(10), configuration.duration(.requestTimeout) / 10)
         return HTTPServer(
             Self.api(
-                node, engine: engine, identity: identity, state: state, monitor: HealthMonitor(healthChecks),
-                metrics: metrics),
+                node, engine: engine, identity: identity, state: state, monitor: monitor, metrics: metrics),
             webSocket: WebSocketEndpoint(hub: hub, settings: configuration.webSocket, ids: node.ids),
             identity: identity, settings: settings, ids: node.ids, logger: node.logger,
             onRunning: onRunning)

@@ -135,7 +135,8 @@ extension ServerTests {
         func head() async throws {
             let user = try await LiveServer.current.newUser()
             for path in [
-                "/health", "/docs", "/nix", "/api/v3/workflows", "/api/v3/auth/login", "/api/v3/workflows/nix/1.0.0",
+                "/api/v3/health/live", "/docs", "/nix", "/api/v3/workflows", "/api/v3/auth/login",
+                "/api/v3/workflows/nix/1.0.0",
             ] {
                 for token in [user.token, nil] {
                     let request = LiveServer.request("HEAD", path, token: token)
