@@ -42,6 +42,22 @@ extension ErrorCode {
     package static let executionUnreadable = ErrorCode("workflow.execution_unreadable", category: .internal)
     /// Another process has taken the execution over; this one's result is discarded.
     package static let fenced = ErrorCode("workflow.fenced", category: .conflict)
+    /// What is published as an event is none.
+    package static let cloudEventInvalid = ErrorCode("workflow.event_invalid", category: .invalid)
+    /// An event is larger than the engine takes.
+    package static let cloudEventTooLarge = ErrorCode("workflow.event_too_large", category: .limited)
+    /// Too many signals wait for somebody to listen.
+    package static let signalsFull = ErrorCode("workflow.signals_full", category: .limited)
+    /// The execution is not in a state that this can be done in.
+    package static let stateConflict = ErrorCode("workflow.state_conflict", category: .conflict)
+    /// No approval of that name in the execution.
+    package static let approvalNotFound = ErrorCode("workflow.approval_not_found", category: .notFound)
+    /// The approval was withdrawn, has expired, or is another than the one that was answered.
+    package static let approvalClosed = ErrorCode("workflow.approval_closed", category: .conflict)
+    /// What an approval is answered with is none of its choices.
+    package static let choiceInvalid = ErrorCode("workflow.choice_invalid", category: .invalid)
+    /// Something that this transition rests on has changed in the database; the execution is read again.
+    package static let outdated = ErrorCode("workflow.outdated", category: .conflict)
     /// The input is larger than the engine takes.
     package static let inputTooLarge = ErrorCode("workflow.input_too_large", category: .limited)
 }

@@ -4,6 +4,9 @@ import CognitionEvents
 /// What the log tells of workflows, in the stream `workflow/<id>`, and of executions that are deleted; everything else
 /// that an execution does is told by its ``ExecutionMachine``.
 enum WorkflowEvent {
+    /// A CloudEvent was published, in the stream `cloudevent/<its type>`.
+    static let published = "cloudevent.published"
+
     static func stream(of id: WorkflowID) -> StreamName { StreamName("workflow", id.description) }
     static func stream(of id: ExecutionID) -> StreamName { StreamName("execution", id.description) }
 

@@ -65,7 +65,7 @@ final class AppendStep: CommitStep {
     init() {}
 
     /// After all other steps: from here to the end of the commit the head of the log is locked.
-    static let rank = 1
+    static let rank = 2
 
     var count: Int { pieces.count }
 

@@ -14,6 +14,7 @@ final class LiveExecution: Sendable {
         case spent(EffectResult.Spending)
         case timePassed
         case cancel
+        case mail([ExecutionMessage])
         /// Nothing outside has happened: the first transition, or the rest of a long one.
         case advance
 
@@ -22,7 +23,7 @@ final class LiveExecution: Sendable {
             switch self {
             case .finished(_, _, let result): result.spending.isNothing ? nil : .spent(result.spending)
             case .spent: self
-            case .timePassed, .cancel, .advance: nil
+            case .timePassed, .cancel, .mail, .advance: nil
             }
         }
     }
@@ -95,6 +96,8 @@ final class LiveExecution: Sendable {
                     step.add(spending)
                     continue
                 case .timePassed: state.machine.passTime(now: now)
+                case .mail(let messages):
+                    for message in messages { state.machine.receive(message, now: now) }
                 case .cancel: state.machine.cancel(now: now)
                 case .advance: state.machine.advance(now: now)
                 }

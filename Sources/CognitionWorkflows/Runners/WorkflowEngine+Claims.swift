@@ -19,11 +19,20 @@ extension WorkflowEngine {
             let room = members.withLock { min(256, settings.executionsMax - $0.live.count) }
             guard room > 0 else { return }
             let claims = try await workflows.claimDue(by: node, limit: room, now: now)
-            // Side by side, so that all readers of the database are used.
-            await withTaskGroup(of: Void.self) { group in
-                for claim in claims { group.addTask { await self.takeOver(claim, now: now) } }
-            }
+            await takeOver(claims, now: now)
             guard claims.count == room else { return }
+        }
+    }
+
+    /// Claims these executions, due or not, as far as nobody owns them.
+    func takeOver(_ keys: [Int64], now: Timestamp) async throws {
+        await takeOver(try await workflows.claim(keys, by: node), now: now)
+    }
+
+    /// Side by side, so that all readers of the database are used.
+    private func takeOver(_ claims: [ExecutionClaim], now: Timestamp) async {
+        await withTaskGroup(of: Void.self) { group in
+            for claim in claims { group.addTask { await self.takeOver(claim, now: now) } }
         }
     }
 

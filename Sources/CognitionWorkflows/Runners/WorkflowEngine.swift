@@ -101,6 +101,7 @@ package final class WorkflowEngine: Sendable {
         }
         do {
             try await giveBackLost(now: now)
+            try await noticeMail(now: now)
             try await claimDue(now: now)
             try await noticeCancellations()
             noteTick(failure: nil)
@@ -229,10 +230,12 @@ package final class WorkflowEngine: Sendable {
         }
     }
 
-    /// Only time can go on with it, and not soon.
+    /// Only time or somebody's message can go on with it, and time not soon.
     func leavesMemory(_ transition: Transition) -> Bool {
         let state = transition.execution
-        guard state.status == .waiting, transition.effects.isEmpty, !transition.hasMore else { return false }
+        guard transition.effects.isEmpty, !transition.isBusy, !transition.hasMore else { return false }
+        if state.status == .suspended { return true }
+        guard state.status == .waiting else { return false }
         guard let wakeAt = state.wakeAt else { return true }
         return wakeAt > clock.now + settings.memoryHorizon
     }

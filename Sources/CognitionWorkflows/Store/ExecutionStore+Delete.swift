@@ -34,6 +34,8 @@ extension ExecutionStore {
         guard isLast else { return nil }
         // The key may be given to another execution, which must not find this one's children.
         try tx.execute("UPDATE executions SET parent_key = NULL, parent_task = NULL WHERE parent_key = \(key)")
+        try MailStore.deleteAll(of: key, in: workspace, tx)
+        try ApprovalStore.deleteAll(of: key, tx)
         let payloads = try tx.query(
             """
             DELETE FROM executions WHERE key = \(key)

@@ -70,7 +70,8 @@ extension ExecutionStore {
     ) throws -> StoredExecution? {
         let found = try tx.first(
             """
-            SELECT input, input_sha256, context, context_sha256, progress, started_at, next_number, status
+            SELECT input, input_sha256, context, context_sha256, progress, started_at, next_number, status,
+                suspended_at
             FROM executions WHERE key = \(claim.key)
             """
         ) { row in
@@ -78,7 +79,7 @@ extension ExecutionStore {
                 input: try StoredPayload(row, at: 0), context: try StoredPayload(row, at: 2),
                 state: ExecutionState(
                     status: try row[7], progress: try row[4], context: .null,
-                    startedAt: try row[5] as Timestamp? ?? now, nextNumber: try row[6])
+                    startedAt: try row[5] as Timestamp? ?? now, suspendedAt: try row[8], nextNumber: try row[6])
             )
         }
         guard let found else { return nil }
@@ -90,7 +91,12 @@ extension ExecutionStore {
         for case .task(let number) in live.map(\.source) {
             stored.outputs[number] = try output(of: number, in: claim, tx)
         }
+        stored.mail = try MailStore.new(of: claim.key, tx)
+        stored.heldSignals = try MailStore.held(of: claim.key, tx)
         let places = definition.places
+        if live.contains(where: { places[$0.reference]?.task.isListening == true }) {
+            stored.accepted = try MailStore.accepted(of: claim.key, in: claim.workspace, tx)
+        }
         for parent in live where places[parent.reference]?.task.runsListsSideBySide == true {
             stored.lists += try endedLists(of: parent.number, in: claim, tx)
         }

@@ -20,6 +20,27 @@ extension ExecutionStore {
         try tell("execution.suspended", of: claim, reason: reason, fault: fault, ids: ids, now: now, tx)
     }
 
+    /// Lets an execution that was set aside be claimed again.
+    static func trustAgain(_ id: ExecutionID, in workspace: WorkspaceID, _ tx: borrowing Transaction) throws {
+        try tx.send(
+            """
+            UPDATE executions SET reason = NULL, error = NULL, claims = 0
+            WHERE id = \(id) AND workspace_id = \(workspace) AND status = \(ExecutionStatus.suspended)
+                AND reason = \(StatusReason.quarantined) AND owner IS NULL
+            """)
+    }
+
+    /// Whether a task waits for a person to say what became of its effect.
+    static func awaitsReconciliation(_ task: Int, of id: ExecutionID, _ tx: borrowing Transaction) throws -> Bool {
+        guard (1...ExecutionMachine.tasksMax).contains(task) else { return false }
+        return try tx.first(
+            """
+            SELECT 1 FROM executions e JOIN tasks t ON t.id = e.key * 1048576 + \(task)
+            WHERE e.id = \(id) AND t.status = \(TaskStatus.waiting) AND t.reason = \(StatusReason.needsReconcile)
+            """
+        ) { try $0[0] as Int } != nil
+    }
+
     /// Ends an execution whose rows fit nothing: they are marked, and nothing is derived from them. Children that a task
     /// waits for are ended by whoever owns them, or claims them now.
     static func end(

@@ -99,6 +99,17 @@ enum ExecutionStore {
             """, as: ExecutionClaim.init(row:))
     }
 
+    /// Claims executions, due or not, that nobody owns.
+    static func claim(_ keys: [Int64], by node: UUIDv7, _ tx: borrowing Transaction) throws -> [ExecutionClaim] {
+        try tx.query(
+            """
+            UPDATE executions SET owner = \(node), epoch = epoch + 1, claims = claims + 1
+            WHERE key IN \(list: keys) AND owner IS NULL AND ended_at IS NULL
+            RETURNING \(columns: ExecutionClaim.columns)
+            """, as: ExecutionClaim.init(row:)
+        ).sorted { $0.key < $1.key }
+    }
+
     /// Frees what a process holds that ends in good order, so that its claims were no failures; it is due at once.
     static func release(heldBy owner: UUIDv7, now: Timestamp, _ tx: borrowing Transaction) throws -> Int {
         let count = try tx.execute(

@@ -63,6 +63,10 @@ struct ExecutionWrite: Sendable {
     private let rows: [TaskRow]
     private let abandoned: [Int]
     private let events: [NewEvent]
+    private let published: [CloudEvent]
+    private let mail: MailChanges
+    private let mailOutputs: [(message: Int64, output: EncodedJSON)]
+    private let approvals: [ApprovalChange]
     private let cost: Money
     private let origin: ExecutionOrigin
     private let time: Timestamp
@@ -88,6 +92,10 @@ struct ExecutionWrite: Sendable {
         output = EncodedJSON(state.output)
         fault = state.fault?.json.jsonBytes
         abandoned = transition.abandoned
+        published = transition.published
+        mail = transition.mail
+        mailOutputs = transition.mail.outputs.map { (message: $0.message, output: EncodedJSON($0.output)) }
+        approvals = transition.approvals
         time = now
         rows = transition.tasks.values.sorted { $0.number < $1.number }.map { task in
             TaskRow(
@@ -150,8 +158,33 @@ struct ExecutionWrite: Sendable {
             }
         }
         tx.commitStep(ExecutionStep.self).add(piece)
+        try writeWaiting(piece.key, in: tx)
         try append(in: tx)
         if releases || !abandoned.isEmpty { tx.signal(.executionsDue) }
+    }
+
+    /// What the execution waits for from now on, what it has taken of its mailbox, and what it says to others.
+    private func writeWaiting(_ key: ExecutionKey, in tx: borrowing Transaction) throws {
+        for event in published { try EventPublication(event, origin, ids, time).run(workspace, in: tx) }
+        if !mail.isEmpty || !approvals.isEmpty {
+            var piece = WaitingStep.Piece(key: key, workspace: workspace, listeners: mail.listeners)
+            for change in approvals {
+                switch change {
+                case .asked(let request, let task, let attempt, let name):
+                    piece.approvals.append(
+                        .init(
+                            task: task, attempt: attempt, name: name, digest: request.digest,
+                            expiresAt: request.expiresAt, request: request.json.jsonBytes, at: time))
+                case .expired(let answer):
+                    if let key = self.key { try ApprovalStore.expire(answer, of: key, tx) }
+                case .withdrawn(let task, let attempt):
+                    guard let key = self.key else { continue }
+                    try ApprovalStore.withdraw(task: task, attempt: attempt, of: key, now: time, tx)
+                }
+            }
+            if let key = self.key { try MailStore.write(mail, mailOutputs, of: key, in: workspace, tx) }
+            if !piece.listeners.isEmpty || !piece.approvals.isEmpty { tx.commitStep(WaitingStep.self).add(piece) }
+        }
     }
 
     /// The log's share of it; also of an execution that is written for the first time.
@@ -167,7 +200,8 @@ struct ExecutionWrite: Sendable {
     /// Something has begun or ended. What ran when a process ended and runs again now is none: an execution that ends its
     /// process each time has to be set aside at last.
     private var isProgress: Bool {
-        state.status.hasEnded || releases || rows.contains { $0.isNew || $0.task.endedAt != nil }
+        state.status.hasEnded || releases || !mail.isEmpty
+            || rows.contains { $0.isNew || $0.task.endedAt != nil }
     }
 
     /// Who has it afterwards.
@@ -192,7 +226,7 @@ struct ExecutionWrite: Sendable {
             state.progress.sqlValue, (output?.inlineBytes).sqlValue, (output?.reference).sqlValue, fault.sqlValue,
             state.nextNumber.sqlValue, newOwner.sqlValue, isProgress.sqlValue, releases.sqlValue, time.sqlValue,
             state.wakeAt.sqlValue, state.startedAt.sqlValue, state.endedAt.sqlValue, state.status.hasEnded.sqlValue,
-            cost.micros.sqlValue, (Int64.max - cost.micros).sqlValue,
+            cost.micros.sqlValue, (Int64.max - cost.micros).sqlValue, state.suspendedAt.sqlValue,
         ]
     }
 

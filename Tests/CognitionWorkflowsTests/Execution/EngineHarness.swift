@@ -31,7 +31,7 @@ struct EngineHarness: Sendable {
         configure(&settings)
         let executor = EffectExecutor(functions: functions, http: NoHTTP(), workflows: workflows)
         engine = WorkflowEngine(
-            workflows: workflows, executor: executor, node: ids.next(), settings: settings,
+            workflows: workflows, executor: executor, node: ids.next(), clock: clock, settings: settings,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 

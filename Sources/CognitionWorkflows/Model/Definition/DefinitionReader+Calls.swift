@@ -19,6 +19,13 @@ extension DefinitionReader {
         case "grpc", "openapi", "asyncapi", "a2a", "mcp":
             report("calls of '\(name)' are not supported yet: they come with a later release", at: node)
             return nil
+        case "approval" where use.functionNodes?[name] == nil:
+            if fields.object["metadata"]?["effect"] != nil {
+                report("'effect' says what repeating a call means; an approval is asked once", at: fields.node)
+            }
+            return arguments(with, of: name, ApprovalRequest.signature, fields.node, scope.variables).map {
+                CallDefinition(target: .approval($0), effect: .pure)
+            }
         default:
             break
         }
@@ -33,7 +40,7 @@ extension DefinitionReader {
                 "'\(name.shortened)' is a function of a catalog; catalogs are not supported yet: they come with "
                     + "a later release", at: node)
         } else {
-            let known = ["http"] + context.functions.keys.sorted() + use.functionNames
+            let known = ["http", "approval"] + context.functions.keys.sorted() + use.functionNames
             report(
                 "there is no function '\(name.shortened)'; \(Suggestion.among(name, known, empty: "")) "
                     + "(known: \(known.list(lastWord: "and")))", at: node)

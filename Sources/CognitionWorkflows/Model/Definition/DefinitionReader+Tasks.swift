@@ -120,12 +120,6 @@ extension DefinitionReader {
             report("a task does one thing; this one has \(present.list(lastWord: "and"))", at: node)
             return nil
         }
-        if kind == "emit" || kind == "listen" {
-            report(
-                "'\(kind)' tasks are not supported yet: events come with a later release",
-                at: Place(node.place, .member(kind)))
-            return nil
-        }
         let known = Self.common + [kind] + (Self.further[kind] ?? [])
         let article = kind.hasPrefix("e") ? "an" : "a"
         return fields(node, of: "\(article) '\(kind)' task", known: known).map { ($0, kind) }
@@ -144,6 +138,8 @@ extension DefinitionReader {
         case "wait": return duration(node, scope.variables).map(TaskKind.wait)
         case "call": return call(fields, scope).map(TaskKind.call)
         case "run": return run(fields, scope).map(TaskKind.runWorkflow)
+        case "emit": return emit(node, scope.variables).map(TaskKind.emit)
+        case "listen": return listen(fields, scope).map(TaskKind.listen)
         default: return nil
         }
     }

@@ -50,6 +50,10 @@ package struct DurationTemplate: Sendable {
         }
     }
 
+    /// A duration that somebody's data holds.
+    /// - Throws: ``TemplateError``, code `expression.result_invalid`.
+    static func evaluated(_ json: JSONValue) throws -> Duration { try duration(json, code: .expressionResultInvalid) }
+
     private static let units: [(name: String, seconds: Duration)] = [
         ("days", .seconds(86_400)), ("hours", .seconds(3_600)), ("minutes", .seconds(60)), ("seconds", .seconds(1)),
         ("milliseconds", .milliseconds(1)),

@@ -70,6 +70,8 @@ package enum TaskKind: Sendable {
     case wait(DurationTemplate)
     case call(CallDefinition)
     case runWorkflow(RunWorkflowDefinition)
+    case emit(EmitDefinition)
+    case listen(ListenDefinition)
 }
 
 package struct ForDefinition: Sendable {
@@ -154,6 +156,16 @@ package struct CallDefinition: Sendable {
         case function(name: String, arguments: Template)
         /// A function of the document (`use.functions`); its arguments are the input of its task.
         case defined(TaskDefinition, arguments: Template?)
+        /// A question to people (`call: approval`), and what it is about.
+        case approval(Template)
+
+        /// Whether somebody else does it, so that its outcome has to be waited for.
+        var isEffect: Bool {
+            switch self {
+            case .http, .function: true
+            case .defined, .approval: false
+            }
+        }
     }
 
     package let target: Target

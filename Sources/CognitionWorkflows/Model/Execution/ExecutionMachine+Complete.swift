@@ -54,6 +54,7 @@ extension ExecutionMachine {
         switch task.definition.kind {
         case .for(let loop): endIteration(number, loop, scope, output: output, from: source, now: now)
         case .fork(let fork): endBranch(number, fork, scope, output: output, now: now)
+        case .listen(let listen): endEvent(number, listen, output: output, now: now)
         default: complete(number, output: output, now: now)
         }
     }
@@ -88,6 +89,7 @@ extension LiveTask {
         case .do(let list): list
         case .for(let loop): loop.body
         case .try(let attempt): scope == 0 ? attempt.body : attempt.handler
+        case .listen(let listen): listen.iterator?.body
         default: nil
         }
     }

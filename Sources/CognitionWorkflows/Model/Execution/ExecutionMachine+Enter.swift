@@ -73,6 +73,10 @@ extension ExecutionMachine {
             try beginCall(number, call, now: now)
         case .runWorkflow:
             requestEffect(number, try action(of: task))
+        case .emit(let emit):
+            try self.emit(number, emit, now: now)
+        case .listen(let listen):
+            try beginListening(number, listen, now: now)
         }
         if let task = tasks[number], task.isTold, task.status != .pending { recordTask("task.started", task, at: now) }
     }
@@ -98,6 +102,8 @@ extension ExecutionMachine {
             place(
                 function, at: 0, in: 0, of: number, input: input ?? task.input, from: input == nil ? .parent : .own,
                 now: now)
+        } else if case .approval(let arguments) = call.target {
+            try ask(number, try arguments.evaluate(task.input, scope: scope(of: task, stage: .body)), now: now)
         } else {
             requestEffect(number, try action(of: task))
         }
@@ -123,7 +129,7 @@ extension ExecutionMachine {
             case .http(let http): return .http(try http.request(task.input, scope: scope))
             case .function(let name, let arguments):
                 return .function(name: name, arguments: try arguments.evaluate(task.input, scope: scope))
-            case .defined: break
+            case .defined, .approval: break
             }
         case .runWorkflow(let run):
             let input = try run.input?.evaluate(task.input, scope: scope) ?? task.input

@@ -123,6 +123,8 @@ extension ExecutionMachine {
                 }
             }
             do { try startAttempt(number, definition, now: now) } catch { fail(number, WorkflowFault(error), now: now) }
+        } else if let request = task.progress.approval {
+            expire(number, request, now: now)
         } else {
             complete(number, output: task.input, now: now)
         }

@@ -11,6 +11,20 @@ package struct StoredExecution: Sendable {
     package var outputs: [Int: JSONValue]
     /// The last ended task of each list inside a live parent whose lists run side by side.
     package var lists: [EndedList]
+    /// Events that live tasks have accepted, by task, in the order they did.
+    package var accepted: [Int: [AcceptedEvent]] = [:]
+    /// Messages that wait to be taken, oldest first.
+    package var mail: [ExecutionMessage] = []
+    /// Signals that nobody has listened for so far, oldest first.
+    package var heldSignals: [(message: Int64, event: JSONValue)] = []
+
+    package struct AcceptedEvent: Sendable {
+        package var message: Int64
+        package var event: JSONValue
+        package var filter: Int
+        /// What the tasks of `foreach` gave for it.
+        package var output: JSONValue?
+    }
 
     package struct EndedList: Sendable {
         package var parent: Int
@@ -68,7 +82,10 @@ extension ExecutionMachine {
             if row.status == .pending { agenda.append(row.number) }
         }
         restoreLists(stored.lists)
-        for number in tasks.keys.sorted() { try restartEffect(number, now: now) }
+        heldSignals = stored.heldSignals.map { (message: $0.message, event: CloudEvent(stored: $0.event)) }
+        for number in tasks.keys.sorted() { restoreListening(number, stored.accepted[number] ?? []) }
+        if !isSuspended { for number in tasks.keys.sorted() { try restartEffect(number, now: now) } }
+        for message in stored.mail { receive(message, now: now) }
     }
 
     private func live(_ row: TaskExecution, at place: TaskPlace, stored: StoredExecution) throws -> LiveTask {
@@ -99,9 +116,14 @@ extension ExecutionMachine {
                 throw WorkflowError.unreadable(stored.id, "the attempts of task \(row.number) are missing")
             }
             task.progress = .attempting(attempts)
+        case .call where row.reason == .approval:
+            guard let request = ApprovalRequest(json: row.progress) else {
+                throw WorkflowError.unreadable(stored.id, "the approval of task \(row.number) is missing")
+            }
+            task.progress = .approving(request)
         default: break
         }
-        if row.status == .waiting, row.reason == nil { task.wakeAt = row.wakeAt }
+        if row.status == .waiting, row.reason != .needsReconcile { task.wakeAt = row.wakeAt }
         return task
     }
 
@@ -121,7 +143,7 @@ extension ExecutionMachine {
     }
 
     /// Asks again for the effect of a task that ran when its process ended.
-    private mutating func restartEffect(_ number: Int, now: Timestamp) throws {
+    mutating func restartEffect(_ number: Int, now: Timestamp) throws {
         guard let task = tasks[number], task.isEffect, task.status == .running else { return }
         if task.definition.kind.effect == .once {
             update(number) { task in
@@ -143,6 +165,8 @@ package struct TaskPlace: Sendable {
 }
 
 extension TaskDefinition {
+    var isListening: Bool { if case .listen = kind { true } else { false } }
+
     /// Whether its lists run at the same time, and their outputs are put together.
     var runsListsSideBySide: Bool {
         switch kind {
@@ -177,7 +201,9 @@ extension WorkflowDefinition {
             if let handler = definition.handler { collect(handler, into: &places) }
         case .call(let call):
             if case .defined(let function, _) = call.target { collect(function, at: 0, into: &places) }
-        case .set, .switch, .raise, .wait, .runWorkflow: break
+        case .listen(let listen):
+            if let body = listen.iterator?.body { collect(body, into: &places) }
+        case .set, .switch, .raise, .wait, .runWorkflow, .emit: break
         }
     }
 }

@@ -29,6 +29,15 @@ package struct ExecutionMachine: Sendable {
     private var ended: [Int: TaskExecution] = [:]
     private var events: [ExecutionEvent] = []
     private var effects: [EffectRequest] = []
+    /// Tasks whose effect this machine has asked for and not heard of.
+    private var inFlight: Set<Int> = []
+    private var published: [CloudEvent] = []
+    var mail = MailChanges()
+    var approvals: [ApprovalChange] = []
+    /// Keys of the messages that were received.
+    var seenMessages: Set<Int64> = []
+    /// Signals that nobody has listened for so far, oldest first.
+    var heldSignals: [(message: Int64, event: CloudEvent)] = []
     private var stopped: [Int] = []
     private var abandoned: [Int] = []
     private var newFrom: Int
@@ -49,7 +58,7 @@ package struct ExecutionMachine: Sendable {
     package var status: ExecutionStatus { state.status }
     package var hasEnded: Bool { state.status.hasEnded }
     /// Something can be done without waiting; see ``advance(now:)``.
-    package var hasMore: Bool { !agenda.isEmpty }
+    package var hasMore: Bool { !agenda.isEmpty && !isSuspended }
 
     // MARK: What can happen
 
@@ -71,6 +80,7 @@ package struct ExecutionMachine: Sendable {
         task number: Int, attempt: Int, with result: Result<JSONValue, WorkflowFault>, now: Timestamp
     ) {
         guard let task = tasks[number], task.isEffect, task.status == .running, task.attempt == attempt else { return }
+        inFlight.remove(number)
         switch result {
         case .success(let output): complete(number, output: output, now: now)
         case .failure(let fault): fail(number, fault, now: now)
@@ -80,7 +90,7 @@ package struct ExecutionMachine: Sendable {
 
     /// Time has passed: ends waits, starts retries, and faults what took too long.
     package mutating func passTime(now: Timestamp) {
-        while !hasEnded, let due = earliestDue(now: now) {
+        while !hasEnded, !isSuspended, let due = earliestDue(now: now) {
             fire(due, now: now)
             advance(now: now)
         }
@@ -97,7 +107,7 @@ package struct ExecutionMachine: Sendable {
     package mutating func advance(now: Timestamp) {
         var steps = 0
         var next = 0
-        while next < agenda.count, steps < Self.stepsMax, !hasEnded {
+        while next < agenda.count, steps < Self.stepsMax, !hasEnded, !isSuspended {
             enter(agenda[next], now: now)
             next += 1
             steps += 1
@@ -108,7 +118,7 @@ package struct ExecutionMachine: Sendable {
     /// What has changed since the last call.
     package mutating func takeTransition() -> Transition {
         updateProgress()
-        state.wakeAt = hasEnded ? nil : tasks.values.compactMap(\.nextMoment).min()
+        state.wakeAt = hasEnded || isSuspended ? nil : tasks.values.compactMap(\.nextMoment).min()
         if !hasEnded { updateStatus() }
         var rows = ended
         for number in changed where number > 0 {
@@ -119,6 +129,9 @@ package struct ExecutionMachine: Sendable {
             ended = [:]
             events = []
             effects = []
+            published = []
+            mail = MailChanges()
+            approvals = []
             stopped = []
             abandoned = []
             newFrom = state.nextNumber
@@ -126,10 +139,11 @@ package struct ExecutionMachine: Sendable {
             unwrittenInputs = []
             unwrittenItems = []
         }
+        mail.listeners.removeAll { mail.ended.contains($0.task) }
         return Transition(
             tasks: rows, newFrom: newFrom, contextChanged: contextChanged, events: events, effects: effects,
-            stopped: stopped, abandoned: abandoned, execution: state,
-            hasMore: hasMore)
+            stopped: stopped, abandoned: abandoned, published: published, mail: mail, approvals: approvals,
+            execution: state, isBusy: !inFlight.isEmpty, hasMore: hasMore)
     }
 
     // MARK: Changes, remembered for the next transition
@@ -165,6 +179,9 @@ package struct ExecutionMachine: Sendable {
         tasks[task.parent]?.children.removeAll { $0 == number }
         changed.remove(number)
         guard number > 0 else { return }
+        inFlight.remove(number)
+        if task.progress.listening != nil { mail.ended.append(number) }
+        if task.progress.approval != nil { approvals.append(.withdrawn(task: number, attempt: task.attempt)) }
         var row = row(of: task)
         row.status = status
         row.reason = nil
@@ -194,6 +211,8 @@ package struct ExecutionMachine: Sendable {
     {
         remove(0, as: status, now: now)
         agenda = []
+        mail.taken += heldSignals.map(\.message)
+        heldSignals = []
         state.status = status
         state.reason = nil
         state.output = output
@@ -203,7 +222,14 @@ package struct ExecutionMachine: Sendable {
         record("execution.\(status.name)", fault: fault, at: now)
     }
 
-    mutating func request(_ effect: EffectRequest) { effects.append(effect) }
+    mutating func request(_ effect: EffectRequest) {
+        effects.append(effect)
+        inFlight.insert(effect.task)
+    }
+
+    func isInFlight(_ number: Int) -> Bool { inFlight.contains(number) }
+
+    mutating func publish(_ event: CloudEvent) { published.append(event) }
 
     mutating func setContext(_ context: JSONValue) {
         state.context = context
@@ -269,6 +295,7 @@ package struct ExecutionMachine: Sendable {
 
     /// An execution waits when each of its innermost tasks does.
     private mutating func updateStatus() {
+        guard !isSuspended else { return }
         let innermost = tasks.values.filter(\.children.isEmpty)
         let isWaiting = agenda.isEmpty && innermost.allSatisfy { $0.status == .waiting }
         state.status = isWaiting ? .waiting : .running
@@ -292,7 +319,7 @@ extension LiveTask {
     /// Whether the log tells of the task: of those that take time, not of the steps between them.
     var isTold: Bool {
         switch definition.kind {
-        case .call, .runWorkflow, .wait, .for, .fork, .try: number > 0
+        case .call, .runWorkflow, .wait, .for, .fork, .try, .emit, .listen: number > 0
         case .set, .do, .switch, .raise: false
         }
     }

@@ -47,6 +47,8 @@ package typealias TaskStatus = ExecutionStatus
 package enum StatusReason: String, Sendable, SQLEncodable, SQLDecodable {
     /// A crash has hidden whether an effect of class `once` happened.
     case needsReconcile = "needs_reconcile"
+    /// A person is asked.
+    case approval
     /// It was claimed again and again without getting anywhere, or its rows cannot be read.
     case quarantined
 }

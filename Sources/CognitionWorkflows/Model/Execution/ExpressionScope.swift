@@ -97,6 +97,13 @@ extension ExecutionMachine {
                     locals.define(loop.each, items[child.scope])
                     locals.define(loop.at, .integer(Int64(child.scope)))
                 }
+            case .listen(let listen):
+                if let iterator = listen.iterator, let accepted = parent.progress.listening?.accepted,
+                    accepted.indices.contains(child.scope)
+                {
+                    locals.define(iterator.item, accepted[child.scope].event.read(as: listen.read))
+                    locals.define(iterator.at, .integer(Int64(child.scope)))
+                }
             case .try(let definition) where child.scope == 1:
                 if let fault = parent.progress.attempts?.caught { locals.define(definition.variable, fault.json) }
             case .fork(let fork) where !fork.branches[child.scope].needs.isEmpty:

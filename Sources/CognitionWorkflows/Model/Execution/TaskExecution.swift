@@ -63,7 +63,7 @@ struct LiveTask: Sendable {
 
     var isEffect: Bool {
         switch definition.kind {
-        case .call(let call): if case .defined = call.target { false } else { true }
+        case .call(let call): call.target.isEffect
         case .runWorkflow: true
         default: false
         }

@@ -6,6 +6,8 @@ enum TaskProgress: Sendable {
     case looping(Loop)
     case branching(Branches)
     case attempting(Attempts)
+    case listening(Listening)
+    case approving(ApprovalRequest)
 
     struct Loop: Sendable {
         var items: [JSONValue]
@@ -34,6 +36,8 @@ enum TaskProgress: Sendable {
 
     var loop: Loop? { if case .looping(let loop) = self { loop } else { nil } }
     var branches: Branches? { if case .branching(let branches) = self { branches } else { nil } }
+    var listening: Listening? { if case .listening(let listening) = self { listening } else { nil } }
+    var approval: ApprovalRequest? { if case .approving(let request) = self { request } else { nil } }
     var attempts: Attempts? { if case .attempting(let attempts) = self { attempts } else { nil } }
 
     // The payload is taken out while it is changed, so that a long loop's outputs are not copied for each of them.
@@ -58,6 +62,13 @@ enum TaskProgress: Sendable {
         change(&attempts)
         self = .attempting(attempts)
     }
+
+    mutating func changeListening(_ change: (inout Listening) -> Void) {
+        guard case .listening(var listening) = self else { return }
+        self = .none
+        change(&listening)
+        self = .listening(listening)
+    }
 }
 
 // What of it cannot be read from the rows of the children is kept as JSON.
@@ -65,7 +76,8 @@ enum TaskProgress: Sendable {
 extension TaskProgress {
     var json: JSONValue? {
         switch self {
-        case .none, .branching: return nil
+        case .none, .branching, .listening: return nil
+        case .approving(let request): return request.json
         case .looping(let loop): return ["next": .integer(Int64(loop.next))]
         case .attempting(let attempts):
             var members: JSONObject = [

@@ -14,8 +14,14 @@ package struct Transition: Sendable {
     package var stopped: [Int] = []
     /// Numbers of tasks whose child executions are to be cancelled, in the same commit.
     package var abandoned: [Int] = []
+    /// Events to publish in the same commit.
+    package var published: [CloudEvent] = []
+    package var mail = MailChanges()
+    package var approvals: [ApprovalChange] = []
     /// The execution's own columns, as they are now.
     package var execution: ExecutionState
+    /// Effects run whose results are not known yet.
+    package var isBusy = false
     /// More can be done without waiting for anything; a long computation is committed in parts.
     package var hasMore = false
 }
@@ -31,6 +37,8 @@ package struct ExecutionState: Sendable {
     package var fault: WorkflowFault?
     package var startedAt: Timestamp
     package var endedAt: Timestamp?
+    /// When it was suspended, while it is; `nil` for one that the engine has set aside.
+    package var suspendedAt: Timestamp?
     /// The next moment at which time alone changes something.
     package var wakeAt: Timestamp?
     /// The number that the next task gets.

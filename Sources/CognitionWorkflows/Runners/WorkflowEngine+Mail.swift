@@ -1,0 +1,29 @@
+import CognitionCore
+import CognitionStorage
+import Logging
+import Synchronization
+
+extension WorkflowEngine {
+    /// Hands new messages to the executions that this node runs, and takes over those with messages that nobody runs.
+    func noticeMail(now: Timestamp) async throws {
+        let waiting = try await workflows.mailWaiting(for: node)
+        guard !waiting.isEmpty else { return }
+        let unowned = waiting.filter { !$0.isOwned && !$0.hasEnded }.map(\.key)
+        let room = members.withLock { max(0, settings.executionsMax - $0.live.count) }
+        if !unowned.isEmpty, room > 0 { try await takeOver(Array(unowned.prefix(room)), now: now) }
+        for box in waiting where box.isOwned && !box.hasEnded {
+            guard let live = members.withLock({ $0.live[box.key] }) else { continue }
+            do {
+                let messages = try await workflows.mail(of: box.key)
+                if !messages.isEmpty { deliver(.mail(messages), to: live) }
+            } catch let error as StorageError {
+                throw error
+            } catch {
+                logger.error("Mailbox not read", metadata: ["execution.id": "\(box.id)", "error": "\(error)"])
+            }
+        }
+        // Sent while the execution ended.
+        let ended = waiting.filter(\.hasEnded).map(\.key)
+        if !ended.isEmpty { try await workflows.emptyMail(of: ended) }
+    }
+}

@@ -1,0 +1,88 @@
+import CognitionCore
+import CognitionExpressions
+import CognitionStorage
+
+/// Which tasks listen for which events.
+///
+/// An event finds them by its type and by one correlation value: every distinct pair of type and correlation expression is
+/// a filter of the workspace, the expression is evaluated once for each, and its value leads to the tasks that expect it.
+enum ListenerStore {
+    /// Which listeners an event is for.
+    struct Match {
+        let filter: Int64
+        let expected: [UInt8]
+
+        var condition: SQL { "(filter_key = \(filter) AND expected = \(expected))" }
+    }
+
+    private static let expressions = ExpressionCache(capacity: 1_024)
+
+    static func add(_ listener: Listener, of key: Int64, in workspace: WorkspaceID, _ tx: borrowing Transaction) throws
+    {
+        for entry in listener.keys {
+            let (type, correlation) = (entry.type ?? "", entry.correlation ?? "")
+            try tx.send(
+                """
+                INSERT INTO event_filters (workspace_id, type, correlation)
+                VALUES (\(workspace), \(type), \(correlation)) ON CONFLICT DO NOTHING
+                """)
+            try tx.send(
+                """
+                INSERT INTO event_listeners (filter_key, expected, execution_key, task)
+                SELECT key, \(entry.expected?.bytes ?? []), \(key), \(listener.task) FROM event_filters
+                WHERE workspace_id = \(workspace) AND type = \(type) AND correlation = \(correlation)
+                """)
+        }
+    }
+
+    static func remove(_ task: Int, of key: Int64, _ tx: borrowing Transaction) throws {
+        try tx.send("DELETE FROM event_listeners WHERE execution_key = \(key) AND task = \(task)")
+    }
+
+    static func matches(
+        of event: CloudEvent, in workspace: WorkspaceID, _ tx: borrowing Transaction
+    ) throws -> [Match] {
+        let filters = try tx.query(
+            """
+            SELECT key, correlation FROM event_filters
+            WHERE workspace_id = \(workspace) AND type IN ('', \(event.type))
+            """
+        ) { (key: try $0[0] as Int64, correlation: try $0[1] as String) }
+        return filters.compactMap { key, correlation in
+            guard !correlation.isEmpty else { return Match(filter: key, expected: []) }
+            // An expression that fails on an event gives no value, and nobody expects none.
+            guard let value = try? expressions.expression(correlation).first(.object(event.json)) else {
+                return nil
+            }
+            return Match(filter: key, expected: SHA256Digest(of: value.canonicalJSON).bytes)
+        }
+    }
+}
+
+/// Writes what new tasks wait for, once their execution has its key; after the executions and before the log.
+final class WaitingStep: CommitStep {
+    struct Piece {
+        let key: ExecutionKey
+        let workspace: WorkspaceID
+        var listeners: [Listener] = []
+        var approvals: [ApprovalStore.NewApproval] = []
+    }
+
+    static let rank = 1
+    private var pieces: [Piece] = []
+
+    init() {}
+
+    var count: Int { pieces.count }
+    func truncate(to count: Int) { pieces.removeSubrange(count...) }
+    func add(_ piece: Piece) { pieces.append(piece) }
+
+    func run(in tx: borrowing Transaction) throws {
+        for piece in pieces {
+            for listener in piece.listeners {
+                try ListenerStore.add(listener, of: piece.key.value, in: piece.workspace, tx)
+            }
+            for approval in piece.approvals { try ApprovalStore.add(approval, of: piece.key.value, tx) }
+        }
+    }
+}
