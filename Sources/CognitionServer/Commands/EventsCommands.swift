@@ -2,11 +2,12 @@ import ArgumentParser
 import CognitionCore
 import CognitionEvents
 
-/// The log is read from the database itself, also beside a server: both commands only look, and the server has no route that
+/// The log is read from the database itself, also beside a server: `tail` and `verify` only look, and the server has no route that
 /// gives the whole log.
 struct EventsCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "events", abstract: "Reads and verifies the event log.", subcommands: [Tail.self, Verify.self])
+        commandName: "events", abstract: "Reads and verifies the event log, and publishes events.",
+        subcommands: [Tail.self, Verify.self, PublishCommand.self])
 
     struct Tail: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Prints events as JSON lines, and follows the log.")

@@ -5,8 +5,11 @@ import Foundation
 
 struct ExecutionCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "execution", abstract: "Shows, follows and cancels executions, also those of a running process.",
-        subcommands: [List.self, Show.self, Watch.self, Cancel.self])
+        commandName: "execution", abstract: "Shows, follows and steers executions, also those of a running process.",
+        subcommands: [
+            List.self, Show.self, Watch.self, Cancel.self, SuspendCommand.self, ResumeCommand.self,
+            SignalCommand.self, ApprovalsCommand.self, AnswerCommand.self, ReconcileCommand.self,
+        ])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Lists executions, newest first.")

@@ -5,7 +5,7 @@ import CognitionWorkflows
 /// holds it. Commands do not care which.
 ///
 /// Everything is done as the principal `operator` in the workspace `default`, on either way.
-protocol ExecutionDesk: Sendable {
+protocol ExecutionDesk: ExecutionControlDesk {
     /// Who carries the commands out; `nil` for this process.
     var serverAddress: ServerAddress? { get }
 

@@ -102,6 +102,7 @@ package final class WorkflowEngine: Sendable {
         do {
             try await giveBackLost(now: now)
             try await noticeMail(now: now)
+            try await runSchedules(now: now)
             try await claimDue(now: now)
             try await noticeCancellations()
             noteTick(failure: nil)

@@ -62,6 +62,10 @@ extension ExecutionStore {
         }
     }
 
+    static func endedAt(_ id: ExecutionID, _ tx: borrowing Transaction) throws -> Timestamp? {
+        try tx.first("SELECT ended_at FROM executions WHERE id = \(id)") { try $0[0] as Timestamp? } ?? nil
+    }
+
     // MARK: What the machine goes on from
 
     /// - Parameter definition: Tells which tasks run their lists side by side; only of those the ended lists matter.

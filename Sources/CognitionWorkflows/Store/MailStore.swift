@@ -99,6 +99,15 @@ enum MailStore {
         }
     }
 
+    /// Names of the workflows whose schedules events have come for; they have negative keys here.
+    static func schedulesWithMail(limit: Int, _ tx: borrowing Transaction) throws -> [Int64] {
+        try tx.query(
+            """
+            SELECT DISTINCT execution_key FROM execution_messages WHERE state = 0 AND execution_key < 0 LIMIT \(limit)
+            """
+        ) { -(try $0[0] as Int64) }
+    }
+
     /// The oldest new messages of an execution.
     static func new(of key: Int64, _ tx: borrowing Transaction) throws -> [ExecutionMessage] {
         try tx.query(

@@ -113,5 +113,6 @@ extension Workflows {
                 "CREATE INDEX executions_unsuccessful ON executions (workspace_id, status, key) WHERE status > 10",
             ]),
         mailMigration,
+        scheduleMigration,
     ]
 }

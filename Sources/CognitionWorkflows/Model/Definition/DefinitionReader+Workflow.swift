@@ -16,6 +16,7 @@ struct DefinitionParts {
     var input = InputDefinition.asIs
     var output = OutputDefinition.asIs
     var timeout: DurationTemplate?
+    var schedule: ScheduleDefinition?
     var tasks = TaskList(reference: "/do", tasks: [])
 }
 
@@ -32,11 +33,7 @@ extension DefinitionReader {
         let variables = DefinitionVariables.always
         if let head = fields["document"] { parts.head = self.head(head) }
         if let evaluate = fields["evaluate"] { evaluation(evaluate) }
-        if fields["schedule"] != nil {
-            report(
-                "'schedule' is not supported yet: it comes with a later release; start executions through the API",
-                at: fields.place(of: "schedule"))
-        }
+        parts.schedule = fields["schedule"].flatMap { schedule($0) }
         if let use = fields["use"] { reusableParts(use) }
         parts.input = input(fields["input"], of: "the workflow", variables)
         parts.output = output(fields["output"], of: "the workflow", variables)

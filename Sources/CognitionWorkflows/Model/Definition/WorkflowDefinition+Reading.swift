@@ -67,7 +67,8 @@ extension WorkflowDefinition {
         self.init(
             document: document, hash: SHA256Digest(of: canonical), id: parts.head.id, version: parts.head.version,
             title: parts.head.title, summary: parts.head.summary, tags: parts.head.tags, input: parts.input,
-            output: parts.output, timeout: parts.timeout, tasks: parts.tasks, taskCount: reader.taskCount)
+            output: parts.output, timeout: parts.timeout, tasks: parts.tasks, schedule: parts.schedule,
+            taskCount: reader.taskCount)
     }
 }
 

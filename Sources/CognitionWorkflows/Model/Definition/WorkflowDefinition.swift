@@ -19,6 +19,7 @@ package struct WorkflowDefinition: Sendable {
     package let output: OutputDefinition
     package let timeout: DurationTemplate?
     package let tasks: TaskList
+    package let schedule: ScheduleDefinition?
     /// How many tasks the document holds, nested ones and functions counted once.
     package let taskCount: Int
 }

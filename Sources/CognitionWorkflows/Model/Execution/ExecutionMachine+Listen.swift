@@ -1,24 +1,6 @@
 import CognitionCore
 import CognitionExpressions
 
-/// What a `listen` has accepted so far, in its order.
-struct Listening: Sendable {
-    struct Accepted: Sendable {
-        let message: Int64
-        let event: CloudEvent
-        /// Place of its filter among ``EventStrategy/allFilters``; -1 where there are none.
-        let filter: Int
-    }
-
-    var accepted: [Accepted] = []
-    /// The accepted event that is consumed next.
-    var next = 0
-    /// What the consumed events gave; those that only say stop give nothing.
-    var outputs: [JSONValue] = []
-    /// Correlation values that the first events have set.
-    var expected: [String: JSONValue] = [:]
-}
-
 extension ExecutionMachine {
     /// Events that one `listen` accepts; one more faults it.
     package static let eventsMax = 10_000
@@ -40,23 +22,12 @@ extension ExecutionMachine {
     mutating func beginListening(_ number: Int, _ listen: ListenDefinition, now: Timestamp) throws {
         guard let task = tasks[number] else { return }
         let scope = scope(of: task, stage: .body)
-        let keys = try listen.strategy.allFilters.map { filter in
-            guard let index = filter.index, let expect = index.expect else {
-                return Listener.Key(type: filter.type, correlation: nil, expected: nil)
-            }
-            let expected = try expect.evaluate(task.input, scope: scope)
-            return Listener.Key(
-                type: filter.type, correlation: index.from.source, expected: SHA256Digest(of: expected.canonicalJSON))
-        }
-        var listener = Set(keys)
-        if listen.strategy.filters.isEmpty {
-            listener = [Listener.Key(type: nil, correlation: nil, expected: nil)]
-        }
+        let keys = try listen.strategy.listenerKeys(input: task.input, scope: scope)
         update(number) { task in
             task.status = .waiting
             task.progress = .listening(Listening())
         }
-        mail.listeners.append(Listener(task: number, keys: listener))
+        mail.listeners.append(Listener(task: number, keys: keys))
         for signal in heldSignals where try accept(signal.event, as: signal.message, by: number) {
             heldSignals.removeAll { $0.message == signal.message }
         }
@@ -87,15 +58,14 @@ extension ExecutionMachine {
     private mutating func accept(_ event: CloudEvent, as message: Int64, by number: Int) throws -> Bool {
         guard let task = tasks[number], case .listen(let listen) = task.definition.kind,
             let listening = task.progress.listening,
-            let filter = try acceptingFilter(for: event, listen.strategy, listening, of: task)
+            let filter = try listen.strategy.acceptingFilter(
+                for: event, listening, input: task.input, scope: scope(of: task, stage: .body))
         else { return false }
         guard listening.accepted.count < Self.eventsMax else {
             throw WorkflowFault(.runtime, "a 'listen' task takes at most \(Self.eventsMax) events")
         }
-        let correlations = filter < 0 ? [] : listen.strategy.allFilters[filter].correlations
-        let values = try correlations.map { correlation in
-            (correlation.name, try correlation.from.first(.object(event.json), scope: scope(of: task, stage: .body)))
-        }
+        let values = try listen.strategy.correlationValues(
+            of: event, takenBy: filter, scope: scope(of: task, stage: .body))
         mail.accepted.append(
             .init(message: message, task: number, place: listening.accepted.count, filter: filter))
         update(number) { task in
@@ -105,62 +75,6 @@ extension ExecutionMachine {
             }
         }
         return true
-    }
-
-    /// The filter that takes an event: the first that matches and still wants one; -1 for any event at all.
-    private func acceptingFilter(
-        for event: CloudEvent, _ strategy: EventStrategy, _ listening: Listening, of task: LiveTask
-    ) throws -> Int? {
-        let taken = Set(listening.accepted.map(\.filter))
-        func firstMatch(_ places: Range<Int>) throws -> Int? {
-            try places.first { place in
-                try matches(event, strategy.allFilters[place], listening, of: task)
-            }
-        }
-        let own = strategy.filters.indices
-        switch strategy.mode {
-        case .one, .all:
-            return try own.first { place in
-                try !taken.contains(place) && matches(event, strategy.filters[place], listening, of: task)
-            }
-        case .any(until: .first):
-            guard listening.accepted.isEmpty else { return nil }
-            return own.isEmpty ? -1 : try firstMatch(own)
-        case .any(until: .condition):
-            return own.isEmpty ? -1 : try firstMatch(own)
-        case .any(until: .events(let until)):
-            let stops = own.upperBound..<own.upperBound + until.filters.count
-            let stop = try stops.first { place in
-                try !taken.contains(place) && matches(event, strategy.allFilters[place], listening, of: task)
-            }
-            if let stop { return stop }
-            return own.isEmpty ? -1 : try firstMatch(own)
-        }
-    }
-
-    private func matches(
-        _ event: CloudEvent, _ filter: EventFilterDefinition, _ listening: Listening, of task: LiveTask
-    ) throws -> Bool {
-        let scope = scope(of: task, stage: .body)
-        let isMatch = try filter.attributes.allSatisfy { name, attribute in
-            guard let value = event.json[name] else { return false }
-            switch attribute {
-            case .equals(let expected): return value == expected
-            case .pattern(let text, let pattern):
-                guard let string = value.stringValue else { return false }
-                return try string == text || pattern.matches(string)
-            case .expression(let template):
-                let result = try template.evaluate(value, scope: scope)
-                if case .bool(let verdict) = result { return verdict }
-                return result == value
-            }
-        }
-        guard isMatch else { return false }
-        return try filter.correlations.allSatisfy { correlation in
-            let value = try correlation.from.first(.object(event.json), scope: scope)
-            if let expect = correlation.expect { return try expect.evaluate(task.input, scope: scope) == value }
-            return listening.expected[correlation.name].map { $0 == value } ?? true
-        }
     }
 
     /// Takes the accepted events one after the other, until one needs tasks to be run for it or the listening is over.
@@ -244,20 +158,7 @@ extension ExecutionMachine {
 
     private func hasEnded(_ listen: ListenDefinition, after item: Listening.Accepted, of number: Int) throws -> Bool {
         guard let task = tasks[number], let listening = task.progress.listening else { return false }
-        let consumed = listening.accepted.prefix(listening.next)
-        switch listen.strategy.mode {
-        case .one, .any(until: .first): return true
-        case .all: return Set(consumed.map(\.filter)).count == listen.strategy.filters.count
-        case .any(until: .condition(let condition)):
-            return try condition.isTrue(.array(listening.outputs), scope: scope(of: task, stage: .body))
-        case .any(until: .events(let until)):
-            let own = listen.strategy.filters.count
-            guard item.filter >= own else { return false }
-            if case .all = until.mode {
-                return Set(consumed.map(\.filter).filter { $0 >= own }).count == until.filters.count
-            }
-            return true
-        }
+        return try listen.strategy.isComplete(after: item, listening, scope: scope(of: task, stage: .body))
     }
 
     private mutating func end(_ number: Int, _ listening: Listening, now: Timestamp) {
@@ -273,11 +174,9 @@ extension ExecutionMachine {
         for item in accepted {
             let event = CloudEvent(stored: item.event)
             listening.accepted.append(.init(message: item.message, event: event, filter: item.filter))
-            for correlation in item.filter < 0 ? [] : listen.strategy.allFilters[item.filter].correlations
-            where listening.expected[correlation.name] == nil {
-                // It was evaluated when the event was accepted.
-                listening.expected[correlation.name] = try? correlation.from.first(.object(event.json), scope: scope)
-            }
+            // They were evaluated when the event was accepted.
+            let values = try? listen.strategy.correlationValues(of: event, takenBy: item.filter, scope: scope)
+            for (name, value) in values ?? [] where listening.expected[name] == nil { listening.expected[name] = value }
             let isConsumed: Bool
             if item.filter >= own {
                 isConsumed = listening.next == listening.accepted.count - 1
