@@ -34,16 +34,8 @@ struct ExpressionGenerator {
     }
 
     mutating func expression(depth: Int) -> String {
-        if depth == 0 {
-            return pick([
-                ".", ".a", ".b", ".a.b", ".[0]", ".[-1]", ".[]?", ".a?", "1", "2.5", "\"a\"", "null", "true", "false",
-                "[]",
-                "{}", "length", "type", "keys?", "not", "..", "tostring", "tojson", "add?", "empty", "first", "last",
-                "ascii_downcase?", "sort?", "unique?", "reverse?", "floor?", "to_entries?", "[paths]", "explode?",
-                "@json",
-                "@text", "tonumber?", "values", "scalars", "flatten?", "min?", "max?", "any?", "all?", "isnan", "abs?",
-            ])
-        }
+        if depth == 0 { return leaf() }
+        if pick(3) == 0 { return call(depth: depth - 1) }
         let a = expression(depth: depth - 1)
         let b = expression(depth: pick(depth))
         let c = expression(depth: pick(depth))
@@ -87,6 +79,17 @@ struct ExpressionGenerator {
         case 42: return "(error(\(a)))?"
         default: return "(\(a))[\(pick(["0", "-1", "\"a\"", "1:", ":1", "0:-1"]))]?"
         }
+    }
+
+    mutating func leaf() -> String {
+        pick([
+            ".", ".a", ".b", ".a.b", ".[0]", ".[-1]", ".[]?", ".a?", "1", "2.5", "\"a\"", "null", "true", "false",
+            "[]",
+            "{}", "length", "type", "keys?", "not", "..", "tostring", "tojson", "add?", "empty", "first", "last",
+            "ascii_downcase?", "sort?", "unique?", "reverse?", "floor?", "to_entries?", "[paths]", "explode?",
+            "@json",
+            "@text", "tonumber?", "values", "scalars", "flatten?", "min?", "max?", "any?", "all?", "isnan", "abs?",
+        ])
     }
 
     /// A source with some bytes changed, removed or doubled.

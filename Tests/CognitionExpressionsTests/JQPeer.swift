@@ -69,6 +69,8 @@ enum JQPeer {
         process.executableURL = URL(filePath: "/usr/bin/env")
         let python = ProcessInfo.processInfo.environment["COGNITIONOS_PEER_PYTHON"] ?? "python3"
         process.arguments = [python, folder.appending(path: "Peer/jq_peer.py").path, asked.path]
+        // Local time is UTC in expressions.
+        process.environment = ProcessInfo.processInfo.environment.merging(["TZ": "UTC"]) { $1 }
         process.standardOutput = try FileHandle(forWritingTo: answered)
         try process.run()
         process.waitUntilExit()

@@ -90,7 +90,18 @@ struct ExpressionBenchmark: Benchmark {
         Sample(expression: "reduce .orders[] as $o ({}; .[$o.country] += $o.total)", input: orders),
         Sample(expression: ".orders | sort_by(.total) | reverse | .[:10] | map(.id)", input: orders),
         Sample(expression: "[.orders[].email | select(test(\"^user1[0-9]+@\")) | ascii_upcase]", input: orders),
+        Sample(expression: #"[.orders[].email | gsub("(?<d>[0-9]+)"; "<\(.d)>")] | length"#, input: orders),
+        Sample(expression: #"[.orders[].email | capture("user(?<n>[0-9]+)@(?<host>.*)")] | length"#, input: orders),
+        Sample(expression: "[.orders[] | .id * 86400 | todate | fromdate] | add", input: orders),
+        Sample(expression: ".orders | sort_by(.country, .total) | map(.id)", input: orders),
         Sample(expression: "[paths] | length", input: orders),
+        Sample(expression: "del(.orders[].address) | [paths(type == \"number\")] | length", input: orders),
+        Sample(
+            expression: "reduce range(200) as $i (.; setpath([\"orders\", $i, \"total\"]; $i)) | .orders | length",
+            input: orders),
+        Sample(expression: "fromstream(tostream) | .orders | length", input: orders),
+        Sample(
+            expression: "walk(if type == \"string\" then ascii_upcase else . end) | .orders | length", input: orders),
         Sample(expression: ".orders |= map(.total += 1)", input: orders),
         Sample(expression: "[range(2000)] | map(. * . % 7) | unique", input: "null"),
         Sample(expression: ".", input: orders),

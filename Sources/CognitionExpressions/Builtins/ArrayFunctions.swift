@@ -18,7 +18,7 @@ extension Builtins {
             return try machine.flatten(input, arguments[0])
         },
         "indices/1": { input, arguments, machine throws(Unwind) in try machine.indices(input, arguments[0]) },
-        "transpose/0": { input, _, machine throws(Unwind) in try machine.transpose(input) },
+        "_transpose/0": { input, _, machine throws(Unwind) in try machine.transpose(input) },
         "bsearch/1": { input, arguments, machine throws(Unwind) in try machine.search(input, arguments[0]) },
     ]
 }

@@ -15,6 +15,14 @@ struct BuiltinBuilder {
         return FunctionNode(function, nodes)
     }
 
+    /// What `control` knows.
+    static let controls = [
+        "empty/0", "select/1", "map/1", "map_values/1", "recurse/0", "recurse/1", "recurse/2", "while/2", "until/2",
+        "repeat/1", "range/1", "range/2", "range/3", "first/0", "first/1", "last/0", "last/1", "limit/2", "skip/2",
+        "any/2", "all/2", "path/1", "getpath/1", "setpath/2", "del/1", "walk/1", "sort_by/1", "group_by/1",
+        "unique_by/1", "min_by/1", "max_by/1",
+    ]
+
     /// Functions that decide themselves when, and how often, their arguments run.
     private func control() throws(SyntaxFault) -> Node? {
         func argument(_ index: Int) throws(SyntaxFault) -> Node { try compile(arguments[index]) }
@@ -73,33 +81,33 @@ final class FunctionNode: Node, @unchecked Sendable {
         case 1: return try function(input, [try arguments[0].value(input, frame, machine)], machine)
         default:
             var values: [JSONValue] = []
-            for argument in arguments { values.append(try argument.value(input, frame, machine)) }
-            return try function(input, values, machine)
+            for argument in arguments.reversed() { values.append(try argument.value(input, frame, machine)) }
+            return try function(input, values.reversed(), machine)
         }
     }
 
     override func optional(_ input: JSONValue, _ frame: Int, _ machine: Machine) throws(Unwind) -> JSONValue? {
         var values: [JSONValue] = []
-        for argument in arguments {
+        for argument in arguments.reversed() {
             guard let value = try argument.optional(input, frame, machine) else { return nil }
             values.append(value)
         }
-        return try function(input, values, machine)
+        return try function(input, values.reversed(), machine)
     }
 
     override func run(
         _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
         if cardinality != .many {
-            if let output = try optional(input, frame, machine) { try emit(output, path.map { _ in Path.invalid() }) }
+            if let output = try optional(input, frame, machine) { try emit(output, path?.left(from: input)) }
             return
         }
         try run(arguments.count - 1, [], input, frame, machine) { (output) throws(Unwind) in
-            try emit(output, path.map { _ in Path.invalid() })
+            try emit(output, path?.left(from: input))
         }
     }
 
-    /// The last argument varies slowest, as in jq's own functions.
+    /// The last argument is evaluated first and varies slowest, as in jq's own functions.
     private func run(
         _ index: Int, _ values: [JSONValue], _ input: JSONValue, _ frame: Int, _ machine: Machine,
         _ emit: (JSONValue) throws(Unwind) -> Void

@@ -7,11 +7,26 @@ enum Builtins {
     static let functions: [String: Function] = [core, strings, arrays, mathematics, dates, regexes]
         .reduce(into: [:]) { $0.merge($1, uniquingKeysWith: { $1 }) }
 
-    /// Functions of jq that need what expressions do not have: files, further inputs, the environment, the clock.
-    static let unavailable: Set<String> = [
-        "env", "input", "inputs", "debug", "stderr", "input_filename", "input_line_number", "halt", "halt_error", "now",
-        "localtime", "strflocaltime", "modulemeta", "get_search_list", "get_prog_origin", "get_jq_origin", "builtins",
-    ]
+    /// Functions of jq that need what expressions do not have, with the reason.
+    static let unavailable: [String: String] = {
+        let names = [
+            "they have one input": ["input", "inputs", "input_filename", "input_line_number"],
+            "they do not see the environment": ["env"],
+            "they print nothing": ["debug", "stderr"],
+            "they do not end programs": ["halt", "halt_error"],
+            "they always give the same for the same input": ["now"],
+            "they have no modules and files": [
+                "modulemeta", "get_search_list", "get_prog_origin", "get_jq_origin",
+            ],
+        ]
+        return names.reduce(into: [:]) { reasons, entry in for name in entry.value { reasons[name] = entry.key } }
+    }()
+
+    /// Every function, as `name/arguments`, in alphabetical order.
+    static let names: [String] = {
+        let all = Array(functions.keys) + Array(Prelude.definitions.keys) + BuiltinBuilder.controls
+        return Set(all).filter { !$0.hasPrefix("_") }.sorted()
+    }()
 
     private static let core: [String: Function] = [
         "not/0": { input, _, _ throws(Unwind) in .bool(!input.isTrue) },
@@ -45,6 +60,10 @@ enum Builtins {
             default: throw machine.mismatch(input, "cannot be parsed as a boolean")
             }
         },
+        "builtins/0": { _, _, machine throws(Unwind) in
+            try machine.charge(names.count * 64)
+            return .array(names.map { .string($0) })
+        },
         "have_literal_numbers/0": { _, _, _ throws(Unwind) in true },
         "have_decnum/0": { _, _, _ throws(Unwind) in true },
         "format/1": { input, arguments, machine throws(Unwind) in
@@ -63,7 +82,8 @@ extension Machine {
         case .null: return 0
         case .bool: throw mismatch(value, "has no length")
         case .integer(let number): return number < 0 ? try negate(value) : value
-        case .number, .literal: return JSONValue(jq: value.double.magnitude, self)
+        case .number: return JSONValue(jq: value.double.magnitude, self)
+        case .literal(let text): return text.hasPrefix("-") ? try negate(value) : value
         case .string(let text):
             try step(text.utf8.count / 256)
             return .integer(Int64(text.codePointCount))

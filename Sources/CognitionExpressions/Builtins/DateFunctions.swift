@@ -16,21 +16,20 @@ extension Builtins {
             guard let seconds = input.doubleValue else { throw machine.fail("gmtime() requires numeric inputs") }
             return try machine.brokenDown(seconds)
         },
+        "localtime/0": { input, _, machine throws(Unwind) in
+            guard let seconds = input.doubleValue else { throw machine.fail("localtime() requires numeric inputs") }
+            return try machine.brokenDown(seconds)
+        },
         "mktime/0": { input, _, machine throws(Unwind) in
             guard case .array = input else { throw machine.fail("mktime requires array inputs") }
             guard var time = machine.time(input) else { throw machine.fail("mktime requires parsed datetime inputs") }
             return .integer(Int64(timegm(&time)))
         },
         "strftime/1": { input, arguments, machine throws(Unwind) in
-            let parts = if let seconds = input.doubleValue { try machine.brokenDown(seconds) } else { input }
-            guard case .array = parts else { throw machine.fail("strftime/1 requires parsed datetime inputs") }
-            guard case .string(let format) = arguments[0] else {
-                throw machine.fail("strftime/1 requires a string format")
-            }
-            guard let time = machine.time(parts) else {
-                throw machine.fail("strftime/1 requires parsed datetime inputs")
-            }
-            return .string(try machine.formatted(time, format))
+            try machine.formatted(input, arguments[0], "strftime/1", zone: "GMT")
+        },
+        "strflocaltime/1": { input, arguments, machine throws(Unwind) in
+            try machine.formatted(input, arguments[0], "strflocaltime/1", zone: "UTC")
         },
         "strptime/1": { input, arguments, machine throws(Unwind) in
             guard case .string(let text) = input, case .string(let format) = arguments[0] else {
@@ -85,17 +84,32 @@ extension Machine {
         return time
     }
 
-    fileprivate func formatted(_ time: tm, _ format: String) throws(Unwind) -> String {
+    /// Seconds or a broken down time by a format of C's `strftime`.
+    fileprivate func formatted(
+        _ value: JSONValue, _ format: JSONValue, _ name: String, zone: String
+    ) throws(Unwind) -> JSONValue {
+        let parts = if let seconds = value.doubleValue { try brokenDown(seconds) } else { value }
+        guard case .array = parts else { throw fail("\(name) requires parsed datetime inputs") }
+        guard case .string(let format) = format else { throw fail("\(name) requires a string format") }
+        guard let time = time(parts) else { throw fail("\(name) requires parsed datetime inputs") }
+        return .string(try formatted(time, format, name, zone: zone))
+    }
+
+    private func formatted(_ time: tm, _ format: String, _ name: String, zone: String) throws(Unwind) -> String {
         if format.isEmpty { return "" }
+        var time = time
+        // C takes a broken down time for a local one when it counts its seconds.
+        let seconds = String(timegm(&time))
+        let parts = format.replacing("%%", with: "%%\u{0}").replacing("%s", with: seconds)
+        let format = parts.replacing("%%\u{0}", with: "%%")
         // A width such as %1000000d makes C write that many characters: the buffer bounds it.
         var buffer = [CChar](repeating: 0, count: format.utf8.count * 16 + 256)
         try charge(buffer.count)
-        let count = "GMT".withCString { zone in
-            var time = time
+        let count = zone.withCString { zone in
             time.tm_zone = UnsafePointer(zone)
             return strftime(&buffer, buffer.count, format, &time)
         }
-        if count == 0 { throw fail("strftime/1: unknown system failure") }
+        if count == 0 { throw fail("\(name): unknown system failure") }
         return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }

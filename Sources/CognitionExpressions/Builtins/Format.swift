@@ -59,7 +59,7 @@ enum Format: String, Sendable {
             throw machine.mismatch(.string(text), "is not valid \(rawValue.dropLast()) data")
         }
         if !isWhole { throw machine.mismatch(.string(text), "trailing \(rawValue.dropLast()) byte found") }
-        return String(decoding: bytes, as: UTF8.self)
+        return String(repairing: bytes)
     }
 
     private func row(

@@ -47,7 +47,11 @@ enum Prelude {
             if length == 0 then []
             else .[0][] as $head | (.[1:] | combinations) as $tail | [$head] + $tail
             end;
-        def combinations($n): . as $set | [range($n) | $set] | combinations;
+        def combinations(n): . as $set | [range(n)] | map($set) | combinations;
+        def transpose:
+            if type == "array" and all(.[]; type == "array") then _transpose
+            else [range(0; map(length) | max // 0) as $i | [.[][$i]]]
+            end;
         def tostream:
             path(def children: (.[]? | children), .; children) as $path
             | getpath($path)

@@ -320,8 +320,8 @@ final class Compiler {
             library[key] = entry
             return try call(entry, arguments, scope, context, isTail)
         }
-        if Builtins.unavailable.contains(name) {
-            throw SyntaxFault(reason: "\(key) is not available in expressions", offset: syntax.offset)
+        if let reason = Builtins.unavailable[name] {
+            throw SyntaxFault(reason: "\(key) is not available in expressions: \(reason)", offset: syntax.offset)
         }
         throw SyntaxFault(reason: "\(key) is not defined", offset: syntax.offset)
     }

@@ -30,7 +30,7 @@ final class FieldsNode: Node, @unchecked Sendable {
         guard var path else { return try emit(try value(input, frame, machine), nil) }
         var current = input
         for name in names {
-            try machine.checkPath(path, current, "attempt to access element", .string(name))
+            path = try machine.checkPath(path, current, "attempt to access element", .string(name))
             current = try Self.member(current, name, machine)
             path = try path.appending(.string(name), machine)
         }
@@ -99,9 +99,12 @@ final class IndexNode: Node, @unchecked Sendable {
     private func emit(
         _ container: JSONValue, _ key: JSONValue, _ path: Path?, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
-        if let path { try machine.checkPath(path, container, "attempt to access element", key) }
-        guard let part = try access(container, key, machine) else { return }
-        try emit(part, try path?.appending(key, machine))
+        guard let path else {
+            if let part = try access(container, key, machine) { try emit(part, nil) }
+            return
+        }
+        let origin = try machine.checkPath(path, container, "attempt to access element", key)
+        if let part = try access(container, key, machine) { try emit(part, try origin.appending(key, machine)) }
     }
 
     @inline(__always)
@@ -135,24 +138,25 @@ final class IterateNode: Node, @unchecked Sendable {
     override func run(
         _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
-        if isOptional, !input.isContainer, path?.isValid ?? true { return }
+        if isOptional, !input.isContainer, path.map({ $0.resumed(at: input) != nil }) ?? true { return }
         try Self.iterate(input, path, machine, emit)
     }
 
     static func iterate(_ value: JSONValue, _ path: Path?, _ machine: Machine, _ emit: Emit) throws(Unwind) {
-        if let path, !path.isValid {
+        let origin = path?.resumed(at: value)
+        if path != nil, origin == nil {
             throw machine.fail("Invalid path expression near attempt to iterate through \(machine.shown(value))")
         }
         switch value {
         case .array(let elements):
             for index in elements.indices {
                 try machine.step()
-                try emit(elements[index], try path?.appending(.integer(Int64(index)), machine))
+                try emit(elements[index], try origin?.appending(.integer(Int64(index)), machine))
             }
         case .object(let members):
             for (name, element) in members {
                 try machine.step()
-                try emit(element, try path?.appending(.string(name), machine))
+                try emit(element, try origin?.appending(.string(name), machine))
             }
         default: throw machine.cannotIterate(value)
         }
@@ -209,7 +213,7 @@ final class SliceKeyNode: Node, @unchecked Sendable {
     ) throws(Unwind) {
         try to.forEach(input, frame, machine) { (to) throws(Unwind) in
             try self.from.forEach(input, frame, machine) { (from) throws(Unwind) in
-                try emit(Self.key(from, to), path.map { _ in Path.invalid() })
+                try emit(Self.key(from, to), path?.left(from: input))
             }
         }
     }
@@ -240,8 +244,8 @@ final class GetPathNode: Node, @unchecked Sendable {
     ) throws(Unwind) {
         try paths.forEach(input, frame, machine) { (keys) throws(Unwind) in
             let keys = try machine.keys(keys)
-            guard var path else { return try emit(try machine.part(input, keys), nil) }
-            if !path.isValid {
+            guard let path else { return try emit(try machine.part(input, keys), nil) }
+            guard var path = path.resumed(at: input) else {
                 let shown = machine.shown(.array(keys))
                 throw machine.fail(
                     "Invalid path expression near attempt to access element \(shown) of \(machine.shown(input))")
@@ -265,7 +269,7 @@ final class PathNode: Node, @unchecked Sendable {
         _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
         try filter.run(input, Path.root(), frame, machine) { (value, found) throws(Unwind) in
-            try emit(.array(try machine.keys(of: found, value)), path.map { _ in Path.invalid() })
+            try emit(.array(try machine.keys(of: found, value)), path?.left(from: input))
         }
     }
 }
@@ -273,14 +277,16 @@ final class PathNode: Node, @unchecked Sendable {
 extension Machine {
     /// The keys of a path that must be one.
     func keys(of path: Path?, _ value: JSONValue) throws(Unwind) -> [JSONValue] {
-        guard let path, path.isValid else { throw fail("Invalid path expression with result \(shown(value))") }
+        guard let path = path?.resumed(at: value) else {
+            throw fail("Invalid path expression with result \(shown(value))")
+        }
         try charge(path.length * 32)
         return path.keys
     }
 
-    /// Throws when a value that is not part of the input is gone into while paths are wanted.
-    func checkPath(_ path: Path, _ value: JSONValue, _ attempt: String, _ key: JSONValue) throws(Unwind) {
-        if path.isValid { return }
+    /// The path of a value that is gone into; throws when it is not part of the input.
+    func checkPath(_ path: Path, _ value: JSONValue, _ attempt: String, _ key: JSONValue) throws(Unwind) -> Path {
+        if let path = path.resumed(at: value) { return path }
         throw fail("Invalid path expression near \(attempt) \(shown(key)) of \(shown(value))")
     }
 

@@ -193,7 +193,7 @@ final class ReduceNode: Node, @unchecked Sendable {
                 try self.update.run(state.0, state.1, frame, machine) { (value, path) throws(Unwind) in
                     last = (value, path)
                 }
-                state = last ?? (.null, Path.invalid())
+                state = last ?? (.null, path.left(from: input))
             }
             try emit(state.0, state.1)
         }
@@ -249,7 +249,7 @@ final class ForeachNode: Node, @unchecked Sendable {
                     return try self.emit(state.0, nil, frame, machine, emit)
                 }
                 let before = state
-                state = (.null, path.map { _ in Path.invalid() })
+                state = (.null, path?.left(from: input))
                 try self.update.run(before.0, before.1, frame, machine) { (value, path) throws(Unwind) in
                     state = (value, path)
                     try self.emit(value, path, frame, machine, emit)

@@ -65,11 +65,11 @@ final class ObjectNode: Node, @unchecked Sendable {
         _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
         if cardinality == .one {
-            return try emit(try value(input, frame, machine), path.map { _ in Path.invalid() })
+            return try emit(try value(input, frame, machine), path?.left(from: input))
         }
         try extend(JSONObject(), 0, input, frame, machine) { (object) throws(Unwind) in
             try machine.charge(64 * (self.members.count + 1))
-            try emit(.object(object), path.map { _ in Path.invalid() })
+            try emit(.object(object), path?.left(from: input))
         }
     }
 
@@ -140,12 +140,12 @@ final class StringNode: Node, @unchecked Sendable {
         _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
         if cardinality == .one {
-            return try emit(try value(input, frame, machine), path.map { _ in Path.invalid() })
+            return try emit(try value(input, frame, machine), path?.left(from: input))
         }
         // The last interpolation varies slowest, as jq does it.
         try extend("", parts.count - 1, input, frame, machine) { (text) throws(Unwind) in
             try machine.charge(text.utf8.count + 16)
-            try emit(.string(text), path.map { _ in Path.invalid() })
+            try emit(.string(text), path?.left(from: input))
         }
     }
 

@@ -16,7 +16,7 @@ final class RangeNode: Node, @unchecked Sendable {
     override func run(
         _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
-        func emitValue(_ value: JSONValue) throws(Unwind) { try emit(value, path.map { _ in Path.invalid() }) }
+        func emitValue(_ value: JSONValue) throws(Unwind) { try emit(value, path?.left(from: input)) }
         try from.forEach(input, frame, machine) { (from) throws(Unwind) in
             try self.upto.forEach(input, frame, machine) { (upto) throws(Unwind) in
                 guard let by = self.by else { return try Self.count(from, upto, machine, emitValue) }
@@ -284,12 +284,13 @@ final class CountNode: Node, @unchecked Sendable {
                 if !self.isLimit { try self.filter.run(input, path, frame, machine, emit) }
                 return
             }
-            guard count.isNumber else { throw machine.mismatch(count, .integer(1), "cannot be subtracted") }
             var left = Int(min(count.double, 0x1p62).rounded(.up))
             let token = machine.newToken()
             try machine.untilStopped(token) { () throws(Unwind) in
                 try self.filter.run(input, path, frame, machine) { (value, path) throws(Unwind) in
                     try machine.step()
+                    // Texts and containers are more than 0, and fail at the first output.
+                    guard count.isNumber else { throw machine.mismatch(count, .integer(1), "cannot be subtracted") }
                     left -= 1
                     if self.isLimit {
                         try emit(value, path)
@@ -355,7 +356,7 @@ final class WalkNode: Node, @unchecked Sendable {
         _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
         try filter.forEach(try parts(input, frame, machine), frame, machine) { (value) throws(Unwind) in
-            try emit(value, path.map { _ in Path.invalid() })
+            try emit(value, path?.left(from: input))
         }
     }
 
@@ -424,6 +425,7 @@ final class KeyedNode: Node, @unchecked Sendable {
             }
             keys.append(.array(key))
         }
+        if case .object = input, filter.cardinality == .one { keys = keys.map { [$0] } }
         return try machine.apply(name, input, keys)
     }
 }

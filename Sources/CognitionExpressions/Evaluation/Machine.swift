@@ -266,7 +266,22 @@ final class Path {
     }
 
     static func root() -> Path { Path(parent: nil, key: .null, length: 0, isValid: true) }
-    static func invalid() -> Path { Path(parent: nil, key: .null, length: 0, isValid: false) }
+
+    /// The path of something computed from the value here: none, but for what `resumed` says.
+    func left(from value: JSONValue) -> Path {
+        isValid ? Path(parent: self, key: value, length: 0, isValid: false) : self
+    }
+
+    /// The path that a value has: this one, or the one that was left when the value is the very one that was there. In jq
+    /// `null`, `true` and `false` are the very same wherever they come from, so that `(.a // null) |= 1` works on `null`.
+    func resumed(at value: JSONValue) -> Path? {
+        if isValid { return self }
+        switch (value, key) {
+        case (.null, .null): return parent
+        case (.bool(let a), .bool(let b)) where a == b: return parent
+        default: return nil
+        }
+    }
 
     /// Paths are as long as values may be deep, so that neither building nor releasing one nests far.
     func appending(_ key: JSONValue, _ machine: Machine) throws(Unwind) -> Path {

@@ -39,7 +39,7 @@ class Node: @unchecked Sendable {
     func run(
         _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
-        if let output = try optional(input, frame, machine) { try emit(output, path.map { _ in Path.invalid() }) }
+        if let output = try optional(input, frame, machine) { try emit(output, path?.left(from: input)) }
     }
 
     /// Replaces the value by the output for it, in place if the node can; `false` when there is none. Not for `.many`.

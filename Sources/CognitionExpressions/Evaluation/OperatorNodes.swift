@@ -29,13 +29,13 @@ final class BinaryNode: Node, @unchecked Sendable {
         _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
         if cardinality != .many {
-            if let output = try optional(input, frame, machine) { try emit(output, path.map { _ in Path.invalid() }) }
+            if let output = try optional(input, frame, machine) { try emit(output, path?.left(from: input)) }
             return
         }
         try right.forEach(input, frame, machine) { (right) throws(Unwind) in
             try self.left.forEach(input, frame, machine) { (left) throws(Unwind) in
                 try machine.step()
-                try emit(try machine.apply(self.name, left, right), path.map { _ in Path.invalid() })
+                try emit(try machine.apply(self.name, left, right), path?.left(from: input))
             }
         }
     }
@@ -75,7 +75,7 @@ final class NegateNode: Node, @unchecked Sendable {
         _ input: JSONValue, _ path: Path?, _ frame: Int, _ machine: Machine, _ emit: Emit
     ) throws(Unwind) {
         try operand.forEach(input, frame, machine) { (value) throws(Unwind) in
-            try emit(try machine.negate(value), path.map { _ in Path.invalid() })
+            try emit(try machine.negate(value), path?.left(from: input))
         }
     }
 }
@@ -109,9 +109,9 @@ final class LogicNode: Node, @unchecked Sendable {
     ) throws(Unwind) {
         try left.forEach(input, frame, machine) { (left) throws(Unwind) in
             try machine.step()
-            if left.isTrue != self.isAnd { return try emit(.bool(!self.isAnd), path.map { _ in Path.invalid() }) }
+            if left.isTrue != self.isAnd { return try emit(.bool(!self.isAnd), path?.left(from: input)) }
             try self.right.forEach(input, frame, machine) { (right) throws(Unwind) in
-                try emit(.bool(right.isTrue), path.map { _ in Path.invalid() })
+                try emit(.bool(right.isTrue), path?.left(from: input))
             }
         }
     }
@@ -275,7 +275,7 @@ final class TryNode: Node, @unchecked Sendable {
         } catch {
             // What happens to an output further on is not this `try`'s concern, unless something inside took that error.
             guard outside != machine.errorsTaken, let caught = machine.takeError() else { throw error }
-            try handler?.run(caught, path.map { _ in Path.invalid() }, frame, machine, emit)
+            try handler?.run(caught, path?.left(from: input), frame, machine, emit)
         }
     }
 }

@@ -32,7 +32,7 @@ final class AssignNode: Node, @unchecked Sendable {
         try source.forEach(input, frame, machine) { (operand) throws(Unwind) in
             var result = input
             try self.assign(&result, operand, frame, machine)
-            try emit(result, path.map { _ in Path.invalid() })
+            try emit(result, path?.left(from: input))
         }
     }
 
@@ -192,7 +192,7 @@ final class SetPathNode: Node, @unchecked Sendable {
             try self.path.forEach(input, frame, machine) { (keys) throws(Unwind) in
                 var result = input
                 try machine.set(&result, try machine.keys(keys)[...], part)
-                try emit(result, path.map { _ in Path.invalid() })
+                try emit(result, path?.left(from: input))
             }
         }
     }
