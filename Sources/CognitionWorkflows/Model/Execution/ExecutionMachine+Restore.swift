@@ -11,6 +11,8 @@ package struct StoredExecution: Sendable {
     package var outputs: [Int: JSONValue]
     /// The last ended task of each list inside a live parent whose lists run side by side.
     package var lists: [EndedList]
+    /// What would have to be undone, or is undone now and has not been begun or ended yet, in the order of the starts.
+    package var compensations: [Compensation] = []
 
     package struct EndedList: Sendable {
         package var parent: Int
@@ -54,7 +56,7 @@ extension ExecutionMachine {
         if let from = definition.input.from {
             root.input = try from.evaluate(stored.input, scope: scope(of: root, stage: .input))
         }
-        if let timeout = definition.timeout {
+        if let timeout = definition.timeout, stored.state.ending == nil {
             root.deadline =
                 stored.state.startedAt + (try timeout.evaluate(root.input, scope: scope(of: root, stage: .body)))
         }
@@ -68,6 +70,7 @@ extension ExecutionMachine {
             if row.status == .pending { agenda.append(row.number) }
         }
         restoreLists(stored.lists)
+        try restoreCompensations(stored.compensations, places: places)
         for number in tasks.keys.sorted() { try restartEffect(number, now: now) }
     }
 
@@ -167,6 +170,7 @@ extension WorkflowDefinition {
 
     private func collect(_ task: TaskDefinition, at index: Int, into places: inout [String: TaskPlace]) {
         places[task.reference] = TaskPlace(task: task, index: index)
+        if let compensation = task.compensation { collect(compensation, at: 0, into: &places) }
         switch task.kind {
         case .do(let list): collect(list, into: &places)
         case .for(let loop): collect(loop.body, into: &places)
