@@ -206,7 +206,9 @@ import Testing
         }
     }
 
-    @Test("A long wait in a compensation leaves the memory and is woken in time", arguments: TestDatabase.engines)
+    @Test(
+        "A long wait in a compensation leaves the memory and is woken in time, also as the first thing that is stored",
+        arguments: TestDatabase.engines)
     func longWait(on engine: TestDatabase.Engine) async throws {
         try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
             let harness = EngineHarness(database, script: Self.script()) { $0.memoryHorizon = .zero }
@@ -216,14 +218,46 @@ import Testing
                         workflow(
                             """
                             - a:
-                                call: script
-                                with: {n: 1}
+                                do: [{n: {set: {n: 1}}}]
                                 metadata: {compensate: [{pause: {wait: PT0.1S}}, {undo: {call: script, with: {undo: '${ .n }'}}}]}
-                            - b: {call: script, with: {refuse: true}}
+                            - b: {raise: {error: {type: 'https://example.com/no', status: 400}}}
                             """)))
             }
             #expect(execution.status == .faulted && execution.reason == .compensated)
             #expect(Self.undone(harness.script) == [#"{"undo":1}"#])
+        }
+    }
+
+    @Test("Nothing is undone while what was stopped goes on", arguments: TestDatabase.engines)
+    func waitsForStopped(on engine: TestDatabase.Engine) async throws {
+        try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
+            let stubborn = Gate()
+            let order = Mutex<[String]>([])
+            let harness = EngineHarness(
+                database,
+                script: ScriptedFunction { invocation in
+                    if invocation.arguments["undo"] != nil { return order.withLock { $0.append("undone") } }
+                    // Not cut short by being stopped, as a request that is under way.
+                    await Task { await stubborn.pass() }.value
+                    order.withLock { $0.append("ended") }
+                })
+            let execution = try await harness.running {
+                let id = try await harness.execute(
+                    workflow(
+                        """
+                        - a: {call: script, with: {n: 1}, metadata: {compensate: [{undo: {call: script, with: {undo: 1}}}]}}
+                        """))
+                await stubborn.arrival(of: 1)
+                try await harness.workflows.cancel(id, as: .localOperator)
+                while try await harness.count("SELECT COUNT(*) FROM tasks WHERE name = 'undo'") == 0 {
+                    await Task.yield()
+                }
+                #expect(order.withLock { $0 }.isEmpty)
+                stubborn.open()
+                return try await harness.end(of: id)
+            }
+            #expect(order.withLock { $0 } == ["ended", "undone"])
+            #expect(execution.status == .cancelled && execution.reason == .compensated)
         }
     }
 

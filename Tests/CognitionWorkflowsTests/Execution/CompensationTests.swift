@@ -184,31 +184,66 @@ import Testing
         #expect(run.state.fault?.type == "https://example.com/late" && Self.lines(run) == [#"{"undo":1}"#])
     }
 
-    @Test("Of the attempts at one effect one is undone; effects of class once are others each time")
-    func attempts() throws {
-        for (function, undone) in [("echo", [2]), ("once", [2, 1])] {
-            var tries = 0
+    @Test(
+        "Attempts at one effect that gave the same are undone once; others, and effects of class once, each time",
+        arguments: [("echo", [1, 1], [1]), ("echo", [1, 2], [2, 1]), ("once", [1, 1], [1, 1])], [nil, 4, 5, 6])
+    func attempts(_ given: (function: String, outputs: [Int64], undone: [Int]), crash: Int?) throws {
+        var outputs = given.outputs[...]
+        var run = try SimulatedExecution(
+            workflow(
+                """
+                - again:
+                    try:
+                      - book:
+                          call: \(given.function)
+                          with: {book: true}
+                          metadata: {compensate: [{undo: {call: echo, with: {undo: '${ .n }'}}}]}
+                      - pay: {call: echo, with: {pay: true}}
+                    catch: {retry: {limit: {attempt: {count: 1}}}}
+                """))
+        try run.run(crashAt: given.function == "once" && crash == 4 ? nil : crash) { effect, _ in
+            if effect.argument["pay"] != nil { return .failure(Self.refused) }
+            guard effect.argument["book"] != nil else { return .success(effect.argument) }
+            return .success(["n": .integer(outputs.popFirst() ?? -1)])
+        }
+        #expect(run.state.status == .faulted && run.state.reason == .compensated)
+        #expect(Self.lines(run) == given.undone.map { #"{"undo":\#($0)}"# })
+    }
+
+    @Test("Of attempts of which nobody knows what became one is undone, unless another has completed")
+    func unknownAttempts() throws {
+        for (answers, undone) in [(["late", "late"], ["null"]), (["late", "7"], ["7"]), (["7", "late"], ["7"])] {
+            var answers = answers[...]
             var run = try SimulatedExecution(
                 workflow(
                     """
                     - again:
                         try:
                           - book:
-                              call: \(function)
+                              call: echo
                               with: {book: true}
                               metadata: {compensate: [{undo: {call: echo, with: {undo: '${ .n }'}}}]}
-                          - pay: {call: echo, with: {pay: true}}
+                          - fail: {raise: {error: {type: 'https://example.com/no', status: 400}}}
                         catch: {retry: {limit: {attempt: {count: 1}}}}
                     """))
-            try run.run(crashAt: 6) { effect, _ in
-                if effect.argument["pay"] != nil { return .failure(Self.refused) }
+            try run.run { effect, _ in
                 guard effect.argument["book"] != nil else { return .success(effect.argument) }
-                tries += 1
-                return .success(["n": .integer(Int64(tries))])
+                let answer = answers.popFirst() ?? ""
+                guard let number = Int64(answer) else { return .failure(WorkflowFault(.timeout, answer)) }
+                return .success(["n": .integer(number)])
             }
-            #expect(run.state.status == .faulted && run.state.reason == .compensated)
-            #expect(Self.lines(run) == undone.map { #"{"undo":\#($0)}"# }, "\(function)")
+            #expect(Self.lines(run) == undone.map { #"{"undo":\#($0)}"# })
         }
+    }
+
+    @Test("An execution that fails over its own output has to be undone as well")
+    func refusedEnd() throws {
+        var run = try SimulatedExecution(
+            workflow(
+                "- book: {call: echo, with: {id: 1}, metadata: {compensate: [{undo: {call: echo, with: {undo: '${ .id }'}}}]}}",
+                extra: "output: {schema: {document: {type: string}}}"))
+        try run.run()
+        #expect(run.state.status == .faulted && run.state.reason == .compensated && Self.lines(run) == [#"{"undo":1}"#])
     }
 
     // MARK: Compensations that fail
@@ -344,7 +379,7 @@ import Testing
                               try: [{undo: {call: echo, with: {undo: '${ $compensated.input.n }'}}}]
                               catch: {retry: {limit: {attempt: {count: 3}}}}
             - ship: {call: echo, with: {ship: true}, metadata: {compensate: [{recall: {call: echo, with: {recall: '${ $compensated.outcome }'}}}]}}
-            """, extra: "input: {from: '{all: .}'}")
+            """, extra: "input: {from: '{all: .}'}\ntimeout: {after: PT10S}")
         func outcome(crashAt crash: Int?) throws -> (run: SimulatedExecution, keys: Set<String>) {
             var keys: Set<String> = []
             var refusals = 1

@@ -36,15 +36,19 @@ extension TaskDefinition {
     /// same one again.
     var isDoneAnewByRetry: Bool {
         switch kind {
-        case .do(let list): list.tasks.contains(where: \.isDoneAnewByRetry)
-        case .for(let loop): loop.body.tasks.contains(where: \.isDoneAnewByRetry)
+        case .do(let list): list.isDoneAnewByRetry
+        case .for(let loop): loop.body.isDoneAnewByRetry
         case .fork(let fork): fork.branches.contains { $0.task.isDoneAnewByRetry }
-        case .try(let attempt):
-            (attempt.body.tasks + (attempt.handler?.tasks ?? [])).contains(where: \.isDoneAnewByRetry)
+        case .try(let attempt): attempt.body.isDoneAnewByRetry || attempt.handler?.isDoneAnewByRetry == true
         case .call(let call):
             if case .defined(let function, _) = call.target { function.isDoneAnewByRetry } else { call.effect == .once }
         case .runWorkflow: true
         default: kind.effect == .once
         }
     }
+}
+
+extension TaskList {
+    /// Where a list jumps back, visits of a task cannot be told from attempts.
+    fileprivate var isDoneAnewByRetry: Bool { jumpsBack || tasks.contains(where: \.isDoneAnewByRetry) }
 }

@@ -13,13 +13,15 @@ package struct Compensation: Sendable {
     package var task: Int
     package var name: String
     package var reference: String
-    /// The same for all attempts at one effect, which is undone once.
+    /// The same for all attempts at one effect.
     package var key: String
     package var outcome: Outcome
     /// The transformed input; `nil` for that of the execution.
     package var input: JSONValue?
     /// Null when the outcome is unknown.
     package var output: JSONValue
+    /// SHA-256 of the output's canonical form: attempts that gave the same are one effect. `nil` when it is unknown.
+    private(set) var digest: String?
 
     package init(
         task: Int, name: String, reference: String, key: String, outcome: Outcome, input: JSONValue?, output: JSONValue
@@ -31,20 +33,30 @@ package struct Compensation: Sendable {
         self.outcome = outcome
         self.input = input
         self.output = output
+        if outcome == .completed { digest = SHA256Digest(of: output.canonicalJSON).description }
     }
 }
 
 extension Compensation {
     /// What the row of the ended task keeps, beside its input and output.
-    var mark: JSONValue { ["compensate": ["key": .string(key), "outcome": .string(outcome.rawValue)]] }
+    var mark: JSONValue {
+        var members: JSONObject = ["key": .string(key), "outcome": .string(outcome.rawValue)]
+        if let digest { members["digest"] = .string(digest) }
+        return ["compensate": .object(members)]
+    }
 
-    /// Reads ``mark``; `nil` for what another task has left in its row.
+    /// Reads ``mark``, without the input and output; `nil` for what another task has left in its row.
     package init?(task: Int, name: String, reference: String, mark: JSONValue?) {
         guard let mark = mark?["compensate"], let key = mark["key"]?.stringValue,
             let outcome = mark["outcome"]?.stringValue.flatMap(Outcome.init)
         else { return nil }
-        self.init(
-            task: task, name: name, reference: reference, key: key, outcome: outcome, input: nil, output: .null)
+        self.task = task
+        self.name = name
+        self.reference = reference
+        self.key = key
+        self.outcome = outcome
+        output = .null
+        digest = mark["digest"]?.stringValue
     }
 }
 
@@ -56,7 +68,8 @@ package struct CompensationList: Sendable {
     package static let bytesMax = 64 << 20
 
     private var entries: [Int: Compensation] = [:]
-    private var numbers: [String: Int] = [:]
+    /// The tasks in it with the same key.
+    private var numbers: [String: [Int]] = [:]
     private var bytes = 0
     /// The numbers in their order, while nothing is added.
     private var order: [Int] = []
@@ -69,15 +82,15 @@ package struct CompensationList: Sendable {
     package var count: Int { entries.count }
     package var isFull: Bool { entries.count >= Self.tasksMax || bytes >= Self.bytesMax }
 
-    /// Adds a task. Of the attempts at one effect one counts: the last that has completed, else the first.
+    /// Adds a task. Of the attempts at one effect those count that have completed, once for each output; when none has, the
+    /// first.
     package mutating func add(_ entry: Compensation) {
-        if let number = numbers[entry.key], let known = entries[number] {
-            if known.outcome == .completed, entry.outcome == .unknown { return }
-            remove(known)
-        }
+        let attempts = (numbers[entry.key] ?? []).compactMap { entries[$0] }
+        if entry.outcome == .unknown, !attempts.isEmpty { return }
+        for attempt in attempts where attempt.outcome == .unknown || attempt.digest == entry.digest { remove(attempt) }
         order = []
         entries[entry.task] = entry
-        numbers[entry.key] = entry.task
+        numbers[entry.key, default: []].append(entry.task)
         bytes += entry.size
     }
 
@@ -94,7 +107,8 @@ package struct CompensationList: Sendable {
 
     private mutating func remove(_ entry: Compensation) {
         entries[entry.task] = nil
-        numbers[entry.key] = nil
+        numbers[entry.key]?.removeAll { $0 == entry.task }
+        if numbers[entry.key]?.isEmpty == true { numbers[entry.key] = nil }
         bytes -= entry.size
     }
 }

@@ -171,7 +171,8 @@ package struct ExecutionMachine: Sendable {
         guard let task = tasks.removeValue(forKey: number) else { return }
         let compensation = noteForCompensation(
             task, as: isSkipped ? nil : status, output: output, fault: fault,
-            isUnsent: effects.contains { $0.task == number && $0.attempt == 1 })
+            isUnsent: task.definition.compensation != nil
+                && effects.contains { $0.task == number && $0.attempt == 1 })
         tasks[task.parent]?.children.removeAll { $0 == number }
         changed.remove(number)
         guard number > 0 else { return }
