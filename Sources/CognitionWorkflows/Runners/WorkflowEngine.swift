@@ -199,7 +199,10 @@ package final class WorkflowEngine: Sendable {
 
     /// What a committed transition asks for.
     private func act(on transition: Transition, of live: LiveExecution, leaves: Bool) {
-        metrics.countCompensations(transition.events)
+        let state = transition.execution
+        if state.ending != nil || state.status.hasEnded && state.reason != nil {
+            metrics.countCompensations(transition.events)
+        }
         for task in transition.stopped { effects.stop(.init(execution: live.id, epoch: live.epoch, task: task)) }
         if transition.execution.status.hasEnded || leaves {
             forget(live)
