@@ -86,6 +86,9 @@ package final class Workflows: Sendable {
     }
 
     /// Ends an execution: at once when nobody runs it, else whoever runs it is asked to, and stops its running call.
+    ///
+    /// Where it has done something that has to be undone, it ends after that: an engine runs its compensations, this one or
+    /// whichever claims it next. Another cancellation meanwhile is accepted and changes nothing.
     /// - Throws: `workflow.execution_ended`, `workflow.execution_not_found`.
     package func cancel(_ id: ExecutionID, as principal: Principal) async throws {
         let now = clock.now
@@ -108,11 +111,12 @@ package final class Workflows: Sendable {
                 return true
             }
             machine.cancel(now: now)
+            // What has to be undone needs an engine: it is left to the next one, for which it is due at once.
             try ExecutionWrite(
                 machine.takeTransition(), key: claim.key, id: id, workspace: claim.workspace, owner: node,
-                epoch: claim.epoch, releases: false, origin: claim.origin, ids: ids, now: now
+                epoch: claim.epoch, releases: !machine.hasEnded, origin: claim.origin, ids: ids, now: now
             ).run(in: tx)
-            return true
+            return machine.hasEnded
         }
         if hasEnded { ends.announce(id) }
     }
@@ -131,7 +135,9 @@ package final class Workflows: Sendable {
                 guard let (status, reason) = try ExecutionStore.status(of: id, in: workspace, tx) else {
                     throw WorkflowError.notFound(id)
                 }
-                guard status.hasEnded || orParked && (status == .suspended || reason != nil) else { return nil }
+                guard status.hasEnded || orParked && (status == .suspended || reason?.needsPerson == true) else {
+                    return nil
+                }
                 return try ExecutionStore.execution(id, in: workspace, tasksMax: Self.tasksShownMax, tx)
             }
             if let ended { return ended }

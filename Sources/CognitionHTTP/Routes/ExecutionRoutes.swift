@@ -53,10 +53,16 @@ package struct ExecutionRoutes: RouteGroup {
             .post, "workflows/executions/{id}/cancel", parameters: [Path.execution],
             answers: [
                 .ok(ExecutionShape.self, "It is cancelled."),
-                .accepted(ExecutionShape.self, "It will be, as soon as its node has stopped what runs."),
+                .accepted(
+                    ExecutionShape.self,
+                    "It will be, as soon as its node has stopped what runs and undone what is to be compensated."),
             ],
             errors: [.notFound, .conflict], access: .permission(.execute),
-            summary: "Cancels an execution; its running calls are stopped.", use: cancel)
+            summary: "Cancels an execution; its running calls are stopped.",
+            details: """
+                Tasks that declare a compensation are undone before it ends; until then its `reason` is `compensating`, and \
+                another cancellation is accepted and changes nothing.
+                """, use: cancel)
         api.route(
             .get, "workflows/executions/{id}/events",
             parameters: [Path.execution, Query.limit, Query.cursor, Self.lastEventID],

@@ -61,10 +61,12 @@ struct ExecutionSummaryShape: AnswerBody {
     static let schema: JSONValue = .record(
         [
             "id": .uuid, "execution_id": .uuid, "workflow_id": .text("`namespace.name`"), "version": .text(),
-            "status": status, "reason": .text("Why it does not go on by itself."),
+            "status": status, "reason": reason,
             "progress": .whole(0...100), "created_at": .moment, "ended_at": .nullable(.moment),
         ], optional: ["reason"])
     static let status: JSONValue = .choice(ExecutionStatus.allCases.map(\.name))
+    static let reason: JSONValue = .text(
+        "Why it does not go on by itself; or `compensating` while it undoes what it has done, and how that ended.")
     static let sample: JSONValue = [
         "id": "0198f2c5-6b0e-7c3a-9c1e-2f4b5a6d7e8f", "execution_id": "0198f2c5-6b0e-7c3a-9c1e-2f4b5a6d7e8f",
         "workflow_id": "default.greet", "version": "1.0.0", "status": "running", "progress": 0,
@@ -87,7 +89,7 @@ struct ExecutionShape: AnswerBody {
     static let schema: JSONValue = .record(
         [
             "id": .uuid, "execution_id": .uuid, "workflow_id": .text("`namespace.name`"), "version": .text(),
-            "status": ExecutionSummaryShape.status, "reason": .text("Why it does not go on by itself."),
+            "status": ExecutionSummaryShape.status, "reason": ExecutionSummaryShape.reason,
             "progress": .whole(0...100, "Never falls, and is 100 only when completed."),
             "input": .anything("What it was started with."), "output": .anything("What it gave; null until it has."),
             "error": .nullable(fault), "tasks": .list(of: TaskShape.reference, max: Workflows.tasksShownMax),

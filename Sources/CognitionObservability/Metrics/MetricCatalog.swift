@@ -32,6 +32,9 @@ package struct MetricCatalog: Sendable {
             "workflow.execution.ended", .counter, .items("executions"), labels: ["status"],
             "Executions that ended, by the status they ended with"),
         MetricDescription(
+            "workflow.compensation.ended", .counter, .items("compensations"), labels: ["outcome"],
+            "Compensations of tasks that ended, by outcome (ok, fault)"),
+        MetricDescription(
             "workflow.task.duration", .histogram, .seconds, labels: ["kind", "outcome"],
             buckets: MetricBuckets.longSeconds,
             "How long the effect of one attempt of a task ran, by kind (http, function, workflow) and outcome (ok, fault)"

@@ -52,6 +52,7 @@ package struct FeedMessage: Sendable {
         data["time"] = .string(event.time.description)
         let error = withError ? event.data["error"] : nil
         guard let happened = taskStatus(event.type) else {
+            data["reason"] = event.data["reason"]
             data["error"] = error
             return data
         }
@@ -65,6 +66,7 @@ package struct FeedMessage: Sendable {
     private static let taskMembers = [
         ("task", "number"), ("name", "name"), ("reference", "reference"), ("attempt", "attempt"),
         ("parent", "parent"), ("scope", "scope"), ("items", "items"), ("reason", "reason"),
+        ("outcome", "outcome"), ("compensation", "compensation"),
     ]
 
     /// The status that a task has after an event of the type; `nil` when it is not about a task.

@@ -45,6 +45,7 @@ struct ExecutionCommands: AsyncParsableCommand {
             let progress = String(item["progress"]?.integerValue ?? 0)
             return "\(text("id"))  \(text("status").padding(to: 9))  \(progress.padding(to: 3)) %  "
                 + "\(text("workflow_id")) \(text("version"))  \(text("created_at"))"
+                + (item["reason"]?.stringValue.map { "  \($0)" } ?? "")
         }
     }
 
@@ -118,7 +119,11 @@ struct ExecutionCommands: AsyncParsableCommand {
                 }
                 switch execution.status {
                 case .cancelled:
-                    Terminal.note("cancelled")
+                    Terminal.note("cancelled" + (execution.reason.map { " (\($0))" } ?? ""))
+                case _ where execution.reason == StatusReason.compensating.rawValue:
+                    Terminal.note(
+                        "cancellation is stored; what the execution has done is undone before it ends, by whoever runs it"
+                    )
                 case let status where status.hasEnded:
                     throw CommandFailure("it has ended before it could be cancelled: \(status.name)")
                 default:

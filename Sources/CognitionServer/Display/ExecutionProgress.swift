@@ -61,6 +61,9 @@ struct ExecutionProgress: Sendable {
         case "task.started": return start(number, event)
         case "task.retried": return retry(number, event)
         case "task.waiting": return park(number, event)
+        case "task.compensated": return "\(path(of: number, in: event)) undone"
+        case "task.compensation_failed":
+            return "\(path(of: number, in: event)) not undone: \(Self.fault(in: event) ?? "no reason")"
         default: return end(number, event)
         }
     }
@@ -72,7 +75,12 @@ struct ExecutionProgress: Sendable {
             return nil
         case "execution.completed", "execution.faulted", "execution.cancelled":
             endedAt = event.time
-            return "execution \(status)" + (Self.fault(in: event).map { ": \($0)" } ?? "")
+            let reason = event.data["reason"]?.stringValue.map { " (\($0))" } ?? ""
+            return "execution \(status)\(reason)" + (Self.fault(in: event).map { ": \($0)" } ?? "")
+        case "execution.compensating":
+            let count = event.data["tasks"]?.integerValue ?? 0
+            return "undoing what \(count == 1 ? "one task has" : "\(count) tasks have") done"
+                + (Self.fault(in: event).map { ", because of \($0)" } ?? "")
         default:
             return nil
         }
@@ -118,6 +126,11 @@ struct ExecutionProgress: Sendable {
         guard let parent = lines[line.parent] else { return line.name }
         let place = parent.items == nil ? "" : "[\(line.scope)]"
         return "\(path(of: parent))\(place) › \(line.name)"
+    }
+
+    /// Also of a task that is not shown, such as a `do`.
+    private func path(of number: Int, in event: ExecutionEvent) -> String {
+        lines[number].map { path(of: $0) } ?? event.data["name"]?.stringValue ?? ""
     }
 
     private static func fault(in event: ExecutionEvent) -> String? {

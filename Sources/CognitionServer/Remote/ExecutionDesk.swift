@@ -9,6 +9,9 @@ protocol ExecutionDesk: ExecutionControlDesk {
     /// Who carries the commands out; `nil` for this process.
     var serverAddress: ServerAddress? { get }
 
+    /// No engine runs while this process works: what is left for one is not done meanwhile.
+    var isWithoutEngine: Bool { get }
+
     /// Workflows, each with its highest version, as `{items, next_cursor}`.
     func workflows(_ page: PageWish) async throws -> JSONValue
 
@@ -70,7 +73,8 @@ extension ExecutionDesk {
         var pause = Duration.milliseconds(20)
         while true {
             let report = try await execution(id)
-            if report.status.hasEnded || clock.now >= deadline { return report }
+            let isLeft = isWithoutEngine && report.reason == StatusReason.compensating.rawValue
+            if report.status.hasEnded || isLeft || clock.now >= deadline { return report }
             try await clock.sleep(for: pause)
             pause = min(pause * 2, .milliseconds(500))
         }

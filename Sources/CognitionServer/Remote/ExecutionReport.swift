@@ -19,7 +19,10 @@ struct ExecutionReport: Sendable {
     }
 
     /// Only a person can make it go on.
-    var isParked: Bool { status == .suspended || reason != nil && !status.hasEnded }
+    var isParked: Bool {
+        status == .suspended
+            || reason.map { StatusReason(rawValue: $0)?.needsPerson ?? true } == true && !status.hasEnded
+    }
 
     var workflow: String { text("workflow_id") }
     var version: String { text("version") }

@@ -1,6 +1,7 @@
 import CognitionCore
 import CognitionEvents
 import CognitionHTTP
+import CognitionStorage
 import CognitionWorkflows
 
 /// Carries commands out in this process, on the data folder.
@@ -8,6 +9,8 @@ struct LocalDesk: ExecutionDesk {
     let node: Node
 
     var serverAddress: ServerAddress? { nil }
+
+    var isWithoutEngine: Bool { node.isOwner && !node.database.isShared }
 
     func workflows(_ page: PageWish) async throws -> JSONValue {
         let after = try page.cursor.map { try Cursor($0, of: "workflows").key }

@@ -17,6 +17,8 @@ struct RemoteDesk: ExecutionDesk {
 
     var serverAddress: ServerAddress? { server.address }
 
+    var isWithoutEngine: Bool { false }
+
     func workflows(_ page: PageWish) async throws -> JSONValue {
         try await server.call("GET", "workflows", query: [("limit", String(page.limit)), ("cursor", page.cursor)])
     }

@@ -59,7 +59,8 @@ package struct EffectExecutor: Sendable {
 }
 
 extension Execution {
-    /// What a child gives its parent: its output, or its fault.
+    /// What a child gives its parent: its output, or its fault. One that has not completed counts as not done: it has undone
+    /// itself what it had done.
     fileprivate func outcome(returnsNothing: Bool) throws -> JSONValue {
         switch status {
         case .completed:
@@ -67,9 +68,12 @@ extension Execution {
         case .faulted:
             var fault = fault ?? WorkflowFault(.runtime, "execution \(id) faulted")
             fault.instance = nil
+            fault.effectHappened = false
             throw fault
         default:
-            throw WorkflowFault(.runtime, "execution \(id) was \(status.name)")
+            var fault = WorkflowFault(.runtime, "execution \(id) was \(status.name)")
+            fault.effectHappened = false
+            throw fault
         }
     }
 }

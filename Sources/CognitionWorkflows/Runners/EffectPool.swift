@@ -53,6 +53,14 @@ final class EffectPool: Sendable {
         handle?.cancel()
     }
 
+    /// The effects of an execution that were stopped and have not ended yet.
+    func stopping(of execution: ExecutionID, epoch: Int64) -> [Task<Void, Never>] {
+        state.withLock { state in
+            state.handles.filter { $0.key.execution == execution && $0.key.epoch == epoch && $0.value.isCancelled }
+                .map(\.value)
+        }
+    }
+
     func stopAll(of execution: ExecutionID, epoch: Int64) {
         func belongs(_ id: EffectID) -> Bool { id.execution == execution && id.epoch == epoch }
         let handles = state.withLock { state in

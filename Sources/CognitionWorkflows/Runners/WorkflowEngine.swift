@@ -201,6 +201,10 @@ package final class WorkflowEngine: Sendable {
 
     /// What a committed transition asks for.
     private func act(on transition: Transition, of live: LiveExecution, leaves: Bool) {
+        let state = transition.execution
+        if state.ending != nil || state.status.hasEnded && state.reason != nil {
+            metrics.countCompensations(transition.events)
+        }
         for task in transition.stopped { effects.stop(.init(execution: live.id, epoch: live.epoch, task: task)) }
         if transition.execution.status.hasEnded || leaves {
             forget(live)
@@ -213,12 +217,17 @@ package final class WorkflowEngine: Sendable {
             return
         }
         if timers.set(live.key, to: transition.execution.wakeAt) { alarm.ring() }
-        for effect in transition.effects { start(effect, of: live) }
+        // What is undone must not happen afterwards.
+        let isCompensating = transition.execution.ending != nil && !transition.effects.isEmpty
+        let stopping = isCompensating ? effects.stopping(of: live.id, epoch: live.epoch) : []
+        for effect in transition.effects { start(effect, of: live, behind: stopping) }
     }
 
-    private func start(_ effect: EffectRequest, of live: LiveExecution) {
+    /// - Parameter others: Stopped effects that have to end before.
+    private func start(_ effect: EffectRequest, of live: LiveExecution, behind others: [Task<Void, Never>]) {
         let id = EffectPool.EffectID(execution: live.id, epoch: live.epoch, task: effect.task)
         effects.start(id, takingPlace: effect.takesPlace) { [self] in
+            for other in others { await other.value }
             let start = ContinuousClock.now
             let result = await executor.run(effect, of: live, on: self)
             metrics.recordEffect(effect, succeeded: result.isSuccess, took: ContinuousClock.now - start)

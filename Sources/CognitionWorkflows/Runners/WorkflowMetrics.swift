@@ -1,15 +1,22 @@
 import CognitionCore
 import Metrics
 
-/// What the engine counts: `workflow.execution.ended` by status, and `workflow.task.duration` in seconds by kind and outcome.
+/// What the engine counts: `workflow.execution.ended` by status, `workflow.compensation.ended` by outcome, and
+/// `workflow.task.duration` in seconds by kind and outcome.
 struct WorkflowMetrics: Sendable {
     private let ended: [ExecutionStatus: Counter]
+    private let compensations: [String: Counter]
     private let durations: [String: [Bool: Timer]]
 
     init() {
         ended = Dictionary(
             uniqueKeysWithValues: ExecutionStatus.allCases.filter(\.hasEnded).map { status in
                 (status, Counter(label: "workflow.execution.ended", dimensions: [("status", status.name)]))
+            })
+        compensations = Dictionary(
+            uniqueKeysWithValues: [("task.compensated", "ok"), ("task.compensation_failed", "fault")].map {
+                type, outcome in
+                (type, Counter(label: "workflow.compensation.ended", dimensions: [("outcome", outcome)]))
             })
         durations = Dictionary(
             uniqueKeysWithValues: EffectRequest.kinds.map { kind in
@@ -18,6 +25,10 @@ struct WorkflowMetrics: Sendable {
     }
 
     func countEnd(_ status: ExecutionStatus) { ended[status]?.increment() }
+
+    func countCompensations(_ events: [ExecutionEvent]) {
+        for event in events { compensations[event.type]?.increment() }
+    }
 
     func recordEffect(_ effect: EffectRequest, succeeded: Bool, took duration: Duration) {
         durations[effect.kind]?[succeeded]?.recordNanoseconds(

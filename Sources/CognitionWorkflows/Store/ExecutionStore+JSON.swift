@@ -118,5 +118,5 @@ extension ExecutionStore {
     private static let nullBytes = Array("null".utf8)
     private static let trueBytes = Array("true".utf8)
     /// What ``ExecutionMachine`` leaves as the progress of a task whose `if` was not true.
-    private static let skippedBytes = (["skipped": true] as JSONValue).jsonBytes
+    static let skippedBytes = (["skipped": true] as JSONValue).jsonBytes
 }

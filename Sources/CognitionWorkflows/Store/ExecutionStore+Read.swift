@@ -74,16 +74,17 @@ extension ExecutionStore {
     ) throws -> StoredExecution? {
         let found = try tx.first(
             """
-            SELECT input, input_sha256, context, context_sha256, progress, started_at, next_number, status,
-                suspended_at
+            SELECT input, input_sha256, context, context_sha256, progress, started_at, next_number, status, reason,
+                ending, suspended_at
             FROM executions WHERE key = \(claim.key)
             """
         ) { row in
             (
                 input: try StoredPayload(row, at: 0), context: try StoredPayload(row, at: 2),
                 state: ExecutionState(
-                    status: try row[7], progress: try row[4], context: .null,
-                    startedAt: try row[5] as Timestamp? ?? now, suspendedAt: try row[8], nextNumber: try row[6])
+                    status: try row[7], reason: try row[8], progress: try row[4], context: .null,
+                    startedAt: try row[5] as Timestamp? ?? now, suspendedAt: try row[10], nextNumber: try row[6],
+                    ending: PendingEnd(json: try json(row[9])))
             )
         }
         guard let found else { return nil }
@@ -103,6 +104,12 @@ extension ExecutionStore {
         }
         for parent in live where places[parent.reference]?.task.runsListsSideBySide == true {
             stored.lists += try endedLists(of: parent.number, in: claim, tx)
+        }
+        if places.values.contains(where: { $0.task.compensation != nil }) {
+            let isCompensating = stored.state.ending != nil
+            let inputIsAsGiven = definition.input.from == nil
+            stored.compensations = try compensations(
+                of: claim, isCompensating: isCompensating, inputIsAsGiven: inputIsAsGiven, tx)
         }
         return stored
     }
@@ -143,7 +150,7 @@ extension ExecutionStore {
         }
     }
 
-    private static func output(
+    static func output(
         of number: Int, in claim: ExecutionClaim, _ tx: borrowing Transaction
     ) throws -> JSONValue? {
         let payload = try tx.first("SELECT output, output_sha256 FROM tasks WHERE id = \(TaskKey(claim.key, number))") {

@@ -42,14 +42,16 @@ extension ExecutionStore {
     }
 
     /// Ends an execution whose rows fit nothing: they are marked, and nothing is derived from them. Children that a task
-    /// waits for are ended by whoever owns them, or claims them now.
+    /// waits for are ended by whoever owns them, or claims them now. What it has done is not undone, as nobody can read how;
+    /// its reason says so where there is something.
     static func end(
         _ claim: ExecutionClaim, ids: UUIDGenerator, now: Timestamp, _ tx: borrowing Transaction
     ) throws {
+        let reason: StatusReason? = try hasCompensations(claim, tx) ? .compensationFailed : nil
         let changed = try tx.execute(
             """
-            UPDATE executions SET owner = NULL, wake_at = NULL, cancel_requested_at = NULL, reason = NULL,
-                status = \(ExecutionStatus.cancelled), ended_at = \(now)
+            UPDATE executions SET owner = NULL, wake_at = NULL, cancel_requested_at = NULL, reason = \(reason),
+                ending = NULL, status = \(ExecutionStatus.cancelled), ended_at = \(now)
             WHERE key = \(claim.key) AND epoch = \(claim.epoch) AND ended_at IS NULL
             """)
         guard changed == 1 else { return }
@@ -67,7 +69,7 @@ extension ExecutionStore {
             UPDATE tasks SET status = \(TaskStatus.cancelled), ended_at = \(now)
             WHERE id >= \(range.lowerBound) AND id <= \(range.upperBound) AND ended_at IS NULL
             """)
-        try tell("execution.cancelled", of: claim, ids: ids, now: now, tx)
+        try tell("execution.cancelled", of: claim, reason: reason, ids: ids, now: now, tx)
     }
 
     /// Appends an event with what the row says now, as no machine tells it.

@@ -35,7 +35,7 @@ enum ExecutionStore {
             columns.progress.sqlValue, (columns.context?.inlineBytes).sqlValue, (columns.context?.reference).sqlValue,
             (columns.output?.inlineBytes).sqlValue, (columns.output?.reference).sqlValue, columns.fault.sqlValue,
             columns.nextNumber.sqlValue, columns.owner.sqlValue, columns.wakeAt.sqlValue, columns.startedAt.sqlValue,
-            columns.endedAt.sqlValue,
+            columns.endedAt.sqlValue, columns.ending.sqlValue,
         ]
     }
 

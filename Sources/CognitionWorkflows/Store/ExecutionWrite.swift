@@ -10,6 +10,7 @@ struct ExecutionColumns {
     var context: StoredPayload?
     var output: StoredPayload?
     var fault: [UInt8]?
+    var ending: [UInt8]?
     var nextNumber = 1
     var owner: UUIDv7?
     var wakeAt: Timestamp?
@@ -26,6 +27,7 @@ struct ExecutionColumns {
         self.context = context
         self.output = output
         self.fault = fault
+        ending = state.ending?.json.jsonBytes
         nextNumber = state.nextNumber
         self.owner = owner
         wakeAt = state.wakeAt
@@ -119,7 +121,9 @@ struct ExecutionWrite: Sendable {
         of state: ExecutionState, at type: String
     ) -> (status: ExecutionStatus, progress: Int) {
         if type == "execution.started" { return (.running, 0) }
-        guard state.status.hasEnded, !type.hasPrefix("execution.") else { return (state.status, state.progress) }
+        guard state.status.hasEnded, !type.hasPrefix("execution.") || type == ExecutionEvent.compensating else {
+            return (state.status, state.progress)
+        }
         return (.running, min(state.progress, 99))
     }
 
@@ -204,6 +208,9 @@ struct ExecutionWrite: Sendable {
             || rows.contains { $0.isNew || $0.task.endedAt != nil }
     }
 
+    /// Nothing is left to be done about a cancellation: it has ended, or undoes what it has done and ends then.
+    private var isCancellationDone: Bool { state.status.hasEnded || state.ending != nil }
+
     /// Who has it afterwards.
     private var newOwner: UUIDv7? { releases || state.status.hasEnded ? nil : owner }
 
@@ -225,8 +232,9 @@ struct ExecutionWrite: Sendable {
             key.sqlValue, owner.sqlValue, epoch.sqlValue, state.status.sqlValue, state.reason.sqlValue,
             state.progress.sqlValue, (output?.inlineBytes).sqlValue, (output?.reference).sqlValue, fault.sqlValue,
             state.nextNumber.sqlValue, newOwner.sqlValue, isProgress.sqlValue, releases.sqlValue, time.sqlValue,
-            state.wakeAt.sqlValue, state.startedAt.sqlValue, state.endedAt.sqlValue, state.status.hasEnded.sqlValue,
-            cost.micros.sqlValue, (Int64.max - cost.micros).sqlValue, state.suspendedAt.sqlValue,
+            state.wakeAt.sqlValue, state.startedAt.sqlValue, state.endedAt.sqlValue, isCancellationDone.sqlValue,
+            cost.micros.sqlValue, (Int64.max - cost.micros).sqlValue, (state.ending?.json.jsonBytes).sqlValue,
+            state.suspendedAt.sqlValue,
         ]
     }
 

@@ -91,6 +91,12 @@ struct TaskDetailReader {
         return input
     }
 
+    /// What a task was given; `nil` where only an expression could tell.
+    mutating func inputValue(of number: Int, _ tx: borrowing Transaction) throws -> JSONValue? {
+        guard let payload = try input(of: number, tx) else { return nil }
+        return try payload.json(for: workspace, in: tx)
+    }
+
     private func executionInput(_ tx: borrowing Transaction) throws -> StoredPayload? {
         guard inputIsAsGiven else { return nil }
         return try tx.first("SELECT input, input_sha256 FROM executions WHERE key = \(key)") { row in

@@ -32,10 +32,6 @@ import Testing
             ),
             ("do: [{a: {set: {x: '${ $secrets.a }'}}}]", "/do/0/a/set/x", "$secrets", true),
             (
-                "do: [{a: {set: {x: 1}, metadata: {compensate: b}}}]", "/do/0/a/metadata/compensate", "'compensate'",
-                true
-            ),
-            (
                 http + "{digest: {username: u, password: p}}}}}", "/do/0/a/with/endpoint/authentication/digest",
                 "'digest'", true
             ),

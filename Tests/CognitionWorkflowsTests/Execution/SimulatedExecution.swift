@@ -58,6 +58,13 @@ struct SimulatedExecution {
         }
     }
 
+    /// Answers the effect that was asked for first.
+    mutating func answerNext() {
+        let effect = underWay.removeFirst()
+        machine.finish(task: effect.task, attempt: effect.attempt, with: .success(effect.argument), now: now)
+        commit(machine.takeTransition())
+    }
+
     mutating func cancel() {
         machine.cancel(now: now)
         commit(machine.takeTransition())
@@ -102,7 +109,37 @@ struct SimulatedExecution {
                     .init(parent: parent.number, scope: scope, status: last.status, output: last.output ?? .null))
             }
         }
-        return StoredExecution(id: id, input: input, state: state, live: live, outputs: outputs, lists: lists)
+        var stored = StoredExecution(id: id, input: input, state: state, live: live, outputs: outputs, lists: lists)
+        stored.state.ending = PendingEnd(json: state.ending?.json)
+        stored.compensations = compensations
+        return stored
+    }
+
+    /// What the rows say is to be undone, and has not been.
+    private var compensations: [Compensation] {
+        var list = CompensationList()
+        for row in rows.values.sorted(by: { $0.number < $1.number }) where row.endedAt != nil {
+            let mark = Compensation(
+                task: row.number, name: row.name, reference: row.reference, mark: row.progress)
+            if let mark { list.add(mark) }
+        }
+        let undone = rows.values.filter { $0.parent == 0 && $0.scope > 0 && $0.endedAt != nil }.map(\.scope).min()
+        return list.all.filter { $0.task < undone ?? .max }.map { entry in
+            var entry = entry
+            entry.input = input(of: entry.task)
+            if entry.outcome == .completed { entry.output = rows[entry.task]?.output ?? .null }
+            return entry
+        }
+    }
+
+    private func input(of number: Int) -> JSONValue? {
+        guard let row = rows[number] else { return nil }
+        if let input = row.input { return input }
+        return switch row.source {
+        case .parent: input(of: row.parent)
+        case .task(let other): rows[other]?.output
+        case .own: row.ownInput
+        }
     }
 }
 

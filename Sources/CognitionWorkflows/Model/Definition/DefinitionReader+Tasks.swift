@@ -13,10 +13,14 @@ struct TaskScope {
     var place = Place.list
     /// The tasks of its list by name, for jumps.
     var neighbours: [String: Int] = [:]
+    /// It lies in the compensation of another task.
+    var isCompensation = false
 
     /// The scope of lists inside of it, in which `names` can be used too.
     func inner(adding names: [String] = []) -> TaskScope {
-        TaskScope(variables: variables + names.filter { !variables.contains($0) }, depth: depth + 1)
+        var inner = TaskScope(variables: variables + names.filter { !variables.contains($0) }, depth: depth + 1)
+        inner.isCompensation = isCompensation
+        return inner
     }
 }
 
@@ -91,11 +95,12 @@ extension DefinitionReader {
         let export = export(fields["export"], variables)
         let timeout = timeout(fields["timeout"], of: "a task", variables)
         let then = flow(fields["then"], scope)
+        let compensation = compensation(fields, of: name, kind: kind, scope)
         guard let kind = self.kind(kind, fields, scope) else { return nil }
         return TaskDefinition(
             name: name, reference: node.place.pointer.description, json: node.value, condition: condition, input: input,
             output: output, export: export, timeout: timeout, then: then,
-            metadata: fields.object["metadata"]?.objectValue ?? JSONObject(), kind: kind)
+            metadata: fields.object["metadata"]?.objectValue ?? JSONObject(), kind: kind, compensation: compensation)
     }
 
     /// The members of a task and the one that names its kind.
@@ -177,9 +182,6 @@ extension DefinitionReader {
     /// Looks at the members of `metadata` that mean something to the engine; all others are the author's.
     private func checkMetadata(_ fields: Fields, kind: String, _ scope: TaskScope) {
         guard let metadata = fields["metadata"].flatMap({ map($0, of: "'metadata'") }) else { return }
-        if let node = metadata["compensate"] {
-            report("'compensate' is not supported yet: compensation comes with a later release", at: node)
-        }
         if let node = metadata["effect"] {
             if kind == "call" || kind == "run" {
                 let _: EffectClass? = choice(node, "'effect'")

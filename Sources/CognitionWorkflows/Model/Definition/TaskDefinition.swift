@@ -17,11 +17,13 @@ package final class TaskDefinition: Sendable {
     package let then: FlowDirective
     package let metadata: JSONObject
     package let kind: TaskKind
+    /// `metadata.compensate`: what undoes it, a `do` task of its own beside all lists, whose reference is that of the member.
+    package let compensation: TaskDefinition?
 
     package init(
         name: String, reference: String, json: JSONValue, condition: Expression?, input: InputDefinition,
         output: OutputDefinition, export: ExportDefinition?, timeout: DurationTemplate?, then: FlowDirective,
-        metadata: JSONObject, kind: TaskKind
+        metadata: JSONObject, kind: TaskKind, compensation: TaskDefinition? = nil
     ) {
         self.name = name
         self.reference = reference
@@ -34,6 +36,7 @@ package final class TaskDefinition: Sendable {
         self.then = then
         self.metadata = metadata
         self.kind = kind
+        self.compensation = compensation
     }
 }
 

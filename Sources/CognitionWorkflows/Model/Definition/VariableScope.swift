@@ -15,6 +15,8 @@ package enum DefinitionVariables {
     ]
     /// Outputs of the branches that a branch of a fork needs, by name.
     package static let branches = "branches"
+    /// In a compensation, what it undoes.
+    package static let compensated = "compensated"
 }
 
 extension Expression {

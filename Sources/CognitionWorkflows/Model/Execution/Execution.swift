@@ -26,7 +26,7 @@ package struct Execution: Sendable {
     package static let currency = "USD"
 
     /// Only a person can make it go on.
-    package var isParked: Bool { status == .suspended || reason != nil && !status.hasEnded }
+    package var isParked: Bool { status == .suspended || reason?.needsPerson == true && !status.hasEnded }
 }
 
 /// A task of an execution as its users see it, without its data.

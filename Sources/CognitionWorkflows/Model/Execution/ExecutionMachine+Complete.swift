@@ -28,6 +28,7 @@ extension ExecutionMachine {
 
     /// Goes on behind a task that has ended well.
     mutating func follow(_ task: LiveTask, output: JSONValue, directive: FlowDirective, now: Timestamp) {
+        guard !isCompensation(task) else { return endCompensation(task, now: now) }
         guard let parent = tasks[task.parent] else { return }
         let source = InputSource.task(task.number)
         guard directive != .end else { return endWorkflow(behind: parent, output: output, now: now) }
@@ -59,11 +60,12 @@ extension ExecutionMachine {
         }
     }
 
-    /// `then: end`: the tasks around end with the same output, those beside are cancelled.
+    /// `then: end`: the tasks around end with the same output, those beside are cancelled. In a compensation it ends that.
     private mutating func endWorkflow(behind parent: LiveTask, output: JSONValue, now: Timestamp) {
         var around = parent
         while around.number > 0 {
             for child in around.children where tasks[child] != nil { drop(child, as: .cancelled, now: now) }
+            guard !isCompensation(around) else { return complete(around.number, output: output, now: now) }
             remove(around.number, as: .completed, output: output, now: now)
             guard let next = tasks[around.parent] else { return }
             around = next

@@ -5,9 +5,7 @@ extension ExecutionMachine {
     /// Starts a task that was placed: its condition, its input, then what its kind does.
     mutating func enter(_ number: Int, now: Timestamp) {
         guard let task = tasks[number], task.status == .pending else { return }
-        if number >= Self.tasksMax {
-            return fail(number, WorkflowFault(.runtime, "an execution has at most \(Self.tasksMax) tasks"), now: now)
-        }
+        if let fault = tooMany(task) { return fail(number, fault, now: now) }
         do {
             if let condition = task.definition.condition,
                 try !condition.isTrue(task.rawInput, scope: scope(of: task, stage: .condition))
@@ -145,7 +143,7 @@ extension ExecutionMachine {
     /// one function apart), else by the task's number.
     ///
     /// Where a list jumps back, visits of a task cannot be told from attempts; nothing outside of it is looked at.
-    private func idempotencyKey(of task: LiveTask) -> String {
+    func idempotencyKey(of task: LiveTask) -> String {
         var name = String(task.number)
         if case .runWorkflow = task.definition.kind { return "\(id):\(name)" }
         var way = ""

@@ -9,6 +9,7 @@ extension ExecutionMachine {
         for child in task.children { drop(child, as: .cancelled, now: now) }
         if number == 0 { return end(as: .faulted, fault: fault, now: now) }
         remove(number, as: .faulted, fault: fault, now: now)
+        guard !isCompensation(task) else { return endCompensation(task, fault: fault, now: now) }
         guard let parent = tasks[task.parent] else { return }
         switch parent.definition.kind {
         case .try(let definition) where task.scope == 0:

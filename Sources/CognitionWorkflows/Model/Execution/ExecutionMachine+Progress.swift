@@ -3,7 +3,7 @@ import CognitionCore
 extension ExecutionMachine {
     /// Tells how much of the document's list is behind, in whole percent. A jump back does not lower it.
     mutating func updateProgress() {
-        guard !hasEnded else { return }
+        guard !hasEnded, state.ending == nil else { return }
         state.progress = max(state.progress, min(99, Int(fraction(of: 0) * 100)))
     }
 

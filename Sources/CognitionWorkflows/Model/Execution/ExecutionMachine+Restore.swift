@@ -11,6 +11,8 @@ package struct StoredExecution: Sendable {
     package var outputs: [Int: JSONValue]
     /// The last ended task of each list inside a live parent whose lists run side by side.
     package var lists: [EndedList]
+    /// What would have to be undone, or is undone now and has not been begun or ended yet, in the order of the starts.
+    package var compensations: [Compensation] = []
     /// Events that live tasks have accepted, by task, in the order they did.
     package var accepted: [Int: [AcceptedEvent]] = [:]
     /// Messages that wait to be taken, oldest first.
@@ -68,7 +70,7 @@ extension ExecutionMachine {
         if let from = definition.input.from {
             root.input = try from.evaluate(stored.input, scope: scope(of: root, stage: .input))
         }
-        if let timeout = definition.timeout {
+        if let timeout = definition.timeout, stored.state.ending == nil {
             root.deadline =
                 stored.state.startedAt + (try timeout.evaluate(root.input, scope: scope(of: root, stage: .body)))
         }
@@ -84,6 +86,7 @@ extension ExecutionMachine {
         restoreLists(stored.lists)
         heldSignals = stored.heldSignals.map { (message: $0.message, event: CloudEvent(stored: $0.event)) }
         for number in tasks.keys.sorted() { restoreListening(number, stored.accepted[number] ?? []) }
+        try restoreCompensations(stored.compensations, places: places)
         if !isSuspended { for number in tasks.keys.sorted() { try restartEffect(number, now: now) } }
         for message in stored.mail { receive(message, now: now) }
     }
@@ -191,6 +194,7 @@ extension WorkflowDefinition {
 
     private func collect(_ task: TaskDefinition, at index: Int, into places: inout [String: TaskPlace]) {
         places[task.reference] = TaskPlace(task: task, index: index)
+        if let compensation = task.compensation { collect(compensation, at: 0, into: &places) }
         switch task.kind {
         case .do(let list): collect(list, into: &places)
         case .for(let loop): collect(loop.body, into: &places)

@@ -24,6 +24,10 @@ package struct ExecutionMachine: Sendable {
     var tasks: [Int: LiveTask] = [:]
     /// Tasks that have been placed and not entered yet, first come first.
     var agenda: [Int] = []
+    /// What would have to be undone; see `ExecutionMachine+Compensate.swift`.
+    var compensations = CompensationList()
+    /// What undoes those tasks, by their references.
+    var compensators: [String: TaskDefinition] = [:]
     var random: SplitMix64
     private var changed: Set<Int> = []
     private var ended: [Int: TaskExecution] = [:]
@@ -82,7 +86,9 @@ package struct ExecutionMachine: Sendable {
         guard let task = tasks[number], task.isEffect, task.status == .running, task.attempt == attempt else { return }
         inFlight.remove(number)
         switch result {
-        case .success(let output): complete(number, output: output, now: now)
+        case .success(let output):
+            if task.definition.compensation != nil { tasks[number]?.given = output }
+            complete(number, output: output, now: now)
         case .failure(let fault): fail(number, fault, now: now)
         }
         advance(now: now)
@@ -96,9 +102,16 @@ package struct ExecutionMachine: Sendable {
         }
     }
 
-    /// Stops everything; an execution that has ended stays as it is.
+    /// Stops everything; an execution that has ended, or is undoing what it has done, goes on as it is.
     package mutating func cancel(now: Timestamp) {
         guard !hasEnded else { return }
+        guard state.ending == nil else { return abandonQuarantinedCompensation(now: now) }
+        if isSuspended {
+            // What has to be undone is undone now.
+            state.status = .running
+            state.reason = nil
+            state.suspendedAt = nil
+        }
         for child in tasks[0]?.children ?? [] { drop(child, as: .cancelled, now: now) }
         end(as: .cancelled, now: now)
     }
@@ -176,6 +189,10 @@ package struct ExecutionMachine: Sendable {
         now: Timestamp
     ) {
         guard let task = tasks.removeValue(forKey: number) else { return }
+        let compensation = noteForCompensation(
+            task, as: isSkipped ? nil : status, output: output, fault: fault,
+            isUnsent: task.definition.compensation != nil
+                && effects.contains { $0.task == number && $0.attempt == 1 })
         tasks[task.parent]?.children.removeAll { $0 == number }
         changed.remove(number)
         guard number > 0 else { return }
@@ -190,7 +207,8 @@ package struct ExecutionMachine: Sendable {
         row.fault = fault
         row.wakeAt = nil
         row.deadline = nil
-        row.progress = isSkipped ? ["skipped": true] : nil
+        row.progress = isSkipped ? ["skipped": true] : compensation?.mark
+        if compensation?.outcome == .completed { row.output = compensation?.output }
         ended[number] = row
         if task.isEffect, task.status == .running, status != .completed {
             stopped.append(number)
@@ -206,20 +224,22 @@ package struct ExecutionMachine: Sendable {
         remove(number, as: status, now: now)
     }
 
-    /// Ends the execution.
+    /// Ends the execution, or puts its end off until everything is undone.
     mutating func end(as status: ExecutionStatus, output: JSONValue? = nil, fault: WorkflowFault? = nil, now: Timestamp)
     {
+        if status != .completed, beginCompensation(before: status, fault: fault, now: now) { return }
         remove(0, as: status, now: now)
         agenda = []
         mail.taken += heldSignals.map(\.message)
         heldSignals = []
         state.status = status
-        state.reason = nil
+        state.reason = state.ending?.reason
+        state.ending = nil
         state.output = output
         state.fault = fault
         state.endedAt = now
         state.progress = status == .completed ? 100 : state.progress
-        record("execution.\(status.name)", fault: fault, at: now)
+        record("execution.\(status.name)", fault: fault, reason: state.reason, at: now)
     }
 
     mutating func request(_ effect: EffectRequest) {
@@ -249,15 +269,22 @@ package struct ExecutionMachine: Sendable {
 
     // MARK: Events
 
-    mutating func record(_ type: String, fault: WorkflowFault? = nil, at now: Timestamp) {
+    mutating func record(
+        _ type: String, fault: WorkflowFault? = nil, reason: StatusReason? = nil, more: JSONObject = JSONObject(),
+        at now: Timestamp
+    ) {
         var data: JSONObject = [
             "execution_id": .string(id.description),
             "workflow_id": .string(definition.id.description),
             "version": .string(definition.version),
         ]
+        for (name, value) in more { data[name] = value }
         if let fault { data["error"] = fault.json }
-        events.append(ExecutionEvent(type: type, time: now, data: data))
+        if let reason { data["reason"] = .string(reason.rawValue) }
+        tell(ExecutionEvent(type: type, time: now, data: data))
     }
+
+    mutating func tell(_ event: ExecutionEvent) { events.append(event) }
 
     mutating func recordTask(
         _ type: String, _ task: LiveTask, fault: WorkflowFault? = nil, reason: StatusReason? = nil, at now: Timestamp
@@ -300,6 +327,7 @@ package struct ExecutionMachine: Sendable {
         let isWaiting = agenda.isEmpty && innermost.allSatisfy { $0.status == .waiting }
         state.status = isWaiting ? .waiting : .running
         state.reason = isWaiting ? innermost.compactMap(\.reason).first : nil
+        if state.ending != nil { state.reason = state.reason ?? .compensating }
     }
 }
 

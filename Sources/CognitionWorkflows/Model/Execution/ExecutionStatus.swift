@@ -43,7 +43,7 @@ package enum ExecutionStatus: Int, Sendable, CaseIterable, SQLEncodable, SQLDeco
 /// A task has the same phases as its execution.
 package typealias TaskStatus = ExecutionStatus
 
-/// Why an execution or task waits or is suspended, beyond what its status says.
+/// Why an execution or task waits or is suspended, or how it ended, beyond what its status says.
 package enum StatusReason: String, Sendable, SQLEncodable, SQLDecodable {
     /// A crash has hidden whether an effect of class `once` happened.
     case needsReconcile = "needs_reconcile"
@@ -51,4 +51,18 @@ package enum StatusReason: String, Sendable, SQLEncodable, SQLDecodable {
     case approval
     /// It was claimed again and again without getting anywhere, or its rows cannot be read.
     case quarantined
+    /// It has failed or was cancelled, and what it has done is being undone.
+    case compensating
+    /// It has ended, and everything it had done was undone.
+    case compensated
+    /// It has ended, and something that it had done could not be undone.
+    case compensationFailed = "compensation_failed"
+
+    /// Only a person can make it go on.
+    package var needsPerson: Bool {
+        switch self {
+        case .needsReconcile, .approval, .quarantined: true
+        case .compensating, .compensated, .compensationFailed: false
+        }
+    }
 }

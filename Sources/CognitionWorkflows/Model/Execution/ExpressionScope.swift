@@ -91,6 +91,10 @@ extension ExecutionMachine {
         var locals: [String: JSONValue] = [:]
         var child = task
         while let parent = tasks[child.parent] {
+            if isCompensation(parent) {
+                locals.define(DefinitionVariables.compensated, compensations.current?.variable ?? .null)
+                return locals
+            }
             switch parent.definition.kind {
             case .for(let loop):
                 if let items = parent.progress.loop?.items, items.indices.contains(child.scope) {

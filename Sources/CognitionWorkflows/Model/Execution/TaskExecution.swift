@@ -58,6 +58,8 @@ struct LiveTask: Sendable {
     var wakeAt: Timestamp?
     var deadline: Timestamp?
     var progress = TaskProgress.none
+    /// What its effect has given, where that may have to be undone although the task fails over it.
+    var given: JSONValue?
     /// Numbers of the live tasks inside, in the order they started.
     var children: [Int] = []
 

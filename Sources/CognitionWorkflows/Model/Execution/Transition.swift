@@ -43,6 +43,8 @@ package struct ExecutionState: Sendable {
     package var wakeAt: Timestamp?
     /// The number that the next task gets.
     package var nextNumber: Int
+    /// While what it has done is undone.
+    package var ending: PendingEnd?
 }
 
 /// What the log tells of an execution.
@@ -54,6 +56,8 @@ package struct ExecutionEvent: Sendable {
 
     /// The first event of every execution.
     static let started = "execution.started"
+    /// What it has done is being undone, and then it ends.
+    static let compensating = "execution.compensating"
 }
 
 /// An effect, with its arguments worked out.

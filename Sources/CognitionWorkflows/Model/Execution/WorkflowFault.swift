@@ -9,6 +9,8 @@ package struct WorkflowFault: Error, Sendable, Hashable {
     package var detail: String?
     /// JSON pointer of the task that raised it, e.g. `/do/0/getPet`.
     package var instance: String?
+    /// Whether the effect that has failed so happened all the same; `nil` where type and status have to tell. Not kept.
+    package var effectHappened: Bool?
 
     package init(type: String, status: Int, title: String? = nil, detail: String? = nil, instance: String? = nil) {
         self.type = type
@@ -60,6 +62,7 @@ package struct WorkflowFault: Error, Sendable, Hashable {
             self = fault
         case let error as any CodedError:
             self.init(Self.standard(for: error.code), error.message, status: Self.status(for: error.code))
+            effectHappened = Self.effectHappened(error.code)
         default:
             self.init(.runtime, String(describing: error))
         }
