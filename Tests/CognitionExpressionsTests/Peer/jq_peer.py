@@ -1,14 +1,19 @@
 """Answers what jq says, one JSON line for each line of the file given as argument.
 
 A request is {"e": expression, "i": input, "v": {variables}}. An answer is {"outputs": [texts], "error": message}, with an
-"error" only where evaluation failed after these outputs, or {"invalid": message} for an expression that does not compile.
+"error" only where evaluation failed after these outputs, {"invalid": message} for an expression that does not compile, or
+{"endless": true} for one that jq does not come to an end with.
 Needs PyPI's "jq".
 """
 
 import json
+import os
+import signal
 import sys
 
 import jq
+
+SECONDS_MAX = 2
 
 
 def answer(request):
@@ -31,11 +36,35 @@ def answer(request):
     return {"outputs": outputs}
 
 
+def answer_all(requests, done):
+    """Answers in this process; the alarm ends it where a program does not end."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    for request in requests:
+        signal.alarm(SECONDS_MAX)
+        line = json.dumps(answer(json.loads(request)))
+        signal.alarm(0)
+        print(line, flush=True)
+        os.write(done, b".")
+
+
 def main():
-    with open(sys.argv[1], encoding="utf-8") as requests:
-        for line in requests:
-            if line.strip():
-                print(json.dumps(answer(json.loads(line))), flush=True)
+    with open(sys.argv[1], encoding="utf-8") as file:
+        requests = [line for line in file if line.strip()]
+    while requests:
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(read)
+            answer_all(requests, write)
+            os._exit(0)
+        os.close(write)
+        with os.fdopen(read, "rb") as answered:
+            count = len(answered.read())
+        os.waitpid(child, 0)
+        if count < len(requests):
+            print(json.dumps({"endless": True}), flush=True)
+            count += 1
+        requests = requests[count:]
 
 
 main()
