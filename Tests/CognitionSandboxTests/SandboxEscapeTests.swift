@@ -15,7 +15,7 @@ import Testing
         let result = try await sandbox().run(
             .python(
                 "import os",
-                "for path in ['\(folder)/keys.json', '/etc/shadow', '\(home)', '/root', '/home', '/var', '/work', '/run',",
+                "for path in ['\(folder)/keys.json', '/etc/shadow', '\(home)', '/root', '/home', '/var', '/srv', '/run',",
                 "             '/sys', '/boot', '/opt', '/etc/ssh', '/proc/1/root/etc/shadow', '/proc/1/environ',",
                 "             '/proc/\(getpid())/environ', '/proc/\(getpid())/root']:",
                 "    if os.path.exists(path) and path != '/proc/1/environ': print('there is', path)",

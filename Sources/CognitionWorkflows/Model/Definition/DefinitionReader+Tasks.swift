@@ -143,7 +143,7 @@ extension DefinitionReader {
         case "raise": return raise(node, scope.variables).map(TaskKind.raise)
         case "wait": return duration(node, scope.variables).map(TaskKind.wait)
         case "call": return call(fields, scope).map(TaskKind.call)
-        case "run": return run(fields, scope).map(TaskKind.runWorkflow)
+        case "run": return run(fields, scope)
         default: return nil
         }
     }

@@ -70,6 +70,7 @@ package enum TaskKind: Sendable {
     case wait(DurationTemplate)
     case call(CallDefinition)
     case runWorkflow(RunWorkflowDefinition)
+    case runProcess(RunProcessDefinition)
 }
 
 package struct ForDefinition: Sendable {
@@ -150,6 +151,7 @@ package struct ErrorTemplate: Sendable {
 package struct CallDefinition: Sendable {
     package enum Target: Sendable {
         case http(HTTPCallDefinition)
+        case mcp(MCPCallDefinition)
         /// A function that the server provides, e.g. `llm` or `documents`, and its arguments.
         case function(name: String, arguments: Template)
         /// A function of the document (`use.functions`); its arguments are the input of its task.

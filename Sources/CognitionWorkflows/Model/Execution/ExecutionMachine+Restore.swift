@@ -177,7 +177,7 @@ extension WorkflowDefinition {
             if let handler = definition.handler { collect(handler, into: &places) }
         case .call(let call):
             if case .defined(let function, _) = call.target { collect(function, at: 0, into: &places) }
-        case .set, .switch, .raise, .wait, .runWorkflow: break
+        case .set, .switch, .raise, .wait, .runWorkflow, .runProcess: break
         }
     }
 }

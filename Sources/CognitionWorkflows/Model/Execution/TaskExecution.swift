@@ -64,7 +64,7 @@ struct LiveTask: Sendable {
     var isEffect: Bool {
         switch definition.kind {
         case .call(let call): if case .defined = call.target { false } else { true }
-        case .runWorkflow: true
+        case .runWorkflow, .runProcess: true
         default: false
         }
     }
