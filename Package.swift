@@ -47,6 +47,8 @@ let package = Package(
                 "CognitionCore", .asyncHTTPClient, .deque, .logging, .metrics, .nio("NIOCore"), .nio("NIOHTTP1"),
                 .nio("NIOPosix"), .nioSSL,
             ]),
+        .systemLibrary(name: "CSpawn"),
+        .target(name: "CognitionSandbox", dependencies: ["CSpawn", "CognitionCore"]),
 
         // Contexts
         .target(
@@ -89,8 +91,9 @@ let package = Package(
             dependencies: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTP",
                 "CognitionHTTPClient", "CognitionIdentity", "CognitionLanguageModels", "CognitionObservability",
-                "CognitionPostgres", "CognitionRealtime", "CognitionSQLite", "CognitionStorage", "CognitionWorkflows",
-                .argumentParser, .configuration, .logging, .metrics, .serviceLifecycle, .unixSignals,
+                "CognitionPostgres", "CognitionRealtime", "CognitionSQLite", "CognitionSandbox", "CognitionStorage",
+                "CognitionWorkflows", .argumentParser, .configuration, .logging, .metrics, .serviceLifecycle,
+                .unixSignals,
             ]),
         .target(name: "CognitionPostgresServer", dependencies: ["CPostgres"]),
         .executableTarget(
@@ -128,12 +131,13 @@ let package = Package(
         .tests(
             of: "CognitionHTTPClient",
             with: ["CognitionCore", .metrics, .nio("NIOCore"), .nio("NIOPosix"), .nioSSL]),
+        .tests(of: "CognitionSandbox", with: ["CognitionCore"]),
         .tests(
             of: "CognitionWorkflows",
             with: [
-                "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionStorage",
-                "CognitionTestSupport", .logging,
-            ]),
+                "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTPClient",
+                "CognitionSandbox", "CognitionStorage", "CognitionTestSupport", .logging,
+            ], exclude: ["Processes/Peer"]),
         .tests(
             of: "CognitionLanguageModels",
             with: [

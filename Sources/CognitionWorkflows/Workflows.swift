@@ -23,14 +23,14 @@ package final class Workflows: Sendable {
     let ends: EndAnnouncer
 
     package init(
-        database: any Database, functions: [any TaskFunction], clock: any WallClock = SystemWallClock(),
-        ids: UUIDGenerator
+        database: any Database, functions: [any TaskFunction], processes: ProcessRules = ProcessRules(),
+        clock: any WallClock = SystemWallClock(), ids: UUIDGenerator
     ) {
         self.database = database
         self.clock = clock
         self.ids = ids
         self.ends = EndAnnouncer()
-        self.context = DefinitionContext(of: functions)
+        self.context = DefinitionContext(of: functions, processes: processes)
     }
 
     // MARK: Definitions
@@ -199,6 +199,9 @@ package final class Workflows: Sendable {
         if let definition = definitions.find(key) { return definition }
         let document = try await database.read { tx in try WorkflowStore.document(key, tx) }
         guard let document else { throw WorkflowError(.workflowNotFound, "the definition of the execution is gone") }
+        // What the installation allows may have changed since; then its tasks fault, and say so.
+        var context = context
+        context.processes = ProcessRules(allowsShell: true, allowsNetwork: true)
         let definition = try WorkflowDefinition(document: document, context: context)
         definitions.keep(definition, key: key, stored)
         return definition

@@ -2,6 +2,7 @@ import ArgumentParser
 import CognitionCore
 import CognitionIdentity
 import CognitionLanguageModels
+import CognitionSandbox
 
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -27,8 +28,20 @@ struct CheckCommand: AsyncParsableCommand {
                     server.map { "a server runs at \($0)" }
                         ?? "no server runs on the data folder \(configuration.dataDirectory)")
             }
+            try await probeSandbox(configuration)
             for warning in configuration.warnings { Terminal.note("warning: \(warning)") }
             try configuration.checkConflicts()
+        }
+    }
+
+    /// Says so when scripts and shell commands cannot be run here: everything else works without.
+    private func probeSandbox(_ configuration: ServerConfiguration) async throws {
+        // Settings that are wrong are named with all others.
+        guard let settings = try? configuration.sandbox else { return }
+        do {
+            try await BubblewrapSandbox(settings: settings).probe()
+        } catch let error as SandboxError {
+            Terminal.note("warning: workflows cannot run scripts or programs. \(error.message)")
         }
     }
 }

@@ -19,7 +19,9 @@ struct WorkflowCommands: AsyncParsableCommand {
                 let text = try WorkflowFile.text(of: file)
                 let functions = try Node.functionsToCheckWith()
                 do {
-                    let definition = try WorkflowDefinition(reading: text, context: .init(of: functions))
+                    let rules = try ServerConfiguration().processRules
+                    let definition = try WorkflowDefinition(
+                        reading: text, context: .init(of: functions, processes: rules))
                     Terminal.write(
                         json
                             ? ([

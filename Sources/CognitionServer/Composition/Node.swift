@@ -5,6 +5,7 @@ import CognitionLanguageModels
 import CognitionObservability
 import CognitionRealtime
 import CognitionSQLite
+import CognitionSandbox
 import CognitionStorage
 import CognitionWorkflows
 import Foundation
@@ -22,6 +23,7 @@ struct Node: Sendable {
     let workflows: Workflows
     let functions: [any TaskFunction]
     let http: OutboundHTTPOnDemand
+    let sandbox: BubblewrapSandbox
     let clock: any WallClock
     let logger: Logger
     let ids: UUIDGenerator
@@ -91,6 +93,7 @@ struct Node: Sendable {
     }
 
     private func close() async {
+        await sandbox.close()
         await http.shutdown()
         await database.close()
     }
@@ -105,7 +108,10 @@ struct Node: Sendable {
                 "the data folder \(configuration.dataDirectory) is in use\(owner.isEmpty ? "" : " by process \(owner)"); wait for it to end, or name another folder with DATA_DIR"
             )
         }
-        if let directory { ServerFiles.removeStale(from: directory) }
+        if let directory {
+            ServerFiles.removeStale(from: directory)
+            BubblewrapSandbox.endAbandoned()
+        }
         let database = try await configuration.database.open(isGuest: directory == nil, logger)
         do {
             let node = try Node(configuration, database, directory, folders: folders, logger)
@@ -149,7 +155,9 @@ struct Node: Sendable {
         functions = try Self.functions(
             folders: configuration.list(.fileRoots) + folders, models: try configuration.languageModels(over: http, ids)
         )
-        workflows = Workflows(database: database, functions: functions, clock: clock, ids: ids)
+        sandbox = BubblewrapSandbox(settings: try configuration.sandbox)
+        workflows = Workflows(
+            database: database, functions: functions, processes: configuration.processRules, clock: clock, ids: ids)
     }
 
     /// What a workflow can call by name.
@@ -196,7 +204,8 @@ struct Node: Sendable {
         if database.isShared { settings.predecessor = try NodeFile.exchange(for: id, in: configuration.dataDirectory) }
         return WorkflowEngine(
             workflows: workflows,
-            executor: EffectExecutor(functions: functions, http: http, workflows: workflows, clock: clock),
+            executor: EffectExecutor(
+                functions: functions, http: http, sandbox: sandbox, workflows: workflows, clock: clock),
             node: id, clock: clock, settings: settings, logger: logger)
     }
 

@@ -18,6 +18,7 @@ extension ServerConfiguration {
             ("DATABASE_URL", { _ = try database }),
             ("EGRESS_DENY, EGRESS_ALLOW", { _ = try httpClient }),
             ("LLM_*", { _ = try languageModels(over: NoHTTP(), ids) }),
+            ("SANDBOX_FOLDERS", { _ = try sandbox }),
             ("SECURITY_*", { try identity.check() }),
             ("SECURITY_*", { try checkKeys(ids, now: clock.now) }),
             ("WS_*", { try checkWebSocket() }),

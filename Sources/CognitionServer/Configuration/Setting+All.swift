@@ -2,7 +2,8 @@ import CognitionCore
 
 /// Every setting there is, by what it concerns.
 extension Setting {
-    static let all = general + server + storage + workflows + languageModels + security + webSocket + observability
+    static let all =
+        general + server + storage + workflows + sandbox + languageModels + security + webSocket + observability
 
     // MARK: General
 

@@ -1,6 +1,5 @@
 import ArgumentParser
 import CognitionCore
-import CognitionLanguageModels
 import CognitionWorkflows
 import Synchronization
 

@@ -99,7 +99,9 @@ struct EffectResult: Sendable {
 
 extension DefinitionContext {
     /// What documents may call when a server provides these functions.
-    package init(of functions: [any TaskFunction]) {
-        self.init(functions: Dictionary(functions.map { ($0.name, $0.signature) }, uniquingKeysWith: { $1 }))
+    package init(of functions: [any TaskFunction], processes: ProcessRules = ProcessRules()) {
+        self.init(
+            functions: Dictionary(functions.map { ($0.name, $0.signature) }, uniquingKeysWith: { $1 }),
+            processes: processes)
     }
 }

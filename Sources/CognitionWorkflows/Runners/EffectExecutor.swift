@@ -4,15 +4,19 @@ package import CognitionCore
 package struct EffectExecutor: Sendable {
     private let functions: [String: any TaskFunction]
     private let http: HTTPCall
+    private let processes: ProcessCall
+    private let mcp: MCPCall
     private let workflows: Workflows
     private let clock: any WallClock
 
     package init(
-        functions: [any TaskFunction], http: any OutboundHTTP, workflows: Workflows,
-        clock: any WallClock = SystemWallClock()
+        functions: [any TaskFunction], http: any OutboundHTTP, sandbox: (any ProcessSandbox)? = nil,
+        workflows: Workflows, clock: any WallClock = SystemWallClock()
     ) {
         self.functions = Dictionary(functions.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         self.http = HTTPCall(client: http, clock: clock)
+        processes = ProcessCall(sandbox: sandbox, http: self.http, rules: workflows.context.processes, clock: clock)
+        mcp = MCPCall(http: http, processes: processes, clock: clock)
         self.workflows = workflows
         self.clock = clock
     }
@@ -36,6 +40,12 @@ package struct EffectExecutor: Sendable {
         case .http(let request):
             let key = effect.effect == .keyed ? idempotencyKey : nil
             return TaskOutcome(output: try await http.send(request, idempotencyKey: key, deadline: effect.deadline))
+        case .process(let request):
+            let output = try await processes.run(request, deadline: effect.deadline)
+            return TaskOutcome(output: output ?? effect.input)
+        case .mcp(let request):
+            let key = effect.effect == .keyed ? idempotencyKey : nil
+            return TaskOutcome(output: try await mcp.send(request, idempotencyKey: key, deadline: effect.deadline))
         case .function(let name, let arguments):
             guard let function = functions[name] else {
                 throw WorkflowFault(.configuration, "this server has no function named \(name)")

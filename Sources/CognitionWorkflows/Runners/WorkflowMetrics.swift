@@ -41,12 +41,14 @@ struct WorkflowMetrics: Sendable {
 }
 
 extension EffectRequest {
-    fileprivate static let kinds = ["http", "function", "workflow"]
+    fileprivate static let kinds = ["http", "function", "mcp", "process", "workflow"]
 
     fileprivate var kind: String {
         switch action {
         case .http: "http"
         case .function: "function"
+        case .mcp: "mcp"
+        case .process: "process"
         case .workflow: "workflow"
         }
     }

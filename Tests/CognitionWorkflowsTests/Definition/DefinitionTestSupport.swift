@@ -22,10 +22,11 @@ extension DefinitionContext {
                 ],
                 "required": ["prompt"],
             ]
-            return DefinitionContext(functions: [
-                "llm": try FunctionSignature(effect: .idempotent, arguments: llm),
-                "echo": FunctionSignature(effect: .pure),
-            ])
+            return DefinitionContext(
+                functions: [
+                    "llm": try FunctionSignature(effect: .idempotent, arguments: llm),
+                    "echo": FunctionSignature(effect: .pure),
+                ], processes: ProcessRules(allowsShell: true))
         }
     }
 }

@@ -19,17 +19,21 @@ struct EngineHarness: Sendable {
     init(
         _ database: any Database, script: ScriptedFunction = ScriptedFunction(),
         functions others: [any TaskFunction] = [], clock: any WallClock = SystemWallClock(),
+        http: any OutboundHTTP = NoHTTP(), sandbox: (any ProcessSandbox)? = nil,
+        processes: ProcessRules = ProcessRules(),
         configure: (inout WorkflowEngine.Settings) -> Void = { _ in }
     ) {
         let ids = UUIDGenerator()
         self.database = database
         self.script = script
         let functions = [script] + others
-        workflows = Workflows(database: database, functions: functions, clock: clock, ids: ids)
+        workflows = Workflows(
+            database: database, functions: functions, processes: processes, clock: clock, ids: ids)
         var settings = WorkflowEngine.Settings()
         settings.pollInterval = .milliseconds(20)
         configure(&settings)
-        let executor = EffectExecutor(functions: functions, http: NoHTTP(), workflows: workflows)
+        let executor = EffectExecutor(
+            functions: functions, http: http, sandbox: sandbox, workflows: workflows)
         engine = WorkflowEngine(
             workflows: workflows, executor: executor, node: ids.next(), clock: clock, settings: settings,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

@@ -149,6 +149,7 @@ extension EffectRequest {
         switch action {
         case .function(_, let arguments): arguments
         case .http(let request): .string("\(request.method) \(request.url)")
+        case .process, .mcp: .string(name)
         case .workflow(let id, _, let input, _, _): [.string(id.description), input]
         }
     }

@@ -7,8 +7,12 @@ package struct DefinitionContext: Sendable {
     /// Functions that the server provides to `call:`, by name; `http` is always there.
     package var functions: [String: FunctionSignature]
 
-    package init(functions: [String: FunctionSignature] = [:]) {
+    /// Which processes it may run.
+    package var processes: ProcessRules
+
+    package init(functions: [String: FunctionSignature] = [:], processes: ProcessRules = ProcessRules()) {
         self.functions = functions
+        self.processes = processes
     }
 }
 

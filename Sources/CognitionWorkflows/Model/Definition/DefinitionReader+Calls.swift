@@ -16,7 +16,9 @@ extension DefinitionReader {
                 return nil
             }
             return http(with, declared, scope.variables)
-        case "grpc", "openapi", "asyncapi", "a2a", "mcp":
+        case "mcp":
+            return mcp(fields, declared, scope)
+        case "grpc", "openapi", "asyncapi", "a2a":
             report("calls of '\(name)' are not supported yet: they come with a later release", at: node)
             return nil
         case "approval" where use.functionNodes?[name] == nil:
@@ -137,7 +139,7 @@ extension DefinitionReader {
     }
 
     /// Members that are strings, or one expression for all of them.
-    private func texts(_ node: DocumentNode?, _ what: String, _ variables: [String]) -> Template? {
+    func texts(_ node: DocumentNode?, _ what: String, _ variables: [String]) -> Template? {
         guard let node else { return nil }
         if case .string(let text) = node.value, TemplateText.hasExpression(text) { return template(node, variables) }
         guard let fields = map(node, of: what) else { return nil }
@@ -145,7 +147,7 @@ extension DefinitionReader {
         return template(node, variables)
     }
 
-    private func endpoint(_ node: DocumentNode, _ variables: [String]) -> Endpoint? {
+    func endpoint(_ node: DocumentNode, _ variables: [String]) -> Endpoint? {
         guard case .object = node.value else {
             return address(node, "'endpoint'", variables).map { Endpoint(address: $0, authentication: nil) }
         }
@@ -214,7 +216,7 @@ extension DefinitionReader {
 
     // MARK: Run
 
-    func run(_ fields: Fields, _ scope: TaskScope) -> RunWorkflowDefinition? {
+    func run(_ fields: Fields, _ scope: TaskScope) -> TaskKind? {
         let processes = ["workflow", "container", "script", "shell"]
         guard let node = fields["run"],
             let run = self.fields(node, of: "'run'", known: processes + ["await", "return"])
@@ -224,11 +226,14 @@ extension DefinitionReader {
             report("'run' must have exactly one of \(processes.list(lastWord: "or"))", at: node)
             return nil
         }
-        guard given[0] == "workflow", let process = run["workflow"] else {
+        if given[0] == "container" {
             report(
-                "'run' of a \(given[0]) is not supported yet: it comes with a later release",
-                at: run.place(of: given[0]))
+                "'run' of a container is not supported: this release runs scripts and shell commands in a sandbox of its "
+                    + "own, and no images", at: run.place(of: given[0]))
             return nil
+        }
+        guard given[0] == "workflow", let process = run["workflow"] else {
+            return self.process(given[0], run, fields, scope).map(TaskKind.runProcess)
         }
         let waits = bool(run["await"], "'await'", default: true)
         let returnsNothing = runResult(run["return"])
@@ -243,9 +248,10 @@ extension DefinitionReader {
         let input = template(workflow["input"], scope.variables)
         guard let namespace, let name, let version else { return nil }
         let declared = fields.object["metadata"]?["effect"]?.stringValue.flatMap(EffectClass.init)
-        return RunWorkflowDefinition(
-            id: WorkflowID(namespace: namespace, name: name), version: version, input: input, await: waits,
-            returnsNothing: returnsNothing, effect: declared ?? .keyed)
+        return .runWorkflow(
+            RunWorkflowDefinition(
+                id: WorkflowID(namespace: namespace, name: name), version: version, input: input, await: waits,
+                returnsNothing: returnsNothing, effect: declared ?? .keyed))
     }
 
     private func runResult(_ node: DocumentNode?) -> Bool {
@@ -275,6 +281,7 @@ extension TaskKind {
         switch self {
         case .call(let call): call.effect
         case .runWorkflow(let run): run.effect
+        case .runProcess(let run): run.effect
         default: .pure
         }
     }

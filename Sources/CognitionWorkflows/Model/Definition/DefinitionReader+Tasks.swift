@@ -142,7 +142,7 @@ extension DefinitionReader {
         case "raise": return raise(node, scope.variables).map(TaskKind.raise)
         case "wait": return duration(node, scope.variables).map(TaskKind.wait)
         case "call": return call(fields, scope).map(TaskKind.call)
-        case "run": return run(fields, scope).map(TaskKind.runWorkflow)
+        case "run": return run(fields, scope)
         case "emit": return emit(node, scope.variables).map(TaskKind.emit)
         case "listen": return listen(fields, scope).map(TaskKind.listen)
         default: return nil

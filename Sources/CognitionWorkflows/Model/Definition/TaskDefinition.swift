@@ -73,6 +73,7 @@ package enum TaskKind: Sendable {
     case wait(DurationTemplate)
     case call(CallDefinition)
     case runWorkflow(RunWorkflowDefinition)
+    case runProcess(RunProcessDefinition)
     case emit(EmitDefinition)
     case listen(ListenDefinition)
 }
@@ -155,6 +156,7 @@ package struct ErrorTemplate: Sendable {
 package struct CallDefinition: Sendable {
     package enum Target: Sendable {
         case http(HTTPCallDefinition)
+        case mcp(MCPCallDefinition)
         /// A function that the server provides, e.g. `llm` or `documents`, and its arguments.
         case function(name: String, arguments: Template)
         /// A function of the document (`use.functions`); its arguments are the input of its task.
@@ -165,7 +167,7 @@ package struct CallDefinition: Sendable {
         /// Whether somebody else does it, so that its outcome has to be waited for.
         var isEffect: Bool {
             switch self {
-            case .http, .function: true
+            case .http, .function, .mcp: true
             case .defined, .approval: false
             }
         }

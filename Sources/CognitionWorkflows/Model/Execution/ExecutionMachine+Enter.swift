@@ -69,7 +69,7 @@ extension ExecutionMachine {
             startBranches(number, fork, now: now)
         case .call(let call):
             try beginCall(number, call, now: now)
-        case .runWorkflow:
+        case .runWorkflow, .runProcess:
             requestEffect(number, try action(of: task))
         case .emit(let emit):
             try self.emit(number, emit, now: now)
@@ -127,8 +127,10 @@ extension ExecutionMachine {
             case .http(let http): return .http(try http.request(task.input, scope: scope))
             case .function(let name, let arguments):
                 return .function(name: name, arguments: try arguments.evaluate(task.input, scope: scope))
+            case .mcp(let mcp): return .mcp(try mcp.request(task.input, scope: scope))
             case .defined, .approval: break
             }
+        case .runProcess(let run): return .process(try run.request(task.input, scope: scope))
         case .runWorkflow(let run):
             let input = try run.input?.evaluate(task.input, scope: scope) ?? task.input
             return .workflow(

@@ -207,7 +207,7 @@ extension WorkflowDefinition {
             if case .defined(let function, _) = call.target { collect(function, at: 0, into: &places) }
         case .listen(let listen):
             if let body = listen.iterator?.body { collect(body, into: &places) }
-        case .set, .switch, .raise, .wait, .runWorkflow, .emit: break
+        case .set, .switch, .raise, .wait, .runWorkflow, .runProcess, .emit: break
         }
     }
 }

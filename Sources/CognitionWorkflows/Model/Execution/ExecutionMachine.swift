@@ -347,7 +347,7 @@ extension LiveTask {
     /// Whether the log tells of the task: of those that take time, not of the steps between them.
     var isTold: Bool {
         switch definition.kind {
-        case .call, .runWorkflow, .wait, .for, .fork, .try, .emit, .listen: number > 0
+        case .call, .runWorkflow, .runProcess, .wait, .for, .fork, .try, .emit, .listen: number > 0
         case .set, .do, .switch, .raise: false
         }
     }

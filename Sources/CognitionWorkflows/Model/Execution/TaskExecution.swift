@@ -66,7 +66,7 @@ struct LiveTask: Sendable {
     var isEffect: Bool {
         switch definition.kind {
         case .call(let call): call.target.isEffect
-        case .runWorkflow: true
+        case .runWorkflow, .runProcess: true
         default: false
         }
     }

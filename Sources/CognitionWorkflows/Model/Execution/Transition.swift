@@ -65,6 +65,8 @@ package struct EffectRequest: Sendable {
     package enum Action: Sendable {
         case http(HTTPCallRequest)
         case function(name: String, arguments: JSONValue)
+        case process(ProcessRequest)
+        case mcp(MCPRequest)
         case workflow(id: WorkflowID, version: String, input: JSONValue, await: Bool, returnsNothing: Bool)
     }
 

@@ -1,5 +1,5 @@
 import CognitionCore
-import CognitionLanguageModels
+import CognitionCore
 import Testing
 
 @Suite struct ServerSentEventsTests {
