@@ -149,7 +149,18 @@ struct Node: Sendable {
         functions = try Self.functions(
             folders: configuration.list(.fileRoots) + folders, models: try configuration.languageModels(over: http, ids)
         )
-        workflows = Workflows(database: database, functions: functions, clock: clock, ids: ids)
+        workflows = Workflows(
+            database: database, functions: functions,
+            cipher: Self.cipher(configuration, isOwner: directory != nil, ids),
+            clock: clock, ids: ids)
+    }
+
+    private static func cipher(
+        _ configuration: ServerConfiguration, isOwner: Bool, _ ids: UUIDGenerator
+    ) -> any SecretCipher {
+        SecretKeyring {
+            try KeyFile.secretKeys(configuration, mayCreate: isOwner, ids: ids, now: SystemWallClock().now)
+        }
     }
 
     /// What a workflow can call by name.

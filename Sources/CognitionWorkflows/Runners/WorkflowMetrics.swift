@@ -30,11 +30,13 @@ struct WorkflowMetrics: Sendable {
 }
 
 extension EffectRequest {
-    fileprivate static let kinds = ["http", "function", "workflow"]
+    fileprivate static let kinds = ["http", "function", "openapi", "workflow"]
 
     fileprivate var kind: String {
         switch action {
         case .http: "http"
+        case .openapi: "openapi"
+        case .withSecrets(let action): action.kind
         case .function: "function"
         case .workflow: "workflow"
         }

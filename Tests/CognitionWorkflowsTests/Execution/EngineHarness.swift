@@ -18,18 +18,19 @@ struct EngineHarness: Sendable {
 
     init(
         _ database: any Database, script: ScriptedFunction = ScriptedFunction(),
-        functions others: [any TaskFunction] = [], clock: any WallClock = SystemWallClock(),
+        functions others: [any TaskFunction] = [], http: any OutboundHTTP = NoHTTP(),
+        cipher: (any SecretCipher)? = nil, clock: any WallClock = SystemWallClock(),
         configure: (inout WorkflowEngine.Settings) -> Void = { _ in }
     ) {
         let ids = UUIDGenerator()
         self.database = database
         self.script = script
         let functions = [script] + others
-        workflows = Workflows(database: database, functions: functions, clock: clock, ids: ids)
+        workflows = Workflows(database: database, functions: functions, cipher: cipher, clock: clock, ids: ids)
         var settings = WorkflowEngine.Settings()
         settings.pollInterval = .milliseconds(20)
         configure(&settings)
-        let executor = EffectExecutor(functions: functions, http: NoHTTP(), workflows: workflows)
+        let executor = EffectExecutor(functions: functions, http: http, workflows: workflows)
         engine = WorkflowEngine(
             workflows: workflows, executor: executor, node: ids.next(), settings: settings,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

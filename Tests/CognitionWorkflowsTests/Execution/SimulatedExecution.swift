@@ -112,6 +112,8 @@ extension EffectRequest {
         switch action {
         case .function(_, let arguments): arguments
         case .http(let request): .string("\(request.method) \(request.url)")
+        case .openapi(let request): .string(request.operationID)
+        case .withSecrets(let action): .array(action.names.map(JSONValue.string))
         case .workflow(let id, _, let input, _, _): [.string(id.description), input]
         }
     }

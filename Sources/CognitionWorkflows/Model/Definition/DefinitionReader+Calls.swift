@@ -3,7 +3,7 @@ import CognitionDocuments
 
 // Tasks with an effect: call and run.
 extension DefinitionReader {
-    private static let httpMethodsIdempotent: Set<String> = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]
+    static let httpMethodsIdempotent: Set<String> = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]
 
     func call(_ fields: Fields, _ scope: TaskScope) -> CallDefinition? {
         guard let node = fields["call"], let name = string(node, "'call'") else { return nil }
@@ -16,7 +16,13 @@ extension DefinitionReader {
                 return nil
             }
             return http(with, declared, scope.variables)
-        case "grpc", "openapi", "asyncapi", "a2a", "mcp":
+        case "openapi":
+            guard let with else {
+                report("a call of 'openapi' needs 'with'", at: fields.node)
+                return nil
+            }
+            return openAPI(with, declared, scope.variables)
+        case "grpc", "asyncapi", "a2a", "mcp":
             report("calls of '\(name)' are not supported yet: they come with a later release", at: node)
             return nil
         default:
@@ -33,7 +39,7 @@ extension DefinitionReader {
                 "'\(name.shortened)' is a function of a catalog; catalogs are not supported yet: they come with "
                     + "a later release", at: node)
         } else {
-            let known = ["http"] + context.functions.keys.sorted() + use.functionNames
+            let known = ["http", "openapi"] + context.functions.keys.sorted() + use.functionNames
             report(
                 "there is no function '\(name.shortened)'; \(Suggestion.among(name, known, empty: "")) "
                     + "(known: \(known.list(lastWord: "and")))", at: node)
@@ -138,7 +144,7 @@ extension DefinitionReader {
         return template(node, variables)
     }
 
-    private func endpoint(_ node: DocumentNode, _ variables: [String]) -> Endpoint? {
+    func endpoint(_ node: DocumentNode, _ variables: [String]) -> Endpoint? {
         guard case .object = node.value else {
             return address(node, "'endpoint'", variables).map { Endpoint(address: $0, authentication: nil) }
         }
@@ -164,45 +170,6 @@ extension DefinitionReader {
             return nil
         }
         return compiled(at: node, variables) { .uriTemplate(try URITemplate(text)) }
-    }
-
-    // MARK: Authentication
-
-    /// A policy, or `{use}` with the name of one of `use.authentications`.
-    private func authentication(_ node: DocumentNode, _ variables: [String]) -> Authentication? {
-        guard node.value["use"] != nil else { return authentication(policy: node, variables) }
-        guard let fields = fields(node, of: "'authentication' by name", known: ["use"]), let use = fields["use"],
-            let name = string(use, "'use'"), let shared = reusable(.authentications, name, at: use)
-        else { return nil }
-        return authentication(policy: shared, variables)
-    }
-
-    func authentication(policy node: DocumentNode, _ variables: [String]) -> Authentication? {
-        let schemes = ["basic", "bearer", "digest", "oauth2", "oidc", "certificate"]
-        guard let fields = fields(node, of: "'authentication'", known: schemes) else { return nil }
-        let given = schemes.filter { fields[$0] != nil }
-        guard given.count == 1, let scheme = fields[given[0]] else {
-            report("'authentication' must have exactly one of 'basic' and 'bearer'", at: node)
-            return nil
-        }
-        let name = given[0]
-        guard name == "basic" || name == "bearer" else {
-            report("authentication by '\(name)' is not supported yet: it comes with a later release", at: scheme)
-            return nil
-        }
-        if scheme.value["use"] != nil {
-            report(
-                "'\(name)' from a secret is not supported yet: secrets come with a later release",
-                at: Place(scheme.place, .member("use")))
-            return nil
-        }
-        let members = name == "basic" ? ["username", "password"] : ["token"]
-        guard let credentials = self.fields(scheme, of: "'\(name)'", known: members, required: members) else {
-            return nil
-        }
-        let texts = members.map { textTemplate(credentials[$0], "'\($0)'", variables) }
-        guard let first = texts[0], let last = texts[texts.count - 1] else { return nil }
-        return name == "basic" ? .basic(username: first, password: last) : .bearer(token: first)
     }
 
     // MARK: Run

@@ -150,6 +150,7 @@ package struct ErrorTemplate: Sendable {
 package struct CallDefinition: Sendable {
     package enum Target: Sendable {
         case http(HTTPCallDefinition)
+        case openapi(OpenAPICallDefinition)
         /// A function that the server provides, e.g. `llm` or `documents`, and its arguments.
         case function(name: String, arguments: Template)
         /// A function of the document (`use.functions`); its arguments are the input of its task.
@@ -182,11 +183,6 @@ package struct Endpoint: Sendable {
 
     package let address: Address
     package let authentication: Authentication?
-}
-
-package enum Authentication: Sendable {
-    case basic(username: Template, password: Template)
-    case bearer(token: Template)
 }
 
 package struct RunWorkflowDefinition: Sendable {
