@@ -103,6 +103,40 @@ import Testing
         #expect(http.requests(to: "http://auth").count == 1 && http.requests(to: "http://peer").count == 20)
     }
 
+    @Test("When the task that asks is stopped, one that waits for its answer asks itself")
+    func stopped() async throws {
+        let world = World().http()
+        let asked = Mutex(0)
+        let http = ScriptedHTTP { request in
+            if request.url.hasPrefix("http://auth") {
+                let number = asked.withLock { asked in
+                    asked += 1
+                    return asked
+                }
+                // Nobody answers the first, until its task times out.
+                if number == 1 { try await Task.sleep(for: .seconds(60)) }
+            }
+            let answer = try await world.send(request)
+            return (answer.status, [], try JSONValue(parsing: answer.body))
+        }
+        let call =
+            "call: http, with: {method: get, endpoint: {uri: 'http://peer/x', authentication: \(Self.credentials)}}"
+        let document = workflow(
+            "stopped", "1.0.0",
+            """
+            - both:
+                fork:
+                  branches:
+                    - first: {try: [{ask: {timeout: {after: PT0.2S}, \(call)}}], catch: {do: [{no: {set: {no: 1}}}]}}
+                    - second: {do: [{later: {wait: PT0.05S}}, {ask: {\(call)}}]}
+            """)
+        try await withSecrets(on: .sqliteMemory, [:], http: http) { harness in
+            let ended = try await harness.running { try await harness.end(of: harness.execute(document)) }
+            #expect(ended.output == [["no": 1], ["you": "Bearer ••••"]], "\(ended.json.jsonText)")
+        }
+        #expect(asked.withLock { $0 } == 2)
+    }
+
     @Test("One that has expired is asked for again")
     func expiry() async throws {
         let http = World(life: 0).http()
