@@ -48,7 +48,7 @@ struct CognitionOS: AsyncParsableCommand {
         version: Release.version,
         subcommands: [
             ServeCommand.self, DemoCommand.self, WorkflowCommands.self, ExecutionCommands.self,
-            LanguageModelCommands.self, ExpressionCommands.self,
+            SecretCommands.self, LanguageModelCommands.self, ExpressionCommands.self,
             EventsCommands.self, UserCommands.self, TokenCommand.self, CheckCommand.self, OpenAPICommand.self,
             MigrateCommand.self, BackupCommand.self, RestoreCommand.self,
         ])

@@ -21,11 +21,15 @@ package final class Workflows: Sendable {
     let context: DefinitionContext
     let definitions = DefinitionCache()
     let ends: EndAnnouncer
+    /// `nil` where there are no secrets.
+    let cipher: (any SecretCipher)?
 
     package init(
         database: any Database, functions: [any TaskFunction], processes: ProcessRules = ProcessRules(),
+        cipher: (any SecretCipher)? = nil,
         clock: any WallClock = SystemWallClock(), ids: UUIDGenerator
     ) {
+        self.cipher = cipher
         self.database = database
         self.clock = clock
         self.ids = ids

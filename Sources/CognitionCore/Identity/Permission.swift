@@ -6,6 +6,8 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
     case writeWorkflows = "workflows:write"
     /// Start, cancel and delete executions.
     case execute = "workflows:execute"
+    /// Set and delete secrets; nobody reads them.
+    case manageSecrets = "secrets:manage"
     /// See the workspace and its members.
     case readWorkspace = "workspace:read"
     /// Rename the workspace, add and remove members, change their roles.

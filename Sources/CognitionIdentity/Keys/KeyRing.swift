@@ -15,6 +15,11 @@ package struct KeyRing: Sendable, Hashable {
         package static let jwt = Purpose(rawValue: "jwt")
         /// Makes the successor of a refresh token.
         package static let refresh = Purpose(rawValue: "refresh")
+        /// Encrypts the secrets of workflows.
+        package static let secrets = Purpose(rawValue: "secrets")
+
+        /// Those of this release.
+        static let all = [jwt, refresh, secrets]
     }
 
     package enum State: String, Sendable, Hashable {
@@ -50,13 +55,25 @@ package struct KeyRing: Sendable, Hashable {
     package static func generate(
         now: Timestamp, ids: UUIDGenerator, using random: inout some RandomNumberGenerator
     ) throws -> KeyRing {
-        try KeyRing(
-            checking: [Purpose.jwt, .refresh].map { purpose in
-                let secret = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
-                return Key(
-                    id: "\(purpose.rawValue)-\(ids.next())", purpose: purpose,
-                    secret: Secret(Base64URL.encode(secret)), createdAt: now, state: .current)
-            })
+        try KeyRing(checking: Purpose.all.map { newKey(for: $0, now: now, ids: ids, using: &random) })
+    }
+
+    /// The ring with a key for secrets, which rings of earlier releases lack.
+    /// - Returns: `nil` when it has one.
+    package func completed(
+        now: Timestamp, ids: UUIDGenerator, using random: inout some RandomNumberGenerator
+    ) throws -> KeyRing? {
+        guard !keys.contains(where: { $0.purpose == .secrets }) else { return nil }
+        return try KeyRing(checking: keys + [Self.newKey(for: .secrets, now: now, ids: ids, using: &random)])
+    }
+
+    private static func newKey(
+        for purpose: Purpose, now: Timestamp, ids: UUIDGenerator, using random: inout some RandomNumberGenerator
+    ) -> Key {
+        let secret = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        return Key(
+            id: "\(purpose.rawValue)-\(ids.next())", purpose: purpose, secret: Secret(Base64URL.encode(secret)),
+            createdAt: now, state: .current)
     }
 
     /// The keys that this module works with.
@@ -70,6 +87,26 @@ package struct KeyRing: Sendable, Hashable {
             tokenSecrets: Dictionary(uniqueKeysWithValues: tokens.map { ($0.id, $0.bytes) }), currentID: current.id,
             refreshSecret: refresh.bytes)
     }
+
+    /// The keys that encrypt secrets.
+    ///
+    /// - Parameter given: Of the settings; it encrypts, and the keys of the ring only decrypt.
+    /// - Throws: `identity.keys_invalid` when there is none.
+    package func secretKeys(given: Secret? = nil) throws -> SecretKeys {
+        let ring = keys.filter { $0.purpose == .secrets }
+        var secrets = Dictionary(uniqueKeysWithValues: ring.map { ($0.id, $0.bytes) })
+        let derived = given.map(SecretKeys.derived(from:))
+        if let derived { secrets[derived.id] = derived.bytes }
+        guard let current = derived?.id ?? ring.first(where: { $0.state == .current })?.id else {
+            throw Self.invalid("it lacks a current key for secrets")
+        }
+        return SecretKeys(secrets, currentID: current)
+    }
+
+    /// A ring without keys, for who has a key in the settings and no file.
+    package static let empty = KeyRing(unchecked: [])
+
+    private init(unchecked keys: [Key]) { self.keys = keys }
 
     private static func invalid(_ reason: String) -> IdentityError {
         IdentityError(.keysInvalid, "the file of keys is not usable: \(reason)")

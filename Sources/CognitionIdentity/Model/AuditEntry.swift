@@ -11,7 +11,7 @@ package struct AuditEntry: Sendable, Hashable {
     /// As `Principal.actor`; `anonymous` for strangers.
     package let actor: String
     package let action: AuditAction
-    /// `user:…`, `session:…` or `workspace:…`.
+    /// `user:…`, `session:…`, `workspace:…` or `secret:…`.
     package let target: String?
     package let outcome: AuditOutcome
     package let client: ClientInfo
@@ -32,6 +32,8 @@ package enum AuditAction: String, Sendable, Hashable, CaseIterable, SQLEncodable
     case roleRemove = "rbac.role.remove"
     case userStatusChange = "user.status.change"
     case workspaceCreate = "workspace.create"
+    case secretSet = "secret.set"
+    case secretDelete = "secret.delete"
 }
 
 package enum AuditOutcome: String, Sendable, Hashable, CaseIterable, SQLEncodable, SQLDecodable {

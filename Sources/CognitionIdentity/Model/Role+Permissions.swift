@@ -6,7 +6,8 @@ extension Role {
         switch self {
         case .viewer: [.readWorkflows, .readWorkspace]
         case .user: [.readWorkflows, .readWorkspace, .writeWorkflows, .execute]
-        case .admin: [.readWorkflows, .readWorkspace, .writeWorkflows, .execute, .manageWorkspace, .readAudit]
+        case .admin:
+            [.readWorkflows, .readWorkspace, .writeWorkflows, .execute, .manageSecrets, .manageWorkspace, .readAudit]
         case .operator: Set(Permission.allCases)
         }
     }

@@ -37,12 +37,15 @@ enum AuditTarget {
     case user(UserID)
     case session(SessionID)
     case workspace(WorkspaceID)
+    /// Of the workspace of the entry.
+    case secret(String)
 
     var text: String {
         switch self {
         case .user(let id): "user:\(id)"
         case .session(let id): "session:\(id)"
         case .workspace(let id): "workspace:\(id)"
+        case .secret(let name): "secret:\(name)"
         }
     }
 }

@@ -37,7 +37,7 @@ package struct MetricCatalog: Sendable {
         MetricDescription(
             "workflow.task.duration", .histogram, .seconds, labels: ["kind", "outcome"],
             buckets: MetricBuckets.longSeconds,
-            "How long the effect of one attempt of a task ran, by kind (http, function, mcp, process, workflow) and outcome (ok, fault)"
+            "How long the effect of one attempt of a task ran, by kind (http, openapi, function, mcp, process, workflow) and outcome (ok, fault)"
         ),
 
         // HTTP

@@ -12,17 +12,37 @@ enum KeyFile {
         _ configuration: ServerConfiguration, mayCreate: Bool, ids: UUIDGenerator, now: Timestamp
     ) throws -> SigningKeys {
         if let secret = configuration.secretKey { return try given(secret, configuration) }
-        let path = path(in: configuration.dataDirectory)
-        if let text = try PrivateFile.read(path) {
-            return try KeyRing(parsing: Array(text.utf8)).signingKeys()
+        return try ring(in: configuration.dataDirectory, mayCreate: mayCreate, ids: ids, now: now).signingKeys()
+    }
+
+    /// The keys that encrypt secrets: with a key in the settings one made of that, so that nodes share it, else the file's.
+    ///
+    /// - Parameter mayCreate: Makes the file, or its key, when it is missing; only the owner of the folder may.
+    /// - Throws: `CommandFailure`, `identity.keys_invalid`.
+    static func secretKeys(
+        _ configuration: ServerConfiguration, mayCreate: Bool, ids: UUIDGenerator, now: Timestamp
+    ) throws -> SecretKeys {
+        guard let given = configuration.secretKey else {
+            return try ring(in: configuration.dataDirectory, mayCreate: mayCreate, ids: ids, now: now).secretKeys()
         }
+        let file = try PrivateFile.read(path(in: configuration.dataDirectory))
+        return try (file.map { try KeyRing(parsing: Array($0.utf8)) } ?? .empty).secretKeys(given: given)
+    }
+
+    private static func ring(in folder: String, mayCreate: Bool, ids: UUIDGenerator, now: Timestamp) throws -> KeyRing {
+        let path = path(in: folder)
+        let found = try PrivateFile.read(path).map { try KeyRing(parsing: Array($0.utf8)) }
         guard mayCreate else {
+            if let found { return found }
             throw CommandFailure("\(path) is not there; the server makes it when it starts for the first time")
         }
         var random = SystemRandomNumberGenerator()
-        let ring = try KeyRing.generate(now: now, ids: ids, using: &random)
-        try PrivateFile.write(String(decoding: ring.encoded(), as: UTF8.self), to: path)
-        return try ring.signingKeys()
+        let new =
+            if let found { try found.completed(now: now, ids: ids, using: &random) } else {
+                try KeyRing.generate(now: now, ids: ids, using: &random)
+            }
+        if let new { try PrivateFile.write(String(decoding: new.encoded(), as: UTF8.self), to: path) }
+        return new ?? found ?? .empty
     }
 
     /// A key given by hand. A short one is good enough to try things out with, when nobody else relies on it.

@@ -157,7 +157,16 @@ struct Node: Sendable {
         )
         sandbox = BubblewrapSandbox(settings: try configuration.sandbox)
         workflows = Workflows(
-            database: database, functions: functions, processes: configuration.processRules, clock: clock, ids: ids)
+            database: database, functions: functions, processes: configuration.processRules,
+            cipher: Self.cipher(configuration, isOwner: directory != nil, ids), clock: clock, ids: ids)
+    }
+
+    private static func cipher(
+        _ configuration: ServerConfiguration, isOwner: Bool, _ ids: UUIDGenerator
+    ) -> any SecretCipher {
+        SecretKeyring {
+            try KeyFile.secretKeys(configuration, mayCreate: isOwner, ids: ids, now: SystemWallClock().now)
+        }
     }
 
     /// What a workflow can call by name.

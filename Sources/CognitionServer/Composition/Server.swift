@@ -122,6 +122,7 @@ struct Server {
                 WorkspaceRoutes(identity: identity), WorkflowRoutes(workflows: node.workflows),
                 ExecutionRoutes(workflows: node.workflows, engine: engine, log: node.log, identity: identity),
                 ExecutionControlRoutes(workflows: node.workflows),
+                SecretRoutes(workflows: node.workflows, identity: identity),
                 LanguageModelRoutes(database: node.database), HealthRoutes(state: state, monitor: monitor),
             ], root: root)
     }

@@ -72,6 +72,7 @@ struct RemoteServer: Sendable {
     /// Sends one request and reads the JSON of its answer.
     ///
     /// - Parameter path: Below `/api/v3/`; each piece is written as it is and percent-encoded here.
+    /// - Returns: Null where there is nothing to say.
     /// - Throws: `ServerRefusal` with what the server has to say; `CommandFailure` when it does not answer.
     func call(
         _ method: String, _ path: String..., query: [(name: String, value: String?)] = [], body: Body? = nil
@@ -88,6 +89,7 @@ struct RemoteServer: Sendable {
             throw failure(error, within: request.timeout)
         }
         guard (200...299).contains(answer.status) else { throw failure(answer) }
+        guard answer.status != 204 else { return .null }
         do {
             return try JSONValue(parsing: answer.body)
         } catch {

@@ -72,7 +72,7 @@ enum TaskCost {
 
 /// What became of an effect.
 struct EffectResult: Sendable {
-    let output: Result<JSONValue, WorkflowFault>
+    private(set) var output: Result<JSONValue, WorkflowFault>
     /// What the effect has cost and left to write, however it ended.
     let spending: Spending
 
@@ -95,6 +95,15 @@ struct EffectResult: Sendable {
     }
 
     var isSuccess: Bool { if case .success = output { true } else { false } }
+
+    /// The same without the secrets that it was got with.
+    func hiding(_ values: [JSONValue]) -> EffectResult {
+        let mask = SecretMask(values)
+        guard !mask.isEmpty else { return self }
+        var result = self
+        result.output = output.map { mask.hiding($0) }.mapError { mask.hiding($0) }
+        return result
+    }
 }
 
 extension DefinitionContext {

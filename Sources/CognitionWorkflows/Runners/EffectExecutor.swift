@@ -4,6 +4,7 @@ package import CognitionCore
 package struct EffectExecutor: Sendable {
     private let functions: [String: any TaskFunction]
     private let http: HTTPCall
+    private let openAPI: OpenAPICall
     private let processes: ProcessCall
     private let mcp: MCPCall
     private let workflows: Workflows
@@ -15,8 +16,9 @@ package struct EffectExecutor: Sendable {
     ) {
         self.functions = Dictionary(functions.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
         self.http = HTTPCall(client: http, clock: clock)
+        openAPI = OpenAPICall(http: self.http, clock: clock)
         processes = ProcessCall(sandbox: sandbox, http: self.http, rules: workflows.context.processes, clock: clock)
-        mcp = MCPCall(http: http, processes: processes, clock: clock)
+        mcp = MCPCall(http: http, authenticator: self.http.authenticator, processes: processes, clock: clock)
         self.workflows = workflows
         self.clock = clock
     }
@@ -25,27 +27,50 @@ package struct EffectExecutor: Sendable {
     func run(
         _ effect: EffectRequest, of live: LiveExecution, on engine: WorkflowEngine
     ) async -> EffectResult {
+        // Whatever it says is told without what it was trusted with.
+        let sensitive = SensitiveValues()
         do {
-            return EffectResult(try await outcome(of: effect, of: live, on: engine))
+            return EffectResult(try await outcome(of: effect, of: live, on: engine, sensitive)).hiding(sensitive.all)
         } catch {
-            return EffectResult(error)
+            return EffectResult(error).hiding(sensitive.all)
         }
     }
 
+    /// The action with the secrets that it needs, as they are now.
+    private func action(
+        of effect: EffectRequest, of live: LiveExecution, _ sensitive: SensitiveValues
+    ) async throws -> EffectRequest.Action {
+        guard case .withSecrets(let action) = effect.action else { return effect.action }
+        let secrets = try await workflows.secretValues(action.names, in: live.workspace)
+        sensitive.add(secrets.all)
+        return try action.action(with: secrets)
+    }
+
     private func outcome(
-        of effect: EffectRequest, of live: LiveExecution, on engine: WorkflowEngine
+        of effect: EffectRequest, of live: LiveExecution, on engine: WorkflowEngine, _ sensitive: SensitiveValues
     ) async throws -> TaskOutcome {
         let idempotencyKey = effect.idempotencyKey
-        switch effect.action {
+        switch try await action(of: effect, of: live, sensitive) {
+        case .withSecrets:
+            preconditionFailure("an action with its secrets needs no more of them")
+        case .openapi(let request):
+            let key = effect.effect == .keyed ? idempotencyKey : nil
+            return TaskOutcome(
+                output: try await openAPI.send(
+                    request, in: live.workspace, idempotencyKey: key, deadline: effect.deadline, sensitive: sensitive))
         case .http(let request):
             let key = effect.effect == .keyed ? idempotencyKey : nil
-            return TaskOutcome(output: try await http.send(request, idempotencyKey: key, deadline: effect.deadline))
+            return TaskOutcome(
+                output: try await http.send(
+                    request, idempotencyKey: key, deadline: effect.deadline, sensitive: sensitive))
         case .process(let request):
-            let output = try await processes.run(request, deadline: effect.deadline)
+            let output = try await processes.run(request, deadline: effect.deadline, sensitive: sensitive)
             return TaskOutcome(output: output ?? effect.input)
         case .mcp(let request):
             let key = effect.effect == .keyed ? idempotencyKey : nil
-            return TaskOutcome(output: try await mcp.send(request, idempotencyKey: key, deadline: effect.deadline))
+            return TaskOutcome(
+                output: try await mcp.send(
+                    request, idempotencyKey: key, deadline: effect.deadline, sensitive: sensitive))
         case .function(let name, let arguments):
             guard let function = functions[name] else {
                 throw WorkflowFault(.configuration, "this server has no function named \(name)")

@@ -9,9 +9,27 @@ struct HTTPCall: Sendable {
 
     let client: any OutboundHTTP
     let clock: any WallClock
+    let authenticator: HTTPAuthenticator
+
+    init(client: any OutboundHTTP, clock: any WallClock) {
+        self.client = client
+        self.clock = clock
+        authenticator = HTTPAuthenticator(client: client, clock: clock)
+    }
 
     /// - Throws: `WorkflowFault` of type communication for an answer that counts as an error, with the answer's status.
-    func send(_ call: HTTPCallRequest, idempotencyKey: String?, deadline: Timestamp?) async throws -> JSONValue {
+    func send(
+        _ call: HTTPCallRequest, idempotencyKey: String?, deadline: Timestamp?, sensitive: SensitiveValues
+    ) async throws -> JSONValue {
+        let response = try await exchange(
+            call, idempotencyKey: idempotencyKey, deadline: deadline, sensitive: sensitive)
+        return try output(of: response, to: call)
+    }
+
+    /// - Throws: As ``send(_:idempotencyKey:deadline:sensitive:)``.
+    func exchange(
+        _ call: HTTPCallRequest, idempotencyKey: String?, deadline: Timestamp?, sensitive: SensitiveValues
+    ) async throws -> OutboundResponse {
         let (body, contentType) = encodedBody(of: call)
         var headers = call.headers
         func add(_ name: String, _ value: String?) {
@@ -22,18 +40,20 @@ struct HTTPCall: Sendable {
         add("Accept", "application/json, */*;q=0.5")
         add("User-Agent", "cognitionos/\(Release.version)")
         add("Idempotency-Key", idempotencyKey)
-        add("Authorization", call.authorization.map { "\($0.scheme) \($0.parameter)" })
-        let timeout = deadline.map { min(Self.timeoutMax, max(.milliseconds(1), $0 - clock.now)) } ?? Self.timeoutMax
-        let response = try await client.send(
+        // A header that the document gives wins.
+        let isAuthorized = headers.contains { $0.name.lowercased() == "authorization" }
+        let end = [deadline, clock.now + Self.timeoutMax].compactMap(\.self).min() ?? clock.now
+        let response = try await authenticator.send(
             OutboundRequest(
-                method: call.method, url: call.url, headers: headers, body: body, timeout: timeout,
-                bodyBytesMax: Self.bodyBytesMax, followRedirects: call.redirect))
+                method: call.method, url: call.url, headers: headers, body: body,
+                bodyBytesMax: Self.bodyBytesMax, followRedirects: call.redirect),
+            as: isAuthorized ? nil : call.credentials, until: end, sensitive)
         guard (200..<(call.redirect ? 400 : 300)).contains(response.status) else {
             throw WorkflowFault(
                 .communication, detail(of: response, to: call), status: response.status,
                 title: HTTPStatus.title(of: response.status))
         }
-        return try output(of: response, to: call)
+        return response
     }
 
     private func encodedBody(of call: HTTPCallRequest) -> (bytes: [UInt8]?, contentType: String?) {
@@ -143,24 +163,5 @@ enum HTTPStatus {
         case 504: "Gateway Timeout"
         default: "HTTP \(status)"
         }
-    }
-}
-
-extension String {
-    /// application/x-www-form-urlencoded, of the WHATWG URL standard.
-    fileprivate var formEncoded: String {
-        var text = ""
-        for byte in utf8 {
-            switch byte {
-            case UInt8(ascii: " "): text += "+"
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "*"), UInt8(ascii: "-"), UInt8(ascii: "."),
-                UInt8(ascii: "_"):
-                text.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-        return text
     }
 }

@@ -15,9 +15,11 @@ struct ProcessCall: Sendable {
     /// - Returns: `nil` when nobody waits for the process, which runs now.
     /// - Throws: `WorkflowFault` of type runtime when the exit code is not 0 and not part of the output; of type
     ///   configuration for what this installation does not run.
-    func run(_ request: ProcessRequest, deadline: Timestamp?) async throws -> JSONValue? {
+    func run(
+        _ request: ProcessRequest, deadline: Timestamp?, sensitive: SensitiveValues
+    ) async throws -> JSONValue? {
         let sandbox = try sandbox(usesNetwork: request.usesNetwork)
-        let kind = try await kind(of: request.program, deadline: deadline)
+        let kind = try await kind(of: request.program, deadline: deadline, sensitive: sensitive)
         var program = SandboxProgram(
             kind, environment: request.environment, input: Array(request.input.utf8), usesNetwork: request.usesNetwork,
             timeout: deadline.map { max(.milliseconds(1), $0 - clock.now) })
@@ -48,14 +50,17 @@ struct ProcessCall: Sendable {
         return sandbox
     }
 
-    private func kind(of program: ProcessRequest.Program, deadline: Timestamp?) async throws -> SandboxProgram.Kind {
+    private func kind(
+        of program: ProcessRequest.Program, deadline: Timestamp?, sensitive: SensitiveValues
+    ) async throws -> SandboxProgram.Kind {
         switch program {
         case .script(let language, let code): return language.program(code)
         case .shell(let command):
             _ = try sandbox(usesNetwork: false, isCommand: true)
             return .shell(command)
         case .fetched(let language, let source):
-            let answer = try await http.send(source, idempotencyKey: nil, deadline: deadline)
+            let answer = try await http.send(
+                source, idempotencyKey: nil, deadline: deadline, sensitive: sensitive)
             guard let bytes = answer.stringValue.flatMap({ Data(base64Encoded: $0) }), bytes.count <= Self.codeBytesMax,
                 let code = String(validating: bytes, as: UTF8.self)
             else {

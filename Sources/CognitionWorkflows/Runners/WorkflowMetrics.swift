@@ -41,11 +41,13 @@ struct WorkflowMetrics: Sendable {
 }
 
 extension EffectRequest {
-    fileprivate static let kinds = ["http", "function", "mcp", "process", "workflow"]
+    fileprivate static let kinds = ["http", "function", "mcp", "openapi", "process", "workflow"]
 
     fileprivate var kind: String {
         switch action {
         case .http: "http"
+        case .openapi: "openapi"
+        case .withSecrets(let action): action.kind
         case .function: "function"
         case .mcp: "mcp"
         case .process: "process"

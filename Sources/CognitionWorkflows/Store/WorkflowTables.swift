@@ -113,6 +113,7 @@ extension Workflows {
                 "CREATE INDEX executions_unsuccessful ON executions (workspace_id, status, key) WHERE status > 10",
             ]),
         mailMigration,
+        SecretStore.migration,
         compensationMigration,
         scheduleMigration,
     ]

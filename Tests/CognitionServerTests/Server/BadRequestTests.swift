@@ -64,7 +64,7 @@ extension ServerTests {
                 guard let body = declared?["requestBody"]?["content"]?["application/json"] else { continue }
                 if words[1].hasPrefix("/api/v3/users") { continue }  // for operators, see WorkspaceTests
                 let path = words[1].replacing("/workspaces/{id}", with: "/workspaces/\(user.home)")
-                    .replacing("{id}", with: "a").replacing("{user}", with: user.id)
+                    .replacing("{id}", with: "a").replacing("{user}", with: user.id).replacing("{name}", with: "a")
                 func send(_ text: String?, _ type: String? = "application/json") async throws -> HTTPAnswer {
                     try await server.send(
                         words[0], path, token: user.token, type: type, body: text.map { Array($0.utf8) })

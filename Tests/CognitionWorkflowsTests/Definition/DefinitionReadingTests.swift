@@ -177,11 +177,13 @@ import Testing
             """)
         guard case .call(let call) = definition.tasks.tasks[0].kind, case .http(let http) = call.target,
             case .uriTemplate(let uri) = http.endpoint.address,
-            case .basic(let username, let password)? = http.endpoint.authentication
+            let authentication = http.endpoint.authentication,
+            case .members(let members, let uris) = authentication.source
         else { throw NotAsWritten(what: "not the call that was written") }
         #expect(http.method.constant == "POST")
         #expect(try uri.expand(["id": "a b"]) == "https://x.org/a%20b")
-        #expect(username.constant == "u" && !password.isConstant)
+        #expect(authentication.scheme == .basic && uris.isEmpty)
+        #expect(try members.evaluate(["p": "x"], scope: TestScope()) == ["username": "u", "password": "x"])
         #expect(http.headers?.constant == ["accept": "text/plain"])
         #expect(try http.body?.evaluate(["b": 2], scope: TestScope()) == [1, 2])
         #expect(http.output == .response && http.redirect)

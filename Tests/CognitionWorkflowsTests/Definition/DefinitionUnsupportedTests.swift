@@ -8,34 +8,27 @@ import Testing
     @Test(
         "What is not supported is refused by name",
         arguments: [
-            ("do: [{a: {emit: {event: {with: {source: 'x://y', type: t}}}}}]", "/do/0/a/emit", "'emit' tasks", true),
-            ("do: [{a: {listen: {to: {any: []}}}}]", "/do/0/a/listen", "'listen' tasks", true),
             ("do: [{a: {call: grpc, with: {}}}]", "/do/0/a/call", "'grpc'", true),
-            ("do: [{a: {call: openapi, with: {}}}]", "/do/0/a/call", "'openapi'", true),
             ("do: [{a: {call: asyncapi, with: {}}}]", "/do/0/a/call", "'asyncapi'", true),
             ("do: [{a: {call: a2a, with: {}}}]", "/do/0/a/call", "'a2a'", true),
             ("do: [{a: {call: 'log:1.0.0@global'}}]", "/do/0/a/call", "catalogs", true),
             ("do: [{a: {call: 'https://x.org/f.yaml'}}]", "/do/0/a/call", "catalogs", true),
             ("do: [{a: {run: {container: {image: x}}}}]", "/do/0/a/run/container", "container", false),
-            ("do: []\nschedule: {cron: '0 0 * * *'}", "/schedule", "'schedule'", true),
             ("do: []\nevaluate: {mode: loose}", "/evaluate/mode", "'loose'", false),
             ("do: []\nevaluate: {language: js}", "/evaluate/language", "'js'", false),
-            ("do: []\nuse: {secrets: [a]}", "/use/secrets", "secrets", true),
             ("do: []\nuse: {extensions: []}", "/use/extensions", "extensions", true),
             ("do: []\nuse: {catalogs: {}}", "/use/catalogs", "catalogs", true),
             (
                 "do: []\ninput: {schema: {resource: {endpoint: 'http://x'}}}", "/input/schema/resource", "'resource'",
                 true
             ),
-            ("do: [{a: {set: {x: '${ $secrets.a }'}}}]", "/do/0/a/set/x", "$secrets", true),
             (
-                http + "{digest: {username: u, password: p}}}}}", "/do/0/a/with/endpoint/authentication/digest",
-                "'digest'", true
+                http + "{certificate: {}}}}}", "/do/0/a/with/endpoint/authentication/certificate", "'certificate'", false
             ),
-            (http + "{oauth2: {}}}}}", "/do/0/a/with/endpoint/authentication/oauth2", "'oauth2'", true),
-            (http + "{oidc: {}}}}}", "/do/0/a/with/endpoint/authentication/oidc", "'oidc'", true),
-            (http + "{certificate: {}}}}}", "/do/0/a/with/endpoint/authentication/certificate", "'certificate'", true),
-            (http + "{bearer: {use: s}}}}}", "/do/0/a/with/endpoint/authentication/bearer/use", "secrets", true),
+            (
+                http + "{oauth2: {authority: 'http://a', grant: authorization_code}}}}}",
+                "/do/0/a/with/endpoint/authentication/oauth2/grant", "'authorization_code'", false
+            ),
         ])
     func refused(_ body: String, _ pointer: String, _ says: String, _ comesLater: Bool) throws {
         let faults = try faults(in: document(body))

@@ -18,9 +18,9 @@ struct EngineHarness: Sendable {
 
     init(
         _ database: any Database, script: ScriptedFunction = ScriptedFunction(),
-        functions others: [any TaskFunction] = [], clock: any WallClock = SystemWallClock(),
-        http: any OutboundHTTP = NoHTTP(), sandbox: (any ProcessSandbox)? = nil,
-        processes: ProcessRules = ProcessRules(),
+        functions others: [any TaskFunction] = [], http: any OutboundHTTP = NoHTTP(),
+        sandbox: (any ProcessSandbox)? = nil, processes: ProcessRules = ProcessRules(),
+        cipher: (any SecretCipher)? = nil, clock: any WallClock = SystemWallClock(),
         configure: (inout WorkflowEngine.Settings) -> Void = { _ in }
     ) {
         let ids = UUIDGenerator()
@@ -28,12 +28,11 @@ struct EngineHarness: Sendable {
         self.script = script
         let functions = [script] + others
         workflows = Workflows(
-            database: database, functions: functions, processes: processes, clock: clock, ids: ids)
+            database: database, functions: functions, processes: processes, cipher: cipher, clock: clock, ids: ids)
         var settings = WorkflowEngine.Settings()
         settings.pollInterval = .milliseconds(20)
         configure(&settings)
-        let executor = EffectExecutor(
-            functions: functions, http: http, sandbox: sandbox, workflows: workflows)
+        let executor = EffectExecutor(functions: functions, http: http, sandbox: sandbox, workflows: workflows)
         engine = WorkflowEngine(
             workflows: workflows, executor: executor, node: ids.next(), clock: clock, settings: settings,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

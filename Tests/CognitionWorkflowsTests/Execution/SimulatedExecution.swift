@@ -150,6 +150,8 @@ extension EffectRequest {
         case .function(_, let arguments): arguments
         case .http(let request): .string("\(request.method) \(request.url)")
         case .process, .mcp: .string(name)
+        case .openapi(let request): .string(request.operationID)
+        case .withSecrets(let action): .array(action.names.map(JSONValue.string))
         case .workflow(let id, _, let input, _, _): [.string(id.description), input]
         }
     }

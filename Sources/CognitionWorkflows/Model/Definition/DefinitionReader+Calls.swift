@@ -3,7 +3,7 @@ import CognitionDocuments
 
 // Tasks with an effect: call and run.
 extension DefinitionReader {
-    private static let httpMethodsIdempotent: Set<String> = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]
+    static let httpMethodsIdempotent: Set<String> = ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]
 
     func call(_ fields: Fields, _ scope: TaskScope) -> CallDefinition? {
         guard let node = fields["call"], let name = string(node, "'call'") else { return nil }
@@ -18,7 +18,13 @@ extension DefinitionReader {
             return http(with, declared, scope.variables)
         case "mcp":
             return mcp(fields, declared, scope)
-        case "grpc", "openapi", "asyncapi", "a2a":
+        case "openapi":
+            guard let with else {
+                report("a call of 'openapi' needs 'with'", at: fields.node)
+                return nil
+            }
+            return openAPI(with, declared, scope.variables)
+        case "grpc", "asyncapi", "a2a":
             report("calls of '\(name)' are not supported yet: they come with a later release", at: node)
             return nil
         case "approval" where use.functionNodes?[name] == nil:
@@ -42,7 +48,7 @@ extension DefinitionReader {
                 "'\(name.shortened)' is a function of a catalog; catalogs are not supported yet: they come with "
                     + "a later release", at: node)
         } else {
-            let known = ["http", "approval"] + context.functions.keys.sorted() + use.functionNames
+            let known = ["http", "openapi", "mcp", "approval"] + context.functions.keys.sorted() + use.functionNames
             report(
                 "there is no function '\(name.shortened)'; \(Suggestion.among(name, known, empty: "")) "
                     + "(known: \(known.list(lastWord: "and")))", at: node)
@@ -173,45 +179,6 @@ extension DefinitionReader {
             return nil
         }
         return compiled(at: node, variables) { .uriTemplate(try URITemplate(text)) }
-    }
-
-    // MARK: Authentication
-
-    /// A policy, or `{use}` with the name of one of `use.authentications`.
-    private func authentication(_ node: DocumentNode, _ variables: [String]) -> Authentication? {
-        guard node.value["use"] != nil else { return authentication(policy: node, variables) }
-        guard let fields = fields(node, of: "'authentication' by name", known: ["use"]), let use = fields["use"],
-            let name = string(use, "'use'"), let shared = reusable(.authentications, name, at: use)
-        else { return nil }
-        return authentication(policy: shared, variables)
-    }
-
-    func authentication(policy node: DocumentNode, _ variables: [String]) -> Authentication? {
-        let schemes = ["basic", "bearer", "digest", "oauth2", "oidc", "certificate"]
-        guard let fields = fields(node, of: "'authentication'", known: schemes) else { return nil }
-        let given = schemes.filter { fields[$0] != nil }
-        guard given.count == 1, let scheme = fields[given[0]] else {
-            report("'authentication' must have exactly one of 'basic' and 'bearer'", at: node)
-            return nil
-        }
-        let name = given[0]
-        guard name == "basic" || name == "bearer" else {
-            report("authentication by '\(name)' is not supported yet: it comes with a later release", at: scheme)
-            return nil
-        }
-        if scheme.value["use"] != nil {
-            report(
-                "'\(name)' from a secret is not supported yet: secrets come with a later release",
-                at: Place(scheme.place, .member("use")))
-            return nil
-        }
-        let members = name == "basic" ? ["username", "password"] : ["token"]
-        guard let credentials = self.fields(scheme, of: "'\(name)'", known: members, required: members) else {
-            return nil
-        }
-        let texts = members.map { textTemplate(credentials[$0], "'\($0)'", variables) }
-        guard let first = texts[0], let last = texts[texts.count - 1] else { return nil }
-        return name == "basic" ? .basic(username: first, password: last) : .bearer(token: first)
     }
 
     // MARK: Run

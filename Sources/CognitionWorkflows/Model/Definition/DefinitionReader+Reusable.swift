@@ -15,6 +15,8 @@ struct ReusableParts {
     var parts: [Kind: Fields] = [:]
     /// Names that were referred to, and so read for the place that did.
     var referenced: [Kind: Set<String>] = [:]
+    /// Names of `use.secrets`.
+    var secrets: [String] = []
     var functionNodes: Fields?
     var functions: [String: Function] = [:]
     /// Names of the functions being read, the outermost first.
@@ -32,7 +34,8 @@ extension DefinitionReader {
 
     func reusableParts(_ node: DocumentNode) {
         guard let fields = fields(node, of: "'use'", known: Self.reusableMembers) else { return }
-        for (name, plural) in [("secrets", "secrets"), ("extensions", "extensions"), ("catalogs", "catalogs")]
+        if let secrets = fields["secrets"] { declaredSecrets(secrets) }
+        for (name, plural) in [("extensions", "extensions"), ("catalogs", "catalogs")]
         where fields[name] != nil {
             report(
                 "'use.\(name)' is not supported yet: \(plural) come with a later release", at: fields.place(of: name))

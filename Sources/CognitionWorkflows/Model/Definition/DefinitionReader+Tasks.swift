@@ -90,13 +90,15 @@ extension DefinitionReader {
         let variables = scope.variables
         checkMetadata(fields, kind: kind, scope)
         let condition = expression(fields["if"], "'if'", variables)
-        let input = input(fields["input"], of: "a task", variables)
+        let marks = kind == "call" || kind == "run" ? [DefinitionVariables.withSecrets] : []
+        var input = input(fields["input"], of: "a task", variables + marks)
         let output = output(fields["output"], of: "a task", variables)
         let export = export(fields["export"], variables)
         let timeout = timeout(fields["timeout"], of: "a task", variables)
         let then = flow(fields["then"], scope)
         let compensation = compensation(fields, of: name, kind: kind, scope)
         guard let kind = self.kind(kind, fields, scope) else { return nil }
+        input.secrets = secrets(of: input, at: fields["input"]?.child("from"), for: kind)
         return TaskDefinition(
             name: name, reference: node.place.pointer.description, json: node.value, condition: condition, input: input,
             output: output, export: export, timeout: timeout, then: then,

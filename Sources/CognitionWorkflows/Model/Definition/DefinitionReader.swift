@@ -178,8 +178,8 @@ final class DefinitionReader {
             let cause = error.cause as? ExpressionError
             var message = cause?.value.stringValue ?? error.message
             if cause != nil, message.hasPrefix("$") {
-                message +=
-                    "; known here: \(variables.filter { $0 != "secrets" }.map { "$\($0)" }.joined(separator: ", "))"
+                let known = variables.filter { $0 != "secrets" && $0 != DefinitionVariables.withSecrets }
+                message += "; known here: \(known.map { "$\($0)" }.joined(separator: ", "))"
             }
             if cause != nil { message = "invalid expression: " + message }
             report(message, at: place, expression: error.expression.map { ($0, cause?.position) })

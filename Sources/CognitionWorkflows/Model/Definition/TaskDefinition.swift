@@ -156,6 +156,7 @@ package struct ErrorTemplate: Sendable {
 package struct CallDefinition: Sendable {
     package enum Target: Sendable {
         case http(HTTPCallDefinition)
+        case openapi(OpenAPICallDefinition)
         case mcp(MCPCallDefinition)
         /// A function that the server provides, e.g. `llm` or `documents`, and its arguments.
         case function(name: String, arguments: Template)
@@ -167,7 +168,7 @@ package struct CallDefinition: Sendable {
         /// Whether somebody else does it, so that its outcome has to be waited for.
         var isEffect: Bool {
             switch self {
-            case .http, .function, .mcp: true
+            case .http, .openapi, .mcp, .function: true
             case .defined, .approval: false
             }
         }
@@ -199,11 +200,6 @@ package struct Endpoint: Sendable {
 
     package let address: Address
     package let authentication: Authentication?
-}
-
-package enum Authentication: Sendable {
-    case basic(username: Template, password: Template)
-    case bearer(token: Template)
 }
 
 package struct RunWorkflowDefinition: Sendable {

@@ -194,8 +194,10 @@ extension Expression {
         } catch {
             throw TemplateError(error.message, expression: source, cause: error)
         }
-        guard !expression.variables.contains("secrets") else {
-            throw TemplateError("$secrets is not supported yet: secrets come with a later release", expression: source)
+        guard !expression.variables.contains("secrets") || variables.contains(DefinitionVariables.withSecrets) else {
+            throw TemplateError(
+                "$secrets is known only in 'input.from' of a 'call' or 'run' task, as elsewhere it would come into the "
+                    + "history", expression: source)
         }
         return expression
     }

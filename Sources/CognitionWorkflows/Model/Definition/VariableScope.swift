@@ -13,6 +13,8 @@ package enum DefinitionVariables {
     package static let always = [
         "context", "input", "output", "secrets", "authorization", "task", "workflow", "runtime",
     ]
+    /// Stands among the names where `$secrets` may be used; no expression can name it.
+    static let withSecrets = "secrets:allowed"
     /// Outputs of the branches that a branch of a fork needs, by name.
     package static let branches = "branches"
     /// In a compensation, what it undoes.

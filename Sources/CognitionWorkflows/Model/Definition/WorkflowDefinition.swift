@@ -61,6 +61,9 @@ package struct InputDefinition: Sendable {
     /// Checked against the raw input.
     package var schema: JSONSchema?
     package var from: Template?
+    /// Names of the secrets that `from` uses. Such a task keeps its raw input, and `from` is evaluated for each attempt at
+    /// its effect, outside of the execution.
+    package var secrets: [String] = []
 
     package static let asIs = InputDefinition(schema: nil, from: nil)
 }

@@ -14,7 +14,7 @@ extension ExecutionMachine {
             }
             try check(task.rawInput, against: task.definition.input.schema, "input")
             var input = task.rawInput
-            if let from = task.definition.input.from {
+            if let from = task.definition.input.from, task.definition.input.secrets.isEmpty {
                 input = try from.evaluate(task.rawInput, scope: scope(of: task, stage: .input))
             }
             update(number) { task in
@@ -118,13 +118,21 @@ extension ExecutionMachine {
                 input: task.input))
     }
 
-    /// What a task's effect is, with its arguments evaluated.
+    /// What a task's effect is, with its arguments evaluated; where that takes secrets, not yet.
     func action(of task: LiveTask) throws -> EffectRequest.Action {
-        let scope = scope(of: task, stage: .body)
+        let names = task.definition.secrets
+        guard names.isEmpty else {
+            return .withSecrets(.init(names: names, scope: scope(of: task, stage: .input)))
+        }
+        return try Self.action(of: task, scope: scope(of: task, stage: .body))
+    }
+
+    static func action(of task: LiveTask, scope: ExpressionScope) throws -> EffectRequest.Action {
         switch task.definition.kind {
         case .call(let call):
             switch call.target {
             case .http(let http): return .http(try http.request(task.input, scope: scope))
+            case .openapi(let openAPI): return .openapi(try openAPI.request(task.input, scope: scope))
             case .function(let name, let arguments):
                 return .function(name: name, arguments: try arguments.evaluate(task.input, scope: scope))
             case .mcp(let mcp): return .mcp(try mcp.request(task.input, scope: scope))

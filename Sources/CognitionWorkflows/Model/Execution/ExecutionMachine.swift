@@ -309,7 +309,9 @@ package struct ExecutionMachine: Sendable {
     // MARK: Rows
 
     private func row(of task: LiveTask) -> TaskExecution {
-        let writesInput = task.definition.input.from != nil && unwrittenInputs.contains(task.number)
+        let writesInput =
+            task.definition.input.from != nil && task.definition.input.secrets.isEmpty
+            && unwrittenInputs.contains(task.number)
         let items = unwrittenItems.contains(task.number) ? task.progress.loop?.items : nil
         return TaskExecution(
             number: task.number, parent: task.parent, scope: task.scope, name: task.definition.name,

@@ -16,8 +16,8 @@ struct ExpressionScope: VariableScope {
     let executionInput: JSONValue
     let executionStart: Timestamp
     let context: JSONValue
-    let task: LiveTask
-    let stage: Stage
+    private(set) var task: LiveTask
+    private(set) var stage: Stage
     private(set) var locals: [String: JSONValue]
 
     init(of task: LiveTask, stage: Stage, in machine: ExecutionMachine, locals: [String: JSONValue]) {
@@ -33,6 +33,14 @@ struct ExpressionScope: VariableScope {
 
     mutating func define(_ variables: [String: JSONValue]) {
         locals.merge(variables) { $1 }
+    }
+
+    /// The scope of a later expression of the same task.
+    func with(_ task: LiveTask, stage: Stage) -> ExpressionScope {
+        var scope = self
+        scope.task = task
+        scope.stage = stage
+        return scope
     }
 
     func value(of variable: String) -> JSONValue {

@@ -64,10 +64,13 @@ package struct ExecutionEvent: Sendable {
 package struct EffectRequest: Sendable {
     package enum Action: Sendable {
         case http(HTTPCallRequest)
+        case openapi(OpenAPICallRequest)
         case function(name: String, arguments: JSONValue)
         case process(ProcessRequest)
         case mcp(MCPRequest)
         case workflow(id: WorkflowID, version: String, input: JSONValue, await: Bool, returnsNothing: Bool)
+        /// Any but a workflow, worked out by whoever has the secrets.
+        case withSecrets(SecretAction)
     }
 
     package var task: Int
@@ -92,10 +95,5 @@ package struct HTTPCallRequest: Sendable {
     package var body: JSONValue?
     package var output: HTTPCallDefinition.Output
     package var redirect: Bool
-    package var authorization: Authorization?
-
-    package struct Authorization: Sendable {
-        package var scheme: String
-        package var parameter: String
-    }
+    package var credentials: HTTPCredentials?
 }

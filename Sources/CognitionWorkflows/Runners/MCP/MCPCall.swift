@@ -8,20 +8,25 @@ struct MCPCall: Sendable {
     static let timeoutMax = HTTPCall.timeoutMax
 
     let http: any OutboundHTTP
+    let authenticator: HTTPAuthenticator
     let processes: ProcessCall
     let clock: any WallClock
 
     /// - Returns: The result of the method; of a list, that of all its pages together.
     /// - Throws: `WorkflowFault` of type runtime for an error of the server, a tool's own included; of type communication
     ///   when it could not be talked with, or not in the protocol.
-    func send(_ request: MCPRequest, idempotencyKey: String?, deadline: Timestamp?) async throws -> JSONValue {
+    func send(
+        _ request: MCPRequest, idempotencyKey: String?, deadline: Timestamp?, sensitive: SensitiveValues
+    ) async throws -> JSONValue {
         var timeout = min(request.timeout ?? Self.timeoutMax, Self.timeoutMax)
         if let deadline { timeout = min(timeout, deadline - clock.now) }
         timeout = max(timeout, .milliseconds(1))
         switch request.transport {
         case .http(let endpoint):
             var transport = MCPHTTPTransport(
-                client: http, endpoint: endpoint, idempotencyKey: idempotencyKey, timeout: timeout)
+                client: http, endpoint: endpoint,
+                authorization: try await authenticator.header(for: endpoint.credentials, sensitive),
+                idempotencyKey: idempotencyKey, timeout: timeout)
             do {
                 let result = try await MCPSession(request).call(over: &transport, idempotencyKey: idempotencyKey)
                 await transport.end()

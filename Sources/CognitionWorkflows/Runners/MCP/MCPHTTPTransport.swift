@@ -7,13 +7,18 @@ struct MCPHTTPTransport: MCPTransport {
 
     let client: any OutboundHTTP
     let endpoint: HTTPCallRequest
+    let authorization: String?
     /// Sent with the call itself, not with the messages before it.
     let idempotencyKey: String?
     private let deadline: ContinuousClock.Instant
     private var session: String?
     private var version: String?
 
-    init(client: any OutboundHTTP, endpoint: HTTPCallRequest, idempotencyKey: String?, timeout: Duration) {
+    init(
+        client: any OutboundHTTP, endpoint: HTTPCallRequest, authorization: String?, idempotencyKey: String?,
+        timeout: Duration
+    ) {
+        self.authorization = authorization
         self.client = client
         self.endpoint = endpoint
         self.idempotencyKey = idempotencyKey
@@ -116,7 +121,7 @@ struct MCPHTTPTransport: MCPTransport {
         }
         add("User-Agent", "cognitionos/\(Release.version)")
         add("Idempotency-Key", key)
-        add("Authorization", endpoint.authorization.map { "\($0.scheme) \($0.parameter)" })
+        add("Authorization", authorization)
         var bytes: [UInt8]?
         if let body {
             var json: [UInt8] = []
