@@ -131,8 +131,9 @@ let package = Package(
         .tests(
             of: "CognitionWorkflows",
             with: [
-                "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionStorage",
-                "CognitionTestSupport", .logging,
+                "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions",
+                "CognitionHTTPClient", "CognitionStorage", "CognitionTestSupport", .logging, .metrics, .nio("NIOCore"),
+                .nio("NIOHTTP1"), .nio("NIOPosix"),
             ]),
         .tests(
             of: "CognitionLanguageModels",

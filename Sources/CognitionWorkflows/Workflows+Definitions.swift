@@ -5,7 +5,8 @@ import CognitionStorage
 /// Definitions: stored, listed, archived, deleted. Each change commits together with its event in the stream
 /// `workflow/<id>`.
 extension Workflows {
-    /// Stores a definition; the same document again answers the stored one, and brings it back when it was deleted.
+    /// Stores a definition; the same document again answers the stored one, and brings it back when it was deleted. The
+    /// functions of catalogs that were stored with it then stay as they were.
     ///
     /// - Parameter isRevision: A document that was changed without a new version is stored as `VERSION+HASH`, for people who
     ///   try things out.
@@ -20,7 +21,8 @@ extension Workflows {
             if stored.isNew { try append(WorkflowEvent.created(stored), to: stored.id, context, tx) }
             return stored
         }
-        definitions.keep(definition, stored)
+        // What a catalog says now may differ from what was stored with the same document before.
+        if definition.functions.isEmpty { definitions.keep(definition, stored) }
         return stored
     }
 

@@ -21,21 +21,24 @@ package final class Workflows: Sendable {
     let context: DefinitionContext
     let definitions = DefinitionCache()
     let ends: EndAnnouncer
+    let fetcher: FunctionFetcher?
 
+    /// - Parameter http: The way to functions of catalogs; `nil` fetches none.
     package init(
         database: any Database, functions: [any TaskFunction], clock: any WallClock = SystemWallClock(),
-        ids: UUIDGenerator
+        ids: UUIDGenerator, http: (any OutboundHTTP)? = nil
     ) {
         self.database = database
         self.clock = clock
         self.ids = ids
         self.ends = EndAnnouncer()
+        self.fetcher = http.map(FunctionFetcher.init(http:))
         self.context = DefinitionContext(of: functions)
     }
 
     // MARK: Definitions
 
-    /// Reads and checks a document without storing it.
+    /// Reads and checks a document that calls no functions of catalogs; ``read(_:)`` takes every document.
     /// - Throws: `DefinitionError` with every fault.
     package func validate(_ text: String) throws -> WorkflowDefinition {
         try WorkflowDefinition(reading: text, context: context)
@@ -191,9 +194,9 @@ package final class Workflows: Sendable {
     /// A stored definition, read again when it is not in memory.
     func definition(_ key: Int64, _ stored: StoredWorkflow? = nil) async throws -> WorkflowDefinition {
         if let definition = definitions.find(key) { return definition }
-        let document = try await database.read { tx in try WorkflowStore.document(key, tx) }
-        guard let document else { throw WorkflowError(.workflowNotFound, "the definition of the execution is gone") }
-        let definition = try WorkflowDefinition(document: document, context: context)
+        guard let definition = try await storedDefinition(key) else {
+            throw WorkflowError(.workflowNotFound, "the definition of the execution is gone")
+        }
         definitions.keep(definition, key: key, stored)
         return definition
     }

@@ -17,9 +17,8 @@ struct WorkflowCommands: AsyncParsableCommand {
         func run() async throws {
             try await reporting {
                 let text = try WorkflowFile.text(of: file)
-                let functions = try Node.functionsToCheckWith()
                 do {
-                    let definition = try WorkflowDefinition(reading: text, context: .init(of: functions))
+                    let definition = try await WorkflowFile.definition(text)
                     Terminal.write(
                         json
                             ? ([
@@ -110,5 +109,20 @@ enum WorkflowFile {
             throw CommandFailure("\(path) is no UTF-8 text")
         }
         return text
+    }
+
+    /// Checks a document as a server would; functions of catalogs that it calls are fetched.
+    /// - Throws: `DefinitionError`.
+    static func definition(_ text: String) async throws -> WorkflowDefinition {
+        let http = OutboundHTTPOnDemand(settings: try ServerConfiguration().httpClient)
+        let context = DefinitionContext(of: try Node.functionsToCheckWith())
+        do {
+            let definition = try await Workflows.read(text, context: context, fetcher: FunctionFetcher(http: http))
+            await http.shutdown()
+            return definition
+        } catch {
+            await http.shutdown()
+            throw error
+        }
     }
 }

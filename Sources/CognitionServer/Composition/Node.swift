@@ -149,7 +149,7 @@ struct Node: Sendable {
         functions = try Self.functions(
             folders: configuration.list(.fileRoots) + folders, models: try configuration.languageModels(over: http, ids)
         )
-        workflows = Workflows(database: database, functions: functions, clock: clock, ids: ids)
+        workflows = Workflows(database: database, functions: functions, clock: clock, ids: ids, http: http)
     }
 
     /// What a workflow can call by name.

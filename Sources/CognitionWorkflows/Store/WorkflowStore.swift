@@ -35,12 +35,13 @@ enum WorkflowStore {
             try tx.execute("UPDATE workflows SET deleted_at = NULL WHERE key = \(stored.key)")
         } else {
             let document = definition.document.jsonBytes
+            let functions = definition.functions.isEmpty ? nil : JSONValue.object(definition.functions).jsonBytes
             let key = try tx.first(
                 """
-                INSERT INTO workflows (workspace_id, namespace, name, version, hash, document, title, created_at,
-                    created_by, name_key)
+                INSERT INTO workflows (workspace_id, namespace, name, version, hash, document, functions, title,
+                    created_at, created_by, name_key)
                 VALUES (\(principal.workspace), \(definition.id.namespace), \(definition.id.name), \(version),
-                    \(definition.hash.bytes), \(document), \(definition.title), \(now), \(principal.actor), \(nameKey))
+                    \(definition.hash.bytes), \(document), \(functions), \(definition.title), \(now), \(principal.actor), \(nameKey))
                 RETURNING key
                 """
             ) { try $0[0] as Int64 }
@@ -122,6 +123,16 @@ enum WorkflowStore {
     static func document(_ key: Int64, _ tx: borrowing Transaction) throws -> JSONValue? {
         try tx.first("SELECT document FROM workflows WHERE key = \(key)") { row in
             try JSONValue(parsing: row[0] as [UInt8])
+        }
+    }
+
+    /// The document and the functions of catalogs that were stored with it, also of a deleted version.
+    static func source(
+        _ key: Int64, _ tx: borrowing Transaction
+    ) throws -> (document: JSONValue, functions: JSONObject)? {
+        try tx.first("SELECT document, functions FROM workflows WHERE key = \(key)") { row in
+            let functions = try (row[1] as [UInt8]?).flatMap { try JSONValue(parsing: $0).objectValue }
+            return (document: try JSONValue(parsing: row[0] as [UInt8]), functions: functions ?? [:])
         }
     }
 

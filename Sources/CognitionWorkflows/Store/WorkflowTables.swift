@@ -112,5 +112,8 @@ extension Workflows {
                 """,
                 "CREATE INDEX executions_unsuccessful ON executions (workspace_id, status, key) WHERE status > 10",
             ]),
+        // Documents of functions of catalogs, as one JSON object; NULL where none are called.
+        Migration(
+            "workflows.003_catalogs", ["ALTER TABLE workflows ADD COLUMN functions \(fragment: .bytes)"]),
     ]
 }

@@ -10,22 +10,18 @@ import Testing
         arguments: [
             ("do: [{a: {emit: {event: {with: {source: 'x://y', type: t}}}}}]", "/do/0/a/emit", "'emit' tasks", true),
             ("do: [{a: {listen: {to: {any: []}}}}]", "/do/0/a/listen", "'listen' tasks", true),
-            ("do: [{a: {call: grpc, with: {}}}]", "/do/0/a/call", "'grpc'", true),
+            ("do: [{a: {call: grpc, with: {}}}]", "/do/0/a/call", "'grpc'", false),
             ("do: [{a: {call: openapi, with: {}}}]", "/do/0/a/call", "'openapi'", true),
-            ("do: [{a: {call: asyncapi, with: {}}}]", "/do/0/a/call", "'asyncapi'", true),
-            ("do: [{a: {call: a2a, with: {}}}]", "/do/0/a/call", "'a2a'", true),
+            ("do: [{a: {call: asyncapi, with: {}}}]", "/do/0/a/call", "'asyncapi'", false),
+            ("do: [{a: {call: a2a, with: {}}}]", "/do/0/a/call", "'a2a'", false),
             ("do: [{a: {call: mcp, with: {}}}]", "/do/0/a/call", "'mcp'", true),
-            ("do: [{a: {call: 'log:1.0.0@global'}}]", "/do/0/a/call", "catalogs", true),
-            ("do: [{a: {call: 'https://x.org/f.yaml'}}]", "/do/0/a/call", "catalogs", true),
-            ("do: [{a: {run: {container: {image: x}}}}]", "/do/0/a/run/container", "container", true),
+            ("do: [{a: {run: {container: {image: x}}}}]", "/do/0/a/run/container", "container", false),
             ("do: [{a: {run: {script: {language: js}}}}]", "/do/0/a/run/script", "script", true),
             ("do: [{a: {run: {shell: {command: ls}}}}]", "/do/0/a/run/shell", "shell", true),
             ("do: []\nschedule: {cron: '0 0 * * *'}", "/schedule", "'schedule'", true),
             ("do: []\nevaluate: {mode: loose}", "/evaluate/mode", "'loose'", false),
             ("do: []\nevaluate: {language: js}", "/evaluate/language", "'js'", false),
             ("do: []\nuse: {secrets: [a]}", "/use/secrets", "secrets", true),
-            ("do: []\nuse: {extensions: []}", "/use/extensions", "extensions", true),
-            ("do: []\nuse: {catalogs: {}}", "/use/catalogs", "catalogs", true),
             (
                 "do: []\ninput: {schema: {resource: {endpoint: 'http://x'}}}", "/input/schema/resource", "'resource'",
                 true
@@ -41,7 +37,7 @@ import Testing
             ),
             (http + "{oauth2: {}}}}}", "/do/0/a/with/endpoint/authentication/oauth2", "'oauth2'", true),
             (http + "{oidc: {}}}}}", "/do/0/a/with/endpoint/authentication/oidc", "'oidc'", true),
-            (http + "{certificate: {}}}}}", "/do/0/a/with/endpoint/authentication/certificate", "'certificate'", true),
+            (http + "{certificate: {}}}}}", "/do/0/a/with/endpoint/authentication/certificate", "'certificate'", false),
             (http + "{bearer: {use: s}}}}}", "/do/0/a/with/endpoint/authentication/bearer/use", "secrets", true),
         ])
     func refused(_ body: String, _ pointer: String, _ says: String, _ comesLater: Bool) throws {

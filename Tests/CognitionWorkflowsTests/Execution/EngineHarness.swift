@@ -18,20 +18,22 @@ struct EngineHarness: Sendable {
 
     init(
         _ database: any Database, script: ScriptedFunction = ScriptedFunction(),
-        functions others: [any TaskFunction] = [], clock: any WallClock = SystemWallClock(),
+        functions others: [any TaskFunction] = [], http: any OutboundHTTP = NoHTTP(),
+        clock: any WallClock = SystemWallClock(), engineClock: any WallClock = SystemWallClock(),
         configure: (inout WorkflowEngine.Settings) -> Void = { _ in }
     ) {
         let ids = UUIDGenerator()
         self.database = database
         self.script = script
         let functions = [script] + others
-        workflows = Workflows(database: database, functions: functions, clock: clock, ids: ids)
+        workflows = Workflows(database: database, functions: functions, clock: clock, ids: ids, http: http)
         var settings = WorkflowEngine.Settings()
         settings.pollInterval = .milliseconds(20)
         configure(&settings)
-        let executor = EffectExecutor(functions: functions, http: NoHTTP(), workflows: workflows)
+        let executor = EffectExecutor(
+            functions: functions, http: http, workflows: workflows, clock: engineClock)
         engine = WorkflowEngine(
-            workflows: workflows, executor: executor, node: ids.next(), settings: settings,
+            workflows: workflows, executor: executor, node: ids.next(), clock: engineClock, settings: settings,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
@@ -51,7 +53,7 @@ struct EngineHarness: Sendable {
     }
 
     func execute(_ document: String, input: JSONValue = [:], key: String? = nil) async throws -> ExecutionID {
-        let stored = try await workflows.create(workflows.validate(document), as: .localOperator)
+        let stored = try await workflows.create(workflows.read(document), as: .localOperator)
         let command = ExecuteCommand(
             workflow: stored.id, version: stored.version, input: input, idempotencyKey: key)
         return try await workflows.execute(command, as: .localOperator, on: engine).id

@@ -6,6 +6,8 @@ package struct DefinitionError: CodedError {
     package let faults: [DefinitionFault]
     /// How many more there are.
     package let faultsLeftOut: Int
+    /// Functions of catalogs that are called and were not fetched; the only faults then.
+    let missing: [CatalogedFunction]
 
     package static let faultsMax = 100
 
@@ -22,7 +24,8 @@ package struct DefinitionError: CodedError {
             + (rest > 0 ? ["and \(rest) more"] : [])).joined(separator: "\n")
     }
 
-    init(_ faults: [DefinitionFault]) {
+    init(_ faults: [DefinitionFault], missing: [CatalogedFunction] = []) {
+        self.missing = missing
         self.faults = Array(faults.prefix(DefinitionError.faultsMax))
         faultsLeftOut = max(0, faults.count - DefinitionError.faultsMax)
     }

@@ -17,7 +17,7 @@ extension DefinitionReader {
             }
             return http(with, declared, scope.variables)
         case "grpc", "openapi", "asyncapi", "a2a", "mcp":
-            report("calls of '\(name)' are not supported yet: they come with a later release", at: node)
+            report(Unsupported.call(name), at: node)
             return nil
         default:
             break
@@ -28,11 +28,10 @@ extension DefinitionReader {
             return CallDefinition(
                 target: .function(name: name, arguments: arguments), effect: declared ?? signature.effect)
         }
-        if name.contains("@") || AbsoluteURI.scheme(of: name) != nil {
-            report(
-                "'\(name.shortened)' is a function of a catalog; catalogs are not supported yet: they come with "
-                    + "a later release", at: node)
-        } else {
+        switch hasCatalogedFunction(name, at: node) {
+        case .found: return definedFunction(name, at: node, fields, scope)
+        case .reported: break
+        case .noName:
             let known = ["http"] + context.functions.keys.sorted() + use.functionNames
             report(
                 "there is no function '\(name.shortened)'; \(Suggestion.among(name, known, empty: "")) "
@@ -187,7 +186,7 @@ extension DefinitionReader {
         }
         let name = given[0]
         guard name == "basic" || name == "bearer" else {
-            report("authentication by '\(name)' is not supported yet: it comes with a later release", at: scheme)
+            report(Unsupported.authentication(name), at: scheme)
             return nil
         }
         if scheme.value["use"] != nil {
@@ -219,7 +218,7 @@ extension DefinitionReader {
         }
         guard given[0] == "workflow", let process = run["workflow"] else {
             report(
-                "'run' of a \(given[0]) is not supported yet: it comes with a later release",
+                Unsupported.run(given[0]),
                 at: run.place(of: given[0]))
             return nil
         }
@@ -268,6 +267,7 @@ extension TaskKind {
         switch self {
         case .call(let call): call.effect
         case .runWorkflow(let run): run.effect
+        case .extended(let extended): extended.task.kind.effect
         default: .pure
         }
     }

@@ -55,7 +55,7 @@ package enum FlowDirective: Sendable, Hashable {
 extension TaskDefinition {
     /// Every way on from this task.
     var directives: [FlowDirective] {
-        if case .switch(let cases) = kind { [then] + cases.map(\.then) } else { [then] }
+        if case .switch(let cases) = subject.kind { [then] + cases.map(\.then) } else { [then] }
     }
 }
 
@@ -70,6 +70,7 @@ package enum TaskKind: Sendable {
     case wait(DurationTemplate)
     case call(CallDefinition)
     case runWorkflow(RunWorkflowDefinition)
+    case extended(ExtendedTask)
 }
 
 package struct ForDefinition: Sendable {

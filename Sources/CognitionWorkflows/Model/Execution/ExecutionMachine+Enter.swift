@@ -73,6 +73,8 @@ extension ExecutionMachine {
             try beginCall(number, call, now: now)
         case .runWorkflow:
             requestEffect(number, try action(of: task))
+        case .extended(let extended):
+            try beginExtended(number, extended, now: now)
         }
         if let task = tasks[number], task.isTold, task.status != .pending { recordTask("task.started", task, at: now) }
     }

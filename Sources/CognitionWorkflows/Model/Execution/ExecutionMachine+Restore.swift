@@ -99,6 +99,11 @@ extension ExecutionMachine {
                 throw WorkflowError.unreadable(stored.id, "the attempts of task \(row.number) are missing")
             }
             task.progress = .attempting(attempts)
+        case .extended where row.status != .pending:
+            guard let extending = TaskProgress.Extending(json: row.progress) else {
+                throw WorkflowError.unreadable(stored.id, "the extension of task \(row.number) is missing")
+            }
+            task.progress = .extending(extending)
         default: break
         }
         if row.status == .waiting, row.reason == nil { task.wakeAt = row.wakeAt }
@@ -177,6 +182,10 @@ extension WorkflowDefinition {
             if let handler = definition.handler { collect(handler, into: &places) }
         case .call(let call):
             if case .defined(let function, _) = call.target { collect(function, at: 0, into: &places) }
+        case .extended(let extended):
+            collect(extended.before, into: &places)
+            collect(extended.task, at: 0, into: &places)
+            if let after = extended.after { collect(after, at: 0, into: &places) }
         case .set, .switch, .raise, .wait, .runWorkflow: break
         }
     }

@@ -293,7 +293,7 @@ extension LiveTask {
     var isTold: Bool {
         switch definition.kind {
         case .call, .runWorkflow, .wait, .for, .fork, .try: number > 0
-        case .set, .do, .switch, .raise: false
+        case .set, .do, .switch, .raise, .extended: false
         }
     }
 }

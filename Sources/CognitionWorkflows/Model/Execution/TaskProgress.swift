@@ -6,6 +6,7 @@ enum TaskProgress: Sendable {
     case looping(Loop)
     case branching(Branches)
     case attempting(Attempts)
+    case extending(Extending)
 
     struct Loop: Sendable {
         var items: [JSONValue]
@@ -67,6 +68,7 @@ extension TaskProgress {
         switch self {
         case .none, .branching: return nil
         case .looping(let loop): return ["next": .integer(Int64(loop.next))]
+        case .extending(let extending): return extending.json
         case .attempting(let attempts):
             var members: JSONObject = [
                 "attempt": .integer(Int64(attempts.attempt)), "since": .integer(attempts.since.microseconds),
