@@ -6,7 +6,7 @@ import CognitionStorage
 /// `workflow/<id>`.
 extension Workflows {
     /// Stores a definition; the same document again answers the stored one, and brings it back when it was deleted. The
-    /// functions of catalogs that were stored with it then stay as they were.
+    /// documents that were fetched for it then stay as they were.
     ///
     /// - Parameter isRevision: A document that was changed without a new version is stored as `VERSION+HASH`, for people who
     ///   try things out.
@@ -21,8 +21,8 @@ extension Workflows {
             if stored.isNew { try append(WorkflowEvent.created(stored), to: stored.id, context, tx) }
             return stored
         }
-        // What a catalog says now may differ from what was stored with the same document before.
-        if definition.functions.isEmpty { definitions.keep(definition, stored) }
+        // What was fetched now may differ from what was stored with the same document before.
+        if definition.fetched.isEmpty { definitions.keep(definition, stored) }
         return stored
     }
 

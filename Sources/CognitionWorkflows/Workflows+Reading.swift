@@ -2,26 +2,38 @@ package import CognitionCore
 import CognitionStorage
 
 extension Workflows {
-    /// Reads and checks a document without storing it, and fetches the functions of catalogs that it calls.
+    /// Reads and checks a document without storing it, and fetches what it refers to: functions of catalogs and schemas.
     ///
-    /// Nothing is fetched for a document that has other faults.
+    /// Nothing is fetched for a document that has other faults, for one that is stored already, whose documents are those
+    /// that were stored with it, or for a principal who may not store one.
     /// - Throws: `DefinitionError` with every fault.
-    package func read(_ text: String) async throws -> WorkflowDefinition {
-        try await Self.read(text, context: context, fetcher: fetcher)
+    package func read(_ text: String, as principal: Principal) async throws -> WorkflowDefinition {
+        var context = context
+        do throws(DefinitionError) {
+            return try await Self.parsed(text, context)
+        } catch {
+            guard let missing = error.missing else { throw error }
+            let stored = try await database.read { tx in
+                try WorkflowStore.fetched(for: missing.id, hash: missing.hash, in: principal.workspace, tx)
+            }
+            for (name, document) in stored ?? [:] { context.fetched[name] = .document(document) }
+        }
+        let mayFetch = principal.may(.writeWorkflows)
+        return try await Self.read(text, context: context, fetcher: mayFetch ? fetcher : nil)
     }
 
     /// The same without a database.
-    /// - Parameter fetcher: `nil` fetches nothing: a document that calls functions of catalogs is faulty then.
+    /// - Parameter fetcher: `nil` fetches nothing: a document that refers to others is faulty then.
     package static func read(
-        _ text: String, context: DefinitionContext, fetcher: FunctionFetcher?
+        _ text: String, context: DefinitionContext, fetcher: DocumentFetcher?
     ) async throws -> WorkflowDefinition {
         var context = context
-        for _ in 0..<FunctionFetcher.roundsMax {
+        for _ in 0..<DocumentFetcher.roundsMax {
             do throws(DefinitionError) {
                 return try await parsed(text, context)
             } catch {
-                guard let fetcher, !error.missing.isEmpty else { throw error }
-                context.fetched.merge(try await fetcher.fetch(error.missing)) { $1 }
+                guard let fetcher, let missing = error.missing else { throw error }
+                context.fetched.merge(try await fetcher.fetch(missing.documents)) { $1 }
             }
         }
         return try await parsed(text, context)
@@ -34,12 +46,12 @@ extension Workflows {
         try WorkflowDefinition(reading: text, context: context)
     }
 
-    /// A stored definition with the functions that were stored with it.
+    /// A stored definition with the documents that were stored with it.
     func storedDefinition(_ key: Int64) async throws -> WorkflowDefinition? {
         let found = try await database.read { tx in try WorkflowStore.source(key, tx) }
         guard let found else { return nil }
         var context = context
-        for (name, document) in found.functions { context.fetched[name] = .document(document) }
+        for (name, document) in found.fetched { context.fetched[name] = .document(document) }
         return try WorkflowDefinition(document: found.document, context: context)
     }
 }

@@ -21,9 +21,9 @@ package final class Workflows: Sendable {
     let context: DefinitionContext
     let definitions = DefinitionCache()
     let ends: EndAnnouncer
-    let fetcher: FunctionFetcher?
+    let fetcher: DocumentFetcher?
 
-    /// - Parameter http: The way to functions of catalogs; `nil` fetches none.
+    /// - Parameter http: The way to documents that definitions refer to; `nil` fetches none.
     package init(
         database: any Database, functions: [any TaskFunction], clock: any WallClock = SystemWallClock(),
         ids: UUIDGenerator, http: (any OutboundHTTP)? = nil
@@ -32,13 +32,13 @@ package final class Workflows: Sendable {
         self.clock = clock
         self.ids = ids
         self.ends = EndAnnouncer()
-        self.fetcher = http.map(FunctionFetcher.init(http:))
+        self.fetcher = http.map(DocumentFetcher.init(http:))
         self.context = DefinitionContext(of: functions)
     }
 
     // MARK: Definitions
 
-    /// Reads and checks a document that calls no functions of catalogs; ``read(_:)`` takes every document.
+    /// Reads and checks a document that refers to no others; ``read(_:as:)`` takes every document.
     /// - Throws: `DefinitionError` with every fault.
     package func validate(_ text: String) throws -> WorkflowDefinition {
         try WorkflowDefinition(reading: text, context: context)

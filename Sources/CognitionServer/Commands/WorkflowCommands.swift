@@ -117,7 +117,7 @@ enum WorkflowFile {
         let http = OutboundHTTPOnDemand(settings: try ServerConfiguration().httpClient)
         let context = DefinitionContext(of: try Node.functionsToCheckWith())
         do {
-            let definition = try await Workflows.read(text, context: context, fetcher: FunctionFetcher(http: http))
+            let definition = try await Workflows.read(text, context: context, fetcher: DocumentFetcher(http: http))
             await http.shutdown()
             return definition
         } catch {

@@ -112,8 +112,8 @@ extension Workflows {
                 """,
                 "CREATE INDEX executions_unsuccessful ON executions (workspace_id, status, key) WHERE status > 10",
             ]),
-        // Documents of functions of catalogs, as one JSON object; NULL where none are called.
+        // Documents kept elsewhere that the one beside refers to, as one JSON object; NULL where there are none.
         Migration(
-            "workflows.003_catalogs", ["ALTER TABLE workflows ADD COLUMN functions \(fragment: .bytes)"]),
+            "workflows.003_fetched", ["ALTER TABLE workflows ADD COLUMN fetched \(fragment: .bytes)"]),
     ]
 }

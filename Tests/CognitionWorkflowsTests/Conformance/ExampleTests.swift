@@ -39,7 +39,7 @@ import Testing
         try await StandInServer.with(PublicHosts.answer) { server in
             try await withTestDatabase(.sqliteMemory, migrations: EngineHarness.migrations) { database in
                 do {
-                    _ = try await EngineHarness(database, http: server.http).workflows.read(text)
+                    _ = try await EngineHarness(database, http: server.http).workflows.read(text, as: .localOperator)
                     return []
                 } catch let error as DefinitionError {
                     return error.faults.map(\.message)
@@ -62,7 +62,7 @@ import Testing
                 let clock = HurriedClock()
                 let harness = EngineHarness(database, http: server.http, clock: clock, engineClock: clock)
                 _ = try await harness.workflows.create(
-                    try await harness.workflows.read(Self.child), as: .localOperator)
+                    try await harness.workflows.read(Self.child, as: .localOperator), as: .localOperator)
                 let execution = try await harness.running {
                     try await harness.end(of: harness.execute(text, input: run.input))
                 }

@@ -22,10 +22,6 @@ import Testing
             ("do: []\nevaluate: {mode: loose}", "/evaluate/mode", "'loose'", false),
             ("do: []\nevaluate: {language: js}", "/evaluate/language", "'js'", false),
             ("do: []\nuse: {secrets: [a]}", "/use/secrets", "secrets", true),
-            (
-                "do: []\ninput: {schema: {resource: {endpoint: 'http://x'}}}", "/input/schema/resource", "'resource'",
-                true
-            ),
             ("do: [{a: {set: {x: '${ $secrets.a }'}}}]", "/do/0/a/set/x", "$secrets", true),
             (
                 "do: [{a: {set: {x: 1}, metadata: {compensate: b}}}]", "/do/0/a/metadata/compensate", "'compensate'",

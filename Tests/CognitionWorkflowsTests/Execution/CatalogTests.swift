@@ -4,8 +4,8 @@ import CognitionWorkflows
 import Synchronization
 import Testing
 
-/// Functions of catalogs: fetched once when a document is created, stored with it, run without the network.
-@Suite("Catalogs of functions") struct CatalogTests {
+/// Functions of catalogs, and schemas: fetched once when a document is created, stored with it, used without the network.
+@Suite("Documents kept elsewhere") struct CatalogTests {
     private static let greet = "input: {from: .name}\nset: {text: '${ \"Hello \\(.)\" }'}"
 
     private static func document(_ call: String, _ catalogs: String = "{endpoint: 'https://catalog.example/base/'}")
@@ -33,7 +33,7 @@ import Testing
 
     private func messages(_ harness: EngineHarness, _ text: String) async throws -> [String] {
         do {
-            _ = try await harness.workflows.read(text)
+            _ = try await harness.workflows.read(text, as: .localOperator)
             return []
         } catch let error as DefinitionError {
             return error.faults.map { "\($0.pointer): \($0.message)" }
@@ -47,14 +47,17 @@ import Testing
         let version = Mutex(Self.greet)
         try await with({ _ in StandInServer.Reply(body: version.withLock { $0 }) }, on: engine) { harness, server in
             let text = Self.document("greet:1.2.0@global")
-            let stored = try await harness.workflows.create(try await harness.workflows.read(text), as: .localOperator)
+            let stored = try await harness.workflows.create(
+                try await harness.workflows.read(text, as: .localOperator), as: .localOperator)
             #expect(server.requests.map(\.path) == ["/base/functions/greet/1.2.0/function.yaml"])
             #expect(server.requests.map(\.host) == ["catalog.example"])
 
             // The catalog changes; the document does not, and so neither does the stored version.
             version.withLock { $0 = "set: {text: changed}" }
-            let again = try await harness.workflows.create(try await harness.workflows.read(text), as: .localOperator)
+            let again = try await harness.workflows.create(
+                try await harness.workflows.read(text, as: .localOperator), as: .localOperator)
             #expect(!again.isNew && again.key == stored.key)
+            #expect(server.requests.count == 1)
 
             let other = EngineHarness(harness.database)
             let execution = try await other.running {
@@ -95,7 +98,7 @@ import Testing
         ])
     func addresses(_ call: String, _ root: String, _ asked: String) async throws {
         try await with({ _ in StandInServer.Reply(body: Self.greet) }) { harness, server in
-            _ = try await harness.workflows.read(Self.document(call, "{endpoint: '\(root)'}"))
+            _ = try await harness.workflows.read(Self.document(call, "{endpoint: '\(root)'}"), as: .localOperator)
             #expect(server.requests.map { $0.host + $0.path } == [asked])
         }
     }
@@ -129,8 +132,9 @@ import Testing
             {endpoint: {uri: 'https://catalog.example', authentication: {basic: {username: u, password: p}}}}
             """
         try await with({ _ in StandInServer.Reply(body: Self.greet) }) { harness, server in
-            _ = try await harness.workflows.read(Self.document("greet:1.0.0@global", endpoint))
-            _ = try await harness.workflows.read(Self.document("https://other.example/f.yaml", endpoint))
+            _ = try await harness.workflows.read(Self.document("greet:1.0.0@global", endpoint), as: .localOperator)
+            _ = try await harness.workflows.read(
+                Self.document("https://other.example/f.yaml", endpoint), as: .localOperator)
             #expect(server.requests.map { $0.header("Authorization") } == ["Basic dTpw", nil])
         }
     }
@@ -153,7 +157,7 @@ import Testing
             switch request.path.split(separator: "/").dropFirst(2).first {
             case "broken": StandInServer.Reply(body: "set: {a: [")
             case "list": StandInServer.Reply(body: "- a\n- b\n")
-            case "large": StandInServer.Reply(body: "# " + String(repeating: "x", count: FunctionFetcher.bytesMax))
+            case "large": StandInServer.Reply(body: "# " + String(repeating: "x", count: DocumentFetcher.bytesMax))
             case "wrong": StandInServer.Reply(body: "sett: {a: 1}")
             default: .nothing
             }
@@ -175,8 +179,48 @@ import Testing
             }
             let many = (0..<33).map { "  - t\($0): {call: 'f\($0):1.0.0@global'}" }.joined(separator: "\n")
             let found = try await messages(harness, Self.document("greet:1.0.0@global") + "\n" + many)
-            #expect(found.contains { $0.contains("at most 32 functions") })
+            #expect(found.contains { $0.contains("at most 32 documents") })
             #expect(server.requests.isEmpty)
+        }
+    }
+
+    @Test("Who may not store a document makes the server fetch nothing for it")
+    func permission() async throws {
+        let viewer = Principal(actor: "user:v", workspace: .default, permissions: [.readWorkflows])
+        try await with({ _ in StandInServer.Reply(body: Self.greet) }) { harness, server in
+            let text = Self.document("greet:1.0.0@global")
+            await expect(.definitionInvalid) { try await harness.workflows.read(text, as: viewer) }
+            #expect(server.requests.isEmpty)
+            _ = try await harness.workflows.create(
+                harness.workflows.read(text, as: .localOperator), as: .localOperator)
+            #expect(try await harness.workflows.read(text, as: viewer).taskCount == 2)
+            #expect(server.requests.count == 1)
+        }
+    }
+
+    @Test("A schema kept elsewhere is fetched, and checks as one that is written in place")
+    func schema() async throws {
+        let answer: @Sendable (StandInServer.Request) -> StandInServer.Reply = { request in
+            request.path == "/in.json"
+                ? .json(["type": "object", "required": ["n"]]) : .json(["type": "nothing"])
+        }
+        func text(_ file: String) -> String {
+            """
+            document: {dsl: 1.0.3, namespace: test, name: checked, version: 1.0.0}
+            input: {schema: {resource: {name: in, endpoint: {uri: 'https://schemas.example/\(file)'}}}}
+            do: [{a: {set: {n: '${ .n + 1 }'}}}]
+            """
+        }
+        try await with(answer) { harness, server in
+            try await harness.running {
+                let fits = try await harness.end(of: harness.execute(text("in.json"), input: ["n": 1]))
+                #expect(fits.output == ["n": 2])
+                let other = try await harness.end(of: harness.execute(text("in.json"), input: ["m": 1]))
+                #expect(other.fault?.type == WorkflowFault.Standard.validation.type)
+            }
+            #expect(server.requests.map(\.path) == ["/in.json"])
+            let found = try await messages(harness, text("wrong.json"))
+            #expect(found.count == 1 && found[0].contains("invalid JSON Schema at https://schemas.example/wrong.json"))
         }
     }
 }

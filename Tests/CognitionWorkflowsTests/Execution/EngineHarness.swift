@@ -53,7 +53,7 @@ struct EngineHarness: Sendable {
     }
 
     func execute(_ document: String, input: JSONValue = [:], key: String? = nil) async throws -> ExecutionID {
-        let stored = try await workflows.create(workflows.read(document), as: .localOperator)
+        let stored = try await workflows.create(workflows.read(document, as: .localOperator), as: .localOperator)
         let command = ExecuteCommand(
             workflow: stored.id, version: stored.version, input: input, idempotencyKey: key)
         return try await workflows.execute(command, as: .localOperator, on: engine).id

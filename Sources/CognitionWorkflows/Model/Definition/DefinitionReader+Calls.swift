@@ -28,7 +28,7 @@ extension DefinitionReader {
             return CallDefinition(
                 target: .function(name: name, arguments: arguments), effect: declared ?? signature.effect)
         }
-        switch hasCatalogedFunction(name, at: node) {
+        switch catalogLookup(name, at: node) {
         case .found: return definedFunction(name, at: node, fields, scope)
         case .reported: break
         case .noName:

@@ -23,10 +23,10 @@ struct ReusableParts {
     /// The reader is in the tasks of an extension, which are not extended.
     var isReadingExtensions = false
     var catalogs: [String: FunctionCatalog] = [:]
-    /// Documents of the functions of catalogs that are called.
+    /// Documents kept elsewhere that are referred to, by their names.
     var fetched: JSONObject = [:]
-    /// Functions of catalogs that are called, and that nobody has fetched yet.
-    var missing: Set<CatalogedFunction> = []
+    /// Those that nobody has fetched yet.
+    var missing: Set<ExternalDocument> = []
 
     var functionNames: [String] { functionNodes?.object.keys ?? [] }
 }

@@ -9,36 +9,35 @@ struct FunctionCatalog: Sendable {
     let authorization: String?
 }
 
-/// A function of a catalog that a document calls.
-package struct CatalogedFunction: Sendable, Hashable {
-    /// As `call` says it: `NAME:VERSION@CATALOG`, or the URL of the function itself.
+/// A document that is kept elsewhere: a function of a catalog, or a schema.
+package struct ExternalDocument: Sendable, Hashable {
+    /// What it is stored under: of a function what `call` says, `NAME:VERSION@CATALOG` or a URL; of a schema its URL.
     package let name: String
-    /// Where its document is.
     package let url: String
     /// The value of the `Authorization` header.
     let authorization: String?
 }
 
-/// What came of asking for a function of a catalog.
-package enum FetchedFunction: Sendable {
-    /// A task, as `use.functions` would hold it.
+/// What came of asking for a document that is kept elsewhere.
+package enum FetchedDocument: Sendable {
+    /// A task, as `use.functions` would hold it, or a JSON Schema.
     case document(JSONValue)
     /// It could not be had; the reason.
     case failed(String)
 }
 
-extension CatalogedFunction {
+extension ExternalDocument {
     /// The function that a `call` names; `nil` when the text is no such name.
     /// - Parameter catalogs: Those of the document, by name.
     /// - Throws: ``Unknown`` with what is wrong with the name.
-    static func named(_ name: String, in catalogs: [String: FunctionCatalog]) throws(Unknown) -> CatalogedFunction? {
+    static func function(_ name: String, in catalogs: [String: FunctionCatalog]) throws(Unknown) -> ExternalDocument? {
         if let scheme = AbsoluteURI.scheme(of: name) {
             guard scheme == "http" || scheme == "https" else {
                 throw Unknown("a function is fetched over http or https, not over '\(scheme)'")
             }
             let url = rawURL(of: name)
             let isFile = [".yaml", ".yml", ".json"].contains { url.lowercased().hasSuffix($0) }
-            return CatalogedFunction(
+            return ExternalDocument(
                 name: name, url: isFile ? url : url.withoutTrailingSlash + "/function.yaml", authorization: nil)
         }
         guard let at = name.lastIndex(of: "@") else { return nil }
@@ -55,7 +54,7 @@ extension CatalogedFunction {
             throw Unknown("'\(catalogName.shortened)' is not in 'use.catalogs'; \(hint)")
         }
         let root = rawURL(of: catalog.root).withoutTrailingSlash
-        return CatalogedFunction(
+        return ExternalDocument(
             name: name, url: "\(root)/functions/\(parts[0])/\(parts[1])/function.yaml",
             authorization: catalog.authorization)
     }

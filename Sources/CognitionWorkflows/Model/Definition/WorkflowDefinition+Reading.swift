@@ -67,16 +67,14 @@ extension WorkflowDefinition {
         guard missing.isEmpty else {
             throw DefinitionError(
                 missing.map {
-                    DefinitionFault(
-                        pointer: "", line: nil, column: nil,
-                        message: "the function '\($0.name.shortened)' of a catalog was not fetched from \($0.url)")
-                }, missing: missing)
+                    DefinitionFault(pointer: "", line: nil, column: nil, message: "\($0.url) was not fetched")
+                }, missing: MissingDocuments(documents: missing, id: parts.head.id, hash: SHA256Digest(of: canonical)))
         }
         self.init(
             document: document, hash: SHA256Digest(of: canonical), id: parts.head.id, version: parts.head.version,
             title: parts.head.title, summary: parts.head.summary, tags: parts.head.tags, input: parts.input,
             output: parts.output, timeout: parts.timeout, tasks: parts.tasks, taskCount: reader.taskCount,
-            functions: reader.use.fetched)
+            fetched: reader.use.fetched)
     }
 }
 

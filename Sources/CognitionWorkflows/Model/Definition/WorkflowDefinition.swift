@@ -21,9 +21,9 @@ package struct WorkflowDefinition: Sendable {
     package let tasks: TaskList
     /// How many tasks the document holds, nested ones and functions counted once.
     package let taskCount: Int
-    /// Documents of the functions of catalogs that it calls, by what `call` says: fetched when it was created, and stored
-    /// with it.
-    package let functions: JSONObject
+    /// Documents kept elsewhere that it refers to, functions of catalogs and schemas, by their names (``ExternalDocument``):
+    /// fetched when it was created, and stored with it.
+    package let fetched: JSONObject
 }
 
 /// `namespace.name`; `name` alone is in namespace `default`.

@@ -1,40 +1,40 @@
 package import CognitionCore
 import CognitionDocuments
 
-/// Fetches the functions of catalogs that a document calls, once, when it is created.
-package struct FunctionFetcher: Sendable {
-    /// Of the document of one function.
+/// Fetches what a definition refers to, functions of catalogs and schemas, once, when it is created.
+package struct DocumentFetcher: Sendable {
+    /// Of one document.
     package static let bytesMax = 256 << 10
-    /// For one document; they are fetched at the same time.
+    /// For one document; all are fetched at the same time.
     package static let timeout: Duration = .seconds(15)
-    /// Functions that call functions that call functions…
+    /// Documents that refer to documents that refer to documents…
     package static let roundsMax = 4
 
     private let http: any OutboundHTTP
 
     package init(http: any OutboundHTTP) { self.http = http }
 
-    /// - Throws: `CancellationError` only; what went wrong with a function is its result.
-    func fetch(_ functions: some Sequence<CatalogedFunction>) async throws -> [String: FetchedFunction] {
-        try await withThrowingTaskGroup(of: (String, FetchedFunction).self) { group in
-            for function in functions {
-                group.addTask { (function.name, try await fetch(function)) }
+    /// - Throws: `CancellationError` only; what went wrong with a document is its result.
+    func fetch(_ documents: some Sequence<ExternalDocument>) async throws -> [String: FetchedDocument] {
+        try await withThrowingTaskGroup(of: (String, FetchedDocument).self) { group in
+            for document in documents {
+                group.addTask { (document.name, try await fetch(document)) }
             }
-            var fetched: [String: FetchedFunction] = [:]
-            for try await (name, function) in group { fetched[name] = function }
+            var fetched: [String: FetchedDocument] = [:]
+            for try await (name, document) in group { fetched[name] = document }
             return fetched
         }
     }
 
-    private func fetch(_ function: CatalogedFunction) async throws -> FetchedFunction {
+    private func fetch(_ external: ExternalDocument) async throws -> FetchedDocument {
         var headers = [(name: "Accept", value: "application/yaml, application/json, text/plain, */*;q=0.5")]
         headers.append((name: "User-Agent", value: "cognitionos/\(Release.version)"))
-        if let authorization = function.authorization { headers.append(("Authorization", authorization)) }
+        if let authorization = external.authorization { headers.append(("Authorization", authorization)) }
         let response: OutboundResponse
         do {
             response = try await http.send(
                 OutboundRequest(
-                    url: function.url, headers: headers, timeout: Self.timeout, bodyBytesMax: Self.bytesMax,
+                    url: external.url, headers: headers, timeout: Self.timeout, bodyBytesMax: Self.bytesMax,
                     followRedirects: true))
         } catch let error as CancellationError {
             throw error
