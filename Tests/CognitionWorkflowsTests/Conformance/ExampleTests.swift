@@ -95,7 +95,7 @@ extension StandInServer.Request {
 }
 
 /// A clock of which a minute takes 60 ms, so that nobody waits for waits.
-private struct HurriedClock: WallClock {
+struct HurriedClock: WallClock {
     private let start = Timestamp(microseconds: 1_767_225_600_000_000)
     private let since = ContinuousClock.now
 

@@ -1,4 +1,5 @@
 import CognitionCore
+import CognitionTestSupport
 import CognitionWorkflows
 import Testing
 
@@ -197,6 +198,40 @@ import Testing
             #expect(run.state.output == whole.state.output, "ended after commit \(crash)")
             #expect(Set(run.ledger) == Set(whole.ledger), "ended after commit \(crash)")
             #expect(run.rows.values.allSatisfy { $0.status.hasEnded }, "ended after commit \(crash)")
+        }
+    }
+}
+
+/// The same on the engine, with rows in a database.
+@Suite struct ExtensionEngineTests {
+    @Test("An execution leaves the memory before, in and after a task, and comes back", arguments: TestDatabase.engines)
+    func restored(on engine: TestDatabase.Engine) async throws {
+        let text = workflow(
+            """
+            - work: {do: [{pause: {wait: PT1M}}, {give: {set: {n: '${ .n + 1 }'}}}], then: last}
+            - never: {raise: {error: {type: 'x://y', status: 500}}}
+            - last: {set: {last: '${ . }'}}
+            """,
+            extra: """
+                use:
+                  extensions:
+                    - slow:
+                        extend: composite
+                        before: [{b: {wait: PT1M}}, {told: {call: script, with: {in: '${ $task.input }'}}}]
+                        after: [{a: {wait: PT1M}}, {told: {call: script, with: {out: '${ $task.output }'}}}]
+                """)
+        try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
+            let clock = HurriedClock()
+            let harness = EngineHarness(database, clock: clock, engineClock: clock)
+            let execution = try await harness.running {
+                try await harness.end(of: harness.execute(text, input: ["n": 1]))
+            }
+            #expect(execution.output == ["last": ["n": 2]], "\(String(describing: execution.fault))")
+            #expect(
+                harness.script.ledger.map { $0.split(separator: " ", maxSplits: 1)[1] } == [
+                    #"{"in":{"n":1}}"#, #"{"out":{"n":2}}"#,
+                ])
+            #expect(execution.tasks.allSatisfy { $0.status == .completed && $0.attempt == 1 })
         }
     }
 }
