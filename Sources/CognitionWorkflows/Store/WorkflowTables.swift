@@ -112,8 +112,6 @@ extension Workflows {
                 """,
                 "CREATE INDEX executions_unsuccessful ON executions (workspace_id, status, key) WHERE status > 10",
             ]),
-        // Documents kept elsewhere that the one beside refers to, as one JSON object; NULL where there are none.
-        Migration(
-            "workflows.003_fetched", ["ALTER TABLE workflows ADD COLUMN fetched \(fragment: .bytes)"]),
+        fetchedDocuments,
     ]
 }
