@@ -136,7 +136,8 @@ let package = Package(
             of: "CognitionWorkflows",
             with: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTPClient",
-                "CognitionSandbox", "CognitionStorage", "CognitionTestSupport", .logging,
+                "CognitionSandbox", "CognitionStorage", "CognitionTestSupport", .logging, .metrics, .nio("NIOCore"),
+                .nio("NIOHTTP1"), .nio("NIOPosix"),
             ], exclude: ["Processes/Peer"]),
         .tests(
             of: "CognitionLanguageModels",

@@ -5,7 +5,8 @@ import CognitionStorage
 /// Definitions: stored, listed, archived, deleted. Each change commits together with its event in the stream
 /// `workflow/<id>`.
 extension Workflows {
-    /// Stores a definition; the same document again answers the stored one, and brings it back when it was deleted.
+    /// Stores a definition; the same document again answers the stored one, and brings it back when it was deleted. The
+    /// documents that were fetched for it then stay as they were.
     ///
     /// - Parameter isRevision: A document that was changed without a new version is stored as `VERSION+HASH`, for people who
     ///   try things out.
@@ -26,7 +27,8 @@ extension Workflows {
             }
             return stored
         }
-        definitions.keep(definition, stored)
+        // What was fetched now may differ from what was stored with the same document before.
+        if definition.fetched.isEmpty { definitions.keep(definition, stored) }
         return stored
     }
 

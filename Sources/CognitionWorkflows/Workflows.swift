@@ -23,23 +23,26 @@ package final class Workflows: Sendable {
     let ends: EndAnnouncer
     /// `nil` where there are no secrets.
     let cipher: (any SecretCipher)?
+    let fetcher: DocumentFetcher?
 
+    /// - Parameter http: The way to documents that definitions refer to; `nil` fetches none.
     package init(
         database: any Database, functions: [any TaskFunction], processes: ProcessRules = ProcessRules(),
-        cipher: (any SecretCipher)? = nil,
-        clock: any WallClock = SystemWallClock(), ids: UUIDGenerator
+        cipher: (any SecretCipher)? = nil, clock: any WallClock = SystemWallClock(), ids: UUIDGenerator,
+        http: (any OutboundHTTP)? = nil
     ) {
         self.cipher = cipher
         self.database = database
         self.clock = clock
         self.ids = ids
         self.ends = EndAnnouncer()
+        self.fetcher = http.map(DocumentFetcher.init(http:))
         self.context = DefinitionContext(of: functions, processes: processes)
     }
 
     // MARK: Definitions
 
-    /// Reads and checks a document without storing it.
+    /// Reads and checks a document that refers to no others; ``read(_:as:)`` takes every document.
     /// - Throws: `DefinitionError` with every fault.
     package func validate(_ text: String) throws -> WorkflowDefinition {
         try WorkflowDefinition(reading: text, context: context)
@@ -201,12 +204,9 @@ package final class Workflows: Sendable {
     /// A stored definition, read again when it is not in memory.
     func definition(_ key: Int64, _ stored: StoredWorkflow? = nil) async throws -> WorkflowDefinition {
         if let definition = definitions.find(key) { return definition }
-        let document = try await database.read { tx in try WorkflowStore.document(key, tx) }
-        guard let document else { throw WorkflowError(.workflowNotFound, "the definition of the execution is gone") }
-        // What the installation allows may have changed since; then its tasks fault, and say so.
-        var context = context
-        context.processes = ProcessRules(allowsShell: true, allowsNetwork: true)
-        let definition = try WorkflowDefinition(document: document, context: context)
+        guard let definition = try await storedDefinition(key) else {
+            throw WorkflowError(.workflowNotFound, "the definition of the execution is gone")
+        }
         definitions.keep(definition, key: key, stored)
         return definition
     }

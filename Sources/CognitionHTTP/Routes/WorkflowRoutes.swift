@@ -57,7 +57,7 @@ package struct WorkflowRoutes: RouteGroup {
         "state", in: .query, WorkflowShape.state, "Only those in this state.", read: WorkflowState.init(rawValue:))
 
     @Sendable private func create(_ call: Call<String>) async throws -> Answer {
-        let definition = try await Self.definition(call.body, workflows)
+        let definition = try await workflows.read(call.body, as: call.principal)
         let stored = try await workflows.create(
             definition, isRevision: try call.query(Self.revision) ?? false, as: call.principal)
         let body = WorkflowVersionShape(workflow: stored)
@@ -66,17 +66,10 @@ package struct WorkflowRoutes: RouteGroup {
 
     @Sendable private func validate(_ call: Call<String>) async throws -> Answer {
         do {
-            return .ok(ValidationShape.valid(try await Self.definition(call.body, workflows)))
+            return .ok(ValidationShape.valid(try await workflows.read(call.body, as: call.principal)))
         } catch let error as DefinitionError {
             return .ok(ValidationShape.invalid(error.faults))
         }
-    }
-
-    /// Read on a thread of its own choice: a large document takes a while.
-    @concurrent private static func definition(
-        _ text: String, _ workflows: Workflows
-    ) async throws -> WorkflowDefinition {
-        try workflows.validate(text)
     }
 
     @Sendable private func list(_ call: Call<Void>) async throws -> Answer {

@@ -17,11 +17,8 @@ struct WorkflowCommands: AsyncParsableCommand {
         func run() async throws {
             try await reporting {
                 let text = try WorkflowFile.text(of: file)
-                let functions = try Node.functionsToCheckWith()
                 do {
-                    let rules = try ServerConfiguration().processRules
-                    let definition = try WorkflowDefinition(
-                        reading: text, context: .init(of: functions, processes: rules))
+                    let definition = try await WorkflowFile.definition(text)
                     Terminal.write(
                         json
                             ? ([
@@ -112,5 +109,22 @@ enum WorkflowFile {
             throw CommandFailure("\(path) is no UTF-8 text")
         }
         return text
+    }
+
+    /// Checks a document as a server would; functions of catalogs that it calls are fetched.
+    /// - Throws: `DefinitionError`.
+    static func definition(_ text: String) async throws -> WorkflowDefinition {
+        let configuration = try ServerConfiguration()
+        let http = OutboundHTTPOnDemand(settings: try configuration.httpClient)
+        let context = DefinitionContext(
+            of: try Node.functionsToCheckWith(), processes: configuration.processRules)
+        do {
+            let definition = try await Workflows.read(text, context: context, fetcher: DocumentFetcher(http: http))
+            await http.shutdown()
+            return definition
+        } catch {
+            await http.shutdown()
+            throw error
+        }
     }
 }

@@ -158,7 +158,7 @@ struct Node: Sendable {
         sandbox = BubblewrapSandbox(settings: try configuration.sandbox)
         workflows = Workflows(
             database: database, functions: functions, processes: configuration.processRules,
-            cipher: Self.cipher(configuration, isOwner: directory != nil, ids), clock: clock, ids: ids)
+            cipher: Self.cipher(configuration, isOwner: directory != nil, ids), clock: clock, ids: ids, http: http)
     }
 
     private static func cipher(

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 
 /// A small file in the data folder that only its owner may read.
 enum PrivateFile {

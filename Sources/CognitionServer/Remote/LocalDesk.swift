@@ -59,7 +59,7 @@ struct LocalDesk: ExecutionDesk {
     func withRun<Result: Sendable>(
         _ order: RunOrder, _ body: @escaping @Sendable (StartedRun) async throws -> Result
     ) async throws -> Result {
-        let definition = try node.workflows.validate(order.document)
+        let definition = try await node.workflows.read(order.document, as: .localOperator)
         let stored = try await node.workflows.create(definition, isRevision: true, as: .localOperator)
         return try await node.withEngine { engine in try await body(try await start(stored, order, on: engine)) }
     }

@@ -35,12 +35,13 @@ enum WorkflowStore {
             try tx.execute("UPDATE workflows SET deleted_at = NULL WHERE key = \(stored.key)")
         } else {
             let document = definition.document.jsonBytes
+            let fetched = definition.fetched.isEmpty ? nil : JSONValue.object(definition.fetched).jsonBytes
             let key = try tx.first(
                 """
-                INSERT INTO workflows (workspace_id, namespace, name, version, hash, document, title, created_at,
-                    created_by, name_key)
+                INSERT INTO workflows (workspace_id, namespace, name, version, hash, document, fetched, title,
+                    created_at, created_by, name_key)
                 VALUES (\(principal.workspace), \(definition.id.namespace), \(definition.id.name), \(version),
-                    \(definition.hash.bytes), \(document), \(definition.title), \(now), \(principal.actor), \(nameKey))
+                    \(definition.hash.bytes), \(document), \(fetched), \(definition.title), \(now), \(principal.actor), \(nameKey))
                 RETURNING key
                 """
             ) { try $0[0] as Int64 }
@@ -123,6 +124,29 @@ enum WorkflowStore {
         try tx.first("SELECT document FROM workflows WHERE key = \(key)") { row in
             try JSONValue(parsing: row[0] as [UInt8])
         }
+    }
+
+    /// The document, and the documents that were fetched for it, also of a deleted version.
+    static func source(
+        _ key: Int64, _ tx: borrowing Transaction
+    ) throws -> (document: JSONValue, fetched: JSONObject)? {
+        try tx.first("SELECT document, fetched FROM workflows WHERE key = \(key)") { row in
+            let fetched = try (row[1] as [UInt8]?).flatMap { try JSONValue(parsing: $0).objectValue }
+            return (document: try JSONValue(parsing: row[0] as [UInt8]), fetched: fetched ?? [:])
+        }
+    }
+
+    /// What was fetched for the same document when it was stored, under whichever version.
+    static func fetched(
+        for id: WorkflowID, hash: SHA256Digest, in workspace: WorkspaceID, _ tx: borrowing Transaction
+    ) throws -> JSONObject? {
+        try tx.first(
+            """
+            SELECT fetched FROM workflows
+            WHERE workspace_id = \(workspace) AND namespace = \(id.namespace) AND name = \(id.name)
+                AND hash = \(hash.bytes) AND fetched IS NOT NULL ORDER BY key LIMIT 1
+            """
+        ) { row in try JSONValue(parsing: row[0] as [UInt8]).objectValue ?? [:] }
     }
 
     /// Sees, at the latest before the commit, that executions of a version that is there may start; it may have been

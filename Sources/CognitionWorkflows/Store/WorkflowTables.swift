@@ -116,5 +116,6 @@ extension Workflows {
         SecretStore.migration,
         compensationMigration,
         scheduleMigration,
+        fetchedDocuments,
     ]
 }

@@ -8,20 +8,12 @@ import Testing
     @Test(
         "What is not supported is refused by name",
         arguments: [
-            ("do: [{a: {call: grpc, with: {}}}]", "/do/0/a/call", "'grpc'", true),
-            ("do: [{a: {call: asyncapi, with: {}}}]", "/do/0/a/call", "'asyncapi'", true),
-            ("do: [{a: {call: a2a, with: {}}}]", "/do/0/a/call", "'a2a'", true),
-            ("do: [{a: {call: 'log:1.0.0@global'}}]", "/do/0/a/call", "catalogs", true),
-            ("do: [{a: {call: 'https://x.org/f.yaml'}}]", "/do/0/a/call", "catalogs", true),
+            ("do: [{a: {call: grpc, with: {}}}]", "/do/0/a/call", "'grpc'", false),
+            ("do: [{a: {call: asyncapi, with: {}}}]", "/do/0/a/call", "'asyncapi'", false),
+            ("do: [{a: {call: a2a, with: {}}}]", "/do/0/a/call", "'a2a'", false),
             ("do: [{a: {run: {container: {image: x}}}}]", "/do/0/a/run/container", "container", false),
             ("do: []\nevaluate: {mode: loose}", "/evaluate/mode", "'loose'", false),
             ("do: []\nevaluate: {language: js}", "/evaluate/language", "'js'", false),
-            ("do: []\nuse: {extensions: []}", "/use/extensions", "extensions", true),
-            ("do: []\nuse: {catalogs: {}}", "/use/catalogs", "catalogs", true),
-            (
-                "do: []\ninput: {schema: {resource: {endpoint: 'http://x'}}}", "/input/schema/resource", "'resource'",
-                true
-            ),
             (
                 http + "{certificate: {}}}}}", "/do/0/a/with/endpoint/authentication/certificate", "'certificate'", false
             ),

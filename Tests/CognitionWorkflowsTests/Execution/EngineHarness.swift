@@ -21,6 +21,7 @@ struct EngineHarness: Sendable {
         functions others: [any TaskFunction] = [], http: any OutboundHTTP = NoHTTP(),
         sandbox: (any ProcessSandbox)? = nil, processes: ProcessRules = ProcessRules(),
         cipher: (any SecretCipher)? = nil, clock: any WallClock = SystemWallClock(),
+        engineClock: (any WallClock)? = nil,
         configure: (inout WorkflowEngine.Settings) -> Void = { _ in }
     ) {
         let ids = UUIDGenerator()
@@ -28,13 +29,15 @@ struct EngineHarness: Sendable {
         self.script = script
         let functions = [script] + others
         workflows = Workflows(
-            database: database, functions: functions, processes: processes, cipher: cipher, clock: clock, ids: ids)
+            database: database, functions: functions, processes: processes, cipher: cipher, clock: clock, ids: ids,
+            http: http)
         var settings = WorkflowEngine.Settings()
         settings.pollInterval = .milliseconds(20)
         configure(&settings)
-        let executor = EffectExecutor(functions: functions, http: http, sandbox: sandbox, workflows: workflows)
+        let executor = EffectExecutor(
+            functions: functions, http: http, sandbox: sandbox, workflows: workflows, clock: engineClock ?? clock)
         engine = WorkflowEngine(
-            workflows: workflows, executor: executor, node: ids.next(), clock: clock, settings: settings,
+            workflows: workflows, executor: executor, node: ids.next(), clock: engineClock ?? clock, settings: settings,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
@@ -54,7 +57,7 @@ struct EngineHarness: Sendable {
     }
 
     func execute(_ document: String, input: JSONValue = [:], key: String? = nil) async throws -> ExecutionID {
-        let stored = try await workflows.create(workflows.validate(document), as: .localOperator)
+        let stored = try await workflows.create(workflows.read(document, as: .localOperator), as: .localOperator)
         let command = ExecuteCommand(
             workflow: stored.id, version: stored.version, input: input, idempotencyKey: key)
         return try await workflows.execute(command, as: .localOperator, on: engine).id

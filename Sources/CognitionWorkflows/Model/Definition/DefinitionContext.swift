@@ -6,6 +6,8 @@ import CognitionExpressions
 package struct DefinitionContext: Sendable {
     /// Functions that the server provides to `call:`, by name; `http` is always there.
     package var functions: [String: FunctionSignature]
+    /// What came of fetching documents that are kept elsewhere, by their names.
+    package var fetched: [String: FetchedDocument] = [:]
 
     /// Which processes it may run.
     package var processes: ProcessRules

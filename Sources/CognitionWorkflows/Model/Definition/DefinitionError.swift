@@ -6,6 +6,8 @@ package struct DefinitionError: CodedError {
     package let faults: [DefinitionFault]
     /// How many more there are.
     package let faultsLeftOut: Int
+    /// Documents kept elsewhere that were not fetched; the only faults then.
+    let missing: MissingDocuments?
 
     package static let faultsMax = 100
 
@@ -22,7 +24,8 @@ package struct DefinitionError: CodedError {
             + (rest > 0 ? ["and \(rest) more"] : [])).joined(separator: "\n")
     }
 
-    init(_ faults: [DefinitionFault]) {
+    init(_ faults: [DefinitionFault], missing: MissingDocuments? = nil) {
+        self.missing = missing
         self.faults = Array(faults.prefix(DefinitionError.faultsMax))
         faultsLeftOut = max(0, faults.count - DefinitionError.faultsMax)
     }
@@ -44,6 +47,15 @@ package struct DefinitionFault: Sendable, Hashable, CustomStringConvertible {
         guard let line, let column else { return "\(place): \(message)" }
         return "line \(line), column \(column), \(place): \(message)"
     }
+}
+
+/// What a definition without faults refers to, and nobody has fetched.
+struct MissingDocuments: Sendable {
+    /// At least one, sorted by name.
+    let documents: [ExternalDocument]
+    /// The definition that refers to them.
+    let id: WorkflowID
+    let hash: SHA256Digest
 }
 
 extension DefinitionError {

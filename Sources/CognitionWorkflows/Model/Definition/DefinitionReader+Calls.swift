@@ -25,7 +25,7 @@ extension DefinitionReader {
             }
             return openAPI(with, declared, scope.variables)
         case "grpc", "asyncapi", "a2a":
-            report("calls of '\(name)' are not supported yet: they come with a later release", at: node)
+            report(Unsupported.call(name), at: node)
             return nil
         case "approval" where use.functionNodes?[name] == nil:
             if fields.object["metadata"]?["effect"] != nil {
@@ -43,11 +43,10 @@ extension DefinitionReader {
             return CallDefinition(
                 target: .function(name: name, arguments: arguments), effect: declared ?? signature.effect)
         }
-        if name.contains("@") || AbsoluteURI.scheme(of: name) != nil {
-            report(
-                "'\(name.shortened)' is a function of a catalog; catalogs are not supported yet: they come with "
-                    + "a later release", at: node)
-        } else {
+        switch catalogLookup(name, at: node) {
+        case .found: return definedFunction(name, at: node, fields, scope)
+        case .reported: break
+        case .noName:
             let known = ["http", "openapi", "mcp", "approval"] + context.functions.keys.sorted() + use.functionNames
             report(
                 "there is no function '\(name.shortened)'; \(Suggestion.among(name, known, empty: "")) "
@@ -195,8 +194,7 @@ extension DefinitionReader {
         }
         if given[0] == "container" {
             report(
-                "'run' of a container is not supported: this release runs scripts and shell commands in a sandbox of its "
-                    + "own, and no images", at: run.place(of: given[0]))
+                Unsupported.run(given[0]), at: run.place(of: given[0]))
             return nil
         }
         guard given[0] == "workflow", let process = run["workflow"] else {
@@ -249,6 +247,7 @@ extension TaskKind {
         case .call(let call): call.effect
         case .runWorkflow(let run): run.effect
         case .runProcess(let run): run.effect
+        case .extended(let extended): extended.task.kind.effect
         default: .pure
         }
     }

@@ -43,6 +43,7 @@ extension TaskDefinition {
         case .call(let call):
             if case .defined(let function, _) = call.target { function.isDoneAnewByRetry } else { call.effect == .once }
         case .listen(let listen): listen.iterator?.body.isDoneAnewByRetry == true
+        case .extended(let extended): extended.task.isDoneAnewByRetry
         case .runWorkflow: true
         default: kind.effect == .once
         }

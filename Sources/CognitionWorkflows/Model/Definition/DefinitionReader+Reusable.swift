@@ -21,6 +21,14 @@ struct ReusableParts {
     var functions: [String: Function] = [:]
     /// Names of the functions being read, the outermost first.
     var functionStack: [String] = []
+    var extensions: [TaskExtension] = []
+    /// The reader is in the tasks of an extension, which are not extended.
+    var isReadingExtensions = false
+    var catalogs: [String: FunctionCatalog] = [:]
+    /// Documents kept elsewhere that are referred to, by their names.
+    var fetched: JSONObject = [:]
+    /// Those that nobody has fetched yet.
+    var missing: Set<ExternalDocument> = []
 
     var functionNames: [String] { functionNodes?.object.keys ?? [] }
 }
@@ -35,19 +43,18 @@ extension DefinitionReader {
     func reusableParts(_ node: DocumentNode) {
         guard let fields = fields(node, of: "'use'", known: Self.reusableMembers) else { return }
         if let secrets = fields["secrets"] { declaredSecrets(secrets) }
-        for (name, plural) in [("extensions", "extensions"), ("catalogs", "catalogs")]
-        where fields[name] != nil {
-            report(
-                "'use.\(name)' is not supported yet: \(plural) come with a later release", at: fields.place(of: name))
-        }
         for kind in ReusableParts.Kind.allCases {
             if let node = fields[kind.rawValue] { use.parts[kind] = map(node, of: "'use.\(kind.rawValue)'") }
         }
-        guard let functions = fields["functions"].flatMap({ map($0, of: "'use.functions'") }) else { return }
-        use.functionNodes = functions
-        for (name, node) in functions.members where Self.standardCalls.contains(name) || name.isEmpty {
-            report("a function cannot be named '\(name)', which is a call of the DSL itself", at: node)
+        if let catalogs = fields["catalogs"] { self.catalogs(catalogs) }
+        if let functions = fields["functions"].flatMap({ map($0, of: "'use.functions'") }) {
+            use.functionNodes = functions
+            for (name, node) in functions.members where Self.standardCalls.contains(name) || name.isEmpty {
+                report("a function cannot be named '\(name)', which is a call of the DSL itself", at: node)
+            }
         }
+        // Last, as their tasks may use all the others.
+        if let extensions = fields["extensions"] { self.extensions(extensions) }
     }
 
     /// A part of `use` that a string refers to.
@@ -84,7 +91,7 @@ extension DefinitionReader {
     /// A function of the document, read when it is first asked for.
     func function(_ name: String) -> (task: TaskDefinition?, height: Int)? {
         if case .read(let task, let height) = use.functions[name] { return (task, height) }
-        guard let node = use.functionNodes?[name] else { return nil }
+        guard let node = use.functionNodes?[name] ?? fetchedFunction(name) else { return nil }
         use.functions[name] = .reading
         use.functionStack.append(name)
         let outerDeepest = deepest

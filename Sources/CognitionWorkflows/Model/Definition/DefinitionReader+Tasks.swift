@@ -97,12 +97,15 @@ extension DefinitionReader {
         let timeout = timeout(fields["timeout"], of: "a task", variables)
         let then = flow(fields["then"], scope)
         let compensation = compensation(fields, of: name, kind: kind, scope)
+        let extensions = extensions(of: kind)
         guard let kind = self.kind(kind, fields, scope) else { return nil }
         input.secrets = secrets(of: input, at: fields["input"]?.child("from"), for: kind)
-        return TaskDefinition(
-            name: name, reference: node.place.pointer.description, json: node.value, condition: condition, input: input,
+        let task = TaskDefinition(
+            name: name, reference: node.place.pointer.description, json: node.value,
+            condition: extensions.isEmpty ? condition : nil, input: input,
             output: output, export: export, timeout: timeout, then: then,
             metadata: fields.object["metadata"]?.objectValue ?? JSONObject(), kind: kind, compensation: compensation)
+        return extended(task, by: extensions, condition: condition)
     }
 
     /// The members of a task and the one that names its kind.

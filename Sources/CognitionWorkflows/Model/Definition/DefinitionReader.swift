@@ -199,13 +199,11 @@ final class DefinitionReader {
             report("schemas of format '\(name.shortened)' are not supported; only 'json' is", at: format)
         }
         if let resource = fields["resource"] {
-            report(
-                "schemas from a 'resource' are not supported yet: they come with a later release; give the schema "
-                    + "itself as 'document'", at: resource)
-            return nil
+            if let document = fields["document"] { report("give either 'document' or 'resource'", at: document) }
+            return schema(resource: resource)
         }
         guard let document = fields["document"] else {
-            report("the schema of \(what) needs 'document'", at: node)
+            report("the schema of \(what) needs 'document' or 'resource'", at: node)
             return nil
         }
         do {

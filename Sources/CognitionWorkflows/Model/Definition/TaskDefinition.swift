@@ -58,7 +58,7 @@ package enum FlowDirective: Sendable, Hashable {
 extension TaskDefinition {
     /// Every way on from this task.
     var directives: [FlowDirective] {
-        if case .switch(let cases) = kind { [then] + cases.map(\.then) } else { [then] }
+        if case .switch(let cases) = subject.kind { [then] + cases.map(\.then) } else { [then] }
     }
 }
 
@@ -76,6 +76,7 @@ package enum TaskKind: Sendable {
     case runProcess(RunProcessDefinition)
     case emit(EmitDefinition)
     case listen(ListenDefinition)
+    case extended(ExtendedTask)
 }
 
 package struct ForDefinition: Sendable {

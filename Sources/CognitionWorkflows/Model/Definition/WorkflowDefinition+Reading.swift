@@ -18,8 +18,7 @@ extension WorkflowDefinition {
         reading text: String, format: DefinitionFormat = .auto, context: DefinitionContext
     ) throws(DefinitionError) {
         guard text.utf8.count <= DefinitionReader.bytesMax else { throw DefinitionReader.tooLarge }
-        let limits = YAMLLimits(
-            bytesMax: DefinitionReader.bytesMax, depthMax: DefinitionReader.depthMax, nodesMax: 500_000)
+        let limits = DefinitionReader.yamlLimits
         let positioned: PositionedDocument
         do {
             positioned =
@@ -64,15 +63,24 @@ extension WorkflowDefinition {
             }
             throw DefinitionError(faults.map(\.element))
         }
+        let missing = reader.use.missing.sorted { $0.name < $1.name }
+        guard missing.isEmpty else {
+            throw DefinitionError(
+                missing.map {
+                    DefinitionFault(pointer: "", line: nil, column: nil, message: "\($0.url) was not fetched")
+                }, missing: MissingDocuments(documents: missing, id: parts.head.id, hash: SHA256Digest(of: canonical)))
+        }
         self.init(
             document: document, hash: SHA256Digest(of: canonical), id: parts.head.id, version: parts.head.version,
             title: parts.head.title, summary: parts.head.summary, tags: parts.head.tags, input: parts.input,
             output: parts.output, timeout: parts.timeout, tasks: parts.tasks, schedule: parts.schedule,
-            taskCount: reader.taskCount)
+            taskCount: reader.taskCount, fetched: reader.use.fetched)
     }
 }
 
 extension DefinitionReader {
+    static let yamlLimits = YAMLLimits(bytesMax: bytesMax, depthMax: depthMax, nodesMax: 500_000)
+
     static var tooLarge: DefinitionError {
         DefinitionError([
             DefinitionFault(pointer: "", line: nil, column: nil, message: "a definition has at most \(bytesMax) bytes")

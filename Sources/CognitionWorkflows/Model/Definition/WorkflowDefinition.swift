@@ -22,6 +22,9 @@ package struct WorkflowDefinition: Sendable {
     package let schedule: ScheduleDefinition?
     /// How many tasks the document holds, nested ones and functions counted once.
     package let taskCount: Int
+    /// Documents kept elsewhere that it refers to, functions of catalogs and schemas, by their names (``ExternalDocument``):
+    /// fetched when it was created, and stored with it.
+    package let fetched: JSONObject
 }
 
 /// `namespace.name`; `name` alone is in namespace `default`.

@@ -31,6 +31,14 @@ extension ExecutionMachine {
         guard !isCompensation(task) else { return endCompensation(task, now: now) }
         guard let parent = tasks[task.parent] else { return }
         let source = InputSource.task(task.number)
+        if case .extended(let extended) = parent.definition.kind {
+            if task.scope != ExtendedTask.beforeScope {
+                return endPart(
+                    of: parent.number, extended, task.scope, output: output, from: source, directive: directive,
+                    now: now)
+            }
+            if directive == .exit { return complete(parent.number, output: output, now: now) }
+        }
         guard directive != .end else { return endWorkflow(behind: parent, output: output, now: now) }
         guard let list = parent.list(in: task.scope) else {
             return endList(of: parent.number, scope: task.scope, output: output, from: source, now: now)
@@ -56,6 +64,8 @@ extension ExecutionMachine {
         case .for(let loop): endIteration(number, loop, scope, output: output, from: source, now: now)
         case .fork(let fork): endBranch(number, fork, scope, output: output, now: now)
         case .listen(let listen): endEvent(number, listen, output: output, now: now)
+        case .extended(let extended):
+            endPart(of: number, extended, scope, output: output, from: source, directive: .continue, now: now)
         default: complete(number, output: output, now: now)
         }
     }
@@ -92,6 +102,7 @@ extension LiveTask {
         case .for(let loop): loop.body
         case .try(let attempt): scope == 0 ? attempt.body : attempt.handler
         case .listen(let listen): listen.iterator?.body
+        case .extended(let extended): scope == ExtendedTask.beforeScope ? extended.before : nil
         default: nil
         }
     }

@@ -75,6 +75,8 @@ extension ExecutionMachine {
             try self.emit(number, emit, now: now)
         case .listen(let listen):
             try beginListening(number, listen, now: now)
+        case .extended(let extended):
+            try beginExtended(number, extended, now: now)
         }
         if let task = tasks[number], task.isTold, task.status != .pending { recordTask("task.started", task, at: now) }
     }

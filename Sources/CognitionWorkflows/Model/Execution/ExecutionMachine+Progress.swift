@@ -21,6 +21,13 @@ extension ExecutionMachine {
             let inside = task.children.reduce(0) { $0 + fraction(of: $1) }
             return (Double(behind) + inside) / Double(max(1, fork.branches.count))
         case .listen: return 0
+        case .extended:
+            guard let child = task.children.last.flatMap({ tasks[$0] }) else { return 0 }
+            return switch child.scope {
+            case ExtendedTask.beforeScope: 0
+            case ExtendedTask.taskScope: fraction(of: child.number)
+            default: 1
+            }
         default:
             guard let child = task.children.last.flatMap({ tasks[$0] }) else { return 0 }
             return listFraction(of: child.number, count: task.list(in: child.scope)?.tasks.count ?? 1)

@@ -124,6 +124,11 @@ extension ExecutionMachine {
                 throw WorkflowError.unreadable(stored.id, "the approval of task \(row.number) is missing")
             }
             task.progress = .approving(request)
+        case .extended where row.status != .pending:
+            guard let extending = TaskProgress.Extending(json: row.progress) else {
+                throw WorkflowError.unreadable(stored.id, "the extension of task \(row.number) is missing")
+            }
+            task.progress = .extending(extending)
         default: break
         }
         if row.status == .waiting, row.reason != .needsReconcile { task.wakeAt = row.wakeAt }
@@ -207,6 +212,10 @@ extension WorkflowDefinition {
             if case .defined(let function, _) = call.target { collect(function, at: 0, into: &places) }
         case .listen(let listen):
             if let body = listen.iterator?.body { collect(body, into: &places) }
+        case .extended(let extended):
+            collect(extended.before, into: &places)
+            collect(extended.task, at: 0, into: &places)
+            if let after = extended.after { collect(after, at: 0, into: &places) }
         case .set, .switch, .raise, .wait, .runWorkflow, .runProcess, .emit: break
         }
     }

@@ -350,7 +350,7 @@ extension LiveTask {
     var isTold: Bool {
         switch definition.kind {
         case .call, .runWorkflow, .runProcess, .wait, .for, .fork, .try, .emit, .listen: number > 0
-        case .set, .do, .switch, .raise: false
+        case .set, .do, .switch, .raise, .extended: false
         }
     }
 }

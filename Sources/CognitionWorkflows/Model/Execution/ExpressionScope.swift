@@ -49,7 +49,7 @@ struct ExpressionScope: VariableScope {
         case "context": context
         case "input": inputVariable
         case "output": if case .export(_, let output) = stage { output } else { .null }
-        case "task": task.number == 0 ? .null : taskDescriptor
+        case "task": task.number == 0 ? .null : task.descriptor(output: rawOutput)
         case "workflow": workflowDescriptor
         case "runtime": ["name": "cognitionos", "version": .string(Release.version), "metadata": [:]]
         default: .null
@@ -63,19 +63,11 @@ struct ExpressionScope: VariableScope {
         }
     }
 
-    private var taskDescriptor: JSONValue {
-        var members: JSONObject = [
-            "name": .string(task.definition.name),
-            "reference": .string(task.definition.reference),
-            "definition": task.definition.json,
-            "input": task.rawInput,
-            "startedAt": task.startedAt.descriptor,
-        ]
+    private var rawOutput: JSONValue? {
         switch stage {
-        case .output(let raw), .export(let raw, _): members["output"] = raw
-        case .condition, .input, .body: break
+        case .output(let raw), .export(let raw, _): raw
+        case .condition, .input, .body: nil
         }
-        return .object(members)
     }
 
     private var workflowDescriptor: JSONValue {
@@ -126,6 +118,10 @@ extension ExecutionMachine {
                 locals.define("branches", .object(JSONObject(needed)))
             case .call:
                 return locals
+            case .extended where child.scope != ExtendedTask.taskScope:
+                // The tasks of an extension speak of the task that it extends.
+                let output = child.scope == ExtendedTask.afterScope ? child.rawInput : nil
+                locals.define("task", parent.descriptor(output: output))
             default:
                 break
             }
@@ -139,6 +135,22 @@ extension [String: JSONValue] {
     /// The innermost definition of a name wins.
     fileprivate mutating func define(_ name: String, _ value: JSONValue) {
         if self[name] == nil { self[name] = value }
+    }
+}
+
+extension LiveTask {
+    /// The DSL's description of a task; of one with extensions, that of the task itself.
+    fileprivate func descriptor(output: JSONValue?) -> JSONValue {
+        let subject = definition.subject
+        var members: JSONObject = [
+            "name": .string(subject.name),
+            "reference": .string(subject.reference),
+            "definition": subject.json,
+            "input": rawInput,
+            "startedAt": startedAt.descriptor,
+        ]
+        if let output { members["output"] = output }
+        return .object(members)
     }
 }
 

@@ -8,6 +8,7 @@ enum TaskProgress: Sendable {
     case attempting(Attempts)
     case listening(Listening)
     case approving(ApprovalRequest)
+    case extending(Extending)
 
     struct Loop: Sendable {
         var items: [JSONValue]
@@ -79,6 +80,7 @@ extension TaskProgress {
         case .none, .branching, .listening: return nil
         case .approving(let request): return request.json
         case .looping(let loop): return ["next": .integer(Int64(loop.next))]
+        case .extending(let extending): return extending.json
         case .attempting(let attempts):
             var members: JSONObject = [
                 "attempt": .integer(Int64(attempts.attempt)), "since": .integer(attempts.since.microseconds),
