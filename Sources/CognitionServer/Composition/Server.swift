@@ -121,6 +121,7 @@ struct Server {
                 IdentityRoutes(identity: identity), UserRoutes(identity: identity),
                 WorkspaceRoutes(identity: identity), WorkflowRoutes(workflows: node.workflows),
                 ExecutionRoutes(workflows: node.workflows, engine: engine, log: node.log, identity: identity),
+                ForkRoutes(workflows: node.workflows),
                 LanguageModelRoutes(database: node.database), HealthRoutes(state: state, monitor: monitor),
             ], root: root)
     }

@@ -112,5 +112,6 @@ extension Workflows {
                 """,
                 "CREATE INDEX executions_unsuccessful ON executions (workspace_id, status, key) WHERE status > 10",
             ]),
+        forksMigration,
     ]
 }

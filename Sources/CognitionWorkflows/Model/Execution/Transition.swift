@@ -35,6 +35,10 @@ package struct ExecutionState: Sendable {
     package var wakeAt: Timestamp?
     /// The number that the next task gets.
     package var nextNumber: Int
+    /// Ends of tasks that were undone: by a retry, or in what a fork has left behind. They keep their places in the order.
+    package var endsUndone = 0
+    /// When it was last tried again after its failure; what may take only so long begins anew then.
+    package var resumedAt: Timestamp?
 }
 
 /// What the log tells of an execution.
