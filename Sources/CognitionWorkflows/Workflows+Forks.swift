@@ -99,9 +99,12 @@ extension Workflows {
         let point = try ExecutionStore.present(source, lineage, tx)
         let reader = PointReader(lineage: lineage, workspace: principal.workspace, point: point, isRetry: true)
         try reader.checkIsKnown(tx)
-        let undone = try lineage.collect(tx) { "SELECT MAX(t.ended_order) FROM tasks t WHERE \($0)" } as: {
-            try $0[0] as Int?
-        }.compactMap(\.self).max() ?? 0
+        let undone =
+            try lineage.collect(tx) {
+                "SELECT MAX(t.ended_order) FROM tasks t WHERE \($0)"
+            } as: {
+                try $0[0] as Int?
+            }.compactMap(\.self).max() ?? 0
         var state = ExecutionState(
             status: .running, progress: source.progress, context: .null, startedAt: startedAt,
             nextNumber: source.nextNumber)

@@ -37,7 +37,8 @@ struct ForkRequest: RequestBody {
             "version": .nullable(
                 .text("A stored version, or `latest`; the execution's own unless given.", length: 1...128)),
             "input_patch": .anything(
-                "RFC 7396 merge patch: of the task's output; with neither task nor checkpoint, of the workflow's input."),
+                "RFC 7396 merge patch: of the task's output; with neither task nor checkpoint, of the workflow's input."
+            ),
         ], optional: ["task", "checkpoint", "version", "input_patch"], isClosed: true)
     static let sample: JSONValue = ["task": 3, "version": "1.1.0", "input_patch": ["name": "Ada"]]
 }
@@ -119,7 +120,7 @@ struct PastStateShape: AnswerBody {
         "forked_from": ExecutionShape.forkedFrom,
     ]
     static let schema: JSONValue = {
-        var members = members
+        var members = Self.members
         var task = TaskShape.members
         task["attempt"] = nil
         task["reason"] = nil
@@ -152,7 +153,8 @@ struct ExecutionDiffShape: AnswerBody {
     private static let duration: JSONValue = .nullable(.whole(nil, "Microseconds; null until it has ended."))
     private static let side: JSONValue = .record(
         [
-            "number": .whole(1...(.max)), "status": ExecutionSummaryShape.status, "duration_us": duration, "cost": .money,
+            "number": .whole(1...(.max)), "status": ExecutionSummaryShape.status, "duration_us": duration,
+            "cost": .money,
             "output": .anything("Where the two differ."),
         ], optional: ["output"])
     private static let whole: JSONValue = .record(

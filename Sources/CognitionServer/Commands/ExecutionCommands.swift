@@ -5,7 +5,8 @@ import Foundation
 
 struct ExecutionCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "execution", abstract: "Shows, follows, cancels, forks and compares executions, also those of a running process.",
+        commandName: "execution",
+        abstract: "Shows, follows, cancels, forks and compares executions, also those of a running process.",
         subcommands: [
             List.self, Show.self, Watch.self, Cancel.self, Fork.self, Retry.self, Diff.self, Checkpoints.self,
         ])
@@ -57,7 +58,9 @@ struct ExecutionCommands: AsyncParsableCommand {
         @Flag(help: "Prints JSON.") var json = false
 
         func run() async throws {
-            if let at { return try await PastDisplay(json: json).show(id, at: at, PageWish(cursor: cursor, limit: limit)) }
+            if let at {
+                return try await PastDisplay(json: json).show(id, at: at, PageWish(cursor: cursor, limit: limit))
+            }
             try await reporting {
                 let execution = try await ExecutionDesks.withDesk(ServerConfiguration(), .guest) { desk in
                     try await desk.execution(id)

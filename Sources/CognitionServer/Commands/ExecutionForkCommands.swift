@@ -15,7 +15,8 @@ extension ExecutionCommands {
         @Option(help: "Behind this completed task: its number, reference or name.") var task: String?
         @Option(help: "From this checkpoint: its id or name.") var checkpoint: String?
         @Option(help: "In this version of the workflow.") var version: String?
-        @Option(help: "Merge patch (JSON or @FILE) of the task's output, or of the workflow's input.") var patch: String?
+        @Option(help: "Merge patch (JSON or @FILE) of the task's output, or of the workflow's input.") var patch:
+            String?
         @Flag(help: "Prints the finished execution as JSON, and nothing else.") var json = false
 
         func validate() throws {
@@ -225,6 +226,7 @@ private struct DiffDisplay {
 
     private func cost(_ side: JSONValue?) -> String {
         let micros = side?["cost"]?["micros"]?.integerValue ?? 0
-        return (Double(micros) / 1e6).formatted(fractionDigits: 6) + " " + (side?["cost"]?["currency"]?.stringValue ?? "")
+        return (Double(micros) / 1e6).formatted(fractionDigits: 6) + " "
+            + (side?["cost"]?["currency"]?.stringValue ?? "")
     }
 }

@@ -67,7 +67,8 @@ struct DiffReader {
             diff.pairs.append(
                 ExecutionDiff.Pair(
                     standing: pair.standing, reference: line.reference, name: line.name, scope: line.scope,
-                    left: try side(pair.left, hasOutputs, &bytes, tx), right: try side(pair.right, hasOutputs, &bytes, tx)
+                    left: try side(pair.left, hasOutputs, &bytes, tx),
+                    right: try side(pair.right, hasOutputs, &bytes, tx)
                 ))
         }
         let behind = skipped + diff.pairs.count

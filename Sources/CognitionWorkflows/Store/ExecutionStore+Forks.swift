@@ -58,9 +58,12 @@ extension ExecutionStore {
 
     /// The point at which an execution stands: for one that failed or was cancelled, the one before that.
     static func present(_ source: ForkSource, _ lineage: Lineage, _ tx: borrowing Transaction) throws -> HistoryPoint {
-        let last = try lineage.collect(tx) { "SELECT MAX(t.ended_order) FROM tasks t WHERE \($0)" } as: {
-            try $0[0] as Int?
-        }.compactMap(\.self).max() ?? 0
+        let last =
+            try lineage.collect(tx) {
+                "SELECT MAX(t.ended_order) FROM tasks t WHERE \($0)"
+            } as: {
+                try $0[0] as Int?
+            }.compactMap(\.self).max() ?? 0
         var ends = max(last, source.forkOrder)
         if let endedAt = source.endedAt, source.status != .completed {
             let dropped = try lineage.collect(tx) { condition in
@@ -69,7 +72,9 @@ extension ExecutionStore {
                 WHERE \(condition) AND t.ended_at = \(endedAt) AND t.ended_order IS NOT NULL
                     AND t.status IN (\(TaskStatus.faulted), \(TaskStatus.cancelled))
                 """
-            } as: { try $0[0] as Int }.sorted(by: >)
+            } as: {
+                try $0[0] as Int
+            }.sorted(by: >)
             for order in dropped where order == ends { ends -= 1 }
         }
         return HistoryPoint(ends: ends, isSettled: true)
@@ -84,7 +89,9 @@ extension ExecutionStore {
             SELECT MAX(t.id) FROM tasks t
             WHERE \(condition) AND t.status = \(TaskStatus.completed) AND (t.reference = \(text) OR t.name = \(text))
             """
-        } as: { try $0[0] as Int64? }.compactMap(\.self).map(TaskKey.number).max()
+        } as: {
+            try $0[0] as Int64?
+        }.compactMap(\.self).map(TaskKey.number).max()
     }
 
     /// References of the tasks that had completed at a point, in the order of their first.

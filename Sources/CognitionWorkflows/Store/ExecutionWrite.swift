@@ -96,7 +96,8 @@ struct ExecutionWrite: Sendable {
             TaskRow(
                 task: task, isNew: task.number >= transition.newFrom, ownInput: EncodedJSON(task.ownInput),
                 input: EncodedJSON(task.input), output: EncodedJSON(task.output), items: EncodedJSON(task.items),
-                context: EncodedJSON(task.context), fault: task.fault?.json.jsonBytes, progress: task.progress?.jsonBytes)
+                context: EncodedJSON(task.context), fault: task.fault?.json.jsonBytes,
+                progress: task.progress?.jsonBytes)
         }
         let state = state
         events = transition.events.map { event in

@@ -18,9 +18,11 @@ struct PastReader {
         _ id: ExecutionID, in workspace: WorkspaceID, _ wanted: PastMoment, now: Timestamp, _ tx: borrowing Transaction
     ) throws {
         guard let execution = try ExecutionStore.execution(id, in: workspace, tasksMax: 0, tx),
-            let found = try tx.first("SELECT key, resumed_at, fork_order FROM executions WHERE id = \(id)", as: { row in
-                (key: try row[0] as Int64, resumedAt: try row[1] as Timestamp?, forkOrder: try row[2] as Int?)
-            })
+            let found = try tx.first(
+                "SELECT key, resumed_at, fork_order FROM executions WHERE id = \(id)",
+                as: { row in
+                    (key: try row[0] as Int64, resumedAt: try row[1] as Timestamp?, forkOrder: try row[2] as Int?)
+                })
         else { throw WorkflowError.notFound(id) }
         self.execution = execution
         key = found.key
@@ -51,7 +53,9 @@ struct PastReader {
         let moment = moment
         let ended = try lineage.collect(tx) { condition in
             "SELECT MAX(t.ended_order) FROM tasks t WHERE \(condition) AND t.ended_at <= \(moment)"
-        } as: { try $0[0] as Int? }
+        } as: {
+            try $0[0] as Int?
+        }
         ends = max(ended.compactMap(\.self).max() ?? 0, found.forkOrder ?? 0)
     }
 

@@ -19,17 +19,22 @@ struct PointReader {
             SELECT 1 FROM tasks t
             WHERE \(condition) AND (t.placed_after IS NULL OR (t.ended_at IS NOT NULL AND t.ended_order IS NULL)) LIMIT 1
             """
-        } as: { try $0[0] as Int }
+        } as: {
+            try $0[0] as Int
+        }
         guard unknown.isEmpty else {
             throw WorkflowError(
                 .historyUnknown,
-                "the execution was run by an older release, which did not keep the order of what happened; start it anew")
+                "the execution was run by an older release, which did not keep the order of what happened; start it anew"
+            )
         }
     }
 
     /// The number of the last task that had been placed; 0 when none had.
     func lastNumber(_ tx: borrowing Transaction) throws -> Int {
-        try lineage.collect(tx) { "SELECT MAX(t.id) FROM tasks t WHERE \($0) AND \(placed)" } as: {
+        try lineage.collect(tx) {
+            "SELECT MAX(t.id) FROM tasks t WHERE \($0) AND \(placed)"
+        } as: {
             try $0[0] as Int64?
         }.compactMap(\.self).map(TaskKey.number).max() ?? 0
     }
@@ -228,7 +233,9 @@ struct PointReader {
     // MARK: Data
 
     private func output(of number: Int, _ tx: borrowing Transaction) throws -> JSONValue? {
-        let payload = try lineage.first("t.output, t.output_sha256", number: number, tx) { try StoredPayload($0, at: 0) }
+        let payload = try lineage.first("t.output, t.output_sha256", number: number, tx) {
+            try StoredPayload($0, at: 0)
+        }
         guard case .some(.some(let payload)) = payload else { return nil }
         return try payload.json(for: workspace, in: tx)
     }

@@ -64,7 +64,7 @@ import Testing
                 #expect(ended.tasks.first { $0.name == "fails" && !$0.isSkipped }?.attempt == 3)
                 #expect(Set(keys.all).count == 1 && keys.all.count == 3)
                 #expect(harness.script.ledger.filter { $0.contains("before\":2") }.count == 1)
-                #expect(harness.script.ledger.count == 1 + 3 + 3 + 1)
+                #expect(harness.script.ledger.count == 8)
                 let types = try await harness.types(of: id)
                 #expect(types.filter { $0 == "execution.retried" }.count == 2 && types.last == "execution.completed")
                 // As it was after the first failure.

@@ -56,7 +56,8 @@ extension ExecutionMachine {
         }
         if let timeout = definition.timeout {
             root.deadline =
-                (stored.state.resumedAt ?? stored.state.startedAt) + (try timeout.evaluate(root.input, scope: scope(of: root, stage: .body)))
+                (stored.state.resumedAt ?? stored.state.startedAt)
+                + (try timeout.evaluate(root.input, scope: scope(of: root, stage: .body)))
         }
         tasks[0] = root
         for row in stored.live {
