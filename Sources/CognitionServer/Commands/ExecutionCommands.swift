@@ -58,10 +58,10 @@ struct ExecutionCommands: AsyncParsableCommand {
         @Flag(help: "Prints JSON.") var json = false
 
         func run() async throws {
-            if let at {
-                return try await PastDisplay(json: json).show(id, at: at, PageWish(cursor: cursor, limit: limit))
-            }
             try await reporting {
+                if let at {
+                    return try await PastDisplay(json: json).show(id, at: at, PageWish(cursor: cursor, limit: limit))
+                }
                 let execution = try await ExecutionDesks.withDesk(ServerConfiguration(), .guest) { desk in
                     try await desk.execution(id)
                 }

@@ -152,17 +152,15 @@ struct PastDisplay {
     let json: Bool
 
     func show(_ id: ExecutionID, at text: String, _ page: PageWish) async throws {
-        try await reporting {
-            guard (1...200).contains(page.limit) else { throw CommandFailure("--limit is a number from 1 to 200") }
-            guard let moment = Int64(text).map(PastMoment.position) ?? Timestamp(text).map(PastMoment.time) else {
-                throw CommandFailure("\(text) is neither a position nor a moment such as 2026-11-21T08:00:00Z")
-            }
-            let state = try await ExecutionDesks.withDesk(ServerConfiguration(), .guest) { desk in
-                try await desk.state(of: id, at: moment, page)
-            }
-            if json { return Terminal.write(state.jsonText) }
-            write(state)
+        guard (1...200).contains(page.limit) else { throw CommandFailure("--limit is a number from 1 to 200") }
+        guard let moment = Int64(text).map(PastMoment.position) ?? Timestamp(text).map(PastMoment.time) else {
+            throw CommandFailure("\(text) is neither a position nor a moment such as 2026-11-21T08:00:00Z")
         }
+        let state = try await ExecutionDesks.withDesk(ServerConfiguration(), .guest) { desk in
+            try await desk.state(of: id, at: moment, page)
+        }
+        if json { return Terminal.write(state.jsonText) }
+        write(state)
     }
 
     private func write(_ state: JSONValue) {
