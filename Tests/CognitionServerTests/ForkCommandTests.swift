@@ -13,7 +13,7 @@ import Testing
         document: {dsl: 1.0.3, namespace: tests, name: failing, version: 0.1.0}
         do:
           - a: {set: {n: 1}}
-          - f: {raise: {error: {type: x, status: 418}}}
+          - f: {raise: {error: {type: 'https://example.com/x', status: 418}}}
         """
 
     @Test("Fork, diff, checkpoints, show --at and retry work with and without a server", arguments: [false, true])

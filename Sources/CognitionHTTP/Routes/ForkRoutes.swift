@@ -26,7 +26,8 @@ package struct ForkRoutes: RouteGroup {
             access: .permission(.readWorkflows), summary: "Compares two executions, task by task.", use: diff)
         api.route(
             .post, "workflows/executions/{id}/fork", body: ForkRequest.self,
-            parameters: [Path.execution, Self.idempotencyKey], answers: [.accepted(ExecutionSummaryShape.self, "Stored; it goes on at once.")],
+            parameters: [Path.execution, Self.idempotencyKey],
+            answers: [.accepted(ExecutionSummaryShape.self, "Stored; it goes on at once.")],
             errors: [.notFound, .conflict], access: .permission(.execute),
             summary: "Starts an execution that goes on from a point of this one.",
             details: """
@@ -35,7 +36,8 @@ package struct ForkRoutes: RouteGroup {
                 """, use: fork)
         api.route(
             .post, "workflows/executions/{id}/retry", parameters: [Path.execution],
-            answers: [.accepted(ExecutionSummaryShape.self, "Stored; it goes on at once.")], errors: [.notFound, .conflict],
+            answers: [.accepted(ExecutionSummaryShape.self, "Stored; it goes on at once.")],
+            errors: [.notFound, .conflict],
             access: .permission(.execute), summary: "Goes on with an execution that has failed, from the failed task.",
             use: retry)
         api.route(

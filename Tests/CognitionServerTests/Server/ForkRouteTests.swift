@@ -52,7 +52,9 @@ extension ServerTests {
         @Test("A faulted execution is tried again, and its events tell of it")
         func retry() async throws {
             let user = try await LiveServer.current.newUser()
-            try await user.store("fails", do: "[{a: {set: {n: 1}}}, {f: {raise: {error: {type: x, status: 418}}}}]")
+            try await user.store(
+                "fails", do: "[{a: {set: {n: 1}}}, {f: {raise: {error: {type: 'https://example.com/x', status: 418}}}}]"
+            )
             let failed = try await user.post("workflows/execute", ["workflow_id": "fails", "wait_seconds": 20])
             #expect(failed.json["status"] == "faulted", "\(failed)")
             let id = try failed.json.text("id")

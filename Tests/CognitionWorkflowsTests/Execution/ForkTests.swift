@@ -181,7 +181,8 @@ import Testing
             try await harness.running {
                 let source = try await run(
                     harness,
-                    "- a: {set: {n: 1}}\n- t: {try: [{f: {raise: {error: {type: x, status: 400}}}}], catch: {}}")
+                    "- a: {set: {n: 1}}\n- t: {try: [{f: {raise: {error: {type: 'https://example.com/x', status: 400}}}}], catch: {}}"
+                )
                 #expect(source.status == .completed)
                 let failed = try #require(source.tasks.first { $0.name == "f" }?.number)
                 func fork(_ command: ForkCommand) async throws -> ExecutionID {
