@@ -91,7 +91,6 @@ struct RemoteDesk: ExecutionDesk {
                 let events = try reader.feed(chunk)
                 for event in events {
                     let event = try ExecutionEvent(try JSONValue(parsing: event.data))
-                    if event.isLast, try await !isEnd(event, of: id) { continue }
                     guard take(event), !event.isLast else { return false }
                 }
                 if !events.isEmpty {
