@@ -76,6 +76,8 @@ extension LocalDesk {
             }
         let run = StartedRun(
             id: started.id, workflow: started.workflow.description, version: started.version, isContinued: false)
+        // Nothing is left to run behind the end of an execution.
+        if started.status.hasEnded { return try await body(run) }
         return try await node.withEngine { _ in try await body(run) }
     }
 }
