@@ -60,4 +60,44 @@ extension ErrorCode {
     package static let outdated = ErrorCode("workflow.outdated", category: .conflict)
     /// The input is larger than the engine takes.
     package static let inputTooLarge = ErrorCode("workflow.input_too_large", category: .limited)
+    /// No such task in the execution.
+    package static let taskNotFound = ErrorCode("workflow.task_not_found", category: .notFound)
+    /// No checkpoint of that id or name.
+    package static let checkpointNotFound = ErrorCode("workflow.checkpoint_not_found", category: .notFound)
+    /// Another checkpoint of the execution has the name.
+    package static let checkpointTaken = ErrorCode("workflow.checkpoint_taken", category: .conflict)
+    /// An execution has as many checkpoints as it may have.
+    package static let checkpointsFull = ErrorCode("workflow.checkpoints_full", category: .conflict)
+    /// The task has not completed, so nothing follows from it.
+    package static let forkPointInvalid = ErrorCode("workflow.fork_point_invalid", category: .conflict)
+    /// The version asked for differs in what has been done already.
+    package static let forkIncompatible = ErrorCode("workflow.fork_incompatible", category: .conflict)
+    /// Forks of forks go no deeper.
+    package static let forkTooDeep = ErrorCode("workflow.fork_too_deep", category: .conflict)
+    /// Forks share the tasks of the execution, so it cannot be deleted.
+    package static let hasForks = ErrorCode("workflow.execution_has_forks", category: .conflict)
+    /// Only an execution that has failed can be tried again.
+    package static let notFaulted = ErrorCode("workflow.not_faulted", category: .conflict)
+    /// An older release has run the execution and did not keep the order of what happened.
+    package static let historyUnknown = ErrorCode("workflow.history_unknown", category: .conflict)
+    /// The execution was not there yet, or the log has not come so far.
+    package static let momentOutside = ErrorCode("workflow.moment_outside", category: .notFound)
+    /// The executions have too many tasks to be compared.
+    package static let diffTooLarge = ErrorCode("workflow.diff_too_large", category: .unsupported)
+}
+
+extension WorkflowError {
+    static func taskNotFound(_ task: String) -> WorkflowError {
+        WorkflowError(.taskNotFound, "the execution has no task \(task)")
+    }
+
+    static func notCompleted(_ number: Int, _ status: TaskStatus) -> WorkflowError {
+        WorkflowError(
+            .forkPointInvalid,
+            "task \(number) is \(status.name); an execution is forked behind a task that has completed")
+    }
+
+    static func incompatible(_ reference: String, _ reason: String) -> WorkflowError {
+        WorkflowError(.forkIncompatible, "\(reference) \(reason); what was done before the fork must stay the same")
+    }
 }

@@ -52,20 +52,25 @@ extension Workflows {
         let limit = Self.pageSize(limit)
         guard let key = try await database.read({ tx in try ExecutionStore.workflowKey(of: id, in: workspace, tx) })
         else { throw WorkflowError.notFound(id) }
-        let inputIsAsGiven: Bool
-        do {
-            inputIsAsGiven = try await definition(key).input.from == nil
-        } catch is DefinitionError {
-            // An execution whose definition cannot be read any more was set aside, and people want to see why.
-            inputIsAsGiven = false
-        }
+        let inputIsAsGiven = try await leavesInputAsGiven(key)
         return try await database.read { tx in
             guard let (key, _) = try ExecutionStore.summary(of: id, in: workspace, tx) else {
                 throw WorkflowError.notFound(id)
             }
-            var reader = TaskDetailReader(key: key, workspace: workspace, inputIsAsGiven: inputIsAsGiven)
+            var reader = TaskDetailReader(
+                key: key, lineage: try Lineage(of: key, tx), workspace: workspace, inputIsAsGiven: inputIsAsGiven)
             let page = try reader.page(after: min(max(number, 0), ExecutionMachine.tasksMax), limit: limit, tx)
             return (page.items, page.hasMore ? page.items.last?.summary.number : nil)
+        }
+    }
+
+    /// Whether a document leaves the input of its executions as it is.
+    func leavesInputAsGiven(_ key: Int64) async throws -> Bool {
+        do {
+            return try await definition(key).input.from == nil
+        } catch is DefinitionError {
+            // An execution whose definition cannot be read any more was set aside, and people want to see why.
+            return false
         }
     }
 

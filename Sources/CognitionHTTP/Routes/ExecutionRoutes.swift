@@ -187,8 +187,11 @@ package struct ExecutionRoutes: RouteGroup {
             let rest = try await log.readAll(after: after, limit: 1, filter: filter(id, call.workspace))
             if rest.events.isEmpty, rest.isAtEnd { return .noContent }
         }
+        // An end that was taken back by a retry is none.
+        let retry = try await workflows.lastRetry(of: id, in: call.workspace)
         let stream = EventStream(
-            tail: log.tail(after: after, filter: filter(id, call.workspace)), isLast: { Self.ends.contains($0.type) },
+            tail: log.tail(after: after, filter: filter(id, call.workspace)),
+            isLast: { Self.ends.contains($0.type) && $0.position > retry },
             hasEnded: hasEnded,
             isAllowed: { [identity, caller = call.caller] in try await identity.mayGoOn(caller, with: .readWorkflows) })
         return Answer(.ok, .stream(mediaType: EventStream.mediaType) { try await stream.write(to: &$0) })

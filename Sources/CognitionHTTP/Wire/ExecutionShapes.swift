@@ -95,7 +95,13 @@ struct ExecutionShape: AnswerBody {
             "error": .nullable(fault), "tasks": .list(of: TaskShape.reference, max: Workflows.tasksShownMax),
             "tasks_truncated": .flag("There are more tasks; list them page by page."),
             "cost": .money, "created_at": .moment, "started_at": .nullable(.moment), "ended_at": .nullable(.moment),
-        ], optional: ["execution_id", "reason", "tasks_truncated"])
+            "forked_from": forkedFrom,
+        ], optional: ["execution_id", "reason", "tasks_truncated", "forked_from"])
+    static let forkedFrom: JSONValue = .record(
+        [
+            "execution_id": .uuid, "task": .whole(1...(.max), "The task behind which it goes on."),
+            "checkpoint": .uuid,
+        ], optional: ["task", "checkpoint"], description: "What it was forked from.")
     static let fault: JSONValue = .record(
         [
             "type": .text("A URI that names the kind of error."), "status": .whole(), "title": .text(),

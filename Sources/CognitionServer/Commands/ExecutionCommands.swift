@@ -5,10 +5,12 @@ import Foundation
 
 struct ExecutionCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "execution", abstract: "Shows, follows and steers executions, also those of a running process.",
+        commandName: "execution",
+        abstract: "Shows, follows, steers, forks and compares executions, also those of a running process.",
         subcommands: [
-            List.self, Show.self, Watch.self, Cancel.self, SuspendCommand.self, ResumeCommand.self,
-            SignalCommand.self, ApprovalsCommand.self, AnswerCommand.self, ReconcileCommand.self,
+            List.self, Show.self, Watch.self, Cancel.self, SuspendCommand.self, ResumeCommand.self, Retry.self,
+            SignalCommand.self, ApprovalsCommand.self, AnswerCommand.self, ReconcileCommand.self, Fork.self, Diff.self,
+            Checkpoints.self,
         ])
 
     struct List: AsyncParsableCommand {
@@ -53,10 +55,16 @@ struct ExecutionCommands: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Shows an execution and its tasks.")
 
         @Argument(help: "The execution's id.") var id: ExecutionID
+        @Option(help: "As it was: a position of the log, or a moment such as 2026-11-21T08:00:00Z.") var at: String?
+        @Option(help: "With --at: how many tasks, at most 200.") var limit = 50
+        @Option(help: "With --at: where the page of tasks before ended.") var cursor: String?
         @Flag(help: "Prints JSON.") var json = false
 
         func run() async throws {
             try await reporting {
+                if let at {
+                    return try await PastDisplay(json: json).show(id, at: at, PageWish(cursor: cursor, limit: limit))
+                }
                 let execution = try await ExecutionDesks.withDesk(ServerConfiguration(), .guest) { desk in
                     try await desk.execution(id)
                 }
@@ -72,6 +80,7 @@ struct ExecutionCommands: AsyncParsableCommand {
             Terminal.write("status     \(execution.status.name)\(reason), \(execution.progress) %")
             Terminal.write("created    \(execution.createdAt)")
             if let ended = execution.endedAt { Terminal.write("ended      \(ended)") }
+            if let origin = execution.forkedFrom { Terminal.write("forked     from \(origin)") }
             if let fault = execution.fault { Terminal.write("error      \(fault)") }
             let children = Dictionary(grouping: execution.tasks, by: \.parent)
             for task in children[0] ?? [] { show(task, depth: 0, children) }

@@ -123,6 +123,7 @@ struct Server {
                 ExecutionRoutes(workflows: node.workflows, engine: engine, log: node.log, identity: identity),
                 ExecutionControlRoutes(workflows: node.workflows),
                 SecretRoutes(workflows: node.workflows, identity: identity),
+                ForkRoutes(workflows: node.workflows),
                 LanguageModelRoutes(database: node.database), HealthRoutes(state: state, monitor: monitor),
             ], root: root)
     }

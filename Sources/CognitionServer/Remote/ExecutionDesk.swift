@@ -5,7 +5,7 @@ import CognitionWorkflows
 /// holds it. Commands do not care which.
 ///
 /// Everything is done as the principal `operator` in the workspace `default`, on either way.
-protocol ExecutionDesk: ExecutionControlDesk {
+protocol ExecutionDesk: ExecutionControlDesk, ExecutionHistoryDesk {
     /// Who carries the commands out; `nil` for this process.
     var serverAddress: ServerAddress? { get }
 
@@ -66,6 +66,13 @@ struct StartedRun: Sendable {
 }
 
 extension ExecutionDesk {
+    /// Whether an event is the end of its execution, and not one that a retry has taken back.
+    func isEnd(_ event: ExecutionEvent, of id: ExecutionID) async throws -> Bool {
+        let report = try await execution(id)
+        guard report.status.hasEnded else { return false }
+        return report.endedAt.flatMap(Timestamp.init).map { event.time >= $0 } ?? true
+    }
+
     /// Waits for an execution whose end was asked for, a few seconds at most.
     func waitForCancellation(of id: ExecutionID) async throws -> ExecutionReport {
         let clock = ContinuousClock()

@@ -34,6 +34,12 @@ struct ExecutionReport: Sendable {
     var fault: String? { json["error"].flatMap { $0.isNull ? nil : $0.jsonText } }
     var createdAt: String { text("created_at") }
     var endedAt: String? { json["ended_at"]?.stringValue }
+    /// What it was forked from, for people.
+    var forkedFrom: String? {
+        guard let origin = json["forked_from"], let id = origin["execution_id"]?.stringValue else { return nil }
+        if let task = origin["task"]?.integerValue { return "\(id), behind task \(task)" }
+        return id + (origin["checkpoint"]?.stringValue.map { ", at checkpoint \($0)" } ?? "")
+    }
     var tasks: [TaskReport] { (json["tasks"]?.arrayValue ?? []).map(TaskReport.init) }
     var hasMoreTasks: Bool { json["tasks_truncated"]?.boolValue ?? false }
 

@@ -48,6 +48,7 @@ struct LocalDesk: ExecutionDesk {
                 if try await execution(id).isParked { return }  // one that was set aside tells nothing
                 continue
             }
+            if event.isLast, try await !isEnd(event, of: id) { continue }
             guard take(event), !event.isLast else { return }
         }
     }
@@ -79,7 +80,7 @@ struct LocalDesk: ExecutionDesk {
             try await node.workflows.execute(command, as: .localOperator, on: engine).id, isContinued: false)
     }
 
-    private static func page(_ items: [JSONValue], _ next: Cursor?) -> JSONValue {
+    static func page(_ items: [JSONValue], _ next: Cursor?) -> JSONValue {
         ["items": .array(items), "next_cursor": next.map { .string($0.text) } ?? .null]
     }
 }

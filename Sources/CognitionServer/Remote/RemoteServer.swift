@@ -82,6 +82,22 @@ struct RemoteServer: Sendable {
             request.headers.append(("Content-Type", body.mediaType))
             request.body = body.bytes
         }
+        let answer = try await answer(to: request)
+        guard answer.status != 204 else { return .null }
+        do {
+            return try JSONValue(parsing: answer.body)
+        } catch {
+            throw notOurs(answer)
+        }
+    }
+
+    /// Deletes what the path names; the answer has no body.
+    /// - Throws: As ``call(_:_:query:body:)``.
+    func remove(_ path: String...) async throws {
+        _ = try await answer(to: request("DELETE", path, [], accept: "application/json"))
+    }
+
+    private func answer(to request: OutboundRequest) async throws -> OutboundResponse {
         let answer: OutboundResponse
         do {
             answer = try await http.send(request)
@@ -89,12 +105,7 @@ struct RemoteServer: Sendable {
             throw failure(error, within: request.timeout)
         }
         guard (200...299).contains(answer.status) else { throw failure(answer) }
-        guard answer.status != 204 else { return .null }
-        do {
-            return try JSONValue(parsing: answer.body)
-        } catch {
-            throw notOurs(answer)
-        }
+        return answer
     }
 
     /// Opens a stream of server-sent events and lends it.

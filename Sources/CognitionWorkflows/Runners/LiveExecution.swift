@@ -34,6 +34,8 @@ final class LiveExecution: Sendable {
         var transition: Transition?
         var writes: [TaskWrite] = []
         var cost = Money.zero(Execution.currency)
+        /// When all of it happened: later than everything that happened in the execution before.
+        var time: Timestamp
 
         mutating func add(_ spending: EffectResult.Spending) {
             if let write = spending.writes { writes.append(write) }
@@ -50,6 +52,13 @@ final class LiveExecution: Sendable {
         /// A transition that ends the execution was handed out.
         var hasEnded = false
         var isLost = false
+        var lastTime: Timestamp
+
+        /// Two transitions are never of the same moment, so that a moment tells how far the execution was.
+        mutating func takeTime(_ now: Timestamp) -> Timestamp {
+            lastTime = max(now, lastTime + .microseconds(1))
+            return lastTime
+        }
     }
 
     let key: Int64
@@ -65,7 +74,7 @@ final class LiveExecution: Sendable {
         self.id = machine.id
         self.workspace = workspace
         self.epoch = epoch
-        self.state = Mutex(State(machine: machine))
+        self.state = Mutex(State(machine: machine, lastTime: machine.lastTime))
     }
 
     /// Leaves an input; when it answers true the caller drives.
@@ -85,12 +94,15 @@ final class LiveExecution: Sendable {
                 state.isDriven = false
                 return nil
             }
-            var step = Step()
+            let now = state.takeTime(now)
+            var step = Step(time: now)
+            var costs: [Int: Int64] = [:]
             var isChanged = false
             for input in state.inbox {
                 switch input {
                 case .finished(let task, let attempt, let result):
                     step.add(result.spending)
+                    costs[task] = result.spending.cost?.micros
                     state.machine.finish(task: task, attempt: attempt, with: result.output, now: now)
                 case .spent(let spending):
                     step.add(spending)
@@ -105,7 +117,8 @@ final class LiveExecution: Sendable {
             }
             state.inbox.removeAll(keepingCapacity: true)
             guard isChanged, !state.hasEnded else { return step }
-            let transition = state.machine.takeTransition()
+            var transition = state.machine.takeTransition()
+            for (task, cost) in costs where cost > 0 { transition.tasks[task]?.cost = cost }
             if transition.hasMore { state.inbox.append(.advance) }
             state.hasEnded = state.machine.hasEnded
             step.transition = transition

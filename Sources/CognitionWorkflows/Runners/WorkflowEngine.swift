@@ -191,7 +191,7 @@ package final class WorkflowEngine: Sendable {
     ) async throws {
         let write = ExecutionWrite(
             transition, key: live.key, id: live.id, workspace: live.workspace, owner: node, epoch: live.epoch,
-            releases: leaves, cost: step.cost, origin: live.origin, ids: workflows.ids, now: clock.now)
+            releases: leaves, cost: step.cost, origin: live.origin, ids: workflows.ids, now: step.time)
         let writes = step.writes
         try await workflows.database.write { tx in
             try write.run(in: tx)

@@ -18,15 +18,8 @@ struct ExecutionRequest: Sendable {
     init(_ command: ExecuteCommand, by principal: Principal) throws {
         self.command = command
         self.principal = principal
-        if let text = command.correlationID, !Self.isPlain(text, bytesMax: 200) {
-            throw WorkflowError(.commandInvalid, "a correlation id has 1 to 200 bytes and no control characters")
-        }
-        if let key = command.idempotencyKey { try Self.check(key, isOfTask: command.parent != nil) }
-        input = EncodedJSON(command.input)
-        guard input.count <= Workflows.inputBytesMax else {
-            throw WorkflowError(
-                .inputTooLarge, "the input has \(input.count) bytes; at most \(Workflows.inputBytesMax) are taken")
-        }
+        try Self.checkKeys(command.idempotencyKey, command.correlationID, isOfTask: command.parent != nil)
+        input = try Self.encoded(command.input)
         inputHash = SHA256Digest(of: command.input.canonicalJSON)
     }
 
@@ -46,6 +39,24 @@ struct ExecutionRequest: Sendable {
             throw WorkflowError(.keyReused, "the idempotency key was used for another workflow, version or input")
         }
         return summary
+    }
+
+    /// - Throws: `workflow.input_too_large`.
+    static func encoded(_ input: JSONValue) throws -> EncodedJSON {
+        let encoded = EncodedJSON(input)
+        guard encoded.count <= Workflows.inputBytesMax else {
+            throw WorkflowError(
+                .inputTooLarge, "the input has \(encoded.count) bytes; at most \(Workflows.inputBytesMax) are taken")
+        }
+        return encoded
+    }
+
+    /// - Throws: `workflow.command_invalid`.
+    static func checkKeys(_ key: String?, _ correlationID: String?, isOfTask: Bool = false) throws {
+        if let correlationID, !isPlain(correlationID, bytesMax: 200) {
+            throw WorkflowError(.commandInvalid, "a correlation id has 1 to 200 bytes and no control characters")
+        }
+        if let key { try check(key, isOfTask: isOfTask) }
     }
 
     private static func check(_ key: String, isOfTask: Bool) throws {

@@ -131,7 +131,8 @@ final class ExecutionStep: CommitStep {
             "source": .integer, "own_input": .bytes, "own_input_sha256": .bytes, "status": .integer, "reason": .text,
             "attempt": .integer, "started_at": .integer, "ended_at": .integer, "input": .bytes, "input_sha256": .bytes,
             "output": .bytes, "output_sha256": .bytes, "error": .bytes, "wake_at": .integer, "deadline": .integer,
-            "progress": .bytes, "items": .bytes, "items_sha256": .bytes,
+            "progress": .bytes, "items": .bytes, "items_sha256": .bytes, "placed_after": .integer,
+            "ended_order": .integer, "context": .bytes, "context_sha256": .bytes, "cost_micros": .integer,
         ])
 
     private static let changedTasks = BulkUpdate(
@@ -139,12 +140,17 @@ final class ExecutionStep: CommitStep {
         [
             "id": .integer, "status": .integer, "reason": .text, "attempt": .integer, "started_at": .integer,
             "ended_at": .integer, "output": .bytes, "output_sha256": .bytes, "error": .bytes, "wake_at": .integer,
-            "deadline": .integer, "progress": .bytes,
+            "deadline": .integer, "progress": .bytes, "ended_order": .integer, "context": .bytes,
+            "context_sha256": .bytes, "cost": .integer,
         ],
         """
         SET status = v.status, reason = v.reason, attempt = v.attempt, started_at = v.started_at, ended_at = v.ended_at,
             output = v.output, output_sha256 = v.output_sha256, error = v.error, wake_at = v.wake_at,
-            deadline = v.deadline, progress = v.progress
+            deadline = v.deadline, progress = v.progress, ended_order = v.ended_order, context = v.context,
+            context_sha256 = v.context_sha256,
+            cost_micros = CASE WHEN v.cost IS NULL THEN tasks.cost_micros
+                WHEN tasks.cost_micros > 9223372036854775807 - v.cost THEN 9223372036854775807
+                ELSE COALESCE(tasks.cost_micros, 0) + v.cost END
         WHERE tasks.id = v.id
         """)
 }

@@ -36,11 +36,14 @@ extension ExecutionStore {
                 found.add(entry)
             }
         }
-        var reader = TaskDetailReader(key: claim.key, workspace: claim.workspace, inputIsAsGiven: inputIsAsGiven)
+        // What a fork has not done itself is its source's to undo; its tasks may have taken their input from there.
+        let lineage = try Lineage(of: claim.key, tx)
+        var reader = TaskDetailReader(
+            key: claim.key, lineage: lineage, workspace: claim.workspace, inputIsAsGiven: inputIsAsGiven)
         return try found.all.filter { $0.task < end ?? .max }.map { entry in
             var entry = entry
             entry.input = try reader.inputValue(of: entry.task, tx)
-            if entry.outcome == .completed { entry.output = try output(of: entry.task, in: claim, tx) ?? .null }
+            if entry.outcome == .completed { entry.output = try output(of: entry.task, in: lineage, claim, tx) ?? .null }
             return entry
         }
     }

@@ -30,8 +30,10 @@ extension ExecutionStore {
                 it can be deleted once that task has ended
                 """)
         }
+        try checkHasNoForks(key, id, tx)
         let isLast = try deleteTasks(of: key, workspace, tx)
         guard isLast else { return nil }
+        try tx.execute("DELETE FROM checkpoints WHERE execution_key = \(key)")
         // The key may be given to another execution, which must not find this one's children.
         try tx.execute("UPDATE executions SET parent_key = NULL, parent_task = NULL WHERE parent_key = \(key)")
         try MailStore.deleteAll(of: key, in: workspace, tx)
@@ -71,10 +73,11 @@ extension ExecutionStore {
             DELETE FROM tasks
             WHERE id IN (SELECT id FROM tasks WHERE id >= \(range.lowerBound) AND id <= \(range.upperBound)
                          ORDER BY id LIMIT \(tasksDeletedMax))
-            RETURNING own_input, own_input_sha256, input, input_sha256, output, output_sha256, items, items_sha256
+            RETURNING own_input, own_input_sha256, input, input_sha256, output, output_sha256, items, items_sha256,
+                context, context_sha256
             """
         ) { row in
-            try [0, 2, 4, 6].compactMap { column -> StoredPayload? in
+            try [0, 2, 4, 6, 8].compactMap { column -> StoredPayload? in
                 // Only those that are stored apart are of interest.
                 guard case .reference(let hash) = try StoredPayload(row, at: column) else { return nil }
                 return StoredPayload.reference(hash)

@@ -13,7 +13,8 @@ extension ExecutionStore {
             SQL(
                 """
                 SELECT e.key, w.namespace, w.name, w.version, e.status, e.progress, e.input, e.input_sha256, e.output,
-                    e.output_sha256, e.error, e.cost_micros, e.created_at, e.started_at, e.ended_at, e.reason
+                    e.output_sha256, e.error, e.cost_micros, e.created_at, e.started_at, e.ended_at, e.reason,
+                    e.fork_key, e.forked_from, e.fork_task, e.fork_checkpoint
                 FROM executions e JOIN workflows w ON w.key = e.workflow_key
                 WHERE e.id = $1 AND e.workspace_id = $2
                 """, [id.sqlValue, workspace.sqlValue])
@@ -22,7 +23,8 @@ extension ExecutionStore {
                 key: try row[0], workflow: WorkflowID(namespace: try row[1], name: try row[2]), version: try row[3],
                 status: try row[4], progress: try row[5], input: try StoredPayload(row, at: 6),
                 output: try StoredPayload(row, at: 8), error: try row[10], cost: try row[11], createdAt: try row[12],
-                startedAt: try row[13], endedAt: try row[14], reason: try row[15])
+                startedAt: try row[13], endedAt: try row[14], reason: try row[15],
+                sharesTasks: try row[16] as Int64? != nil, forkedFrom: try ForkOrigin(row, at: 17))
         }
         guard let found else { return nil }
         let input = try bytes(of: found.input, workspace, tx)
@@ -38,7 +40,10 @@ extension ExecutionStore {
         json.member("output", json: output)
         json.member("error", json: found.error ?? nullBytes)
         json.name("tasks")
-        let hasMore = try writeTasks(of: found.key, atMost: tasksMax, into: &json, tx)
+        let hasMore =
+            found.sharesTasks
+            ? try writeSharedTasks(of: found.key, atMost: tasksMax, into: &json, tx)
+            : try writeTasks(of: found.key, atMost: tasksMax, into: &json, tx)
         json.name("cost")
         json.open("{")
         json.member("micros", found.cost)
@@ -48,6 +53,7 @@ extension ExecutionStore {
         json.member("started_at", moment: found.startedAt)
         json.member("ended_at", moment: found.endedAt)
         if let reason = found.reason { json.member("reason", text: reason) }
+        if let origin = found.forkedFrom { json.member("forked_from", json: origin.json.jsonBytes) }
         if hasMore { json.member("tasks_truncated", json: trueBytes) }
         json.close("}")
         return json.bytes
@@ -67,6 +73,22 @@ extension ExecutionStore {
         let startedAt: Timestamp?
         let endedAt: Timestamp?
         let reason: String?
+        let sharesTasks: Bool
+        let forkedFrom: ForkOrigin?
+    }
+
+    /// Of a fork.
+    private static func writeSharedTasks(
+        of key: Int64, atMost tasksMax: Int, into json: inout JSONBytes, _ tx: borrowing Transaction
+    ) throws -> Bool {
+        let tasks = try tasks(of: Lineage(of: key, tx), after: 0, limit: tasksMax + 1, tx)
+        json.open("[")
+        for task in tasks.prefix(tasksMax) {
+            json.element()
+            json.value(task.json.jsonBytes)
+        }
+        json.close("]")
+        return tasks.count > tasksMax
     }
 
     /// - Returns: Whether there are more than `tasksMax`.

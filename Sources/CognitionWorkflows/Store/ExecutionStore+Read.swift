@@ -18,7 +18,8 @@ extension ExecutionStore {
         let found = try tx.first(
             """
             SELECT e.key, w.namespace, w.name, w.version, e.status, e.reason, e.progress, e.error, e.created_at,
-                e.started_at, e.ended_at, e.input, e.input_sha256, e.output, e.output_sha256, e.cost_micros
+                e.started_at, e.ended_at, e.input, e.input_sha256, e.output, e.output_sha256, e.cost_micros,
+                e.forked_from, e.fork_task, e.fork_checkpoint
             FROM executions e JOIN workflows w ON w.key = e.workflow_key
             WHERE e.id = \(id) AND e.workspace_id = \(workspace)
             """
@@ -27,7 +28,7 @@ extension ExecutionStore {
                 id: id, workspace: workspace, workflow: WorkflowID(namespace: try row[1], name: try row[2]),
                 version: try row[3], status: try row[4], reason: try row[5], progress: try row[6], input: .null,
                 fault: try fault(row[7]), createdAt: try row[8], startedAt: try row[9], endedAt: try row[10],
-                cost: Money(micros: try row[15], currency: Execution.currency))
+                cost: Money(micros: try row[15], currency: Execution.currency), forkedFrom: try ForkOrigin(row, at: 16))
             return Found(
                 key: try row[0], execution: execution, input: try StoredPayload(row, at: 11),
                 output: try StoredPayload(row, at: 13))
@@ -36,7 +37,7 @@ extension ExecutionStore {
         found.execution.input = try found.input?.json(for: workspace, in: tx) ?? .null
         found.execution.output = try found.output?.json(for: workspace, in: tx)
         if tasksMax > 0 {
-            let tasks = try tasks(of: found.key, after: 0, limit: tasksMax + 1, tx)
+            let tasks = try tasks(of: Lineage(of: found.key, tx), after: 0, limit: tasksMax + 1, tx)
             found.execution.tasks = Array(tasks.prefix(tasksMax))
             found.execution.hasMoreTasks = tasks.count > tasksMax
         }
@@ -44,14 +45,11 @@ extension ExecutionStore {
     }
 
     static func tasks(
-        of key: Int64, after number: Int, limit: Int, _ tx: borrowing Transaction
+        of lineage: Lineage, after number: Int, limit: Int, _ tx: borrowing Transaction
     ) throws -> [TaskSummary] {
-        let range = TaskKey.range(of: key)
-        return try tx.query(
-            """
-            SELECT \(columns: TaskSummary.columns) FROM tasks
-            WHERE id > \(TaskKey(key, number)) AND id <= \(range.upperBound) ORDER BY id LIMIT \(limit)
-            """, as: TaskSummary.init(row:))
+        try lineage.page(
+            "\(columns: TaskSummary.columns)", after: number, limit: limit, tx, as: { try TaskSummary(row: $0) },
+            number: \.number)
     }
 
     static func status(
@@ -75,16 +73,18 @@ extension ExecutionStore {
         let found = try tx.first(
             """
             SELECT input, input_sha256, context, context_sha256, progress, started_at, next_number, status, reason,
-                ending, suspended_at
+                ending, suspended_at, ends_undone, resumed_at, fork_key
             FROM executions WHERE key = \(claim.key)
             """
         ) { row in
             (
                 input: try StoredPayload(row, at: 0), context: try StoredPayload(row, at: 2),
+                sharesTasks: try row[13] as Int64? != nil,
                 state: ExecutionState(
                     status: try row[7], reason: try row[8], progress: try row[4], context: .null,
                     startedAt: try row[5] as Timestamp? ?? now, suspendedAt: try row[10], nextNumber: try row[6],
-                    ending: PendingEnd(json: try json(row[9])))
+                    ending: PendingEnd(json: try json(row[9])), endsUndone: try row[11] as Int? ?? 0,
+                    resumedAt: try row[12])
             )
         }
         guard let found else { return nil }
@@ -93,8 +93,9 @@ extension ExecutionStore {
             id: claim.id, input: try found.input?.json(for: claim.workspace, in: tx) ?? .null, state: found.state,
             live: live, outputs: [:], lists: [])
         stored.state.context = try found.context?.json(for: claim.workspace, in: tx) ?? .null
+        let lineage = found.sharesTasks ? try Lineage(of: claim.key, tx) : Lineage(alone: claim.key)
         for case .task(let number) in live.map(\.source) {
-            stored.outputs[number] = try output(of: number, in: claim, tx)
+            stored.outputs[number] = try output(of: number, in: lineage, claim, tx)
         }
         stored.mail = try MailStore.new(of: claim.key, tx)
         stored.heldSignals = try MailStore.held(of: claim.key, tx)
@@ -103,7 +104,7 @@ extension ExecutionStore {
             stored.accepted = try MailStore.accepted(of: claim.key, in: claim.workspace, tx)
         }
         for parent in live where places[parent.reference]?.task.runsListsSideBySide == true {
-            stored.lists += try endedLists(of: parent.number, in: claim, tx)
+            stored.lists += try endedLists(of: parent.number, in: lineage, claim, tx)
         }
         if places.values.contains(where: { $0.task.compensation != nil }) {
             let isCompensating = stored.state.ending != nil
@@ -125,7 +126,7 @@ extension ExecutionStore {
         let found = try tx.query(
             """
             SELECT id, parent, scope, name, reference, source, status, reason, attempt, started_at, wake_at, deadline,
-                progress, own_input, own_input_sha256, input, input_sha256, items, items_sha256
+                progress, own_input, own_input_sha256, input, input_sha256, items, items_sha256, placed_after
             FROM tasks WHERE id >= \(range.lowerBound) AND id <= \(range.upperBound) AND ended_at IS NULL ORDER BY id
             """
         ) { row in
@@ -133,7 +134,7 @@ extension ExecutionStore {
                 number: TaskKey.number(of: try row[0]), parent: try row[1], scope: try row[2], name: try row[3],
                 reference: try row[4], source: try row[5], ownInput: nil, status: try row[6], reason: try row[7],
                 attempt: try row[8], startedAt: try row[9], wakeAt: try row[10], deadline: try row[11],
-                progress: try json(row[12]))
+                progress: try json(row[12]), placedAfter: try row[19])
             return Found(
                 task: task, ownInput: try StoredPayload(row, at: 13), input: try StoredPayload(row, at: 15),
                 items: try StoredPayload(row, at: 17))
@@ -146,15 +147,15 @@ extension ExecutionStore {
                 status: task.status, reason: task.reason, attempt: task.attempt, startedAt: task.startedAt,
                 input: try found.input?.json(for: claim.workspace, in: tx), wakeAt: task.wakeAt,
                 deadline: task.deadline,
-                progress: task.progress, items: try found.items?.json(for: claim.workspace, in: tx))
+                progress: task.progress, items: try found.items?.json(for: claim.workspace, in: tx),
+                placedAfter: task.placedAfter)
         }
     }
 
     static func output(
-        of number: Int, in claim: ExecutionClaim, _ tx: borrowing Transaction
+        of number: Int, in lineage: Lineage, _ claim: ExecutionClaim, _ tx: borrowing Transaction
     ) throws -> JSONValue? {
-        let payload = try tx.first("SELECT output, output_sha256 FROM tasks WHERE id = \(TaskKey(claim.key, number))") {
-            row in
+        let payload = try lineage.first("t.output, t.output_sha256", number: number, tx) { row in
             try StoredPayload(row, at: 0)
         }
         guard case .some(.some(let payload)) = payload else { return nil }
@@ -163,21 +164,22 @@ extension ExecutionStore {
 
     /// The last ended task of each list inside a task whose lists run side by side.
     private static func endedLists(
-        of parent: Int, in claim: ExecutionClaim, _ tx: borrowing Transaction
+        of parent: Int, in lineage: Lineage, _ claim: ExecutionClaim, _ tx: borrowing Transaction
     ) throws -> [StoredExecution.EndedList] {
-        let range = TaskKey.range(of: claim.key)
-        let rows = try tx.query(
+        let rows = try lineage.collect(tx) { condition in
             """
-            SELECT t.scope, t.status, t.output, t.output_sha256 FROM tasks t
-            WHERE t.id IN (SELECT MAX(id) FROM tasks
-                           WHERE id >= \(range.lowerBound) AND id <= \(range.upperBound) AND parent = \(parent)
-                           GROUP BY scope)
-                AND t.ended_at IS NOT NULL
+            SELECT l.id, l.scope, l.status, l.output, l.output_sha256, l.ended_at FROM tasks l
+            WHERE l.id IN (SELECT MAX(t.id) FROM tasks t
+                           WHERE \(condition) AND t.parent = \(parent) GROUP BY t.scope)
             """
-        ) { row in
-            (scope: try row[0] as Int, status: try row[1] as TaskStatus, output: try StoredPayload(row, at: 2))
+        } as: { row in
+            (
+                number: TaskKey.number(of: try row[0]), scope: try row[1] as Int, status: try row[2] as TaskStatus,
+                output: try StoredPayload(row, at: 3), hasEnded: try row[5] as Timestamp? != nil
+            )
         }
-        return try rows.map { row in
+        let newest = Dictionary(rows.map { ($0.scope, $0) }) { $0.number > $1.number ? $0 : $1 }
+        return try newest.values.filter(\.hasEnded).map { row in
             StoredExecution.EndedList(
                 parent: parent, scope: row.scope, status: row.status,
                 output: try row.output?.json(for: claim.workspace, in: tx) ?? .null)
@@ -190,6 +192,14 @@ extension ExecutionStore {
 
     static func json(_ bytes: [UInt8]?) throws -> JSONValue? {
         try bytes.map { try JSONValue(parsing: $0) }
+    }
+}
+
+extension ForkOrigin {
+    /// Reads `forked_from`, `fork_task` and `fork_checkpoint`.
+    init?(_ row: borrowing Row, at column: Int) throws {
+        guard let execution = try row[column] as ExecutionID? else { return nil }
+        self.init(execution: execution, task: try row[column + 1], checkpoint: try row[column + 2])
     }
 }
 

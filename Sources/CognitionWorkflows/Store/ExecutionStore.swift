@@ -207,10 +207,10 @@ enum ExecutionStore {
 }
 
 extension ExecutionClaim {
-    fileprivate static let columns: StaticString =
+    static let columns: StaticString =
         "key, id, workspace_id, workflow_key, status, epoch, claims, cancel_requested_at, created_by, correlation_id"
 
-    fileprivate init(row: borrowing Row) throws {
+    init(row: borrowing Row) throws {
         key = try row[0]
         id = try row[1]
         workspace = try row[2]

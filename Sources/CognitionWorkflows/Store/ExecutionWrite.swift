@@ -46,6 +46,7 @@ struct ExecutionWrite: Sendable {
         let input: EncodedJSON?
         let output: EncodedJSON?
         let items: EncodedJSON?
+        let context: EncodedJSON?
         let fault: [UInt8]?
         let progress: [UInt8]?
     }
@@ -74,11 +75,13 @@ struct ExecutionWrite: Sendable {
     private let time: Timestamp
     private let ids: UUIDGenerator
 
-    /// - Parameter cost: What the tasks that have ended in this transition add to the execution's cost.
+    /// - Parameters:
+    ///   - cost: What the tasks that have ended in this transition add to the execution's cost.
+    ///   - withContext: The context is written even if it has not changed: there is no row yet.
     init(
         _ transition: Transition, key: Int64?, id: ExecutionID, workspace: WorkspaceID, owner: UUIDv7, epoch: Int64,
         releases: Bool, cost: Money = .zero(Execution.currency), origin: ExecutionOrigin, ids: UUIDGenerator,
-        now: Timestamp
+        now: Timestamp, withContext: Bool = false
     ) {
         self.key = key
         self.id = id
@@ -90,7 +93,7 @@ struct ExecutionWrite: Sendable {
         self.origin = origin
         self.ids = ids
         state = transition.execution
-        context = transition.contextChanged ? EncodedJSON(state.context) : nil
+        context = transition.contextChanged || withContext ? EncodedJSON(state.context) : nil
         output = EncodedJSON(state.output)
         fault = state.fault?.json.jsonBytes
         abandoned = transition.abandoned
@@ -103,7 +106,8 @@ struct ExecutionWrite: Sendable {
             TaskRow(
                 task: task, isNew: task.number >= transition.newFrom, ownInput: EncodedJSON(task.ownInput),
                 input: EncodedJSON(task.input), output: EncodedJSON(task.output), items: EncodedJSON(task.items),
-                fault: task.fault?.json.jsonBytes, progress: task.progress?.jsonBytes)
+                context: EncodedJSON(task.context), fault: task.fault?.json.jsonBytes,
+                progress: task.progress?.jsonBytes)
         }
         let state = state
         events = transition.events.map { event in
@@ -150,6 +154,12 @@ struct ExecutionWrite: Sendable {
     /// Writes the transition that an execution begins with, together with its row.
     func runFirst(_ piece: ExecutionStep.Piece, in tx: borrowing Transaction) throws {
         var piece = piece
+        try write(&piece, in: tx)
+    }
+
+    /// Writes what a fork begins with; its row was written in this transaction.
+    func runForked(_ key: Int64, in tx: borrowing Transaction) throws {
+        var piece = ExecutionStep.Piece(execution: id, key: ExecutionKey(key))
         try write(&piece, in: tx)
     }
 
@@ -245,6 +255,7 @@ struct ExecutionWrite: Sendable {
         let input = try row.input?.store(for: workspace, in: tx)
         let output = try row.output?.store(for: workspace, in: tx)
         let items = try row.items?.store(for: workspace, in: tx)
+        let context = try row.context?.store(for: workspace, in: tx)
         return [
             task.number.sqlValue, task.parent.sqlValue, task.scope.sqlValue, task.name.sqlValue,
             task.reference.sqlValue, task.source.sqlValue, (ownInput?.inlineBytes).sqlValue,
@@ -252,6 +263,8 @@ struct ExecutionWrite: Sendable {
             task.startedAt.sqlValue, task.endedAt.sqlValue, (input?.inlineBytes).sqlValue, (input?.reference).sqlValue,
             (output?.inlineBytes).sqlValue, (output?.reference).sqlValue, row.fault.sqlValue, task.wakeAt.sqlValue,
             task.deadline.sqlValue, row.progress.sqlValue, (items?.inlineBytes).sqlValue, (items?.reference).sqlValue,
+            task.placedAfter.sqlValue, task.endedOrder.sqlValue, (context?.inlineBytes).sqlValue,
+            (context?.reference).sqlValue, task.cost.sqlValue,
         ]
     }
 
@@ -260,6 +273,7 @@ struct ExecutionWrite: Sendable {
         let task = row.task
         let id = TaskKey(key, task.number)
         let output = try row.output?.store(for: workspace, in: tx)
+        let context = try row.context?.store(for: workspace, in: tx)
         if let input = try row.input?.store(for: workspace, in: tx) {
             try tx.send(
                 "UPDATE tasks SET input = \(input.inlineBytes), input_sha256 = \(input.reference) WHERE id = \(id)")
@@ -271,7 +285,8 @@ struct ExecutionWrite: Sendable {
         return [
             id.sqlValue, task.status.sqlValue, task.reason.sqlValue, task.attempt.sqlValue, task.startedAt.sqlValue,
             task.endedAt.sqlValue, (output?.inlineBytes).sqlValue, (output?.reference).sqlValue, row.fault.sqlValue,
-            task.wakeAt.sqlValue, task.deadline.sqlValue, row.progress.sqlValue,
+            task.wakeAt.sqlValue, task.deadline.sqlValue, row.progress.sqlValue, task.endedOrder.sqlValue,
+            (context?.inlineBytes).sqlValue, (context?.reference).sqlValue, task.cost.sqlValue,
         ]
     }
 

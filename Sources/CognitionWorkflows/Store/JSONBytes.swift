@@ -24,6 +24,9 @@ struct JSONBytes {
         needsComma = true
     }
 
+    /// A value of an array, after ``element()``.
+    mutating func value(_ json: [UInt8]) { bytes.append(contentsOf: json) }
+
     /// - Parameter name: Needs no escapes.
     mutating func name(_ name: StaticString) {
         element()

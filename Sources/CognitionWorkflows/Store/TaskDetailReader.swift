@@ -9,6 +9,7 @@ struct TaskDetailReader {
     static let bytesMax = 16 << 20
 
     private let key: Int64
+    private let lineage: Lineage
     private let workspace: WorkspaceID
     /// Whether the document leaves the execution's input as it is; else it could only be told by an evaluation.
     private let inputIsAsGiven: Bool
@@ -17,8 +18,9 @@ struct TaskDetailReader {
     private var outputs: [Int: StoredPayload?] = [:]
     private var large: [StoredPayload: (value: JSONValue, bytes: Int)] = [:]
 
-    init(key: Int64, workspace: WorkspaceID, inputIsAsGiven: Bool) {
+    init(key: Int64, lineage: Lineage, workspace: WorkspaceID, inputIsAsGiven: Bool) {
         self.key = key
+        self.lineage = lineage
         self.workspace = workspace
         self.inputIsAsGiven = inputIsAsGiven
     }
@@ -33,21 +35,23 @@ struct TaskDetailReader {
     }
 
     /// At most `limit` tasks behind `number`; fewer when their data is much, so more follow whenever `hasMore` says so.
+    ///
+    /// - Parameter filter: What must be true of tasks `t` besides, beginning with AND.
     mutating func page(
-        after number: Int, limit: Int, _ tx: borrowing Transaction
+        after number: Int, limit: Int, where filter: SQL = "", _ tx: borrowing Transaction
     ) throws -> (items: [TaskDetail], hasMore: Bool) {
-        let range = TaskKey.range(of: key)
-        let rows = try tx.query(
+        let rows = try lineage.page(
             """
-            SELECT \(columns: TaskSummary.columns), source, own_input, own_input_sha256, input, input_sha256, output,
-                output_sha256
-            FROM tasks WHERE id > \(TaskKey(key, number)) AND id <= \(range.upperBound) ORDER BY id LIMIT \(limit + 1)
-            """
+            \(columns: TaskSummary.columns), source, own_input, own_input_sha256, input, input_sha256, output,
+            output_sha256
+            """, where: filter, after: number, limit: limit + 1, tx
         ) { row in
             let summary = try TaskSummary(row: row)
             return Found(
                 summary: summary, source: try row[12], ownInput: try StoredPayload(row, at: 13),
                 input: try StoredPayload(row, at: 15), output: try StoredPayload(row, at: 17), parent: summary.parent)
+        } number: { (found: Found) in
+            found.summary.number
         }
         for row in rows { outputs[row.summary.number] = .some(row.output) }
         var items: [TaskDetail] = []
@@ -75,9 +79,7 @@ struct TaskDetailReader {
 
     private mutating func output(of number: Int, _ tx: borrowing Transaction) throws -> StoredPayload? {
         if let known = outputs[number] { return known }
-        let found = try tx.first("SELECT output, output_sha256 FROM tasks WHERE id = \(TaskKey(key, number))") { row in
-            try StoredPayload(row, at: 0)
-        }
+        let found = try lineage.first("t.output, t.output_sha256", number: number, tx) { try StoredPayload($0, at: 0) }
         let output: StoredPayload? = found ?? nil
         outputs[number] = .some(output)
         return output
@@ -105,11 +107,8 @@ struct TaskDetailReader {
     }
 
     private mutating func storedInput(of number: Int, _ tx: borrowing Transaction) throws -> StoredPayload? {
-        let found = try tx.first(
-            """
-            SELECT input, input_sha256, source, own_input, own_input_sha256, parent FROM tasks
-            WHERE id = \(TaskKey(key, number))
-            """
+        let found = try lineage.first(
+            "t.input, t.input_sha256, t.source, t.own_input, t.own_input_sha256, t.parent", number: number, tx
         ) { row in
             (
                 input: try StoredPayload(row, at: 0), source: try row[2] as InputSource,

@@ -61,6 +61,12 @@ enum WorkflowStore {
         try find(id, version: version, deletedToo: false, in: workspace, tx)?.workflow
     }
 
+    /// A version by its key, also a deleted one.
+    static func find(key: Int64, _ tx: borrowing Transaction) throws -> StoredWorkflow? {
+        try tx.first(
+            "SELECT \(columns: columns) FROM workflows w WHERE w.key = \(key)", as: StoredWorkflow.init(row:))
+    }
+
     private static func find(
         _ id: WorkflowID, version: String, deletedToo: Bool, in workspace: WorkspaceID, _ tx: borrowing Transaction
     ) throws -> (workflow: StoredWorkflow, isDeleted: Bool)? {

@@ -115,6 +115,7 @@ extension Workflows {
         mailMigration,
         SecretStore.migration,
         compensationMigration,
+        forksMigration,
         scheduleMigration,
         fetchedDocuments,
     ]

@@ -19,6 +19,7 @@ extension Execution {
             "ended_at": JSONValue(endedAt),
         ]
         if let reason { members["reason"] = .string(reason.rawValue) }
+        if let forkedFrom { members["forked_from"] = forkedFrom.json }
         if hasMoreTasks { members["tasks_truncated"] = true }
         return .object(members)
     }

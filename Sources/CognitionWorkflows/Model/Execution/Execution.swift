@@ -18,6 +18,7 @@ package struct Execution: Sendable {
     package var endedAt: Timestamp?
     /// What its own calls have cost; what its child executions cost is counted with them alone.
     package var cost = Money.zero(Execution.currency)
+    package var forkedFrom: ForkOrigin?
     /// The first tasks in the order they started.
     package var tasks: [TaskSummary] = []
     package var hasMoreTasks = false

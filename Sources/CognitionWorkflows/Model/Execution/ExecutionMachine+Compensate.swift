@@ -77,7 +77,7 @@ extension ExecutionMachine {
         tasks[0]?.deadline = nil
         record(
             ExecutionEvent.compensating, fault: fault, reason: .compensating,
-            more: ["ending": .string(status.name), "tasks": .integer(Int64(compensations.count))], at: now)
+            with: ["ending": .string(status.name), "tasks": .integer(Int64(compensations.count))], at: now)
         startNextCompensation(now: now)
         return true
     }

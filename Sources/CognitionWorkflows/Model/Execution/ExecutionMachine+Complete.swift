@@ -7,6 +7,7 @@ extension ExecutionMachine {
         guard let task = tasks[number] else { return }
         let definition = task.definition
         var output = raw
+        var exported: JSONValue?
         do {
             if let template = definition.output.as {
                 output = try template.evaluate(raw, scope: scope(of: task, stage: .output(raw: raw)))
@@ -17,12 +18,13 @@ extension ExecutionMachine {
                 let context = try export.as.evaluate(output, scope: scope(of: task, stage: stage))
                 try check(context, against: export.schema, "context")
                 setContext(context)
+                exported = context
             }
         } catch {
             return fail(number, WorkflowFault(error), now: now)
         }
         if number == 0 { return end(as: .completed, output: output, now: now) }
-        remove(number, as: .completed, output: output, now: now)
+        remove(number, as: .completed, output: output, context: exported, now: now)
         follow(task, output: output, directive: directive ?? definition.then, now: now)
     }
 
@@ -76,7 +78,7 @@ extension ExecutionMachine {
         while around.number > 0 {
             for child in around.children where tasks[child] != nil { drop(child, as: .cancelled, now: now) }
             guard !isCompensation(around) else { return complete(around.number, output: output, now: now) }
-            remove(around.number, as: .completed, output: output, now: now)
+            remove(around.number, as: .completed, output: output, endsWorkflow: true, now: now)
             guard let next = tasks[around.parent] else { return }
             around = next
         }

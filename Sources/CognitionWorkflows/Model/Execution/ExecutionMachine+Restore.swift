@@ -72,7 +72,8 @@ extension ExecutionMachine {
         }
         if let timeout = definition.timeout, stored.state.ending == nil {
             root.deadline =
-                stored.state.startedAt + (try timeout.evaluate(root.input, scope: scope(of: root, stage: .body)))
+                (stored.state.resumedAt ?? stored.state.startedAt)
+                + (try timeout.evaluate(root.input, scope: scope(of: root, stage: .body)))
         }
         tasks[0] = root
         for row in stored.live {
@@ -105,7 +106,7 @@ extension ExecutionMachine {
             number: row.number, parent: row.parent, scope: row.scope, place: place.index, definition: place.task,
             source: row.source, rawInput: rawInput, input: row.input ?? rawInput, status: row.status,
             reason: row.reason,
-            attempt: row.attempt, startedAt: row.startedAt, deadline: row.deadline)
+            attempt: row.attempt, startedAt: row.startedAt, deadline: row.deadline, placedAfter: row.placedAfter)
         switch place.task.kind {
         case .for where row.status != .pending:
             guard case .array(let items) = row.items, let next = row.progress?["next"]?.integerValue else {

@@ -159,7 +159,21 @@ package struct ExecutionMachine: Sendable {
             execution: state, isBusy: !inFlight.isEmpty, hasMore: hasMore)
     }
 
+    /// How many tasks have ended so far; what orders all that happens in the execution.
+    var ends: Int { state.nextNumber - 1 - (tasks.count - (tasks[0] == nil ? 0 : 1)) + state.endsUndone }
+
     // MARK: Changes, remembered for the next transition
+
+    /// Remembers the rows of all live tasks for the next transition.
+    ///
+    /// - Parameter areNew: None of them has a row yet; else the rows keep their inputs and items.
+    mutating func rewriteAll(areNew: Bool) {
+        changed.formUnion(tasks.keys)
+        guard areNew else { return }
+        newFrom = 0
+        unwrittenInputs.formUnion(tasks.keys)
+        unwrittenItems.formUnion(tasks.keys)
+    }
 
     /// Changes a live task and remembers that its row has to be written.
     mutating func update(_ number: Int, _ change: (inout LiveTask) -> Void) {
@@ -173,10 +187,11 @@ package struct ExecutionMachine: Sendable {
         from source: InputSource, now: Timestamp
     ) {
         let number = state.nextNumber
+        let placedAfter = ends
         state.nextNumber += 1
         tasks[number] = LiveTask(
             number: number, parent: parent, scope: scope, place: place, definition: definition, source: source,
-            rawInput: input, input: input, startedAt: now)
+            rawInput: input, input: input, startedAt: now, placedAfter: placedAfter)
         tasks[parent]?.children.append(number)
         changed.insert(number)
         agenda.append(number)
@@ -185,7 +200,7 @@ package struct ExecutionMachine: Sendable {
     /// Takes a task out of the live ones; its row says how it ended.
     mutating func remove(
         _ number: Int, as status: TaskStatus, output: JSONValue? = nil, fault: WorkflowFault? = nil,
-        isSkipped: Bool = false,
+        isSkipped: Bool = false, endsWorkflow: Bool = false, context: JSONValue? = nil,
         now: Timestamp
     ) {
         guard let task = tasks.removeValue(forKey: number) else { return }
@@ -207,8 +222,10 @@ package struct ExecutionMachine: Sendable {
         row.fault = fault
         row.wakeAt = nil
         row.deadline = nil
-        row.progress = isSkipped ? ["skipped": true] : compensation?.mark
+        row.progress = isSkipped ? ["skipped": true] : endedProgress(of: task, compensation, endsWorkflow: endsWorkflow)
         if compensation?.outcome == .completed { row.output = compensation?.output }
+        row.endedOrder = ends
+        row.context = context
         ended[number] = row
         if task.isEffect, task.status == .running, status != .completed {
             stopped.append(number)
@@ -216,6 +233,14 @@ package struct ExecutionMachine: Sendable {
             effects.removeAll { $0.task == number }
         }
         if task.isTold, task.status != .pending { recordTask("task.\(status.name)", task, fault: fault, at: now) }
+    }
+
+    /// What the row of an ended task keeps beside its output.
+    private func endedProgress(of task: LiveTask, _ compensation: Compensation?, endsWorkflow: Bool) -> JSONValue? {
+        var members = compensation?.mark.objectValue ?? JSONObject()
+        if endsWorkflow { members["ends_workflow"] = true }
+        for (name, value) in task.progress.extending?.json.objectValue ?? JSONObject() { members[name] = value }
+        return members.isEmpty ? nil : .object(members)
     }
 
     /// Ends a task and everything inside it without asking anybody.
@@ -270,7 +295,7 @@ package struct ExecutionMachine: Sendable {
     // MARK: Events
 
     mutating func record(
-        _ type: String, fault: WorkflowFault? = nil, reason: StatusReason? = nil, more: JSONObject = JSONObject(),
+        _ type: String, fault: WorkflowFault? = nil, reason: StatusReason? = nil, with extra: JSONObject = [:],
         at now: Timestamp
     ) {
         var data: JSONObject = [
@@ -278,7 +303,7 @@ package struct ExecutionMachine: Sendable {
             "workflow_id": .string(definition.id.description),
             "version": .string(definition.version),
         ]
-        for (name, value) in more { data[name] = value }
+        for (name, value) in extra { data[name] = value }
         if let fault { data["error"] = fault.json }
         if let reason { data["reason"] = .string(reason.rawValue) }
         tell(ExecutionEvent(type: type, time: now, data: data))
@@ -319,7 +344,7 @@ package struct ExecutionMachine: Sendable {
             ownInput: task.source == .own ? task.rawInput : nil,
             status: task.status, reason: task.reason, attempt: task.attempt, startedAt: task.startedAt,
             input: writesInput ? task.input : nil, wakeAt: task.wakeAt, deadline: task.deadline,
-            progress: task.progress.json, items: items.map(JSONValue.array))
+            progress: task.progress.json, items: items.map(JSONValue.array), placedAfter: task.placedAfter)
     }
 
     /// An execution waits when each of its innermost tasks does.

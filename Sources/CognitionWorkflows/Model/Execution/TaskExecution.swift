@@ -38,6 +38,14 @@ package struct TaskExecution: Sendable {
     package var progress: JSONValue?
     /// What a `for` goes through; in a change, `nil` leaves the row's.
     package var items: JSONValue?
+    /// How many tasks of the execution had ended when it was placed; `nil` in rows of older releases.
+    package var placedAfter: Int?
+    /// Which end in the execution its own was, from 1; `nil` until it has ended, and in rows of older releases.
+    package var endedOrder: Int?
+    /// What its `export` has made of the context.
+    package var context: JSONValue?
+    /// Micros that its calls have cost; in a change, what comes to the row's.
+    package var cost: Int64?
 }
 
 /// A task that has not ended, in memory.
@@ -62,6 +70,8 @@ struct LiveTask: Sendable {
     var given: JSONValue?
     /// Numbers of the live tasks inside, in the order they started.
     var children: [Int] = []
+    /// See ``TaskExecution/placedAfter``.
+    var placedAfter: Int?
 
     var isEffect: Bool {
         switch definition.kind {

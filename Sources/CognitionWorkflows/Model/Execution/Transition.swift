@@ -45,6 +45,10 @@ package struct ExecutionState: Sendable {
     package var nextNumber: Int
     /// While what it has done is undone.
     package var ending: PendingEnd?
+    /// Ends of tasks that were undone: by a retry, or in what a fork has left behind. They keep their places in the order.
+    package var endsUndone = 0
+    /// When it was last tried again after its failure; what may take only so long begins anew then.
+    package var resumedAt: Timestamp?
 }
 
 /// What the log tells of an execution.
