@@ -134,7 +134,9 @@ extension Workflows {
         }
         if latest.key == schedule.workflowKey { return (latest, definition) }
         try await database.write { tx in
+            // Whoever changes the versions marks the schedule last, and so waits for this, or is seen here.
             guard try ScheduleStore.hold(schedule.nameKey, tx),
+                try WorkflowStore.latest(ofName: schedule.nameKey, tx)?.key == latest.key,
                 try ScheduleStore.find(schedule.nameKey, tx)?.workflowKey != latest.key
             else { return }
             try ScheduleStore.renew(schedule, from: latest.key, definition, now: now, tx)

@@ -43,7 +43,9 @@ extension ExecutionStore {
         return try found.all.filter { $0.task < end ?? .max }.map { entry in
             var entry = entry
             entry.input = try reader.inputValue(of: entry.task, tx)
-            if entry.outcome == .completed { entry.output = try output(of: entry.task, in: lineage, claim, tx) ?? .null }
+            if entry.outcome == .completed {
+                entry.output = try output(of: entry.task, in: lineage, claim, tx) ?? .null
+            }
             return entry
         }
     }

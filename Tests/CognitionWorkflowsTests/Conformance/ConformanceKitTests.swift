@@ -10,16 +10,11 @@ import Testing
     @Test(
         "A scenario of the kit", arguments: try Self.scenarios(), [TestDatabase.Engine.sqliteMemory, .postgres])
     func scenario(_ scenario: GherkinScenario, on engine: TestDatabase.Engine) async throws {
-        let arriving = ArrivingFeature.needed(by: scenario.definition)
-        try await withKnownIssue("not there yet: \(arriving)") {
-            try await StandInServer.with(PublicHosts.answer) { server in
-                try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
-                    var run = ScenarioRun(harness: EngineHarness(database, http: server.http))
-                    for step in scenario.steps { try await run.perform(step) }
-                }
+        try await StandInServer.with(PublicHosts.answer) { server in
+            try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
+                var run = ScenarioRun(harness: EngineHarness(database, http: server.http))
+                for step in scenario.steps { try await run.perform(step) }
             }
-        } when: {
-            !arriving.isEmpty
         }
     }
 

@@ -25,18 +25,16 @@ struct Example: Sendable {
     }
 
     var expectation: Expectation
-    var needs: Set<ArrivingFeature> = []
 
     static func completes(
-        _ input: JSONValue = [:], _ output: JSONValue?, asks: [String]? = [], failures: Int = 0,
-        needs: Set<ArrivingFeature> = []
+        _ input: JSONValue = [:], _ output: JSONValue?, asks: [String]? = [], failures: Int = 0
     ) -> Example {
         Example(
-            expectation: .runs([Run(input: input, output: output, asks: asks, failures: failures)]), needs: needs)
+            expectation: .runs([Run(input: input, output: output, asks: asks, failures: failures)]))
     }
 
-    static func accepted(_ note: String, needs: Set<ArrivingFeature> = []) -> Example {
-        Example(expectation: .accepted(note), needs: needs)
+    static func accepted(_ note: String) -> Example {
+        Example(expectation: .accepted(note))
     }
 
     static func refused(_ messages: String...) -> Example { Example(expectation: .refused(messages)) }
@@ -58,16 +56,16 @@ extension Example {
 
     /// Every example, by its file.
     static let table: [String: Example] = [
-        "accumulate-room-readings.yaml": .accepted(needsEvents, needs: [.listen, .openapi]),
+        "accumulate-room-readings.yaml": .accepted(needsEvents),
         "authentication-bearer-uri-format.yaml":
             .completes(["petId": 1, "token": "t"], pet, asks: ["GET \(store)1 Bearer t"]),
         "authentication-bearer.yaml": .completes(["token": "t"], pet, asks: ["GET \(store)1 Bearer t"]),
-        "authentication-oauth2-secret.yaml": .accepted("it needs a secret", needs: [.secrets, .oauth2]),
+        "authentication-oauth2-secret.yaml": .accepted("it needs a secret"),
         "authentication-oauth2.yaml":
-            .completes(["petId": 1], pet, asks: ["GET \(store)1 Bearer token-of-keycloak"], needs: [.oauth2]),
-        "authentication-oidc-secret.yaml": .accepted("it needs a secret", needs: [.secrets, .oauth2]),
+            .completes(["petId": 1], pet, asks: ["GET \(store)1 Bearer token-of-keycloak"]),
+        "authentication-oidc-secret.yaml": .accepted("it needs a secret"),
         "authentication-oidc.yaml":
-            .completes(["petId": 1], pet, asks: ["GET \(store)1 Bearer token-of-keycloak"], needs: [.oauth2]),
+            .completes(["petId": 1], pet, asks: ["GET \(store)1 Bearer token-of-keycloak"]),
         "authentication-reusable.yaml":
             .completes(["petId": 1, "token": "t"], pet, asks: ["GET \(store)1 Bearer t"]),
         "call-asyncapi-publish.yaml": .refused(asyncapi),
@@ -106,11 +104,11 @@ extension Example {
                 asks: [
                     "GET https://swapi.dev/api/people/?search=moved", "GET https://swapi.dev/api/people/?search=r2",
                 ]),
-        "call-mcp.yaml": .accepted("it starts a program of npm", needs: [.mcp]),
+        "call-mcp.yaml": .accepted("it starts a program of npm"),
         "call-openapi-redirect.yaml":
-            .completes([:], [pet], asks: ["GET \(store)findByStatus?status=available"], needs: [.openapi]),
+            .completes([:], [pet], asks: ["GET \(store)findByStatus?status=available"]),
         "call-openapi.yaml":
-            .completes([:], [pet], asks: ["GET \(store)findByStatus?status=available"], needs: [.openapi]),
+            .completes([:], [pet], asks: ["GET \(store)findByStatus?status=available"]),
         "conditional-task.yaml": Example(
             expectation: .runs([
                 Run(
@@ -126,20 +124,20 @@ extension Example {
             .completes(
                 ["petId": 1], ["id": 1, "name": "Milou", "status": "sold"], asks: ["GET \(store)1", "PUT \(store)"]),
         "do-single.yaml": .completes(["petId": 1], pet, asks: ["GET \(store)1"]),
-        "emit.yaml": .completes([:], nil, needs: [.emit]),
-        "for.yaml": .accepted(needsEvents, needs: [.listen]),
+        "emit.yaml": .completes([:], nil),
+        "for.yaml": .accepted(needsEvents),
         "fork.yaml":
             .completes(
                 ["patient": ["fullName": "P"], "room": ["number": 7]], ["accepted": ["patientId": "P", "room": 7]],
                 asks: nil),
-        "listen-to-all read-envelope.yaml": .accepted(needsEvents, needs: [.listen]),
-        "listen-to-all.yaml": .accepted(needsEvents, needs: [.listen]),
-        "listen-to-any-filter.yaml": .accepted(needsEvents, needs: [.listen]),
-        "listen-to-any-forever-foreach.yaml": .accepted(needsEvents, needs: [.listen]),
-        "listen-to-any-until-condition.yaml": .accepted(needsEvents, needs: [.listen]),
-        "listen-to-any-until-consumed.yaml": .accepted(needsEvents, needs: [.listen]),
-        "listen-to-any.yaml": .accepted(needsEvents, needs: [.listen]),
-        "listen-to-one.yaml": .accepted(needsEvents, needs: [.listen]),
+        "listen-to-all read-envelope.yaml": .accepted(needsEvents),
+        "listen-to-all.yaml": .accepted(needsEvents),
+        "listen-to-any-filter.yaml": .accepted(needsEvents),
+        "listen-to-any-forever-foreach.yaml": .accepted(needsEvents),
+        "listen-to-any-until-condition.yaml": .accepted(needsEvents),
+        "listen-to-any-until-consumed.yaml": .accepted(needsEvents),
+        "listen-to-any.yaml": .accepted(needsEvents),
+        "listen-to-one.yaml": .accepted(needsEvents),
         "mock-service-extension.yaml": .completes([:], ["sample": true], asks: ["GET https://fake.com/sample"]),
         "raise-inline.yaml": Example(expectation: .runs([Run(input: [:], fault: unfinished, asks: [])])),
         "raise-reusable.yaml": Example(expectation: .runs([Run(input: [:], fault: unfinished, asks: [])])),
@@ -153,13 +151,13 @@ extension Example {
         "run-return-code.yaml": .refused(container),
         "run-return-none.yaml": .refused(container),
         "run-return-stderr.yaml": .refused(container),
-        "run-script-with-stdin-and-arguments.yaml": .accepted("it needs Node.js and a sandbox", needs: [.script]),
-        "run-shell-stdin-and-arguments.yaml": .accepted("it needs a sandbox", needs: [.shell]),
+        "run-script-with-stdin-and-arguments.yaml": .accepted("it needs Node.js and a sandbox"),
+        "run-shell-stdin-and-arguments.yaml": .accepted("it needs a sandbox"),
         "run-subflow.yaml": .completes(["user": "U"], ["registered": ".user"]),
-        "schedule-cron.yaml": .accepted("it is started by the time", needs: [.schedule]),
-        "schedule-event-driven.yaml": .accepted(needsEvents, needs: [.schedule]),
-        "set-expression.yaml": .accepted(needsEvents, needs: [.schedule]),
-        "set.yaml": .accepted(needsEvents, needs: [.schedule]),
+        "schedule-cron.yaml": .accepted("it is started by the time"),
+        "schedule-event-driven.yaml": .accepted(needsEvents),
+        "set-expression.yaml": .accepted(needsEvents),
+        "set.yaml": .accepted(needsEvents),
         "star-wars-homeworld.yaml":
             .completes(
                 ["id": 1], ["name": "Tatooine"],
@@ -177,7 +175,7 @@ extension Example {
         "try-catch-retry-reusable.yaml":
             .completes(["petId": 1], pet, asks: Array(repeating: "GET \(store)1", count: 3), failures: 2),
         "try-catch-then.yaml":
-            .completes(["petId": "none"], ["error": "$error"], asks: ["GET \(store)none"], needs: [.emit]),
+            .completes(["petId": "none"], ["error": "$error"], asks: ["GET \(store)none"]),
         "try-catch.yaml": .completes(["petId": "none"], ["petId": "none"], asks: ["GET \(store)none"]),
         "wait-duration-inline.yaml": .completes(["a": 1], ["a": 1]),
         "wait-duration-iso8601.yaml": .completes(["a": 1], ["a": 1]),

@@ -15,7 +15,8 @@ import Testing
             ("do: []\nevaluate: {mode: loose}", "/evaluate/mode", "'loose'", false),
             ("do: []\nevaluate: {language: js}", "/evaluate/language", "'js'", false),
             (
-                http + "{certificate: {}}}}}", "/do/0/a/with/endpoint/authentication/certificate", "'certificate'", false
+                http + "{certificate: {}}}}}", "/do/0/a/with/endpoint/authentication/certificate", "'certificate'",
+                false
             ),
             (
                 http + "{oauth2: {authority: 'http://a', grant: authorization_code}}}}}",
