@@ -189,6 +189,10 @@ extension Workflows {
         try await database.read { tx in try MailStore.waiting(for: node, limit: Self.mailboxesMax, tx) }
     }
 
+    func refreshLifecycleInterest() async throws {
+        lifecycle.set(try await database.read { tx in try ListenerStore.lifecycleTypes(tx) })
+    }
+
     func mail(of key: Int64) async throws -> [ExecutionMessage] {
         try await database.read { tx in try MailStore.new(of: key, tx) }
     }

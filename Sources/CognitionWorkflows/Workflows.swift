@@ -21,6 +21,7 @@ package final class Workflows: Sendable {
     let context: DefinitionContext
     let definitions = DefinitionCache()
     let ends: EndAnnouncer
+    let lifecycle = LifecycleInterest()
     /// `nil` where there are no secrets.
     let cipher: (any SecretCipher)?
     let fetcher: DocumentFetcher?
@@ -74,7 +75,7 @@ package final class Workflows: Sendable {
         var machine = ExecutionMachine.start(definition, id: start.id, input: command.input, now: start.now)
         let transition = machine.takeTransition()
         let leaves = engine.leavesMemory(transition)
-        let first = start.write(transition, on: engine.node, releases: leaves)
+        let first = start.write(transition, on: engine.node, releases: leaves, interest: lifecycle)
         let (summary, key) = try await database.write { tx in try start.run(first, in: tx) }
         if let key {
             let live = LiveExecution(
@@ -100,7 +101,7 @@ package final class Workflows: Sendable {
     package func cancel(_ id: ExecutionID, as principal: Principal) async throws {
         let now = clock.now
         let node: UUIDv7 = ids.next()
-        let ids = ids
+        let (ids, interest) = (ids, lifecycle)
         guard
             let key = try await database.read({ tx in
                 try ExecutionStore.workflowKey(of: id, in: principal.workspace, tx)
@@ -121,7 +122,8 @@ package final class Workflows: Sendable {
             // What has to be undone needs an engine: it is left to the next one, for which it is due at once.
             try ExecutionWrite(
                 machine.takeTransition(), key: claim.key, id: id, workspace: claim.workspace, owner: node,
-                epoch: claim.epoch, releases: !machine.hasEnded, origin: claim.origin, ids: ids, now: now
+                epoch: claim.epoch, releases: !machine.hasEnded, origin: claim.origin, interest: interest,
+                ids: ids, now: now
             ).run(in: tx)
             return machine.hasEnded
         }

@@ -62,19 +62,20 @@ indirect enum Matcher {
         case .variable(let slot):
             machine.store(frame, slot: slot, value)
             try next()
-        case .array(let elements): try Self.match(elements, 0, value, frame, machine, next)
+        case .array(let elements): try Self.match(elements, elements.count - 1, value, frame, machine, next)
         case .object(let members): try Self.match(members, 0, value, frame, machine, next)
         }
     }
 
+    /// From the last element to the first, as jq does; it shows in the order of results.
     private static func match(
         _ elements: [Matcher], _ index: Int, _ value: JSONValue, _ frame: Int, _ machine: Machine,
         _ next: () throws(Unwind) -> Void
     ) throws(Unwind) {
-        guard index < elements.count else { return try next() }
+        guard index >= 0 else { return try next() }
         let element = try machine.index(value, .integer(Int64(index)))
         try elements[index].match(element, frame, machine) { () throws(Unwind) in
-            try match(elements, index + 1, value, frame, machine, next)
+            try match(elements, index - 1, value, frame, machine, next)
         }
     }
 

@@ -101,6 +101,7 @@ package final class WorkflowEngine: Sendable {
         }
         do {
             try await giveBackLost(now: now)
+            try await workflows.refreshLifecycleInterest()
             try await noticeMail(now: now)
             try await runSchedules(now: now)
             try await claimDue(now: now)
@@ -191,7 +192,8 @@ package final class WorkflowEngine: Sendable {
     ) async throws {
         let write = ExecutionWrite(
             transition, key: live.key, id: live.id, workspace: live.workspace, owner: node, epoch: live.epoch,
-            releases: leaves, cost: step.cost, origin: live.origin, ids: workflows.ids, now: step.time)
+            releases: leaves, cost: step.cost, origin: live.origin,
+            interest: workflows.lifecycle, ids: workflows.ids, now: step.time)
         let writes = step.writes
         try await workflows.database.write { tx in
             try write.run(in: tx)

@@ -34,10 +34,12 @@ struct ExecutionStart: Sendable {
 
     /// The first transition, owned by the node that has worked it out.
     /// - Parameter releases: The node does not keep it: it only waits, and for long.
-    func write(_ transition: Transition, on node: UUIDv7, releases: Bool) -> ExecutionWrite {
+    func write(
+        _ transition: Transition, on node: UUIDv7, releases: Bool, interest: LifecycleInterest
+    ) -> ExecutionWrite {
         ExecutionWrite(
             transition, key: nil, id: id, workspace: request.principal.workspace, owner: node, epoch: 1,
-            releases: releases, origin: origin, ids: ids, now: now)
+            releases: releases, origin: origin, interest: interest, ids: ids, now: now)
     }
 
     /// Writes the execution with its first transition.

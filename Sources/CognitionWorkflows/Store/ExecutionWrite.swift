@@ -68,6 +68,8 @@ struct ExecutionWrite: Sendable {
     private let events: [NewEvent]
     private let published: [CloudEvent]
     private let mail: MailChanges
+    private let lifecycle: [CloudEvent]
+    private let interest: LifecycleInterest?
     private let mailOutputs: [(message: Int64, output: EncodedJSON)]
     private let approvals: [ApprovalChange]
     private let cost: Money
@@ -80,9 +82,11 @@ struct ExecutionWrite: Sendable {
     ///   - withContext: The context is written even if it has not changed: there is no row yet.
     init(
         _ transition: Transition, key: Int64?, id: ExecutionID, workspace: WorkspaceID, owner: UUIDv7, epoch: Int64,
-        releases: Bool, cost: Money = .zero(Execution.currency), origin: ExecutionOrigin, ids: UUIDGenerator,
-        now: Timestamp, withContext: Bool = false
+        releases: Bool, cost: Money = .zero(Execution.currency), origin: ExecutionOrigin,
+        interest: LifecycleInterest? = nil, ids: UUIDGenerator, now: Timestamp, withContext: Bool = false
     ) {
+        self.interest = interest
+        lifecycle = Self.lifecycle(of: transition, id: id, interest)
         self.key = key
         self.id = id
         self.workspace = workspace
@@ -177,8 +181,29 @@ struct ExecutionWrite: Sendable {
         if releases || !abandoned.isEmpty { tx.signal(.executionsDue) }
     }
 
+    /// The lifecycle events of a transition that anybody listens for.
+    private static func lifecycle(
+        of transition: Transition, id: ExecutionID, _ interest: LifecycleInterest?
+    ) -> [CloudEvent] {
+        guard let interest, !interest.isNone else { return [] }
+        return transition.events.enumerated().compactMap { index, event in
+            guard let type = LifecycleEvent.cloudEventType(of: event.type), interest.contains(type) else { return nil }
+            return LifecycleEvent.cloudEvent(
+                event.type, data: .object(event.data), of: id,
+                number: "\(event.time.microseconds)-\(index)", at: event.time
+            ).map(CloudEvent.init(stored:))
+        }
+    }
+
     /// What the execution waits for from now on, what it has taken of its mailbox, and what it says to others.
     private func writeWaiting(_ key: ExecutionKey, in tx: borrowing Transaction) throws {
+        for event in lifecycle {
+            try MailStore.deliver(event, isLifecycle: true, in: workspace, now: time, tx)
+        }
+        if let interest, !mail.listeners.isEmpty {
+            let listeners = mail.listeners
+            tx.afterCommit { interest.add(listeners) }
+        }
         for event in published { try EventPublication(event, origin, ids, time).run(workspace, in: tx) }
         if !mail.isEmpty || !approvals.isEmpty {
             var piece = WaitingStep.Piece(key: key, workspace: workspace, listeners: mail.listeners)

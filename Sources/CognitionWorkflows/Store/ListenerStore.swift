@@ -39,13 +39,26 @@ enum ListenerStore {
         try tx.send("DELETE FROM event_listeners WHERE execution_key = \(key) AND task = \(task)")
     }
 
+    /// Types of lifecycle events that are listened for in any workspace.
+    static func lifecycleTypes(_ tx: borrowing Transaction) throws -> Set<String> {
+        Set(
+            try tx.query(
+                """
+                SELECT DISTINCT type FROM event_filters
+                WHERE type >= 'io.serverlessworkflow.' AND type < 'io.serverlessworkflow/'
+                """
+            ) { try $0[0] as String })
+    }
+
+    /// - Parameter isLifecycle: Only those that name its type get it, as every task of every execution makes some.
     static func matches(
-        of event: CloudEvent, in workspace: WorkspaceID, _ tx: borrowing Transaction
+        of event: CloudEvent, isLifecycle: Bool, in workspace: WorkspaceID, _ tx: borrowing Transaction
     ) throws -> [Match] {
+        let anyType = isLifecycle ? event.type : ""
         let filters = try tx.query(
             """
             SELECT key, correlation FROM event_filters
-            WHERE workspace_id = \(workspace) AND type IN ('', \(event.type))
+            WHERE workspace_id = \(workspace) AND type IN (\(anyType), \(event.type))
             """
         ) { (key: try $0[0] as Int64, correlation: try $0[1] as String) }
         return filters.compactMap { key, correlation in

@@ -47,9 +47,10 @@ enum MailStore {
     /// - Returns: How many.
     @discardableResult
     static func deliver(
-        _ event: CloudEvent, in workspace: WorkspaceID, now: Timestamp, _ tx: borrowing Transaction
+        _ event: CloudEvent, isLifecycle: Bool = false, in workspace: WorkspaceID, now: Timestamp,
+        _ tx: borrowing Transaction
     ) throws -> Int {
-        let matches = try ListenerStore.matches(of: event, in: workspace, tx)
+        let matches = try ListenerStore.matches(of: event, isLifecycle: isLifecycle, in: workspace, tx)
         guard !matches.isEmpty else { return 0 }
         let body = JSONValue.object(event.json).jsonBytes
         var sent = 0

@@ -25,6 +25,7 @@ extension Workflows {
                 correlation \(fragment: .text) NOT NULL, UNIQUE (workspace_id, type, correlation)
             ) \(fragment: .strict)
             """,
+            "CREATE INDEX event_filters_type ON event_filters (type)",
             // `expected` is the SHA-256 of the correlation value, and empty where there is none.
             """
             CREATE TABLE event_listeners (

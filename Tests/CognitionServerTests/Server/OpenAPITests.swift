@@ -43,7 +43,8 @@ extension ServerTests {
         func schemas() throws {
             let contract = try LiveServer.current.contract
             let schemas = try #require(contract.document["components"]?["schemas"]?.objectValue)
-            for (name, _) in schemas {
+            // A signal's data may be anything.
+            for (name, _) in schemas where name != "SignalRequest" {
                 let reference: JSONValue = ["$ref": .string("#/components/schemas/\(name)")]
                 for wrong in [1, "x", [], true] as [JSONValue] {
                     #expect(!contract.faults(in: wrong, by: reference).isEmpty, "\(name) takes \(wrong)")

@@ -200,6 +200,34 @@ import Testing
         }
     }
 
+    @Test("Lifecycle events reach those that listen for their type", arguments: TestDatabase.engines)
+    func lifecycle(on engine: TestDatabase.Engine) async throws {
+        let body = """
+            - a:
+                listen:
+                  read: envelope
+                  to:
+                    all:
+                    - with: {type: io.serverlessworkflow.workflow.started.v1}
+                    - with: {type: io.serverlessworkflow.task.faulted.v1}
+                    - with: {type: io.serverlessworkflow.workflow.faulted.v1}
+            """
+        try await Self.withListener(engine, body) { harness, id in
+            let stored = try await harness.store(
+                "failing",
+                body:
+                    "- t: {try: [{c: {call: script, with: '${ error(\"no\") }'}}], catch: {errors: {with: {status: 1}}}}"
+            )
+            let failing = try await harness.workflows.execute(
+                ExecuteCommand(workflow: stored.id), as: .localOperator, on: harness.engine)
+            let output = try #require(try await harness.end(of: id).output?.arrayValue)
+            #expect(output.allSatisfy { $0["subject"] == .string(failing.id.description) })
+            #expect(output[0]["data"]?["definition"]?["name"] == "failing")
+            #expect(output[1]["data"]?["task"] == "/do/0/t/try/0/c")
+            #expect(output[2]["data"]?["error"]?["status"] == 400)
+        }
+    }
+
     @Test("What is no event is refused")
     func invalid() async throws {
         try await Self.withListener(.sqliteMemory, "- a: {listen: {to: {any: []}}}") { harness, _ in
