@@ -21,6 +21,8 @@ package final class Workflows: Sendable {
     let context: DefinitionContext
     let definitions = DefinitionCache()
     let ends: EndAnnouncer
+    /// What tasks that run here are writing.
+    package let tokens = TokenStreams()
 
     package init(
         database: any Database, functions: [any TaskFunction], clock: any WallClock = SystemWallClock(),
