@@ -71,12 +71,13 @@ package final class TokenStreams: Sendable {
     }
 
     fileprivate func change(_ body: (inout TokenBoard) -> [TokenBoard.WatcherID]) {
-        let (wakes, shown, lost) = state.withLock { state in
+        let (wakes, lost) = state.withLock { state in
             let before = state.board.shown
             let wakes = body(&state.board).compactMap { state.wakes[$0] }
-            return (wakes, state.board.shown == before ? nil : state.board.shown, state.board.takeDropped())
+            // Inside, so that the last word is the newest.
+            if state.board.shown != before { active.record(state.board.shown) }
+            return (wakes, state.board.takeDropped())
         }
-        if let shown { active.record(shown) }
         if lost > 0 { dropped.increment(by: lost) }
         for wake in wakes { wake() }
     }
