@@ -16,6 +16,8 @@ package final class RealtimeHub: Sendable {
     package let metrics: RealtimeMetrics
     package let authenticator: any RealtimeAuthenticator
     package let wallClock: any WallClock
+    /// What running tasks are writing; `nil` where nobody tells.
+    package let texts: (any LiveTextSource)?
     private let reader: FeedReader
     private let connectionsPerUserMax: Int
     private let connectionsMax: Int
@@ -56,7 +58,8 @@ package final class RealtimeHub: Sendable {
     /// - Throws: `StorageError`.
     package static func open(
         _ database: any Database, source: any ExecutionSource, authenticator: any RealtimeAuthenticator,
-        settings: Settings = Settings(), wallClock: any WallClock = SystemWallClock(),
+        texts: (any LiveTextSource)? = nil, settings: Settings = Settings(),
+        wallClock: any WallClock = SystemWallClock(),
         ids: UUIDGenerator = UUIDGenerator(), metrics: any MetricsFactory = MetricsSystem.factory
     ) async throws -> RealtimeHub {
         let (new, now) = (ids.next(), wallClock.now)
@@ -69,17 +72,18 @@ package final class RealtimeHub: Sendable {
         }
         return RealtimeHub(
             log: EventLog(database), epoch: epoch, start: try await EventLog(database).head(), source: source,
-            authenticator: authenticator, settings: settings, wallClock: wallClock, metrics: metrics)
+            authenticator: authenticator, texts: texts, settings: settings, wallClock: wallClock, metrics: metrics)
     }
 
     private init(
         log: EventLog, epoch: String, start: Int64, source: any ExecutionSource,
-        authenticator: any RealtimeAuthenticator, settings: Settings, wallClock: any WallClock,
-        metrics: any MetricsFactory
+        authenticator: any RealtimeAuthenticator, texts: (any LiveTextSource)?, settings: Settings,
+        wallClock: any WallClock, metrics: any MetricsFactory
     ) {
         self.epoch = epoch
         self.start = start
         self.authenticator = authenticator
+        self.texts = texts
         self.wallClock = wallClock
         self.metrics = RealtimeMetrics(factory: metrics)
         connectionsPerUserMax = settings.connectionsPerUserMax

@@ -25,6 +25,8 @@ package final class Workflows: Sendable {
     /// `nil` where there are no secrets.
     let cipher: (any SecretCipher)?
     let fetcher: DocumentFetcher?
+    /// What tasks that run here are writing.
+    package let tokens = TokenStreams()
 
     /// - Parameter http: The way to documents that definitions refer to; `nil` fetches none.
     package init(

@@ -1,5 +1,6 @@
 import CognitionCore
 import CognitionExpressions
+import Foundation
 import Testing
 
 @Suite("Against jq", .disabled(if: JQPeer.isSkipped, "COGNITIONOS_TEST_WITHOUT_JQ is set"))
@@ -11,7 +12,12 @@ struct DifferentialTests {
         try compare(requests, note: "corpus")
     }
 
-    @Test("Random expressions mean what they mean in jq", arguments: [UInt64.random(in: 0...UInt64.max), 20_261_121])
+    /// `COGNITIONOS_EXPRESSION_SEED` repeats a run.
+    private static let seed =
+        ProcessInfo.processInfo.environment["COGNITIONOS_EXPRESSION_SEED"].flatMap { UInt64($0) }
+        ?? .random(in: 0...UInt64.max)
+
+    @Test("Random expressions mean what they mean in jq", arguments: [Self.seed, 20_261_121])
     func random(seed: UInt64) throws {
         var generator = ExpressionGenerator(seed: seed)
         let requests = (0..<500).map { _ in

@@ -1,5 +1,6 @@
 import CognitionCore
 import CognitionRealtime
+import Synchronization
 import Testing
 
 @Suite struct ClientSessionTests {
@@ -227,6 +228,79 @@ import Testing
         #expect(connection.closed == nil)
         connection.session.tick(now: end + .seconds(5)) { _ in true }
         #expect(connection.closed == .tokenExpired)
+    }
+
+    /// Text of running tasks that a test gives.
+    private final class Pieces: LiveText {
+        private let pieces = Mutex<[String]>([])
+        let hasEnded = Mutex(false)
+
+        func add(_ piece: String) { pieces.withLock { $0.append(piece) } }
+        func take() -> [JSONObject] {
+            pieces.withLock { pieces in
+                defer { pieces = [] }
+                return pieces.isEmpty ? [] : [["text": .string(pieces.joined())]]
+            }
+        }
+        func end() { hasEnded.withLock { $0 = true } }
+    }
+
+    @Test("Text of running tasks comes before what happens next, and waits while there is no room")
+    func text() throws {
+        let log = FakeLog()
+        let fanout = Fanout<FakeConnection>()
+        let connection = FakeConnection(log, fanout: fanout, rules: FakeConnection.rules())
+        let pieces = Pieces()
+        connection.text = pieces
+        let subscription = try #require(loading(connection))
+        connection.answerOne()
+        pieces.add("a")
+        connection.session.textCame(subscription)
+        #expect(connection.session.hasText && connection.answers.count == 1)
+        log.append([Self.execution("a")])
+        log.publishOne(to: fanout)
+        #expect(connection.answers.last == ["type": "event", "data": ["text": "a"]])
+        #expect(connection.received.count == 1 && !connection.session.hasText)
+
+        connection.room = 0
+        for piece in ["b", "c"] {
+            pieces.add(piece)
+            connection.session.textCame(subscription)
+            connection.session.sendTexts()
+        }
+        #expect(connection.session.hasText && connection.answers.count == 2)
+        connection.room = .max
+        connection.session.sendTexts()
+        #expect(connection.answers.last == ["type": "event", "data": ["text": "bc"]])
+        connection.say(["action": "unsubscribe", "execution_id": "a"])
+        #expect(pieces.hasEnded.withLock { $0 })
+    }
+
+    @Test("Only an execution has text, and only for those who want it", arguments: [true, false])
+    func unwantedText(ofWorkflow: Bool) throws {
+        let connection = FakeConnection(FakeLog(), fanout: Fanout(), rules: FakeConnection.rules())
+        let pieces = Pieces()
+        connection.text = pieces
+        connection.say(
+            ofWorkflow
+                ? ["action": "subscribe", "workflow_id": "x"]
+                : ["action": "subscribe", "execution_id": "a", "tokens": false])
+        guard case .load(let subscription, _, _) = connection.questions.first?.question else {
+            Issue.record("nothing is loaded")
+            return
+        }
+        connection.answerOne()
+        connection.session.textCame(subscription)
+        #expect(!connection.session.hasText)
+        connection.say(["action": "subscribe", "execution_id": "a", "tokens": 1])
+        #expect(connection.answers.last?["data"]?["code"] == "realtime.action_invalid")
+    }
+
+    /// Subscribes to execution `a`.
+    private func loading(_ connection: FakeConnection) -> TopicSubscription<FakeConnection>? {
+        subscribe(connection, Self.execution("a"), since: nil)
+        guard case .load(let subscription, _, _) = connection.questions.first?.question else { return nil }
+        return subscription
     }
 
     private func subscribe(_ connection: FakeConnection, _ topic: Topic, since: Int64?) {

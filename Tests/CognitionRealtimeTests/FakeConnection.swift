@@ -41,6 +41,8 @@ final class FakeConnection: SessionPort {
     var room = Int.max
     var closed: CloseReason?
     var joined = 0
+    /// What running tasks are writing, if anything.
+    var text: (any LiveText)?
 
     init(
         _ log: FakeLog, fanout: Fanout<FakeConnection>, rules: SessionRules,
@@ -79,6 +81,8 @@ final class FakeConnection: SessionPort {
         received.append(message)
         return true
     }
+    var hasRoom: Bool { room > 0 }
+    func watchText(of subscription: TopicSubscription<FakeConnection>) -> (any LiveText)? { text }
     func verify(_ token: Secret, answering id: JSONValue?) { questions.append(Request(.verify(token.reveal(), id))) }
     func load(_ subscription: TopicSubscription<FakeConnection>, since: FeedPlace?, answering id: JSONValue?) {
         questions.append(Request(.load(subscription, since, id)))

@@ -238,7 +238,7 @@ import Testing
                 case "/api/v3/workflows/executions/\(id)":
                     #expect(request.headers["authorization"] == "Bearer a-token")
                     try await connection.answer(json: "{\"id\": \"\(id)\", \"status\": \"running\"}")
-                case "/api/v3/workflows/executions/\(id)/events":
+                case "/api/v3/workflows/executions/\(id)/events?tokens=false":
                     #expect(request.headers["accept"] == "text/event-stream")
                     let isFirst = request.headers["last-event-id"] == nil
                     #expect(isFirst || request.headers["last-event-id"] == "2")

@@ -10,8 +10,8 @@ package struct EventTail: AsyncSequence, Sendable {
 
     let database: any Database
     /// `nil`: the end at the first pull.
-    let position: Int64?
-    let filter: EventFilter
+    package let position: Int64?
+    package let filter: EventFilter
     /// 1...1,000
     let pageMax: Int
     let clock: any Clock<Duration>

@@ -65,7 +65,7 @@ package struct ExecutionRoutes: RouteGroup {
                 """, use: cancel)
         api.route(
             .get, "workflows/executions/{id}/events",
-            parameters: [Path.execution, Query.limit, Query.cursor, Self.lastEventID],
+            parameters: [Path.execution, Query.limit, Query.cursor, Self.tokens, Self.lastEventID],
             answers: [
                 .okOrEvents(Page<EventShape>.self, "A page; or all of them as they come, as server-sent events."),
                 .noContent("Of server-sent events: there are none after `Last-Event-ID`, and will be none."),
@@ -75,6 +75,10 @@ package struct ExecutionRoutes: RouteGroup {
                 With `Accept: text/event-stream` the answer goes on until the execution has ended. The id of each event is \
                 its position in the log: a client that lost its connection sends it back in `Last-Event-ID` and misses \
                 nothing.
+
+                Between them comes what tasks are writing on this node, such as the words of language models: `token` with \
+                `{task, name, attempt, offset, text}`, and `token_reset` when all of a task's text so far is void. They have \
+                no id and are not kept.
                 """, use: events)
     }
 
@@ -87,6 +91,9 @@ package struct ExecutionRoutes: RouteGroup {
         "status", in: .query, ExecutionSummaryShape.status, "Only those with this status.",
         read: ExecutionStatus.init(name:))
     private static let since = Parameter.moment("since", "Only those created at this moment or later.")
+    private static let tokens = Parameter<Bool>(
+        "tokens", in: .query, .flag(), "False leaves the text of running tasks out of a stream of server-sent events.",
+        read: { ["true": true, "false": false][$0] })
     private static let lastEventID = Parameter<Int64>(
         "Last-Event-ID", in: .header, .whole(0...(.max)), "Where a stream of server-sent events goes on.",
         read: { Int64($0).flatMap { $0 >= 0 ? $0 : nil } })
@@ -181,6 +188,7 @@ package struct ExecutionRoutes: RouteGroup {
 
     private func follow(_ id: ExecutionID, _ call: Call<Void>) async throws -> Answer {
         let after = try call.header(Self.lastEventID) ?? 0
+        let wantsTokens = try call.query(Self.tokens) ?? true
         let snapshot = try await workflows.snapshot(of: id, in: call.workspace)
         let hasEnded = snapshot.executions.first?.status.hasEnded ?? true
         if after > 0, hasEnded {
@@ -194,7 +202,13 @@ package struct ExecutionRoutes: RouteGroup {
             isLast: { Self.ends.contains($0.type) && $0.position > retry },
             hasEnded: hasEnded,
             isAllowed: { [identity, caller = call.caller] in try await identity.mayGoOn(caller, with: .readWorkflows) })
-        return Answer(.ok, .stream(mediaType: EventStream.mediaType) { try await stream.write(to: &$0) })
+        guard wantsTokens, !hasEnded else {
+            return Answer(.ok, .stream(mediaType: EventStream.mediaType) { try await stream.write(to: &$0) })
+        }
+        let withTokens = TokenEventStream(
+            events: stream, execution: id, workspace: call.workspace, tokens: workflows.tokens, log: log,
+            start: snapshot.position)
+        return Answer(.ok, .stream(mediaType: EventStream.mediaType) { try await withTokens.write(to: &$0) })
     }
 
     private func filter(_ id: ExecutionID, _ workspace: WorkspaceID) -> EventFilter {

@@ -7,9 +7,12 @@ import ServiceLifecycle
 struct EventStream: Sendable {
     static let mediaType = "text/event-stream"
     /// How long silence lasts at most; clients and proxies give a silent connection up.
-    private static let heartbeat: Duration = .seconds(15)
+    static let heartbeat: Duration = .seconds(15)
     /// How often the right to watch is looked at.
-    private static let look: Duration = .seconds(1)
+    static let look: Duration = .seconds(1)
+    /// What every stream begins with: when a client may come again.
+    static let opening = "retry: 2000\n\n"
+    static let signOfLife = ": still here\n\n"
 
     let tail: EventTail
     /// Whether nothing follows an event.
@@ -21,7 +24,7 @@ struct EventStream: Sendable {
 
     /// Writes until the last event, or until the client has gone, may read no longer, or the server ends.
     @concurrent func write(to writer: inout any ResponseBodyWriter) async throws {
-        try await writer.write(ByteBuffer(string: "retry: 2000\n\n"))
+        try await writer.write(ByteBuffer(string: Self.opening))
         var events = tail.makeAsyncIterator()
         var silentSince = ContinuousClock.now
         var lookedAt = silentSince
@@ -42,13 +45,13 @@ struct EventStream: Sendable {
             } else {
                 if Task.isShuttingDownGracefully || hasEnded { return }
                 guard ContinuousClock.now - silentSince >= Self.heartbeat else { continue }
-                try await writer.write(ByteBuffer(string: ": still here\n\n"))
+                try await writer.write(ByteBuffer(string: Self.signOfLife))
             }
             silentSince = .now
         }
     }
 
-    private static func bytes(of event: Event) -> [UInt8] {
+    static func bytes(of event: Event) -> [UInt8] {
         var bytes = Array("id: \(event.position)\nevent: \(event.type)\ndata: ".utf8)
         event.json.writeJSON(into: &bytes)
         bytes += [0x0A, 0x0A]

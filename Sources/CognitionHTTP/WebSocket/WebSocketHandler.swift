@@ -22,6 +22,11 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private var user: String?
     private var isMarked = false
     private var isReadHeld = false
+    private var isTextDue = false
+    private var textSentAt = NIODeadline.uptimeNanoseconds(0)
+
+    /// Between two messages with text of running tasks; what comes in the meantime goes together.
+    private static let textInterval = TimeAmount.milliseconds(40)
 
     /// - Parameter caller: Whose token came with the handshake.
     init(lane: WebSocketLane, caller: RealtimeCaller?) {
@@ -85,6 +90,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         machine.writabilityChanged(isWritable, now: .now())
         if isWritable {
             session?.hasRoom()
+            if session?.hasText == true { scheduleText() }
             releaseRead()
         }
         context.fireChannelWritabilityChanged()
@@ -111,7 +117,10 @@ final class WebSocketHandler: ChannelDuplexHandler {
         perform(machine.tick(now: now, isSubscribed: session?.isSubscribed == true))
         guard machine.isOpen else { return }
         session?.tick(now: time, isValid: hub.authenticator.isValid)
-        if context?.channel.isWritable == true { session?.hasRoom() }
+        if context?.channel.isWritable == true {
+            session?.hasRoom()
+            if session?.hasText == true { scheduleText() }
+        }
     }
 
     private func perform(_ action: WebSocketConnectionMachine.Action) {
@@ -158,6 +167,20 @@ final class WebSocketHandler: ChannelDuplexHandler {
         context?.flush()
     }
 
+    private func scheduleText() {
+        guard !isTextDue else { return }
+        isTextDue = true
+        let handler = NIOLoopBound(self, eventLoop: lane.eventLoop)
+        lane.eventLoop.scheduleTask(deadline: max(.now(), textSentAt + Self.textInterval)) { handler.value.sendText() }
+    }
+
+    private func sendText() {
+        isTextDue = false
+        textSentAt = .now()
+        session?.sendTexts()
+        lane.flushAll()
+    }
+
     private func releaseRead() {
         guard isReadHeld else { return }
         isReadHeld = false
@@ -188,6 +211,21 @@ extension WebSocketHandler: SessionPort {
         lane.countSent(bytes: message.json.count)
         put(lane.frame(of: message))
         return true
+    }
+
+    var hasRoom: Bool { machine.isOpen && context?.channel.isWritable == true }
+
+    func watchText(of subscription: TopicSubscription<WebSocketHandler>) -> (any LiveText)? {
+        guard let texts = hub.texts, case .execution(let workspace, let id) = subscription.topic else { return nil }
+        let loop = lane.eventLoop
+        let bound = NIOLoopBound((handler: self, subscription: subscription), eventLoop: loop)
+        return texts.watch(execution: id, in: workspace) {
+            loop.execute {
+                let (handler, subscription) = bound.value
+                handler.session?.textCame(subscription)
+                handler.scheduleText()
+            }
+        }
     }
 
     func verify(_ token: Secret, answering id: JSONValue?) {

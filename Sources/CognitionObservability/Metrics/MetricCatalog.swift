@@ -39,6 +39,12 @@ package struct MetricCatalog: Sendable {
             buckets: MetricBuckets.longSeconds,
             "How long the effect of one attempt of a task ran, by kind (http, openapi, function, mcp, process, workflow) and outcome (ok, fault)"
         ),
+        MetricDescription(
+            "workflow.token.streams", .gauge, .items("texts"),
+            "Texts that tasks of this node are writing just now, such as answers of language models"),
+        MetricDescription(
+            "workflow.token.dropped", .counter, .bytes,
+            "Text that was let go of because it was too long or a watcher too slow; what tasks give is not touched"),
 
         // HTTP
         MetricDescription(

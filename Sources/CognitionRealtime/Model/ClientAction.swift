@@ -19,6 +19,8 @@ package struct ClientAction: Sendable {
     package let kind: Kind
     /// The client's own name for this request, which the answer repeats: a text or a whole number.
     package let id: JSONValue?
+    /// Whether a subscription to an execution also brings what its tasks are writing.
+    package let wantsText: Bool
 
     package static let idBytesMax = 100
     package static let nameBytesMax = 200
@@ -45,6 +47,7 @@ package struct ClientAction: Sendable {
             throw reader.invalid("a message is an object with the member \"action\"")
         }
         kind = try ClientAction.readKind(name, reader)
+        wantsText = try reader.flag("tokens") ?? true
     }
 
     private static func readKind(_ name: String, _ reader: Reader) throws(Refusal) -> Kind {
@@ -104,6 +107,12 @@ package struct ClientAction: Sendable {
                 let offset = since["offset"]?.integerValue, offset >= 0
             else { throw invalid("\"since\" is {\"epoch\": text, \"offset\": number}, as an earlier message had them") }
             return FeedPlace(epoch: epoch, offset: offset)
+        }
+
+        func flag(_ member: String) throws(Refusal) -> Bool? {
+            guard let value = message[member], !value.isNull else { return nil }
+            guard let flag = value.boolValue else { throw invalid("\"\(member)\" is true or false") }
+            return flag
         }
 
         private func name(_ member: String) throws(Refusal) -> String? {

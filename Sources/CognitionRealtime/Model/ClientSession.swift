@@ -29,6 +29,8 @@ package final class ClientSession<Port: SessionPort> {
     private var subscriptions: [Topic: Subscription] = [:]
     private var flow = Flow.live
     private var isClosed = false
+    /// Some subscription has text that was not taken.
+    package private(set) var hasText = false
     private var hasAnnouncedExpiry = false
     /// Something was asked of the port that has not been answered.
     private var isBusy = false
@@ -97,6 +99,7 @@ package final class ClientSession<Port: SessionPort> {
                 .subscriptionsExceeded, "a connection has at most \(rules.subscriptionsMax) subscriptions", action)
         }
         let subscription = Subscription(topic, of: port)
+        subscription.wantsText = action.wantsText
         subscriptions[topic] = subscription
         isBusy = true
         port.join(subscription)
@@ -159,6 +162,9 @@ package final class ClientSession<Port: SessionPort> {
                     subscription.topic, snapshot: start.snapshot, recovered: start.recovered,
                     place: FeedPlace(epoch: start.epoch, offset: start.from), answering: id))
             open(subscription, start)
+            if subscription.wantsText, case .execution = subscription.topic {
+                subscription.text = port.watchText(of: subscription)
+            }
         case .failure(let error):
             close(subscription)
             fail(error, answering: id)
@@ -205,6 +211,8 @@ package final class ClientSession<Port: SessionPort> {
         guard message.position > lastTaken, !isClosed, !hasTold(message) else { return }
         switch flow {
         case .live:
+            // What a task has written comes before its end.
+            if hasText { sendTexts() }
             if port.write(message) {
                 lastTaken = message.position
             } else {
@@ -297,6 +305,25 @@ package final class ClientSession<Port: SessionPort> {
         flow = .paused
     }
 
+    // MARK: Text of running tasks
+
+    /// There is text to take. It stays where it is until there is room, and then goes in larger pieces.
+    package func textCame(_ subscription: Subscription) {
+        guard !isClosed, subscription.text != nil else { return }
+        subscription.hasText = true
+        hasText = true
+    }
+
+    package func sendTexts() {
+        guard !isClosed, case .live = flow else { return }
+        for subscription in subscriptions.values where subscription.hasText {
+            guard port.hasRoom else { return }
+            subscription.hasText = false
+            for data in subscription.text?.take() ?? [] { port.send(ServerMessage.message("event", data)) }
+        }
+        hasText = false
+    }
+
     // MARK: Time and end
 
     /// Called about once a second.
@@ -326,6 +353,9 @@ package final class ClientSession<Port: SessionPort> {
 
     private func leave(_ subscription: Subscription) {
         subscription.state = .closed
+        subscription.hasText = false
+        subscription.text?.end()
+        subscription.text = nil
         port.leave(subscription)
     }
 }

@@ -10,6 +10,13 @@ package protocol SessionPort: FeedMember {
     /// Sends a published message, unless the connection has no room for it.
     func write(_ message: FeedMessage) -> Bool
 
+    /// More can be sent without much waiting.
+    var hasRoom: Bool { get }
+
+    /// The text of running tasks from now on, where somebody tells it; the session hears of news by
+    /// ``ClientSession/textCame(_:)``, and is asked to send it by ``ClientSession/sendTexts()``, on the event loop.
+    func watchText(of subscription: TopicSubscription<Self>) -> (any LiveText)?
+
     /// Is answered by ``ClientSession/verified(_:admitted:answering:now:)``.
     func verify(_ token: Secret, answering id: JSONValue?)
     /// Is answered by ``ClientSession/loaded(_:_:answering:now:)``.

@@ -15,6 +15,12 @@ package final class TopicSubscription<Member: FeedMember> {
     var state = State.opening(pending: [], overflowed: false)
     /// Where it began once it is open.
     var start: Int64 = 0
+    /// Whether text of running tasks is wanted.
+    var wantsText = false
+    /// Text of running tasks, once it is open.
+    var text: (any LiveText)?
+    /// There is text that was not taken.
+    var hasText = false
     /// Where the fan-out has it in its list.
     fileprivate var index = -1
 

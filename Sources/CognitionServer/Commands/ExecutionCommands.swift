@@ -102,13 +102,17 @@ struct ExecutionCommands: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Follows an execution until it has ended.")
 
         @Argument(help: "The execution's id.") var id: ExecutionID
+        @Flag(help: "Prints what tasks write, such as the words of language models, as it comes.") var tokens = false
 
         func run() async throws {
             try await reporting {
                 try await ExecutionDesks.withDesk(ServerConfiguration(), .guest) { desk in
                     _ = try await desk.execution(id)
-                    try await ProgressDisplay(isInteractive: Terminal.isInteractive, output: .output)
-                        .follow(id, at: desk)
+                    if tokens, desk.serverAddress == nil {
+                        Terminal.note("no server runs here: what tasks write is seen by the process that runs them")
+                    }
+                    try await ProgressDisplay(isInteractive: Terminal.isInteractive && !tokens, output: .output)
+                        .follow(id, at: desk, tokens: tokens)
                 }
             }
         }

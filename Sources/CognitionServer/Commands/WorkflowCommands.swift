@@ -54,12 +54,17 @@ struct WorkflowCommands: AsyncParsableCommand {
         @Option(help: "NAME=VALUE, or @FILE with the whole input as JSON. May be repeated.") var input: [String] = []
         @Flag(help: "Prints the finished execution as JSON, and nothing else.") var json = false
         @Flag(help: "Starts another execution even if an unfinished one exists.") var new = false
+        @Flag(help: "Shows what tasks write, such as the words of language models, as it comes.") var tokens = false
+
+        func validate() throws {
+            guard !(json && tokens) else { throw ValidationError("--json prints nothing else, so not --tokens.") }
+        }
 
         func run() async throws {
             try await reporting {
                 let order = RunOrder(
                     document: try WorkflowFile.text(of: file), input: try InputValue.input(input), startsNew: new)
-                let run = WorkflowRun(order: order, showsProgress: !json)
+                let run = WorkflowRun(order: order, showsProgress: !json, showsTokens: tokens)
                 let execution = try await interruptible { try await run.run(with: ServerConfiguration()) }
                 if json {
                     Terminal.write(execution.json.jsonText)

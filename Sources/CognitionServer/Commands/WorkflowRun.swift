@@ -5,6 +5,8 @@ import Foundation
 struct WorkflowRun {
     let order: RunOrder
     let showsProgress: Bool
+    /// Only with progress.
+    var showsTokens = false
 
     /// - Returns: The ended execution, whatever its end.
     func run(with configuration: ServerConfiguration) async throws -> ExecutionReport {
@@ -13,7 +15,8 @@ struct WorkflowRun {
             try await desk.withRun(order) { run in
                 if showsProgress {
                     note(run, at: desk.serverAddress)
-                    try await ProgressDisplay(isInteractive: Terminal.isInteractive).follow(run.id, at: desk)
+                    try await ProgressDisplay(isInteractive: Terminal.isInteractive && !showsTokens)
+                        .follow(run.id, at: desk, tokens: showsTokens)
                 }
                 return try await desk.waitForEnd(of: run.id)
             }

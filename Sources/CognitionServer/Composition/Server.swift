@@ -53,8 +53,8 @@ struct Server {
         settings.heartbeat = node.configuration.duration(.heartbeatInterval)
         hub = try await RealtimeHub.open(
             node.database, source: RealtimeExecutions(workflows: node.workflows),
-            authenticator: RealtimeIdentity(identity: identity), settings: settings, wallClock: node.clock,
-            ids: node.ids)
+            authenticator: RealtimeIdentity(identity: identity), texts: RealtimeTexts(streams: node.workflows.tokens),
+            settings: settings, wallClock: node.clock, ids: node.ids)
     }
 
     private func run() async throws {

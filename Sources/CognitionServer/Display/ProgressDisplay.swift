@@ -7,6 +7,7 @@ final class ProgressDisplay: Sendable {
     private struct State {
         var linesDrawn = 0
         var progress = ExecutionProgress()
+        var text = TokenText()
     }
 
     private let isInteractive: Bool
@@ -22,8 +23,13 @@ final class ProgressDisplay: Sendable {
     }
 
     /// Follows an execution's events until it has ended or the task is cancelled.
-    func follow(_ id: ExecutionID, at desk: any ExecutionDesk) async throws {
-        try await desk.follow(id, show)
+    /// - Parameter tokens: Shows what tasks are writing as well; not together with bars.
+    func follow(_ id: ExecutionID, at desk: any ExecutionDesk, tokens: Bool = false) async throws {
+        try await desk.follow(id, tokens: tokens ? showText : nil, show)
+    }
+
+    @Sendable private func showText(_ update: TokenUpdate) {
+        state.withLock { state in write(state.text.take(update)) }
     }
 
     /// - Returns: Whether more may come.
@@ -33,7 +39,7 @@ final class ProgressDisplay: Sendable {
             if isInteractive {
                 draw(&state)
             } else if let sentence {
-                write("\(event.time.clockTime)  \(sentence)\n")
+                write(state.text.close() + "\(event.time.clockTime)  \(sentence)\n")
             }
             return !state.progress.hasEnded
         }

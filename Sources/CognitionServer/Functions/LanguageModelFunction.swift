@@ -19,9 +19,10 @@ struct LanguageModelFunction: TaskFunction {
             workspace: invocation.workspace, execution: invocation.execution.uuid, task: invocation.task)
         var cancelled: [ModelCall] = []
         do {
-            let answered = try await models.complete(with: invocation.arguments, timeout: timeout(of: invocation)) {
-                cancelled = $0
-            }
+            let answered = try await models.complete(
+                with: invocation.arguments, timeout: timeout(of: invocation),
+                observer: Self.observer(writingTo: invocation.tokens)
+            ) { cancelled = $0 }
             return TaskOutcome(
                 output: answered.completion.jsonValue, writes: Self.record(answered.attempts, for: context),
                 cost: answered.attempts.cost)
@@ -38,6 +39,16 @@ struct LanguageModelFunction: TaskFunction {
         invocation.deadline.map { deadline in
             let remaining = max(.milliseconds(1), deadline - clock.now)
             return remaining - min(Self.marginMax, remaining / 20)
+        }
+    }
+
+    /// Shows the words as they come.
+    private static func observer(writingTo tokens: TokenSink) -> CompletionObserver {
+        CompletionObserver { event in
+            switch event {
+            case .text(let text): tokens.write(text)
+            case .reset(let reason): tokens.reset(because: reason)
+            }
         }
     }
 

@@ -27,7 +27,13 @@ protocol ExecutionDesk: ExecutionControlDesk, ExecutionHistoryDesk {
 
     /// Tells the events of an execution from its first, in their order, until it has ended, only a person can make it go on,
     /// or `take` answers false.
-    func follow(_ id: ExecutionID, _ take: @escaping @Sendable (ExecutionEvent) -> Bool) async throws
+    ///
+    /// - Parameter tokens: Told what tasks are writing meanwhile, as far as it can be seen from here: before the event of the
+    ///   task's end, and each at a time. `nil` when that is not wanted.
+    func follow(
+        _ id: ExecutionID, tokens: (@Sendable (TokenUpdate) -> Void)?,
+        _ take: @escaping @Sendable (ExecutionEvent) -> Bool
+    ) async throws
 
     /// Waits until an execution has ended, or only a person can make it go on.
     func waitForEnd(of id: ExecutionID) async throws -> ExecutionReport
@@ -66,6 +72,10 @@ struct StartedRun: Sendable {
 }
 
 extension ExecutionDesk {
+    func follow(_ id: ExecutionID, _ take: @escaping @Sendable (ExecutionEvent) -> Bool) async throws {
+        try await follow(id, tokens: nil, take)
+    }
+
     /// Whether an event is the end of its execution, and not one that a retry has taken back.
     func isEnd(_ event: ExecutionEvent, of id: ExecutionID) async throws -> Bool {
         let report = try await execution(id)

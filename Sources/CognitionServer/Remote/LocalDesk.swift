@@ -39,7 +39,23 @@ struct LocalDesk: ExecutionDesk {
         try await node.workflows.cancel(id, as: .localOperator)
     }
 
-    func follow(_ id: ExecutionID, _ take: @escaping @Sendable (ExecutionEvent) -> Bool) async throws {
+    /// Tokens are those of an engine in this process.
+    func follow(
+        _ id: ExecutionID, tokens: (@Sendable (TokenUpdate) -> Void)?,
+        _ take: @escaping @Sendable (ExecutionEvent) -> Bool
+    ) async throws {
+        guard let tokens else { return try await followEvents(of: id, take) }
+        try await TokenFollower.follow(id, in: .default, of: node.workflows.tokens, tokens) { showTokens in
+            try await followEvents(of: id) { event in
+                showTokens()
+                return take(event)
+            }
+        }
+    }
+
+    private func followEvents(
+        of id: ExecutionID, _ take: @escaping @Sendable (ExecutionEvent) -> Bool
+    ) async throws {
         let filter = EventFilter(workspace: .default, stream: StreamName("execution", id.description))
         var events = node.log.tail(after: 0, filter: filter, polling: .milliseconds(200)).makeAsyncIterator()
         while true {

@@ -61,13 +61,16 @@ struct RemoteDesk: ExecutionDesk {
         let lastEventID = Mutex<String?>(nil)
     }
 
-    func follow(_ id: ExecutionID, _ take: @escaping @Sendable (ExecutionEvent) -> Bool) async throws {
+    func follow(
+        _ id: ExecutionID, tokens: (@Sendable (TokenUpdate) -> Void)?,
+        _ take: @escaping @Sendable (ExecutionEvent) -> Bool
+    ) async throws {
         let place = Place()
         var failures = 0
         while true {
             let before = place.lastEventID.withLock { $0 }
             do {
-                guard try await follow(id, from: place, take) else { return }
+                guard try await follow(id, from: place, tokens, take) else { return }
                 failures = 0
             } catch let error as OutboundHTTPError {
                 try Task.checkCancellation()
@@ -82,15 +85,21 @@ struct RemoteDesk: ExecutionDesk {
 
     /// - Returns: Whether more events may follow.
     private func follow(
-        _ id: ExecutionID, from place: Place, _ take: @escaping @Sendable (ExecutionEvent) -> Bool
+        _ id: ExecutionID, from place: Place, _ tokens: (@Sendable (TokenUpdate) -> Void)?,
+        _ take: @escaping @Sendable (ExecutionEvent) -> Bool
     ) async throws -> Bool {
         try await server.stream(
-            "workflows", "executions", id.description, "events", lastEventID: place.lastEventID.withLock { $0 }
+            "workflows", "executions", id.description, "events", query: [("tokens", tokens == nil ? "false" : "true")],
+            lastEventID: place.lastEventID.withLock { $0 }
         ) { chunks in
             var reader = ServerSentEvents(eventBytesMax: 64 << 20, totalBytesMax: .max)
             for try await chunk in chunks {
                 let events = try reader.feed(chunk)
                 for event in events {
+                    if event.name.hasPrefix("token") {
+                        if let update = TokenUpdate(try JSONValue(parsing: event.data)) { tokens?(update) }
+                        continue
+                    }
                     let event = try ExecutionEvent(try JSONValue(parsing: event.data))
                     guard take(event), !event.isLast else { return false }
                 }

@@ -114,9 +114,10 @@ struct RemoteServer: Sendable {
     /// - Returns: `nil` when there are no more events and will be none.
     /// - Throws: `ServerRefusal`, `OutboundHTTPError` when the stream is cut off, what `body` throws.
     func stream(
-        _ path: String..., lastEventID: String?, body: @escaping @Sendable (OutboundStream.Chunks) async throws -> Bool
+        _ path: String..., query: [(name: String, value: String?)] = [], lastEventID: String?,
+        body: @escaping @Sendable (OutboundStream.Chunks) async throws -> Bool
     ) async throws -> Bool? {
-        var request = request("GET", path, [], accept: "text/event-stream")
+        var request = request("GET", path, query, accept: "text/event-stream")
         // The server says every 15 s that it is still there, so only its silence ends a stream.
         request.timeout = .seconds(86_400)
         request.bodyBytesMax = .max

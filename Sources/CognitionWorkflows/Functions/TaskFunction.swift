@@ -25,6 +25,8 @@ package struct TaskInvocation: Sendable {
     /// The same for every attempt of a task: what a peer needs to do a thing once.
     package let idempotencyKey: String
     package let deadline: Timestamp?
+    /// Where text goes that may be looked at while it comes; what was written is void when the call throws.
+    package let tokens: TokenSink
 }
 
 /// A write that commits with the end of a task; it may run more than once and has no effect outside the transaction.

@@ -75,10 +75,13 @@ package struct EffectExecutor: Sendable {
             guard let function = functions[name] else {
                 throw WorkflowFault(.configuration, "this server has no function named \(name)")
             }
-            return try await function.call(
-                TaskInvocation(
-                    arguments: arguments, workspace: live.workspace, execution: live.id, task: effect.task,
-                    attempt: effect.attempt, idempotencyKey: idempotencyKey, deadline: effect.deadline))
+            return try await workflows.tokens.withSink(of: effect, of: live) { tokens in
+                try await function.call(
+                    TaskInvocation(
+                        arguments: arguments, workspace: live.workspace, execution: live.id, task: effect.task,
+                        attempt: effect.attempt, idempotencyKey: idempotencyKey, deadline: effect.deadline,
+                        tokens: tokens))
+            }
         case .workflow(let id, let version, let input, let isAwaited, let returnsNothing):
             let command = ExecuteCommand(
                 workflow: id, version: version, input: input,

@@ -143,9 +143,10 @@ extension APIUser {
 
     /// Lends the stream of an execution's events to `body`.
     func following<Result: Sendable>(
-        _ id: String, after last: Int64? = nil, _ body: (inout ServerSentEventStream) async throws -> Result
+        _ id: String, after last: Int64? = nil, query: String = "",
+        _ body: (inout ServerSentEventStream) async throws -> Result
     ) async throws -> Result {
-        let path = "/api/v3/workflows/executions/\(id)/events"
+        let path = "/api/v3/workflows/executions/\(id)/events\(query)"
         let headers = [("Accept", "text/event-stream")] + (last.map { [("Last-Event-ID", "\($0)")] } ?? [])
         return try await withSocket(to: server.port) { socket in
             try await socket.write(LiveServer.request("GET", path, token: token, headers: headers))

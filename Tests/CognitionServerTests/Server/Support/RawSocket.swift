@@ -92,7 +92,7 @@ struct RawSocket {
         }
     }
 
-    private mutating func bytes(_ count: Int) async throws -> [UInt8] {
+    mutating func bytes(_ count: Int) async throws -> [UInt8] {
         while unread.count - place < count {
             guard await fill() else { throw TestFailure("the connection has ended in a body") }
         }

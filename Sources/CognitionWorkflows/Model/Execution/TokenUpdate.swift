@@ -1,0 +1,45 @@
+package import CognitionCore
+
+/// What a watcher of an execution is told of the text that one of its tasks is writing.
+///
+/// Such a text is there to be looked at while it comes; what the task gives in the end is its output.
+package struct TokenUpdate: Sendable, Hashable {
+    package enum Change: Sendable, Hashable {
+        /// More text, never empty.
+        ///
+        /// - Parameter offset: Bytes of UTF-8 of this attempt's text before it. 0 is the beginning of the text, whatever was
+        ///   told before; more than a watcher has means that something between was let go of.
+        case text(String, offset: Int)
+        /// Everything told of this attempt's text is void.
+        case reset(reason: String)
+    }
+
+    package let task: Int
+    package let name: String
+    /// Of the task, 1-based.
+    package let attempt: Int
+    package let change: Change
+
+    package init(task: Int, name: String, attempt: Int, _ change: Change) {
+        self.task = task
+        self.name = name
+        self.attempt = attempt
+        self.change = change
+    }
+
+    /// `{task, name, attempt, offset, text}`, or `{task, name, attempt, reason}` of a reset.
+    package var json: JSONObject {
+        var members: JSONObject = [
+            "task": .integer(Int64(task)), "name": .string(name), "attempt": .integer(Int64(attempt)),
+        ]
+        switch change {
+        case .text(let text, let offset):
+            members["offset"] = .integer(Int64(offset))
+            members["text"] = .string(text)
+        case .reset(let reason): members["reason"] = .string(reason)
+        }
+        return members
+    }
+
+    var textBytes: Int { if case .text(let text, _) = change { text.utf8.count } else { 0 } }
+}
