@@ -20,7 +20,7 @@ extension Workflows {
                 definition, isRevision: isRevision, by: principal, now: context.time, in: tx)
             if stored.isNew { try append(WorkflowEvent.created(stored), to: stored.id, context, tx) }
             // Trying something out does not start it again and again.
-            if stored.isNew, !isRevision {
+            if stored.isNew, !isRevision, try WorkflowStore.latest(ofName: stored.nameKey, tx)?.key == stored.key {
                 try ScheduleStore.markStale(
                     stored.nameKey, isNew: definition.schedule != nil, actor: principal.actor,
                     in: principal.workspace, now: context.time, tx)
@@ -119,8 +119,7 @@ extension Workflows {
             }
             try WorkflowStore.delete(workflow, now: context.time, tx)
             try append(WorkflowEvent.deleted(workflow), to: id, context, tx)
-            try ScheduleStore.markStale(
-                workflow.nameKey, isNew: false, actor: principal.actor, in: principal.workspace, now: context.time, tx)
+            try ScheduleStore.markStale(of: workflow, now: context.time, tx)
             return workflow.key
         }
         definitions.forgetName(of: key)

@@ -64,7 +64,11 @@ struct ExecutionProgress: Sendable {
         case "task.compensated": return "\(path(of: number, in: event)) undone"
         case "task.compensation_failed":
             return "\(path(of: number, in: event)) not undone: \(Self.fault(in: event) ?? "no reason")"
-        default: return end(number, event)
+        case "approval.requested":
+            isParked = true
+            return "\(path(of: number, in: event)) waits for a person's answer"
+        case "task.completed", "task.faulted", "task.cancelled": return end(number, event)
+        default: return nil
         }
     }
 

@@ -66,6 +66,10 @@ extension Workflows {
         guard let (latest, definition) = try await current(schedule, now: now) else { return }
         let execution: ExecutionID = ids.next()
         try await database.write { tx in
+            if case .on = definition.trigger {
+                _ = try ScheduleStore.advance(schedule, to: nil, waitsFor: nil, started: nil, now: now, tx)
+                return
+            }
             if case .after(let pause) = definition.trigger, let last = schedule.waitsFor {
                 let ended = try ExecutionStore.endedAt(last, tx) ?? now
                 _ = try ScheduleStore.advance(
@@ -91,7 +95,7 @@ extension Workflows {
     func takeEvents(_ schedule: WorkflowSchedule, now: Timestamp) async throws {
         guard let (latest, definition) = try await current(schedule, now: now),
             case .on(let strategy) = definition.trigger
-        else { return }
+        else { return try await emptyMail(ofSchedule: schedule) }
         let key = -schedule.nameKey
         let ids = ids
         try await database.write { tx in
@@ -100,15 +104,16 @@ extension Workflows {
                 stored: try MailStore.accepted(of: key, in: schedule.workspace, tx)[0] ?? [], strategy)
             var changes = MailChanges()
             for message in try MailStore.new(of: key, tx) {
+                // An expression that fails on an event does not take it.
                 guard case .event(let event, _) = message.content, !schedule.isArchived,
-                    let filter = try strategy.acceptingFilter(
-                        for: event, listening, input: .null, scope: NoVariables())
+                    let filter = try? strategy.acceptingFilter(
+                        for: event, listening, input: .null, scope: NoVariables()),
+                    (try? listening.take(event, as: message.key, filter, strategy)) != nil
                 else {
                     changes.taken.append(message.key)
                     continue
                 }
-                let place = listening.accepted.count
-                try listening.take(event, as: message.key, filter, strategy)
+                let place = listening.accepted.count - 1
                 changes.accepted.append(.init(message: message.key, task: 0, place: place, filter: filter))
                 guard let last = listening.accepted.last,
                     try strategy.isComplete(after: last, listening, scope: NoVariables())
@@ -123,13 +128,27 @@ extension Workflows {
         }
     }
 
+    /// What was sent to a schedule that does not wait for events any more.
+    private func emptyMail(ofSchedule schedule: WorkflowSchedule) async throws {
+        try await database.write { tx in
+            guard try ScheduleStore.find(schedule.nameKey, tx)?.kind != "on" else { return }
+            try MailStore.deleteAll(of: -schedule.nameKey, in: schedule.workspace, tx)
+        }
+    }
+
     /// The version that a schedule is of now; `nil` when the schedule has just been made anew, or is gone.
     private func current(
         _ schedule: WorkflowSchedule, now: Timestamp
     ) async throws -> (StoredWorkflow, ScheduleDefinition)? {
         let latest = try await database.read { tx in try WorkflowStore.latest(ofName: schedule.nameKey, tx) }
         guard let latest, !schedule.isDeleted, let definition = try await definition(latest.key, latest).schedule else {
-            try await database.write { tx in try ScheduleStore.delete(schedule, tx) }
+            try await database.write { tx in
+                // Somebody may have stored or deleted a version meanwhile, and will have it looked at again.
+                guard try ScheduleStore.hold(schedule.nameKey, tx),
+                    try WorkflowStore.latest(ofName: schedule.nameKey, tx)?.key == latest?.key
+                else { return }
+                try ScheduleStore.delete(schedule, tx)
+            }
             return nil
         }
         if latest.key == schedule.workflowKey { return (latest, definition) }

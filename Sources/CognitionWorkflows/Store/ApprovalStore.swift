@@ -11,14 +11,17 @@ enum ApprovalStore {
         let expiresAt: Timestamp?
         let request: [UInt8]
         let at: Timestamp
+        /// It has expired as soon as it was asked.
+        let expired: ApprovalAnswer?
     }
 
     static func add(_ new: NewApproval, of key: Int64, _ tx: borrowing Transaction) throws {
         try tx.send(
             """
-            INSERT INTO approvals (execution_key, task, attempt, name, digest, request, created_at, expires_at)
+            INSERT INTO approvals (execution_key, task, attempt, name, digest, request, created_at, expires_at,
+                choice, decided_at)
             VALUES (\(key), \(new.task), \(new.attempt), \(new.name), \(new.digest.bytes), \(new.request), \(new.at),
-                \(new.expiresAt))
+                \(new.expiresAt), \(new.expired?.choice), \(new.expired?.at))
             """)
     }
 
@@ -38,6 +41,14 @@ enum ApprovalStore {
             """
             UPDATE approvals SET withdrawn_at = \(now)
             WHERE execution_key = \(key) AND task = \(task) AND attempt = \(attempt) AND decided_at IS NULL
+            """)
+    }
+
+    static func withdrawAll(of key: Int64, now: Timestamp, _ tx: borrowing Transaction) throws {
+        try tx.send(
+            """
+            UPDATE approvals SET withdrawn_at = \(now)
+            WHERE execution_key = \(key) AND decided_at IS NULL AND withdrawn_at IS NULL
             """)
     }
 

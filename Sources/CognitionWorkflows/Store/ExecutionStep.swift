@@ -109,7 +109,7 @@ final class ExecutionStep: CommitStep {
             "progress": .integer, "output": .bytes, "output_sha256": .bytes, "error": .bytes, "next_number": .integer,
             "new_owner": .text, "is_progress": .integer, "releases": .integer, "written_at": .integer,
             "wake_at": .integer, "started_at": .integer, "ended_at": .integer, "is_cancelled": .integer,
-            "cost": .integer, "cost_room": .integer, "ending": .bytes, "suspended_at": .integer,
+            "cost": .integer, "cost_room": .integer, "ending": .bytes, "suspended_at": .integer, "paused": .integer,
         ],
         """
         SET status = v.status, reason = v.reason, progress = v.progress, output = v.output,
@@ -117,7 +117,7 @@ final class ExecutionStep: CommitStep {
             claims = CASE WHEN v.is_progress = 1 THEN 0 ELSE executions.claims END,
             wake_at = CASE WHEN v.releases = 1 AND executions.cancel_requested_at IS NOT NULL
                 THEN v.written_at ELSE v.wake_at END,
-            started_at = v.started_at, ended_at = v.ended_at, suspended_at = v.suspended_at, ending = v.ending,
+            started_at = v.started_at, ended_at = v.ended_at, suspended_at = v.suspended_at, paused = v.paused, ending = v.ending,
             cancel_requested_at = CASE WHEN v.is_cancelled = 1 THEN NULL ELSE executions.cancel_requested_at END,
             cost_micros = CASE WHEN executions.cost_micros > v.cost_room THEN 9223372036854775807
                 ELSE executions.cost_micros + v.cost END

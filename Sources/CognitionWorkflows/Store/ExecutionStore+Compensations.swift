@@ -66,12 +66,12 @@ extension ExecutionStore {
     /// Whether an execution has done something that had to be undone, for one whose definition cannot be read.
     static func hasCompensations(_ claim: ExecutionClaim, _ tx: borrowing Transaction) throws -> Bool {
         let range = TaskKey.range(of: claim.key)
-        return try tx.first(
+        return try tx.query(
             """
-            SELECT 1 FROM tasks
+            SELECT progress FROM tasks
             WHERE id >= \(range.lowerBound) AND id <= \(range.upperBound) AND ended_at IS NOT NULL
-                AND progress IS NOT NULL AND progress <> \(skippedBytes) LIMIT 1
+                AND progress IS NOT NULL AND progress <> \(skippedBytes)
             """
-        ) { try $0[0] as Int } != nil
+        ) { try json($0[0])?["compensate"] != nil }.contains(true)
     }
 }

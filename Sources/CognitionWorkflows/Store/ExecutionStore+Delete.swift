@@ -37,6 +37,7 @@ extension ExecutionStore {
         // The key may be given to another execution, which must not find this one's children.
         try tx.execute("UPDATE executions SET parent_key = NULL, parent_task = NULL WHERE parent_key = \(key)")
         try MailStore.deleteAll(of: key, in: workspace, tx)
+        try ListenerStore.removeAll(of: key, tx)
         try ApprovalStore.deleteAll(of: key, tx)
         let payloads = try tx.query(
             """

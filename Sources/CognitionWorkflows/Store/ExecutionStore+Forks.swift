@@ -171,7 +171,7 @@ extension ExecutionStore {
         try tx.first(
             """
             UPDATE executions SET owner = \(node), epoch = epoch + 1, claims = 0, ended_at = NULL,
-                status = \(ExecutionStatus.running), resumed_at = \(now)
+                status = \(ExecutionStatus.running), resumed_at = \(now), paused = 0
             WHERE key = \(source.key) AND owner IS NULL AND status = \(ExecutionStatus.faulted)
             RETURNING \(columns: ExecutionClaim.columns)
             """, as: ExecutionClaim.init(row:))

@@ -73,7 +73,7 @@ extension ExecutionStore {
         let found = try tx.first(
             """
             SELECT input, input_sha256, context, context_sha256, progress, started_at, next_number, status, reason,
-                ending, suspended_at, ends_undone, resumed_at, fork_key
+                ending, suspended_at, ends_undone, resumed_at, fork_key, paused
             FROM executions WHERE key = \(claim.key)
             """
         ) { row in
@@ -82,7 +82,8 @@ extension ExecutionStore {
                 sharesTasks: try row[13] as Int64? != nil,
                 state: ExecutionState(
                     status: try row[7], reason: try row[8], progress: try row[4], context: .null,
-                    startedAt: try row[5] as Timestamp? ?? now, suspendedAt: try row[10], nextNumber: try row[6],
+                    startedAt: try row[5] as Timestamp? ?? now, suspendedAt: try row[10],
+                    paused: .microseconds(try row[14] as Int64), nextNumber: try row[6],
                     ending: PendingEnd(json: try json(row[9])), endsUndone: try row[11] as Int? ?? 0,
                     resumedAt: try row[12])
             )

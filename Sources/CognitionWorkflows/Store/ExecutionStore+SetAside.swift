@@ -24,7 +24,8 @@ extension ExecutionStore {
     static func trustAgain(_ id: ExecutionID, in workspace: WorkspaceID, _ tx: borrowing Transaction) throws {
         try tx.send(
             """
-            UPDATE executions SET reason = NULL, error = NULL, claims = 0
+            UPDATE executions SET reason = NULL, error = NULL, claims = 0,
+                status = CASE WHEN started_at IS NULL THEN \(ExecutionStatus.pending) ELSE status END
             WHERE id = \(id) AND workspace_id = \(workspace) AND status = \(ExecutionStatus.suspended)
                 AND reason = \(StatusReason.quarantined) AND owner IS NULL
             """)
@@ -55,6 +56,9 @@ extension ExecutionStore {
             WHERE key = \(claim.key) AND epoch = \(claim.epoch) AND ended_at IS NULL
             """)
         guard changed == 1 else { return }
+        try MailStore.deleteAll(of: claim.key, in: claim.workspace, tx)
+        try ListenerStore.removeAll(of: claim.key, tx)
+        try ApprovalStore.withdrawAll(of: claim.key, now: now, tx)
         let children = try tx.execute(
             """
             UPDATE executions SET cancel_requested_at = \(now), wake_at = \(now)

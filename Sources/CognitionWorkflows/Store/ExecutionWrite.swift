@@ -66,7 +66,7 @@ struct ExecutionWrite: Sendable {
     private let rows: [TaskRow]
     private let abandoned: [Int]
     private let events: [NewEvent]
-    private let published: [CloudEvent]
+    private let published: [Publication]
     private let mail: MailChanges
     private let lifecycle: [CloudEvent]
     private let interest: LifecycleInterest?
@@ -204,16 +204,21 @@ struct ExecutionWrite: Sendable {
             let listeners = mail.listeners
             tx.afterCommit { interest.add(listeners) }
         }
-        for event in published { try EventPublication(event, origin, ids, time).run(workspace, in: tx) }
+        for publication in published {
+            try EventPublication(publication.event, origin, ids, time).run(workspace, in: tx)
+        }
+        let own = published.filter { !$0.newListeners.isEmpty }
         if !mail.isEmpty || !approvals.isEmpty {
-            var piece = WaitingStep.Piece(key: key, workspace: workspace, listeners: mail.listeners)
+            var piece = WaitingStep.Piece(
+                key: key, workspace: workspace, listeners: mail.listeners, published: own, time: time)
             for change in approvals {
                 switch change {
-                case .asked(let request, let task, let attempt, let name):
+                case .asked(let request, let task, let attempt, let name, let expired):
                     piece.approvals.append(
                         .init(
                             task: task, attempt: attempt, name: name, digest: request.digest,
-                            expiresAt: request.expiresAt, request: request.json.jsonBytes, at: time))
+                            expiresAt: request.expiresAt, request: request.json.jsonBytes, at: time,
+                            expired: expired))
                 case .expired(let answer):
                     if let key = self.key { try ApprovalStore.expire(answer, of: key, tx) }
                 case .withdrawn(let task, let attempt):
@@ -269,7 +274,7 @@ struct ExecutionWrite: Sendable {
             state.nextNumber.sqlValue, newOwner.sqlValue, isProgress.sqlValue, releases.sqlValue, time.sqlValue,
             state.wakeAt.sqlValue, state.startedAt.sqlValue, state.endedAt.sqlValue, isCancellationDone.sqlValue,
             cost.micros.sqlValue, (Int64.max - cost.micros).sqlValue, (state.ending?.json.jsonBytes).sqlValue,
-            state.suspendedAt.sqlValue,
+            state.suspendedAt.sqlValue, state.paused.microseconds.sqlValue,
         ]
     }
 

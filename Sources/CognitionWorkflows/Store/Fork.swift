@@ -89,6 +89,11 @@ struct Fork: Sendable {
         if let patch = command.inputPatch, let task = resumed.ended.first {
             resumed.ended[0].row.output = (task.row.output ?? .null).merged(with: patch)
             patched = resumed.ended[0].row
+            // What the source has done is the source's to undo.
+            if case .object(var members)? = patched?.progress {
+                members["compensate"] = nil
+                patched?.progress = members.isEmpty ? nil : .object(members)
+            }
             if let output = patched?.output { _ = try ExecutionRequest.encoded(output) }
         }
         let endsUndone = resumed.stored.state.endsUndone

@@ -39,6 +39,10 @@ enum ListenerStore {
         try tx.send("DELETE FROM event_listeners WHERE execution_key = \(key) AND task = \(task)")
     }
 
+    static func removeAll(of key: Int64, _ tx: borrowing Transaction) throws {
+        try tx.send("DELETE FROM event_listeners WHERE execution_key = \(key)")
+    }
+
     /// Types of lifecycle events that are listened for in any workspace.
     static func lifecycleTypes(_ tx: borrowing Transaction) throws -> Set<String> {
         Set(
@@ -79,6 +83,9 @@ final class WaitingStep: CommitStep {
         let workspace: WorkspaceID
         var listeners: [Listener] = []
         var approvals: [ApprovalStore.NewApproval] = []
+        /// Events of the execution's own that some of these listeners were there for.
+        var published: [Publication] = []
+        let time: Timestamp
     }
 
     static let rank = 1
@@ -94,6 +101,11 @@ final class WaitingStep: CommitStep {
         for piece in pieces {
             for listener in piece.listeners {
                 try ListenerStore.add(listener, of: piece.key.value, in: piece.workspace, tx)
+            }
+            for publication in piece.published {
+                try MailStore.deliver(
+                    publication.event, toNew: publication.newListeners, of: piece.key.value, in: piece.workspace,
+                    now: piece.time, tx)
             }
             for approval in piece.approvals { try ApprovalStore.add(approval, of: piece.key.value, tx) }
         }

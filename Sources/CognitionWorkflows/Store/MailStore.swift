@@ -50,6 +50,23 @@ enum MailStore {
         _ event: CloudEvent, isLifecycle: Bool = false, in workspace: WorkspaceID, now: Timestamp,
         _ tx: borrowing Transaction
     ) throws -> Int {
+        try deliver(event, isLifecycle: isLifecycle, where: "1 = 1", in: workspace, now: now, tx)
+    }
+
+    /// Sends an event to tasks whose listeners were written after it.
+    static func deliver(
+        _ event: CloudEvent, toNew tasks: [Int], of key: Int64, in workspace: WorkspaceID, now: Timestamp,
+        _ tx: borrowing Transaction
+    ) throws {
+        _ = try deliver(
+            event, isLifecycle: false, where: "execution_key = \(key) AND task IN \(list: tasks)", in: workspace,
+            now: now, tx)
+    }
+
+    private static func deliver(
+        _ event: CloudEvent, isLifecycle: Bool, where condition: SQL, in workspace: WorkspaceID, now: Timestamp,
+        _ tx: borrowing Transaction
+    ) throws -> Int {
         let matches = try ListenerStore.matches(of: event, isLifecycle: isLifecycle, in: workspace, tx)
         guard !matches.isEmpty else { return 0 }
         let body = JSONValue.object(event.json).jsonBytes
@@ -62,7 +79,8 @@ enum MailStore {
                 """
                 INSERT INTO execution_messages (execution_key, kind, state, task, body, created_at)
                 SELECT l.execution_key, \(Kind.event), \(State.new), l.task, \(body), \(now)
-                FROM (SELECT DISTINCT execution_key, task FROM event_listeners WHERE \(listeners)) l
+                FROM (SELECT DISTINCT execution_key, task FROM event_listeners
+                      WHERE (\(listeners)) AND \(condition)) l
                 """)
         }
         if sent > 0 { tx.signal(.executionsDue) }

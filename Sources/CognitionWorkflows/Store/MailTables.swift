@@ -6,11 +6,13 @@ extension Workflows {
         "workflows.003_mail",
         [
             "ALTER TABLE executions ADD COLUMN suspended_at \(fragment: .int64)",
+            // Microseconds that its deadline has moved by.
+            "ALTER TABLE executions ADD COLUMN paused \(fragment: .int64) NOT NULL DEFAULT 0",
             // `body` is what the kind of message makes of it; `state` see ``MailStore/State``. Of an accepted event `place` is
             // how many its task had accepted before, and `output` what `foreach` gave for it.
             """
             CREATE TABLE execution_messages (
-                key \(fragment: .identity), execution_key \(fragment: .int64) NOT NULL, kind \(fragment: .int64) NOT NULL,
+                key \(fragment: .lastingIdentity), execution_key \(fragment: .int64) NOT NULL, kind \(fragment: .int64) NOT NULL,
                 state \(fragment: .int64) NOT NULL, task \(fragment: .int64), body \(fragment: .bytes),
                 place \(fragment: .int64), filter \(fragment: .int64), output \(fragment: .bytes),
                 output_sha256 \(fragment: .bytes), created_at \(fragment: .int64) NOT NULL

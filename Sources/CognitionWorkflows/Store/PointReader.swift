@@ -14,6 +14,15 @@ struct PointReader {
 
     /// - Throws: `workflow.history_unknown` for an execution that an older release has run.
     func checkIsKnown(_ tx: borrowing Transaction) throws {
+        let undone = try lineage.collect(tx) { condition in
+            "SELECT 1 FROM tasks t WHERE \(condition) AND \(placed) AND t.parent = 0 AND t.scope > 0 LIMIT 1"
+        } as: {
+            try $0[0] as Int
+        }
+        guard undone.isEmpty else {
+            throw WorkflowError(
+                .forkPointInvalid, "the execution was undoing by then what it had done; go on from before that")
+        }
         let unknown = try lineage.collect(tx) { condition in
             """
             SELECT 1 FROM tasks t

@@ -60,6 +60,16 @@ enum ScheduleStore {
         tx.signal(.executionsDue)
     }
 
+    /// Has the schedule looked at that a version had which is deleted.
+    static func markStale(of workflow: StoredWorkflow, now: Timestamp, _ tx: borrowing Transaction) throws {
+        try tx.send(
+            """
+            UPDATE workflow_schedules SET workflow_key = 0, due_at = \(now)
+            WHERE name_key = \(workflow.nameKey) AND workflow_key IN (0, \(workflow.key))
+            """)
+        tx.signal(.executionsDue)
+    }
+
     /// Schedules of which something is to be done: a moment has come, or the execution that is counted from has ended.
     static func due(now: Timestamp, limit: Int, _ tx: borrowing Transaction) throws -> [WorkflowSchedule] {
         try tx.query(

@@ -39,6 +39,8 @@ def answer(request):
 def answer_all(requests, done):
     """Answers in this process; the alarm ends it where a program does not end."""
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    # Whoever has started this may have had it blocked.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
     for request in requests:
         signal.alarm(SECONDS_MAX)
         line = json.dumps(answer(json.loads(request)))

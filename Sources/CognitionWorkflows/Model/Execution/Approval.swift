@@ -112,11 +112,37 @@ package struct ApprovalAnswer: Sendable, Hashable {
 
 /// What becomes of the approvals of an execution in one commit.
 package enum ApprovalChange: Sendable {
-    case asked(ApprovalRequest, task: Int, attempt: Int, name: String)
+    case asked(ApprovalRequest, task: Int, attempt: Int, name: String, expired: ApprovalAnswer? = nil)
     /// Nobody has answered in time.
     case expired(ApprovalAnswer)
     /// The task does not ask any more.
     case withdrawn(task: Int, attempt: Int)
+
+    /// What is left of changes that come together: a question that was withdrawn before anybody could see it is none.
+    static func folded(_ changes: [ApprovalChange]) -> [ApprovalChange] {
+        var folded: [ApprovalChange] = []
+        func place(_ task: Int, _ attempt: Int) -> Int? {
+            folded.firstIndex { change in
+                if case .asked(_, task, attempt, _, _) = change { true } else { false }
+            }
+        }
+        for change in changes {
+            switch change {
+            case .withdrawn(let task, let attempt):
+                if let asked = place(task, attempt) { folded.remove(at: asked) } else { folded.append(change) }
+            case .expired(let answer):
+                if let asked = place(answer.task, answer.attempt),
+                    case .asked(let request, let task, let attempt, let name, _) = folded[asked]
+                {
+                    folded[asked] = .asked(request, task: task, attempt: attempt, name: name, expired: answer)
+                } else {
+                    folded.append(change)
+                }
+            case .asked: folded.append(change)
+            }
+        }
+        return folded
+    }
 }
 
 extension ApprovalRequest {

@@ -28,10 +28,18 @@ extension ExecutionMachine {
             task.progress = .listening(Listening())
         }
         mail.listeners.append(Listener(task: number, keys: keys))
-        for signal in heldSignals where try accept(signal.event, as: signal.message, by: number) {
+        // One at a time, so that what the task does not need any more is kept for others.
+        for signal in heldSignals where tasks[number]?.progress.listening != nil {
+            do {
+                guard try accept(signal.event, as: signal.message, by: number) else { continue }
+            } catch {
+                heldSignals.removeAll { $0.message == signal.message }
+                mail.taken.append(signal.message)
+                throw error
+            }
             heldSignals.removeAll { $0.message == signal.message }
+            consume(number, listen, now: now)
         }
-        consume(number, listen, now: now)
     }
 
     /// An event for the task with this number, or a signal for whichever listens for it.
@@ -167,24 +175,22 @@ extension ExecutionMachine {
 
     /// What a listening task was when its rows were written.
     mutating func restoreListening(_ number: Int, _ accepted: [StoredExecution.AcceptedEvent]) {
-        guard let task = tasks[number], case .listen(let listen) = task.definition.kind else { return }
+        guard let task = tasks[number], case .listen(let listen) = task.definition.kind, task.status != .pending
+        else { return }
         var listening = Listening()
+        // What `foreach` has given something for was consumed, and everything before it.
+        let lastGiven = accepted.lastIndex { $0.output != nil } ?? -1
         let own = listen.strategy.filters.count
         let scope = scope(of: task, stage: .body)
-        for item in accepted {
+        for (place, item) in accepted.enumerated() {
             let event = CloudEvent(stored: item.event)
             listening.accepted.append(.init(message: item.message, event: event, filter: item.filter))
             // They were evaluated when the event was accepted.
             let values = try? listen.strategy.correlationValues(of: event, takenBy: item.filter, scope: scope)
             for (name, value) in values ?? [] where listening.expected[name] == nil { listening.expected[name] = value }
-            let isConsumed: Bool
-            if item.filter >= own {
-                isConsumed = listening.next == listening.accepted.count - 1
-            } else if listen.iterator != nil {
-                isConsumed = item.output != nil
-            } else {
-                isConsumed = !isSuspended
-            }
+            // A suspended execution has consumed nothing of late; what it has is looked at again when it goes on.
+            let isLeft = listen.iterator != nil && item.filter < own
+            let isConsumed = place <= lastGiven || (!isSuspended && !isLeft)
             guard isConsumed, listening.next == listening.accepted.count - 1 else { continue }
             listening.next += 1
             if item.filter < own { listening.outputs.append(item.output ?? event.read(as: listen.read)) }

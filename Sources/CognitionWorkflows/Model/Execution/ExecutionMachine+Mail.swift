@@ -37,6 +37,7 @@ extension ExecutionMachine {
         state.status = .running
         state.reason = nil
         state.suspendedAt = nil
+        state.paused += pause
         record("execution.resumed", at: now)
         for number in tasks.keys.sorted() {
             guard let task = tasks[number] else { continue }

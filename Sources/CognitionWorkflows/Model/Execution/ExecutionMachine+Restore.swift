@@ -72,7 +72,7 @@ extension ExecutionMachine {
         }
         if let timeout = definition.timeout, stored.state.ending == nil {
             root.deadline =
-                (stored.state.resumedAt ?? stored.state.startedAt)
+                (stored.state.resumedAt ?? stored.state.startedAt) + stored.state.paused
                 + (try timeout.evaluate(root.input, scope: scope(of: root, stage: .body)))
         }
         tasks[0] = root
@@ -88,8 +88,9 @@ extension ExecutionMachine {
         heldSignals = stored.heldSignals.map { (message: $0.message, event: CloudEvent(stored: $0.event)) }
         for number in tasks.keys.sorted() { restoreListening(number, stored.accepted[number] ?? []) }
         try restoreCompensations(stored.compensations, places: places)
-        if !isSuspended { for number in tasks.keys.sorted() { try restartEffect(number, now: now) } }
         for message in stored.mail { receive(message, now: now) }
+        guard !isSuspended, !hasEnded else { return }
+        for number in tasks.keys.sorted() where !isInFlight(number) { try restartEffect(number, now: now) }
     }
 
     private func live(_ row: TaskExecution, at place: TaskPlace, stored: StoredExecution) throws -> LiveTask {

@@ -35,7 +35,7 @@ package struct ExecutionMachine: Sendable {
     private var effects: [EffectRequest] = []
     /// Tasks whose effect this machine has asked for and not heard of.
     private var inFlight: Set<Int> = []
-    private var published: [CloudEvent] = []
+    private var published: [Publication] = []
     var mail = MailChanges()
     var approvals: [ApprovalChange] = []
     /// Keys of the messages that were received.
@@ -153,6 +153,7 @@ package struct ExecutionMachine: Sendable {
             unwrittenItems = []
         }
         mail.listeners.removeAll { mail.ended.contains($0.task) }
+        approvals = ApprovalChange.folded(approvals)
         return Transition(
             tasks: rows, newFrom: newFrom, contextChanged: contextChanged, events: events, effects: effects,
             stopped: stopped, abandoned: abandoned, published: published, mail: mail, approvals: approvals,
@@ -255,7 +256,8 @@ package struct ExecutionMachine: Sendable {
         if status != .completed, beginCompensation(before: status, fault: fault, now: now) { return }
         remove(0, as: status, now: now)
         agenda = []
-        mail.taken += heldSignals.map(\.message)
+        // Who tries again after a failure finds the signals there.
+        if status != .faulted { mail.taken += heldSignals.map(\.message) }
         heldSignals = []
         state.status = status
         state.reason = state.ending?.reason
@@ -274,7 +276,9 @@ package struct ExecutionMachine: Sendable {
 
     func isInFlight(_ number: Int) -> Bool { inFlight.contains(number) }
 
-    mutating func publish(_ event: CloudEvent) { published.append(event) }
+    mutating func publish(_ event: CloudEvent) {
+        published.append(Publication(event: event, newListeners: mail.listeners.map(\.task)))
+    }
 
     mutating func setContext(_ context: JSONValue) {
         state.context = context

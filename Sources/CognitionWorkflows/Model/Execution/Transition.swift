@@ -15,7 +15,7 @@ package struct Transition: Sendable {
     /// Numbers of tasks whose child executions are to be cancelled, in the same commit.
     package var abandoned: [Int] = []
     /// Events to publish in the same commit.
-    package var published: [CloudEvent] = []
+    package var published: [Publication] = []
     package var mail = MailChanges()
     package var approvals: [ApprovalChange] = []
     /// The execution's own columns, as they are now.
@@ -24,6 +24,13 @@ package struct Transition: Sendable {
     package var isBusy = false
     /// More can be done without waiting for anything; a long computation is committed in parts.
     package var hasMore = false
+}
+
+/// An event of the execution's own.
+package struct Publication: Sendable {
+    package var event: CloudEvent
+    /// Tasks that listen since this transition and did so before the event: no row leads to them yet.
+    package var newListeners: [Int]
 }
 
 /// The part of an execution that changes.
@@ -39,6 +46,8 @@ package struct ExecutionState: Sendable {
     package var endedAt: Timestamp?
     /// When it was suspended, while it is; `nil` for one that the engine has set aside.
     package var suspendedAt: Timestamp?
+    /// How long it was suspended in all, since it began or was last tried again: its deadline has moved by that.
+    package var paused: Duration = .zero
     /// The next moment at which time alone changes something.
     package var wakeAt: Timestamp?
     /// The number that the next task gets.
