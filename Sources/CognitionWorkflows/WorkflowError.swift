@@ -28,6 +28,8 @@ extension ErrorCode {
     package static let workflowInUse = ErrorCode("workflow.in_use", category: .conflict)
     /// A tag, or their number, is not as it has to be.
     package static let tagInvalid = ErrorCode("workflow.tag_invalid", category: .invalid)
+    /// How long executions are to be kept is no duration that can be.
+    package static let retentionInvalid = ErrorCode("workflow.retention_invalid", category: .invalid)
     /// What an execution is to be started with is not as it has to be.
     package static let commandInvalid = ErrorCode("workflow.command_invalid", category: .invalid)
     /// No execution with that identifier in the workspace.

@@ -15,13 +15,23 @@ enum WorkflowEvent {
         NewEvent("workflow.created", data: .object(members(of: workflow)))
     }
 
-    static func changed(_ id: WorkflowID, to state: WorkflowState) -> NewEvent {
+    /// - Parameter version: The one it is about; `nil` for the workflow in all its versions.
+    static func changed(_ id: WorkflowID, to state: WorkflowState, version: String? = nil) -> NewEvent {
         let type =
             switch state {
             case .active: "workflow.activated"
             case .archived: "workflow.archived"
             }
-        return NewEvent(type, data: ["workflow_id": .string(id.description)])
+        var data: JSONObject = ["workflow_id": .string(id.description)]
+        if let version { data["version"] = .string(version) }
+        return NewEvent(type, data: .object(data))
+    }
+
+    /// - Parameter retention: How long ended executions are kept from now on.
+    static func retained(_ id: WorkflowID, _ retention: Retention) -> NewEvent {
+        NewEvent(
+            "workflow.retention_changed",
+            data: ["workflow_id": .string(id.description), "retention": retention.json])
     }
 
     /// - Parameter tags: All it has now.

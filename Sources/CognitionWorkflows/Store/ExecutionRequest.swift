@@ -21,6 +21,9 @@ struct ExecutionRequest: Sendable {
         if let text = command.correlationID, !Self.isPlain(text, bytesMax: 200) {
             throw WorkflowError(.commandInvalid, "a correlation id has 1 to 200 bytes and no control characters")
         }
+        if let priority = command.priority, !ExecutionPriority.range.contains(priority) {
+            throw WorkflowError(.commandInvalid, "a priority is a whole number of 0 to 9")
+        }
         if let key = command.idempotencyKey { try Self.check(key, isOfTask: command.parent != nil) }
         input = EncodedJSON(command.input)
         guard input.count <= Workflows.inputBytesMax else {

@@ -13,7 +13,8 @@ extension ExecutionStore {
             SQL(
                 """
                 SELECT e.key, w.namespace, w.name, w.version, e.status, e.progress, e.input, e.input_sha256, e.output,
-                    e.output_sha256, e.error, e.cost_micros, e.created_at, e.started_at, e.ended_at, e.reason
+                    e.output_sha256, e.error, e.cost_micros, e.created_at, e.started_at, e.ended_at, e.reason,
+                    e.priority
                 FROM executions e JOIN workflows w ON w.key = e.workflow_key
                 WHERE e.id = $1 AND e.workspace_id = $2
                 """, [id.sqlValue, workspace.sqlValue])
@@ -22,7 +23,7 @@ extension ExecutionStore {
                 key: try row[0], workflow: WorkflowID(namespace: try row[1], name: try row[2]), version: try row[3],
                 status: try row[4], progress: try row[5], input: try StoredPayload(row, at: 6),
                 output: try StoredPayload(row, at: 8), error: try row[10], cost: try row[11], createdAt: try row[12],
-                startedAt: try row[13], endedAt: try row[14], reason: try row[15])
+                startedAt: try row[13], endedAt: try row[14], reason: try row[15], priority: try row[16])
         }
         guard let found else { return nil }
         let input = try bytes(of: found.input, workspace, tx)
@@ -34,6 +35,7 @@ extension ExecutionStore {
         json.member("version", text: found.version)
         json.member("status", text: found.status.name)
         json.member("progress", found.progress)
+        json.member("priority", found.priority)
         json.member("input", json: input)
         json.member("output", json: output)
         json.member("error", json: found.error ?? nullBytes)
@@ -67,6 +69,7 @@ extension ExecutionStore {
         let startedAt: Timestamp?
         let endedAt: Timestamp?
         let reason: String?
+        let priority: Int64
     }
 
     /// - Returns: Whether there are more than `tasksMax`.

@@ -115,5 +115,6 @@ extension Workflows {
         mailMigration,
         compensationMigration,
         scheduleMigration,
+        priorityMigration,
     ]
 }
