@@ -57,6 +57,19 @@ enum WorkflowEvent {
             ])
     }
 
+    /// An execution goes on with another version.
+    static func moved(
+        _ id: ExecutionID, _ workflow: WorkflowID, from: String, to: String, _ status: ExecutionStatus, progress: Int
+    ) -> NewEvent {
+        NewEvent(
+            "execution.moved",
+            data: [
+                "execution_id": .string(id.description), "workflow_id": .string(workflow.description),
+                "from": .string(from), "to": .string(to), "status": .string(status.name),
+                "progress": .integer(Int64(progress)),
+            ])
+    }
+
     private static func members(of workflow: StoredWorkflow) -> JSONObject {
         [
             "workflow_id": .string(workflow.id.description),

@@ -7,7 +7,7 @@ struct ExecutionCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "execution", abstract: "Shows, follows and steers executions, also those of a running process.",
         subcommands: [
-            List.self, Show.self, Watch.self, Cancel.self, SuspendCommand.self, ResumeCommand.self,
+            List.self, Show.self, Watch.self, Cancel.self, SuspendCommand.self, MoveCommand.self, ResumeCommand.self,
             SignalCommand.self, ApprovalsCommand.self, AnswerCommand.self, ReconcileCommand.self,
         ])
 
