@@ -63,10 +63,10 @@ import Testing
             let others = [
                 ("2.0.0", Self.body(first: 2), "/do/0/first is another, in set"),
                 ("3.0.0", Self.body(wait: "other"), "/do/1/loop/do/0/hold is another, in listen"),
-                ("4.0.0", "- zero: {set: {}}\n" + Self.body(), "/do/0/first is not in it"),
+                ("4.0.0", "- zero: {set: {z: 0}}\n" + Self.body(), "/do/0/first is not in it"),
             ]
             for (version, body, _) in others { _ = try await harness.store("moves", version, body: body) }
-            let archived = try await harness.store("moves", "5.0.0", body: Self.body(after: "- x: {set: {}}"))
+            let archived = try await harness.store("moves", "5.0.0", body: Self.body(after: "- x: {set: {z: 0}}"))
             _ = try await harness.workflows.setState(.archived, of: archived.id, version: "5.0.0", as: Self.ann)
             try await harness.running {
                 let id = try await Self.waiting(harness, old)

@@ -58,7 +58,8 @@ import Testing
             }
             for name in ["a", "b", "c"] {
                 let principal = Principal(actor: "user:\(name)", workspace: WorkspaceID(name))
-                let stored = try await harness.store(name, body: "- \(name): {call: script}", as: principal)
+                let stored = try await harness.store(
+                    name, body: "- a: {call: script, with: {w: \(name)}}", as: principal)
                 for number in 0..<3 {
                     _ = try await Self.leave(stored, Int64(number), as: principal, harness)
                 }
@@ -68,7 +69,7 @@ import Testing
                     try await Task.sleep(for: .milliseconds(5))
                 }
             }
-            let order = harness.script.ledger.map { $0.contains("/a") ? "a" : $0.contains("/b") ? "b" : "c" }
+            let order = harness.script.ledger.map { $0.contains("\"a\"") ? "a" : $0.contains("\"b\"") ? "b" : "c" }
             #expect(order.count == 9)
             for start in [0, 3, 6] { #expect(Set(order[start..<start + 3]).count == 3, "\(order)") }
         }

@@ -52,7 +52,7 @@ import Testing
         try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
             let harness = EngineHarness(database) { $0.retentionInterval = .milliseconds(20) }
             let workflows = harness.workflows
-            let body = "- a: {if: \"${ .fails }\", raise: {error: {type: test, status: 500}}}"
+            let body = "- a: {if: \"${ .fails }\", raise: {error: {type: https://example.com/no, status: 500}}}"
             let stored = try await harness.store("kept", body: body)
             let other = try await harness.store("other", body: body)
             func run(_ stored: StoredWorkflow, fails: Bool) async throws -> ExecutionID {
