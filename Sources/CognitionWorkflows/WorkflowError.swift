@@ -28,6 +28,10 @@ extension ErrorCode {
     package static let workflowInUse = ErrorCode("workflow.in_use", category: .conflict)
     /// A tag, or their number, is not as it has to be.
     package static let tagInvalid = ErrorCode("workflow.tag_invalid", category: .invalid)
+    /// How long executions are to be kept is no duration that can be.
+    package static let retentionInvalid = ErrorCode("workflow.retention_invalid", category: .invalid)
+    /// An execution has been in tasks that another version has otherwise, so it cannot go on with that.
+    package static let versionsDiffer = ErrorCode("workflow.versions_differ", category: .conflict)
     /// What an execution is to be started with is not as it has to be.
     package static let commandInvalid = ErrorCode("workflow.command_invalid", category: .invalid)
     /// No execution with that identifier in the workspace.

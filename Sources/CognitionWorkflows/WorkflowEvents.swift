@@ -15,13 +15,23 @@ enum WorkflowEvent {
         NewEvent("workflow.created", data: .object(members(of: workflow)))
     }
 
-    static func changed(_ id: WorkflowID, to state: WorkflowState) -> NewEvent {
+    /// - Parameter version: The one it is about; `nil` for the workflow in all its versions.
+    static func changed(_ id: WorkflowID, to state: WorkflowState, version: String? = nil) -> NewEvent {
         let type =
             switch state {
             case .active: "workflow.activated"
             case .archived: "workflow.archived"
             }
-        return NewEvent(type, data: ["workflow_id": .string(id.description)])
+        var data: JSONObject = ["workflow_id": .string(id.description)]
+        if let version { data["version"] = .string(version) }
+        return NewEvent(type, data: .object(data))
+    }
+
+    /// - Parameter retention: How long ended executions are kept from now on.
+    static func retained(_ id: WorkflowID, _ retention: Retention) -> NewEvent {
+        NewEvent(
+            "workflow.retention_changed",
+            data: ["workflow_id": .string(id.description), "retention": retention.json])
     }
 
     /// - Parameter tags: All it has now.
@@ -44,6 +54,19 @@ enum WorkflowEvent {
                 "workflow_id": .string(execution.workflow.description),
                 "version": .string(execution.version),
                 "status": .string(execution.status.name),
+            ])
+    }
+
+    /// An execution goes on with another version.
+    static func moved(
+        _ id: ExecutionID, _ workflow: WorkflowID, from: String, to: String, _ status: ExecutionStatus, progress: Int
+    ) -> NewEvent {
+        NewEvent(
+            "execution.moved",
+            data: [
+                "execution_id": .string(id.description), "workflow_id": .string(workflow.description),
+                "from": .string(from), "to": .string(to), "status": .string(status.name),
+                "progress": .integer(Int64(progress)),
             ])
     }
 

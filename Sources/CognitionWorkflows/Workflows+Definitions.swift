@@ -77,7 +77,7 @@ extension Workflows {
         }
     }
 
-    /// Archives, activates or tags a workflow, in all its versions; what is so already changes nothing.
+    /// Archives, activates or tags a workflow, or says how long its ended executions are kept, in all its versions; what is so already changes nothing.
     ///
     /// An archived workflow takes no new executions, neither asked for nor as a part of another; those that run go on.
     /// - Throws: `workflow.not_found`, `workflow.tag_invalid`.
@@ -99,6 +99,10 @@ extension Workflows {
             if let tags, tags != before.tags {
                 try WorkflowStore.setTags(tags, ofName: name.key, in: principal.workspace, now: context.time, tx)
                 try append(WorkflowEvent.tagged(id, tags), to: id, context, tx)
+            }
+            if let retention = change.retention, retention != before.retention {
+                try RetentionStore.set(retention, ofName: name.key, now: context.time, tx)
+                try append(WorkflowEvent.retained(id, retention), to: id, context, tx)
             }
             name = try WorkflowStore.name(of: id, in: principal.workspace, tx) ?? name
             return try WorkflowStore.summary(of: name, tx)

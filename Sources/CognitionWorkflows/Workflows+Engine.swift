@@ -38,9 +38,20 @@ extension Workflows {
         _ = try await database.write { tx in try ExecutionStore.release(heldBy: node, now: now, tx) }
     }
 
-    func claimDue(by node: UUIDv7, limit: Int, now: Timestamp) async throws -> [ExecutionClaim] {
-        guard try await database.read({ tx in try ExecutionStore.hasDue(now: now, tx) }) else { return [] }
-        return try await database.write { tx in try ExecutionStore.claimDue(by: node, limit: limit, now: now, tx) }
+    /// - Parameter last: The workspace whose turn was the last; the others come first.
+    /// - Returns: At most `limit`; fewer only when no more are due, or others claim at the same moment. And the workspace
+    ///   whose turn was the last now.
+    func claimDue(
+        by node: UUIDv7, limit: Int, after last: WorkspaceID?, now: Timestamp
+    ) async throws -> ([ExecutionClaim], lastTurn: WorkspaceID?) {
+        let turns = try await database.read { tx in
+            try ExecutionStore.hasDue(now: now, tx) ? ClaimTurns.due(after: last, limit: limit, now: now, tx) : []
+        }
+        guard let lastTurn = turns.last?.workspace else { return ([], last) }
+        let claims = try await database.write { tx in
+            try ClaimTurns(turns).claim(by: node, limit: limit, now: now, tx)
+        }
+        return (claims, lastTurn)
     }
 
     /// The machine of a claimed execution, as its rows tell it.

@@ -70,7 +70,9 @@ package final class Workflows: Sendable {
             return earlier
         }
         let (workflow, definition) = try await find(command.workflow, version: command.version, in: principal.workspace)
-        let start = ExecutionStart(request, of: workflow, id: ids.next(), ids: ids, now: clock.now)
+        let start = ExecutionStart(
+            request, of: workflow, id: ids.next(), priority: ExecutionPriority.usual(in: definition.document), ids: ids,
+            now: clock.now)
         guard let engine, engine.hasRoom else {
             return try await database.write { tx in try start.leave(in: tx) }
         }
@@ -81,7 +83,9 @@ package final class Workflows: Sendable {
         let (summary, key) = try await database.write { tx in try start.run(first, in: tx) }
         if let key {
             let live = LiveExecution(
-                key: key.value, workspace: principal.workspace, epoch: 1, origin: start.origin, machine: machine)
+                key: key.value, workspace: principal.workspace, epoch: 1, origin: start.origin,
+                priority: start.priority,
+                machine: machine)
             engine.adopt(live, after: transition, leaves: leaves)
         }
         return summary

@@ -38,6 +38,14 @@ package struct ExecutionControlRoutes: RouteGroup {
             errors: [.notFound, .conflict], access: .permission(.execute),
             summary: "Lets a suspended execution go on, also one that the engine has set aside.", use: resume)
         api.route(
+            .post, "workflows/executions/{id}/move", body: MoveRequest.self, parameters: [Path.execution],
+            answers: [.ok(ExecutionShape.self, "It has that version now.")], errors: [.notFound, .conflict],
+            access: .permission(.execute), summary: "Lets an execution go on with another version of its workflow.",
+            details: """
+                Only one that waits or is suspended. Every task that it has entered must be in that version, unchanged and \
+                at the same place; the problem's detail says what differs.
+                """, use: move)
+        api.route(
             .post, "workflows/executions/{id}/signals/{name}", body: SignalRequest.self,
             parameters: [Path.execution, Self.signal], answers: [.accepted(SignalShape.self, "It will not be lost.")],
             errors: [.notFound, .conflict, .limited], access: .permission(.execute),
@@ -87,6 +95,12 @@ package struct ExecutionControlRoutes: RouteGroup {
         let id = try call.path(Path.execution)
         try await workflows.suspend(id, as: call.principal)
         return try await changed(id, call.workspace) { $0.status == .suspended }
+    }
+
+    @Sendable private func move(_ call: Call<MoveRequest>) async throws -> Answer {
+        let id = try call.path(Path.execution)
+        _ = try await workflows.move(id, to: call.body.version, as: call.principal)
+        return .ok(ExecutionShape(execution: try await workflows.execution(id, in: call.workspace)))
     }
 
     @Sendable private func resume(_ call: Call<Void>) async throws -> Answer {

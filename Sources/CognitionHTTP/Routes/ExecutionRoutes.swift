@@ -105,7 +105,7 @@ package struct ExecutionRoutes: RouteGroup {
         }
         let command = ExecuteCommand(
             workflow: call.body.workflow, version: call.body.version, input: call.body.input, idempotencyKey: key,
-            correlationID: call.requestID)
+            correlationID: call.requestID, priority: call.body.priority)
         let started = try await workflows.execute(command, as: call.principal, on: engine)
         if call.body.wait > .zero, let ended = try await end(of: started.id, within: call.body.wait, in: call.workspace)
         {

@@ -39,8 +39,19 @@ package struct WorkflowRoutes: RouteGroup {
         api.route(
             .patch, "workflows/{id}", body: WorkflowChangeRequest.self, parameters: [Path.workflow],
             answers: [.ok(WorkflowShape.self)], errors: [.notFound], access: .permission(.writeWorkflows),
-            summary: "Archives, activates or tags a workflow.",
-            details: "An archived workflow starts no new executions; running ones go on.", use: change)
+            summary: "Archives, activates or tags a workflow, or says how long its ended executions are kept.",
+            details: """
+                An archived workflow starts no new executions; running ones go on. With `retention`, executions that have \
+                ended longer ago are deleted; their events stay in the log.
+                """, use: change)
+        api.route(
+            .patch, "workflows/{id}/{version}", body: VersionChangeRequest.self,
+            parameters: [Path.workflow, Path.version], answers: [.ok(WorkflowVersionShape.self)], errors: [.notFound],
+            access: .permission(.writeWorkflows), summary: "Archives or activates a version.",
+            details: """
+                An archived version starts no new executions; running ones go on. `latest` is the highest version that is \
+                not archived, as long as there is one.
+                """, use: changeVersion)
         api.route(
             .delete, "workflows/{id}/{version}", parameters: [Path.workflow, Path.version], answers: [.noContent],
             errors: [.notFound, .conflict], access: .permission(.writeWorkflows),
@@ -100,6 +111,14 @@ package struct WorkflowRoutes: RouteGroup {
             WorkflowShape(
                 workflow: try await workflows.update(
                     try call.path(Path.workflow), call.body.change, as: call.principal)))
+    }
+
+    @Sendable private func changeVersion(_ call: Call<VersionChangeRequest>) async throws -> Answer {
+        .ok(
+            WorkflowVersionShape(
+                workflow: try await workflows.setState(
+                    call.body.state, of: try call.path(Path.workflow), version: try call.path(Path.version),
+                    as: call.principal)))
     }
 
     @Sendable private func delete(_ call: Call<Void>) async throws -> Answer {

@@ -1,6 +1,23 @@
 import CognitionCore
 import CognitionWorkflows
 
+/// The body of `POST workflows/executions/{id}/move`.
+struct MoveRequest: RequestBody {
+    let version: String
+
+    init(json: JSONValue) throws {
+        guard let version = json["version"]?.stringValue else {
+            throw RequestError(.bodyInvalid, "the body is not valid: /version: is missing")
+        }
+        self.version = version
+    }
+
+    static let schemaName = "MoveRequest"
+    static let schema: JSONValue = .record(
+        ["version": .text("A stored version, or `latest`, which is the highest.", length: 1...128)], isClosed: true)
+    static let sample: JSONValue = ["version": "1.1.0"]
+}
+
 /// The body of `POST …/signals/{name}`: any JSON.
 struct SignalRequest: RequestBody {
     let data: JSONValue

@@ -10,6 +10,7 @@ struct ExecuteRequest: RequestBody {
     let input: JSONValue
     let idempotencyKey: String?
     let wait: Duration
+    let priority: Int?
 
     init(json: JSONValue) throws {
         let name = json["workflow_id"]?.stringValue ?? ""
@@ -23,6 +24,7 @@ struct ExecuteRequest: RequestBody {
         version = json["version"]?.stringValue ?? "latest"
         input = json["input"] ?? [:]
         idempotencyKey = json["idempotency_key"]?.stringValue
+        priority = json["priority"]?.integerValue.map { Int($0) }
         wait = .seconds(json["wait_seconds"]?.doubleValue ?? 0)
     }
 
@@ -36,12 +38,16 @@ struct ExecuteRequest: RequestBody {
                 .text(
                     "The same key again answers the same execution. The header Idempotency-Key says the same.",
                     length: 1...255)),
+            "priority": [
+                "type": ["integer", "null"], "minimum": 0, "maximum": 9,
+                "description": "The higher, the sooner; unless given `document.metadata.priority`, else 5.",
+            ],
             "wait_seconds": [
                 "type": ["number", "null"], "minimum": 0, "maximum": .integer(Int64(waitSecondsMax)),
                 "description": "How long to wait for the end before answering.",
             ],
             "budget": .anything("Refused until budgets exist."),
-        ], optional: ["version", "input", "idempotency_key", "wait_seconds", "budget"], isClosed: true)
+        ], optional: ["version", "input", "idempotency_key", "priority", "wait_seconds", "budget"], isClosed: true)
     static let sample: JSONValue = [
         "workflow_id": "greet", "version": "1.0.0", "input": ["name": "Ada"], "wait_seconds": 5,
     ]
@@ -62,14 +68,15 @@ struct ExecutionSummaryShape: AnswerBody {
         [
             "id": .uuid, "execution_id": .uuid, "workflow_id": .text("`namespace.name`"), "version": .text(),
             "status": status, "reason": reason,
-            "progress": .whole(0...100), "created_at": .moment, "ended_at": .nullable(.moment),
+            "progress": .whole(0...100), "priority": priority, "created_at": .moment, "ended_at": .nullable(.moment),
         ], optional: ["reason"])
     static let status: JSONValue = .choice(ExecutionStatus.allCases.map(\.name))
+    static let priority: JSONValue = .whole(0...9, "The higher, the sooner it goes on.")
     static let reason: JSONValue = .text(
         "Why it does not go on by itself; or `compensating` while it undoes what it has done, and how that ended.")
     static let sample: JSONValue = [
         "id": "0198f2c5-6b0e-7c3a-9c1e-2f4b5a6d7e8f", "execution_id": "0198f2c5-6b0e-7c3a-9c1e-2f4b5a6d7e8f",
-        "workflow_id": "default.greet", "version": "1.0.0", "status": "running", "progress": 0,
+        "workflow_id": "default.greet", "version": "1.0.0", "status": "running", "progress": 0, "priority": 5,
         "created_at": "2026-11-21T08:00:00.000000Z", "ended_at": .null,
     ]
 }
@@ -91,6 +98,7 @@ struct ExecutionShape: AnswerBody {
             "id": .uuid, "execution_id": .uuid, "workflow_id": .text("`namespace.name`"), "version": .text(),
             "status": ExecutionSummaryShape.status, "reason": ExecutionSummaryShape.reason,
             "progress": .whole(0...100, "Never falls, and is 100 only when completed."),
+            "priority": ExecutionSummaryShape.priority,
             "input": .anything("What it was started with."), "output": .anything("What it gave; null until it has."),
             "error": .nullable(fault), "tasks": .list(of: TaskShape.reference, max: Workflows.tasksShownMax),
             "tasks_truncated": .flag("There are more tasks; list them page by page."),
@@ -109,7 +117,7 @@ struct ExecutionShape: AnswerBody {
         ], optional: ["title", "detail", "instance"], description: "An error of the DSL.")
     static let sample: JSONValue = [
         "id": "0198f2c5-6b0e-7c3a-9c1e-2f4b5a6d7e8f", "execution_id": "0198f2c5-6b0e-7c3a-9c1e-2f4b5a6d7e8f",
-        "workflow_id": "default.greet", "version": "1.0.0", "status": "completed", "progress": 100,
+        "workflow_id": "default.greet", "version": "1.0.0", "status": "completed", "progress": 100, "priority": 5,
         "input": ["name": "Ada"], "output": ["greeting": "Hello, Ada"], "error": .null, "tasks": [TaskShape.sample],
         "cost": ["micros": 0, "currency": "USD"], "created_at": "2026-11-21T08:00:00.000000Z",
         "started_at": "2026-11-21T08:00:00.000000Z", "ended_at": "2026-11-21T08:00:00.001000Z",

@@ -33,11 +33,11 @@ struct WorkflowVersionShape: AnswerBody {
     static let schemaName = "WorkflowVersion"
     static let schema: JSONValue = .record([
         "id": .text("`namespace.name`"), "version": .text(), "hash": .text("SHA-256 of the canonical document."),
-        "title": .nullable(.text()), "created_at": .moment,
+        "title": .nullable(.text()), "state": WorkflowShape.state, "created_at": .moment,
     ])
     static let sample: JSONValue = [
         "id": "default.greet", "version": "1.0.0",
-        "hash": "4b1f2e6d8c0a9b7e5d3c1a0f9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b3a2f1e0d", "title": .null,
+        "hash": "4b1f2e6d8c0a9b7e5d3c1a0f9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b3a2f1e0d", "title": .null, "state": "active",
         "created_at": "2026-11-21T08:00:00.000000Z",
     ]
 }
@@ -74,14 +74,20 @@ struct WorkflowShape: AnswerBody {
         "id": .text("`namespace.name`"), "version": .text("The highest."),
         "hash": .text("SHA-256 of the canonical document of that version."), "title": .nullable(.text()),
         "state": state, "tags": .list(of: .text()), "owner": .text("Who stored its first version."),
+        "retention": retention,
         "created_at": .moment, "updated_at": .moment,
     ])
+    static let retention: JSONValue = .anything(
+        """
+        How long ended executions are kept, a minute to ten years: a duration (`P30D` or `{"days": 30}`), one for each of \
+        `completed`, `faulted` and `cancelled`, or null, which is for ever.
+        """)
     static let state: JSONValue = .choice(
         WorkflowState.allCases.map(\.rawValue), "An archived workflow starts no new executions.")
     static let sample: JSONValue = [
         "id": "default.greet", "version": "1.0.0",
         "hash": "4b1f2e6d8c0a9b7e5d3c1a0f9e8d7c6b5a4f3e2d1c0b9a8f7e6d5c4b3a2f1e0d", "title": .null, "state": "active",
-        "tags": ["example"], "owner": "user:0198f2c5-6b0e-7c3a-9c1e-2f4b5a6d7e8f",
+        "tags": ["example"], "owner": "user:0198f2c5-6b0e-7c3a-9c1e-2f4b5a6d7e8f", "retention": .null,
         "created_at": "2026-11-21T08:00:00.000000Z", "updated_at": "2026-11-21T08:00:00.000000Z",
     ]
 }
@@ -92,7 +98,8 @@ struct WorkflowChangeRequest: RequestBody {
     init(json: JSONValue) throws {
         change = WorkflowChange(
             state: json["state"]?.stringValue.flatMap(WorkflowState.init(rawValue:)),
-            tags: json["tags"]?.arrayValue?.compactMap(\.stringValue))
+            tags: json["tags"]?.arrayValue?.compactMap(\.stringValue),
+            retention: try json["retention"].map(Retention.init(json:)))
     }
 
     static let schemaName = "WorkflowChangeRequest"
@@ -102,8 +109,26 @@ struct WorkflowChangeRequest: RequestBody {
             "tags": .list(
                 of: .text(length: 1...WorkflowChange.tagBytesMax, pattern: "^[a-z0-9][a-z0-9_.:/-]*$"),
                 max: WorkflowChange.tagsMax),
-        ], optional: ["state", "tags"], isClosed: true)
-    static let sample: JSONValue = ["state": "archived", "tags": ["example"]]
+            "retention": WorkflowShape.retention,
+        ], optional: ["state", "tags", "retention"], isClosed: true)
+    static let sample: JSONValue = ["state": "archived", "tags": ["example"], "retention": ["completed": "P30D"]]
+}
+
+struct VersionChangeRequest: RequestBody {
+    let state: WorkflowState
+
+    init(json: JSONValue) throws {
+        guard let state = json["state"]?.stringValue.flatMap(WorkflowState.init(rawValue:)) else {
+            throw RequestError(.bodyInvalid, "the body is not valid: /state: is active or archived")
+        }
+        self.state = state
+    }
+
+    static let schemaName = "VersionChangeRequest"
+    static let schema: JSONValue = .record(
+        ["state": .choice(WorkflowState.allCases.map(\.rawValue), "An archived version starts no new executions.")],
+        isClosed: true)
+    static let sample: JSONValue = ["state": "archived"]
 }
 
 /// What is to be said of a definition that was checked.

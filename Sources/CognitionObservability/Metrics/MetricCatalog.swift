@@ -32,6 +32,9 @@ package struct MetricCatalog: Sendable {
             "workflow.execution.ended", .counter, .items("executions"), labels: ["status"],
             "Executions that ended, by the status they ended with"),
         MetricDescription(
+            "workflow.execution.expired", .counter, .items("executions"),
+            "Executions deleted because they had ended longer ago than their workflow keeps them"),
+        MetricDescription(
             "workflow.compensation.ended", .counter, .items("compensations"), labels: ["outcome"],
             "Compensations of tasks that ended, by outcome (ok, fault)"),
         MetricDescription(

@@ -9,8 +9,8 @@ struct ExecutionCommands: AsyncParsableCommand {
         abstract: "Shows, follows, steers, forks and compares executions, also those of a running process.",
         subcommands: [
             List.self, Show.self, Watch.self, Cancel.self, SuspendCommand.self, ResumeCommand.self, Retry.self,
-            SignalCommand.self, ApprovalsCommand.self, AnswerCommand.self, ReconcileCommand.self, Fork.self, Diff.self,
-            Checkpoints.self,
+            SignalCommand.self, ApprovalsCommand.self, AnswerCommand.self, ReconcileCommand.self, MoveCommand.self,
+            Fork.self, Diff.self, Checkpoints.self,
         ])
 
     struct List: AsyncParsableCommand {

@@ -22,6 +22,24 @@ struct SuspendCommand: AsyncParsableCommand {
     }
 }
 
+struct MoveCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "move",
+        abstract: "Lets an execution that waits or is suspended go on with another version of its workflow.")
+
+    @Argument(help: "The execution's id.") var id: ExecutionID
+    @Argument(help: "A stored version, or latest.") var version: String
+
+    func run() async throws {
+        try await reporting {
+            try await ExecutionDesks.withDesk(ServerConfiguration(), .any) { desk in
+                try await desk.move(id, to: version)
+            }
+            Terminal.note("moved")
+        }
+    }
+}
+
 struct ResumeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume",

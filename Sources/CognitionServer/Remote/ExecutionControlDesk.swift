@@ -6,6 +6,7 @@ import CognitionWorkflows
 protocol ExecutionControlDesk: Sendable {
     func suspend(_ id: ExecutionID) async throws
     func resume(_ id: ExecutionID) async throws
+    func move(_ id: ExecutionID, to version: String) async throws
     func signal(_ name: String, data: JSONValue, to id: ExecutionID) async throws
 
     /// Questions of an execution as `{items, next_cursor}`.
@@ -24,6 +25,10 @@ protocol ExecutionControlDesk: Sendable {
 
 extension LocalDesk {
     func suspend(_ id: ExecutionID) async throws { try await node.workflows.suspend(id, as: .localOperator) }
+
+    func move(_ id: ExecutionID, to version: String) async throws {
+        _ = try await node.workflows.move(id, to: version, as: .localOperator)
+    }
 
     func resume(_ id: ExecutionID) async throws { try await node.workflows.resume(id, as: .localOperator) }
 
@@ -67,6 +72,11 @@ extension LocalDesk {
 extension RemoteDesk {
     func suspend(_ id: ExecutionID) async throws {
         _ = try await server.call("POST", "workflows", "executions", id.description, "suspend")
+    }
+
+    func move(_ id: ExecutionID, to version: String) async throws {
+        _ = try await server.call(
+            "POST", "workflows", "executions", id.description, "move", body: .json(["version": .string(version)]))
     }
 
     func resume(_ id: ExecutionID) async throws {

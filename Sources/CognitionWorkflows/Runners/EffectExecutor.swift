@@ -86,7 +86,8 @@ package struct EffectExecutor: Sendable {
             let command = ExecuteCommand(
                 workflow: id, version: version, input: input,
                 idempotencyKey: ExecutionRequest.taskKeyPrefix + idempotencyKey,
-                parent: .init(execution: live.key, task: effect.task), correlationID: live.origin.correlationID)
+                parent: .init(execution: live.key, task: effect.task), correlationID: live.origin.correlationID,
+                priority: live.priority)
             let principal = Principal(actor: "execution:\(live.id)", workspace: live.workspace)
             let child = try await workflows.execute(command, as: principal, on: engine)
             guard isAwaited else { return TaskOutcome(output: effect.input) }

@@ -1,7 +1,7 @@
 import CognitionCore
 import Synchronization
 
-/// Runs effects, so many at a time; the others wait in the order they came.
+/// Runs effects, so many at a time; the others wait for their turn as in a ``FairQueue``.
 ///
 /// Effects that only wait for another execution take no place, so that parents cannot keep their children from running.
 final class EffectPool: Sendable {
@@ -12,16 +12,10 @@ final class EffectPool: Sendable {
         let task: Int
     }
 
-    private struct Waiting {
-        let id: EffectID
-        let work: @Sendable () async -> Void
-    }
-
     private struct State {
         var running = 0
         var handles: [EffectID: Task<Void, Never>] = [:]
-        var waiting: [Waiting] = []
-        var taken = 0
+        var waiting = FairQueue<EffectID, @Sendable () async -> Void>()
         var isClosed = false
     }
 
@@ -30,11 +24,15 @@ final class EffectPool: Sendable {
 
     init(runningMax: Int) { self.runningMax = runningMax }
 
-    func start(_ id: EffectID, takingPlace: Bool, _ work: @escaping @Sendable () async -> Void) {
+    /// - Parameter priority: Of the effects of the same workspace, those with the highest start first.
+    func start(
+        _ id: EffectID, of workspace: WorkspaceID, priority: Int, takingPlace: Bool,
+        _ work: @escaping @Sendable () async -> Void
+    ) {
         state.withLock { state in
             guard !state.isClosed else { return }
             if takingPlace, state.running >= runningMax {
-                state.waiting.append(Waiting(id: id, work: work))
+                state.waiting.append(work, as: id, of: workspace, priority: priority)
             } else {
                 if takingPlace { state.running += 1 }
                 launch(id, takesPlace: takingPlace, work, &state)
@@ -45,9 +43,7 @@ final class EffectPool: Sendable {
     /// Stops an effect at once, whether it runs or waits.
     func stop(_ id: EffectID) {
         let handle = state.withLock { state in
-            if let place = state.waiting[state.taken...].firstIndex(where: { $0.id == id }) {
-                state.waiting.remove(at: place)
-            }
+            state.waiting.remove(id)
             return state.handles[id]
         }
         handle?.cancel()
@@ -64,9 +60,7 @@ final class EffectPool: Sendable {
     func stopAll(of execution: ExecutionID, epoch: Int64) {
         func belongs(_ id: EffectID) -> Bool { id.execution == execution && id.epoch == epoch }
         let handles = state.withLock { state in
-            state.waiting.removeSubrange(..<state.taken)
-            state.taken = 0
-            state.waiting.removeAll { belongs($0.id) }
+            state.waiting.removeAll(where: belongs)
             return state.handles.filter { belongs($0.key) }.map(\.value)
         }
         for handle in handles { handle.cancel() }
@@ -76,8 +70,7 @@ final class EffectPool: Sendable {
     func close() async {
         let handles = state.withLock { state in
             state.isClosed = true
-            state.waiting = []
-            state.taken = 0
+            state.waiting = FairQueue()
             return Array(state.handles.values)
         }
         for handle in handles { handle.cancel() }
@@ -100,15 +93,9 @@ final class EffectPool: Sendable {
             state.handles[id] = nil
             guard takesPlace else { return }
             state.running -= 1
-            guard state.taken < state.waiting.count else { return }
-            let next = state.waiting[state.taken]
-            state.taken += 1
-            if state.taken >= 256 {
-                state.waiting.removeFirst(state.taken)
-                state.taken = 0
-            }
+            guard let next = state.waiting.popFirst() else { return }
             state.running += 1
-            launch(next.id, takesPlace: true, next.work, &state)
+            launch(next.id, takesPlace: true, next.element, &state)
         }
     }
 }

@@ -66,9 +66,14 @@ final class LiveExecution: Sendable {
     let workspace: WorkspaceID
     let epoch: Int64
     let origin: ExecutionOrigin
+    let priority: Int
     private let state: Mutex<State>
 
-    init(key: Int64, workspace: WorkspaceID, epoch: Int64, origin: ExecutionOrigin, machine: ExecutionMachine) {
+    init(
+        key: Int64, workspace: WorkspaceID, epoch: Int64, origin: ExecutionOrigin, priority: Int,
+        machine: ExecutionMachine
+    ) {
+        self.priority = priority
         self.origin = origin
         self.key = key
         self.id = machine.id

@@ -18,7 +18,9 @@ extension WorkflowEngine {
         while !Task.isCancelled {
             let room = members.withLock { min(256, settings.executionsMax - $0.live.count) }
             guard room > 0 else { return }
-            let claims = try await workflows.claimDue(by: node, limit: room, now: now)
+            let (claims, lastTurn) = try await workflows.claimDue(
+                by: node, limit: room, after: members.withLock { $0.lastTurn }, now: now)
+            members.withLock { $0.lastTurn = lastTurn }
             await takeOver(claims, now: now)
             guard claims.count == room else { return }
         }
@@ -46,7 +48,8 @@ extension WorkflowEngine {
             machine.passTime(now: now)
             if claim.isCancelled { machine.cancel(now: now) }
             let live = LiveExecution(
-                key: claim.key, workspace: claim.workspace, epoch: claim.epoch, origin: claim.origin, machine: machine)
+                key: claim.key, workspace: claim.workspace, epoch: claim.epoch, origin: claim.origin,
+                priority: claim.priority, machine: machine)
             members.withLock { $0.live[live.key] = live }
             deliver(.advance, to: live)
         } catch is CancellationError {

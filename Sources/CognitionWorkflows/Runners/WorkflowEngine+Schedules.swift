@@ -76,7 +76,7 @@ extension Workflows {
                     schedule, to: ended + pause, waitsFor: nil, started: nil, now: now, tx)
                 return
             }
-            let starts = !schedule.isArchived
+            let starts = !schedule.isArchived && !latest.isArchived
             var waitsFor: ExecutionID?
             var next = schedule.dueAt.flatMap { definition.next(afterDue: $0, now: now) }
             if case .after(let pause) = definition.trigger {
@@ -105,7 +105,7 @@ extension Workflows {
             var changes = MailChanges()
             for message in try MailStore.new(of: key, tx) {
                 // An expression that fails on an event does not take it.
-                guard case .event(let event, _) = message.content, !schedule.isArchived,
+                guard case .event(let event, _) = message.content, !schedule.isArchived, !latest.isArchived,
                     let filter = try? strategy.acceptingFilter(
                         for: event, listening, input: .null, scope: NoVariables()),
                     (try? listening.take(event, as: message.key, filter, strategy)) != nil
@@ -170,7 +170,10 @@ extension Workflows {
         let command = ExecuteCommand(workflow: workflow.id, version: workflow.version, input: input)
         let principal = Principal(actor: schedule.actor, workspace: schedule.workspace)
         let request = try ExecutionRequest(command, by: principal)
-        _ = try ExecutionStart(request, of: workflow, id: id, ids: ids, now: now).leave(in: tx)
+        let document = try definitions.find(workflow.key)?.document ?? WorkflowStore.document(workflow.key, tx)
+        _ = try ExecutionStart(
+            request, of: workflow, id: id, priority: document.flatMap(ExecutionPriority.usual), ids: ids, now: now
+        ).leave(in: tx)
     }
 }
 

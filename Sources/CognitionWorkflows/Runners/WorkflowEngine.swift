@@ -17,6 +17,8 @@ package final class WorkflowEngine: Sendable {
         package var memoryHorizon: Duration = .seconds(10)
         /// How often the database is asked for what others have left there.
         package var pollInterval: Duration = .milliseconds(250)
+        /// How often executions are looked for that have ended longer ago than they are kept.
+        package var retentionInterval: Duration = .seconds(60)
         /// Claims without any progress after which an execution is set aside.
         package var claimsMax = 20
         /// How this node and the others of a shared database know of each other's death.
@@ -33,6 +35,8 @@ package final class WorkflowEngine: Sendable {
         var lost: [Int64: Int64] = [:]
         /// What the last sweep has found in nobody's hands.
         var strays: [Int64: Int64] = [:]
+        /// The workspace that was the last to have a turn when executions were claimed.
+        var lastTurn: WorkspaceID?
         var isFailing = false
         var drives = 0
         var isRunning = false
@@ -82,6 +86,7 @@ package final class WorkflowEngine: Sendable {
                     await self.alarm.wait(atMost: self.timeToNextTick)
                 }
             }
+            group.addTask { await self.retain() }
             if let lease {
                 group.addTask { await self.keep(lease) }
                 group.addTask { await self.watch(lease) }
@@ -228,7 +233,9 @@ package final class WorkflowEngine: Sendable {
     /// - Parameter others: Stopped effects that have to end before.
     private func start(_ effect: EffectRequest, of live: LiveExecution, behind others: [Task<Void, Never>]) {
         let id = EffectPool.EffectID(execution: live.id, epoch: live.epoch, task: effect.task)
-        effects.start(id, takingPlace: effect.takesPlace) { [self] in
+        effects.start(
+            id, of: live.workspace, priority: live.priority, takingPlace: effect.takesPlace
+        ) { [self] in
             for other in others { await other.value }
             let start = ContinuousClock.now
             let result = await executor.run(effect, of: live, on: self)

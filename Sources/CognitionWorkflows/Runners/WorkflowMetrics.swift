@@ -1,10 +1,11 @@
 import CognitionCore
 import Metrics
 
-/// What the engine counts: `workflow.execution.ended` by status, `workflow.compensation.ended` by outcome, and
+/// What the engine counts: `workflow.execution.ended` by status, `workflow.execution.expired`, `workflow.compensation.ended` by outcome, and
 /// `workflow.task.duration` in seconds by kind and outcome.
 struct WorkflowMetrics: Sendable {
     private let ended: [ExecutionStatus: Counter]
+    private let expired = Counter(label: "workflow.execution.expired")
     private let compensations: [String: Counter]
     private let durations: [String: [Bool: Timer]]
 
@@ -25,6 +26,8 @@ struct WorkflowMetrics: Sendable {
     }
 
     func countEnd(_ status: ExecutionStatus) { ended[status]?.increment() }
+
+    func countExpired(_ count: Int) { expired.increment(by: count) }
 
     func countCompensations(_ events: [ExecutionEvent]) {
         for event in events { compensations[event.type]?.increment() }

@@ -19,6 +19,9 @@ struct ExecutionRequest: Sendable {
         self.command = command
         self.principal = principal
         try Self.checkKeys(command.idempotencyKey, command.correlationID, isOfTask: command.parent != nil)
+        if let priority = command.priority, !ExecutionPriority.range.contains(priority) {
+            throw WorkflowError(.commandInvalid, "a priority is a whole number of 0 to 9")
+        }
         input = try Self.encoded(command.input)
         inputHash = SHA256Digest(of: command.input.canonicalJSON)
     }

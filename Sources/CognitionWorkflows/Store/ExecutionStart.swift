@@ -6,13 +6,17 @@ import CognitionStorage
 struct ExecutionStart: Sendable {
     let id: ExecutionID
     let now: Timestamp
+    let priority: Int
     private let request: ExecutionRequest
     private let workflow: StoredWorkflow
     private let ids: UUIDGenerator
 
+    /// - Parameter usual: The priority where the request names none.
     init(
-        _ request: ExecutionRequest, of workflow: StoredWorkflow, id: ExecutionID, ids: UUIDGenerator, now: Timestamp
+        _ request: ExecutionRequest, of workflow: StoredWorkflow, id: ExecutionID, priority usual: Int?,
+        ids: UUIDGenerator, now: Timestamp
     ) {
+        priority = request.command.priority ?? usual ?? ExecutionPriority.normal
         self.id = id
         self.now = now
         self.request = request
@@ -57,7 +61,8 @@ struct ExecutionStart: Sendable {
         _ columns: ExecutionColumns, _ first: ExecutionWrite? = nil, in tx: borrowing Transaction
     ) throws -> ExecutionKey {
         var piece = ExecutionStep.Piece(execution: id, key: ExecutionKey())
-        piece.insertion = try ExecutionStore.insertion(id, of: workflow, request, columns, now: now, in: tx)
+        piece.insertion = try ExecutionStore.insertion(
+            id, of: workflow, request, columns, priority: priority, now: now, in: tx)
         piece.workflow = workflow
         if let first { try first.runFirst(piece, in: tx) } else { tx.commitStep(ExecutionStep.self).add(piece) }
         return piece.key
@@ -66,6 +71,7 @@ struct ExecutionStart: Sendable {
     private func summary(status: ExecutionStatus, endedAt: Timestamp?) -> ExecutionSummary {
         ExecutionSummary(
             id: id, workflow: workflow.id, version: workflow.version, status: status,
-            progress: status == .completed ? 100 : 0, createdAt: now, endedAt: endedAt)
+            progress: status == .completed ? 100 : 0, priority: priority, createdAt: now,
+            endedAt: endedAt)
     }
 }

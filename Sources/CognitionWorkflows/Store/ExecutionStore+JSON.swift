@@ -14,7 +14,7 @@ extension ExecutionStore {
                 """
                 SELECT e.key, w.namespace, w.name, w.version, e.status, e.progress, e.input, e.input_sha256, e.output,
                     e.output_sha256, e.error, e.cost_micros, e.created_at, e.started_at, e.ended_at, e.reason,
-                    e.fork_key, e.forked_from, e.fork_task, e.fork_checkpoint
+                    e.fork_key, e.forked_from, e.fork_task, e.fork_checkpoint, e.priority
                 FROM executions e JOIN workflows w ON w.key = e.workflow_key
                 WHERE e.id = $1 AND e.workspace_id = $2
                 """, [id.sqlValue, workspace.sqlValue])
@@ -24,7 +24,8 @@ extension ExecutionStore {
                 status: try row[4], progress: try row[5], input: try StoredPayload(row, at: 6),
                 output: try StoredPayload(row, at: 8), error: try row[10], cost: try row[11], createdAt: try row[12],
                 startedAt: try row[13], endedAt: try row[14], reason: try row[15],
-                sharesTasks: try row[16] as Int64? != nil, forkedFrom: try ForkOrigin(row, at: 17))
+                sharesTasks: try row[16] as Int64? != nil, forkedFrom: try ForkOrigin(row, at: 17),
+                priority: try row[20])
         }
         guard let found else { return nil }
         let input = try bytes(of: found.input, workspace, tx)
@@ -36,6 +37,7 @@ extension ExecutionStore {
         json.member("version", text: found.version)
         json.member("status", text: found.status.name)
         json.member("progress", found.progress)
+        json.member("priority", found.priority)
         json.member("input", json: input)
         json.member("output", json: output)
         json.member("error", json: found.error ?? nullBytes)
@@ -75,6 +77,7 @@ extension ExecutionStore {
         let reason: String?
         let sharesTasks: Bool
         let forkedFrom: ForkOrigin?
+        let priority: Int64
     }
 
     /// Of a fork.

@@ -52,10 +52,10 @@ extension ExecutionStore {
             WHERE e.workspace_id = \(workspace) AND e.idempotency_key = \(idempotencyKey)
             """
         ) { row in
-            let (execution, task): (Int64?, Int?) = (try row[11], try row[12])
+            let (execution, task): (Int64?, Int?) = (try row[12], try row[13])
             var parent: ExecuteCommand.Parent?
             if let execution, let task { parent = .init(execution: execution, task: task) }
-            return (summary: try ExecutionSummary(row: row), inputHash: try row[10], parent: parent)
+            return (summary: try ExecutionSummary(row: row), inputHash: try row[11], parent: parent)
         }
     }
 
@@ -76,7 +76,8 @@ extension ExecutionStore {
     }
 
     private static let summaryColumns: StaticString = """
-        e.key, e.id, w.namespace, w.name, w.version, e.status, e.reason, e.progress, e.created_at, e.ended_at
+        e.key, e.id, w.namespace, w.name, w.version, e.status, e.reason, e.progress, e.created_at, e.ended_at,
+        e.priority
         """
 }
 
@@ -85,6 +86,7 @@ extension ExecutionSummary {
     fileprivate init(row: borrowing Row) throws {
         self.init(
             id: try row[1], workflow: WorkflowID(namespace: try row[2], name: try row[3]), version: try row[4],
-            status: try row[5], reason: try row[6], progress: try row[7], createdAt: try row[8], endedAt: try row[9])
+            status: try row[5], reason: try row[6], progress: try row[7], priority: try row[10],
+            createdAt: try row[8], endedAt: try row[9])
     }
 }

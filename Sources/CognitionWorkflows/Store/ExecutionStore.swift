@@ -14,6 +14,7 @@ struct ExecutionClaim: Sendable {
     var claims: Int
     var isCancelled: Bool
     var origin: ExecutionOrigin
+    var priority: Int
 }
 
 /// Executions and their tasks in the database; what changes while one runs is an ``ExecutionWrite``.
@@ -21,7 +22,7 @@ enum ExecutionStore {
     /// The row of a new execution, in the order of ``ExecutionStep/newExecutions``.
     static func insertion(
         _ id: ExecutionID, of workflow: StoredWorkflow, _ request: ExecutionRequest, _ columns: ExecutionColumns,
-        now: Timestamp, in tx: borrowing Transaction
+        priority: Int, now: Timestamp, in tx: borrowing Transaction
     ) throws -> [SQLValue] {
         let (command, principal) = (request.command, request.principal)
         if let parent = command.parent { try checkWaits(parent, tx) }
@@ -35,7 +36,7 @@ enum ExecutionStore {
             columns.progress.sqlValue, (columns.context?.inlineBytes).sqlValue, (columns.context?.reference).sqlValue,
             (columns.output?.inlineBytes).sqlValue, (columns.output?.reference).sqlValue, columns.fault.sqlValue,
             columns.nextNumber.sqlValue, columns.owner.sqlValue, columns.wakeAt.sqlValue, columns.startedAt.sqlValue,
-            columns.endedAt.sqlValue, columns.ending.sqlValue,
+            columns.endedAt.sqlValue, columns.ending.sqlValue, priority.sqlValue,
         ]
     }
 
@@ -72,21 +73,6 @@ enum ExecutionStore {
     static func hasDue(now: Timestamp, _ tx: borrowing Transaction) throws -> Bool {
         try tx.first("SELECT 1 FROM executions WHERE owner IS NULL AND wake_at <= \(now) LIMIT 1") { try $0[0] as Int }
             != nil
-    }
-
-    static func claimDue(
-        by node: UUIDv7, limit: Int, now: Timestamp, _ tx: borrowing Transaction
-    ) throws -> [ExecutionClaim] {
-        try tx.query(
-            """
-            WITH due AS (
-                SELECT key FROM executions WHERE owner IS NULL AND wake_at <= \(now)
-                ORDER BY wake_at LIMIT \(limit) \(fragment: .skipLocked))
-            UPDATE executions SET owner = \(node), epoch = epoch + 1, claims = claims + 1
-            WHERE key IN (SELECT key FROM due) AND owner IS NULL
-            RETURNING \(columns: ExecutionClaim.columns)
-            """, as: ExecutionClaim.init(row:)
-        ).sorted { $0.key < $1.key }  // RETURNING promises no order
     }
 
     /// Claims one execution, due or not, that nobody owns.
@@ -207,8 +193,10 @@ enum ExecutionStore {
 }
 
 extension ExecutionClaim {
-    static let columns: StaticString =
-        "key, id, workspace_id, workflow_key, status, epoch, claims, cancel_requested_at, created_by, correlation_id"
+    static let columns: StaticString = """
+        key, id, workspace_id, workflow_key, status, epoch, claims, cancel_requested_at, created_by, correlation_id,
+        priority
+        """
 
     init(row: borrowing Row) throws {
         key = try row[0]
@@ -220,5 +208,6 @@ extension ExecutionClaim {
         claims = try row[6]
         isCancelled = try row[7] as Timestamp? != nil
         origin = ExecutionOrigin(actor: try row[8], correlationID: try row[9])
+        priority = try row[10]
     }
 }

@@ -73,9 +73,10 @@ extension WorkflowStore {
         guard let latest = try latest(ofName: name.key, tx) else {
             throw StorageError(.unexpectedValue, "the workflow with key \(name.key) has no version")
         }
-        return WorkflowSummary(
+        return try WorkflowSummary(
             latest: latest, state: name.isArchived ? .archived : .active, tags: tags, owner: name.owner,
-            createdAt: name.createdAt, updatedAt: name.updatedAt)
+            retention: RetentionStore.retention(ofName: name.key, tx), createdAt: name.createdAt,
+            updatedAt: name.updatedAt)
     }
 
     /// The tags of each of `names`, in alphabetical order.
@@ -112,8 +113,7 @@ extension WorkflowStore {
     /// Remembers a version that has just been stored as the latest, unless a higher one is there.
     static func raiseLatest(to stored: StoredWorkflow, _ tx: borrowing Transaction) throws {
         guard let latest = try latest(ofName: stored.nameKey, tx) else { return }
-        let isLower = SemanticVersion.isLower(stored.version, latest.version)
-        try setLatest(ofName: stored.nameKey, to: isLower ? latest.key : stored.key, tx)
+        try setLatest(ofName: stored.nameKey, to: isHigher(latest, stored) ? latest.key : stored.key, tx)
     }
 
     private static func setLatest(ofName nameKey: Int64, to key: Int64, _ tx: borrowing Transaction) throws {
@@ -137,6 +137,21 @@ extension WorkflowStore {
         let archivedAt: Timestamp? = state == .archived ? now : nil
         try tx.execute(
             "UPDATE workflow_names SET archived_at = \(archivedAt), updated_at = \(now) WHERE key = \(nameKey)")
+    }
+
+    static func setState(
+        _ state: WorkflowState, of workflow: StoredWorkflow, now: Timestamp, _ tx: borrowing Transaction
+    ) throws {
+        // Executions that are being started have been waited for then, and further ones wait.
+        _ = try tx.first("SELECT key FROM workflows WHERE key = \(workflow.key) \(fragment: .forUpdate)") {
+            try $0[0] as Int64
+        }
+        let archivedAt: Timestamp? = state == .archived ? now : nil
+        try tx.execute("UPDATE workflows SET archived_at = \(archivedAt) WHERE key = \(workflow.key)")
+        try tx.execute("UPDATE workflow_names SET updated_at = \(now) WHERE key = \(workflow.nameKey)")
+        if let highest = try highest(ofName: workflow.nameKey, tx) {
+            try setLatest(ofName: workflow.nameKey, to: highest.key, tx)
+        }
     }
 
     static func setTags(
@@ -178,7 +193,8 @@ extension WorkflowStore {
         } else {
             try tx.execute(
                 """
-                UPDATE workflow_names SET deleted_at = \(now), latest_key = NULL, archived_at = NULL
+                UPDATE workflow_names SET deleted_at = \(now), latest_key = NULL, archived_at = NULL,
+                    completed_kept_seconds = NULL, faulted_kept_seconds = NULL, cancelled_kept_seconds = NULL
                 WHERE key = \(workflow.nameKey)
                 """)
             try tx.execute("DELETE FROM workflow_tags WHERE name_key = \(workflow.nameKey)")

@@ -32,7 +32,8 @@ enum WorkflowStore {
         var stored: StoredWorkflow
         if let earlier {
             stored = earlier.workflow
-            try tx.execute("UPDATE workflows SET deleted_at = NULL WHERE key = \(stored.key)")
+            stored.isArchived = false
+            try tx.execute("UPDATE workflows SET deleted_at = NULL, archived_at = NULL WHERE key = \(stored.key)")
         } else {
             let document = definition.document.jsonBytes
             let fetched = definition.fetched.isEmpty ? nil : JSONValue.object(definition.fetched).jsonBytes
@@ -77,7 +78,7 @@ enum WorkflowStore {
                 AND w.version = \(version)
             """
         ) { row in
-            (workflow: try StoredWorkflow(row: row), isDeleted: try row[9] as Timestamp? != nil)
+            (workflow: try StoredWorkflow(row: row), isDeleted: try row[10] as Timestamp? != nil)
         }
         guard let found, deletedToo || !found.isDeleted else { return nil }
         return found
@@ -100,7 +101,7 @@ enum WorkflowStore {
         return try known ?? highest(ofName: nameKey, tx)
     }
 
-    /// Compares all versions; of equal precedence the one stored last is taken.
+    /// Compares all versions that are not archived, or all when they are; of equal precedence the one stored last is taken.
     static func highest(ofName nameKey: Int64, _ tx: borrowing Transaction) throws -> StoredWorkflow? {
         try tx.query(
             """
@@ -108,9 +109,14 @@ enum WorkflowStore {
             WHERE w.name_key = \(nameKey) AND w.deleted_at IS NULL ORDER BY w.key
             """, as: StoredWorkflow.init(row:)
         ).reduce(nil) { highest, next in
-            guard let highest, SemanticVersion.isLower(next.version, highest.version) else { return next }
-            return highest
+            guard let highest else { return next }
+            return isHigher(highest, next) ? highest : next
         }
+    }
+
+    static func isHigher(_ one: StoredWorkflow, _ other: StoredWorkflow) -> Bool {
+        guard one.isArchived == other.isArchived else { return other.isArchived }
+        return SemanticVersion.isLower(other.version, one.version)
     }
 
     /// Versions, the one stored last first, before the one with key `before`.
@@ -160,7 +166,8 @@ enum WorkflowStore {
     /// - Throws: `workflow.archived`, `workflow.not_found`.
     static func checkTakesExecutions(_ workflow: StoredWorkflow, _ tx: borrowing Transaction) throws {
         let statement: SQL = """
-            SELECT w.deleted_at, (SELECT n.archived_at FROM workflow_names n WHERE n.key = w.name_key) FROM workflows w
+            SELECT w.deleted_at, (SELECT n.archived_at FROM workflow_names n WHERE n.key = w.name_key), w.archived_at
+            FROM workflows w
             WHERE w.key = \(workflow.key)
             """
         try tx.send(statement) { row in
@@ -169,12 +176,18 @@ enum WorkflowStore {
                 throw WorkflowError(
                     .workflowArchived, "workflow \(workflow.id) is archived; activate it to execute it")
             }
+            guard try row[2] as Timestamp? == nil else {
+                throw WorkflowError(
+                    .workflowArchived,
+                    "version \(workflow.version) of \(workflow.id) is archived; activate it to execute it")
+            }
         }
     }
 
     /// Of workflows as `w`.
     static let columns: StaticString = """
-        w.key, w.workspace_id, w.namespace, w.name, w.version, w.hash, w.title, w.created_at, w.name_key
+        w.key, w.workspace_id, w.namespace, w.name, w.version, w.hash, w.title, w.created_at, w.name_key,
+        w.archived_at
         """
 }
 
@@ -192,6 +205,7 @@ extension StoredWorkflow {
         title = try row[start + 6]
         createdAt = try row[start + 7]
         nameKey = try row[start + 8]
+        isArchived = try row[start + 9] as Timestamp? != nil
     }
 
     init(row: borrowing Row) throws { try self.init(row: row, from: 0) }

@@ -118,5 +118,6 @@ extension Workflows {
         forksMigration,
         scheduleMigration,
         fetchedDocuments,
+        priorityMigration,
     ]
 }

@@ -228,7 +228,8 @@ private func expectOnly(_ expected: FaultCase) throws {
     private static let calls: [FaultCase] = [
         .task(
             "§call: lllm", at: "/call",
-            "there is no function 'lllm'; did you mean 'llm'? (known: 'http', 'openapi', 'echo' and 'llm')"),
+            "there is no function 'lllm'; did you mean 'llm'? (known: 'http', 'openapi', 'mcp', 'approval', 'echo' and 'llm')"
+        ),
         FaultCase("do:\n  - §a: {call: llm}", at: "/do/0/a", "needs 'with', and in it 'prompt'"),
         .task("call: llm, §with: {model: m}", at: "/with", "'with' of 'llm' needs 'prompt'"),
         .task("call: llm, with: {prompt: x, §promt: y}", at: "/with/promt", "did you mean 'prompt'?"),

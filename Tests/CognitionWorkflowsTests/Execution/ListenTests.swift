@@ -216,7 +216,7 @@ import Testing
             let stored = try await harness.store(
                 "failing",
                 body:
-                    "- t: {try: [{c: {call: script, with: '${ error(\"no\") }'}}], catch: {errors: {with: {status: 1}}}}"
+                    "- t: {try: [{c: {call: script, with: {x: '${ error(\"no\") }'}}}], catch: {errors: {with: {status: 404}}}}"
             )
             let failing = try await harness.workflows.execute(
                 ExecuteCommand(workflow: stored.id), as: .localOperator, on: harness.engine)

@@ -32,7 +32,7 @@ import Testing
             #expect(
                 all.items[1].json == [
                     "id": "test.second", "version": "1.0.0", "hash": .string(all.items[1].latest.hash.description),
-                    "title": .null, "state": "active", "tags": [], "owner": "user:bob",
+                    "title": .null, "state": "active", "tags": [], "owner": "user:bob", "retention": .null,
                     "created_at": "2026-01-01T00:00:00.000000Z", "updated_at": "2026-01-01T00:00:00.000000Z",
                 ])
         }

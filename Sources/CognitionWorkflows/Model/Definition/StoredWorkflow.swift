@@ -11,6 +11,8 @@ package struct StoredWorkflow: Sendable {
     package var createdAt: Timestamp
     /// The row of the workflow that this is a version of.
     var nameKey: Int64
+    /// It takes no new executions; the workflow as a whole may be archived all the same.
+    package var isArchived = false
     /// False when the same document was stored before.
     package var isNew = false
 }
@@ -31,6 +33,7 @@ package struct WorkflowSummary: Sendable {
     package var tags: [String]
     /// Who stored its first version, as `Principal.actor` says it.
     package var owner: String
+    package var retention: Retention
     package var createdAt: Timestamp
     /// When a version was stored or deleted, or the state or tags changed.
     package var updatedAt: Timestamp
@@ -63,12 +66,14 @@ package struct WorkflowChange: Sendable {
     package var state: WorkflowState?
     /// All tags it has afterwards; 0...``tagsMax``.
     package var tags: [String]?
+    package var retention: Retention?
 
     package static let tagsMax = 32
     package static let tagBytesMax = 64
 
-    package init(state: WorkflowState? = nil, tags: [String]? = nil) {
+    package init(state: WorkflowState? = nil, tags: [String]? = nil, retention: Retention? = nil) {
         self.state = state
+        self.retention = retention
         self.tags = tags
     }
 
@@ -109,6 +114,7 @@ extension StoredWorkflow {
             "version": .string(version),
             "hash": .string(hash.description),
             "title": title.map(JSONValue.string) ?? .null,
+            "state": .string((isArchived ? WorkflowState.archived : .active).rawValue),
             "created_at": .string(createdAt.description),
         ]
     }
@@ -134,6 +140,7 @@ extension WorkflowSummary {
             "state": .string(state.rawValue),
             "tags": .array(tags.map(JSONValue.string)),
             "owner": .string(owner),
+            "retention": retention.json,
             "created_at": .string(createdAt.description),
             "updated_at": .string(updatedAt.description),
         ]

@@ -9,6 +9,7 @@ extension Execution {
             "version": .string(version),
             "status": .string(status.name),
             "progress": .integer(Int64(progress)),
+            "priority": .integer(Int64(priority)),
             "input": input,
             "output": output ?? .null,
             "error": fault?.json ?? .null,
@@ -53,6 +54,7 @@ extension ExecutionSummary {
             "version": .string(version),
             "status": .string(status.name),
             "progress": .integer(Int64(progress)),
+            "priority": .integer(Int64(priority)),
             "created_at": .string(createdAt.description),
             "ended_at": JSONValue(endedAt),
         ]

@@ -10,6 +10,8 @@ package struct Execution: Sendable {
     package var reason: StatusReason?
     /// 0...100; never falls, and is 100 only when completed.
     package var progress: Int
+    /// 0...9, the higher the sooner.
+    package var priority = ExecutionPriority.normal
     package var input: JSONValue
     package var output: JSONValue?
     package var fault: WorkflowFault?
@@ -54,6 +56,7 @@ package struct ExecutionSummary: Sendable {
     package var status: ExecutionStatus
     package var reason: StatusReason?
     package var progress: Int
+    package var priority = ExecutionPriority.normal
     package var createdAt: Timestamp
     package var endedAt: Timestamp?
 }
@@ -112,10 +115,12 @@ package struct ExecuteCommand: Sendable {
     /// What the events of the execution have in common with whatever else belongs together, e.g. the id of the first
     /// request; 1...200 bytes without control characters.
     package var correlationID: String?
+    /// 0...9, the higher the sooner; unless given what the definition says, else 5.
+    package var priority: Int?
 
     package init(
         workflow: WorkflowID, version: String = "latest", input: JSONValue = [:], idempotencyKey: String? = nil,
-        parent: Parent? = nil, correlationID: String? = nil
+        parent: Parent? = nil, correlationID: String? = nil, priority: Int? = nil
     ) {
         self.workflow = workflow
         self.version = version
@@ -123,6 +128,7 @@ package struct ExecuteCommand: Sendable {
         self.idempotencyKey = idempotencyKey
         self.parent = parent
         self.correlationID = correlationID
+        self.priority = priority
     }
 }
 

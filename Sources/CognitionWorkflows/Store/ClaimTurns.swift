@@ -1,0 +1,123 @@
+import CognitionCore
+import CognitionStorage
+
+/// Claims of due executions in turns: every workspace that has some gets an equal share of the room, and what is left over
+/// is shared again among those that have more. Within a workspace the highest priority goes first, then the earliest.
+struct ClaimTurns: Sendable {
+    /// Due executions of one priority in one workspace.
+    struct Lane: Sendable {
+        let workspace: WorkspaceID
+        let priority: Int
+    }
+
+    /// By workspace, in the order of their turns; each from the highest priority down.
+    private var workspaces: [[Lane]]
+
+    /// - Parameter lanes: As ``due(after:limit:now:_:)`` gives them.
+    init(_ lanes: [Lane]) {
+        workspaces = []
+        for lane in lanes {
+            if let last = workspaces.last?.last, last.workspace == lane.workspace {
+                workspaces[workspaces.count - 1].append(lane)
+            } else {
+                workspaces.append([lane])
+            }
+        }
+    }
+
+    /// What is due: of the workspaces after `last` first, then of the others.
+    ///
+    /// Goes from workspace to workspace in the index of what nobody owns, so the cost is that of the workspaces and not of
+    /// their executions.
+    /// - Parameter limit: Workspaces; more would have no room for one execution each.
+    static func due(
+        after last: WorkspaceID?, limit: Int, now: Timestamp, _ tx: borrowing Transaction
+    ) throws -> [Lane] {
+        // No workspace is named by an empty text.
+        guard let last else { return try due("workspace_id > ''", limit: limit, now: now, tx) }
+        let later = try due("workspace_id > \(last)", limit: limit, now: now, tx)
+        guard Set(later.map(\.workspace)).count < limit else { return later }
+        let others = limit - Set(later.map(\.workspace)).count
+        return try later + due("workspace_id <= \(last)", limit: others, now: now, tx)
+    }
+
+    private static func due(
+        _ condition: SQL, limit: Int, now: Timestamp, _ tx: borrowing Transaction
+    ) throws -> [Lane] {
+        // Scalar subqueries, so that each is one step in the index and none becomes a join over everything that is due.
+        try tx.query(
+            """
+            WITH RECURSIVE places (workspace_id, place) AS (
+                SELECT * FROM (
+                    SELECT e.workspace_id, 1 FROM executions e
+                    WHERE e.owner IS NULL AND e.wake_at IS NOT NULL AND e.\(condition)
+                    ORDER BY e.workspace_id, e.priority, e.wake_at LIMIT 1) first_place
+                UNION ALL
+                SELECT (
+                    SELECT e.workspace_id FROM executions e
+                    WHERE e.owner IS NULL AND e.wake_at IS NOT NULL AND e.workspace_id > places.workspace_id
+                        AND e.\(condition)
+                    ORDER BY e.workspace_id, e.priority, e.wake_at LIMIT 1), places.place + 1
+                FROM places WHERE places.workspace_id IS NOT NULL),
+            levels (priority) AS (VALUES (9), (8), (7), (6), (5), (4), (3), (2), (1), (0)),
+            turns (workspace_id, place) AS (
+                SELECT p.workspace_id, p.place FROM places p
+                WHERE (
+                    SELECT l.priority FROM levels l
+                    WHERE (
+                        SELECT e.key FROM executions e
+                        WHERE e.workspace_id = p.workspace_id AND e.priority = l.priority AND e.owner IS NULL
+                            AND e.wake_at <= \(now)
+                        ORDER BY e.wake_at LIMIT 1) IS NOT NULL
+                    LIMIT 1) IS NOT NULL
+                LIMIT \(limit))
+            SELECT t.workspace_id, l.priority FROM turns t CROSS JOIN levels l
+            WHERE (
+                SELECT e.key FROM executions e
+                WHERE e.workspace_id = t.workspace_id AND e.priority = l.priority AND e.owner IS NULL
+                    AND e.wake_at <= \(now)
+                ORDER BY e.wake_at LIMIT 1) IS NOT NULL
+            ORDER BY t.place, l.priority DESC
+            """
+        ) { row in Lane(workspace: try row[0], priority: try row[1]) }
+    }
+
+    /// - Returns: At most `limit`, in the order of their keys.
+    consuming func claim(
+        by node: UUIDv7, limit: Int, now: Timestamp, _ tx: borrowing Transaction
+    ) throws -> [ExecutionClaim] {
+        var claims: [ExecutionClaim] = []
+        while claims.count < limit, !workspaces.isEmpty {
+            let share = max(1, (limit - claims.count) / workspaces.count)
+            var rest: [[Lane]] = []
+            for var lanes in workspaces where claims.count < limit {
+                var room = min(share, limit - claims.count)
+                while room > 0, let lane = lanes.first {
+                    let found = try Self.claim(lane, by: node, limit: room, now: now, tx)
+                    claims += found
+                    if found.count < room { lanes.removeFirst() }
+                    room -= found.count
+                }
+                if !lanes.isEmpty { rest.append(lanes) }
+            }
+            workspaces = rest
+        }
+        return claims.sorted { $0.key < $1.key }
+    }
+
+    private static func claim(
+        _ lane: Lane, by node: UUIDv7, limit: Int, now: Timestamp, _ tx: borrowing Transaction
+    ) throws -> [ExecutionClaim] {
+        try tx.query(
+            """
+            WITH due AS (
+                SELECT key FROM executions
+                WHERE workspace_id = \(lane.workspace) AND priority = \(lane.priority) AND owner IS NULL
+                    AND wake_at <= \(now)
+                ORDER BY wake_at LIMIT \(limit) \(fragment: .skipLocked))
+            UPDATE executions SET owner = \(node), epoch = epoch + 1, claims = claims + 1
+            WHERE key IN (SELECT key FROM due) AND owner IS NULL
+            RETURNING \(columns: ExecutionClaim.columns)
+            """, as: ExecutionClaim.init(row:))
+    }
+}
