@@ -39,17 +39,18 @@ extension SimulatedWorld {
         let ends = ["completed", "faulted", "cancelled"]
         try require(types.last == "execution.\(rows.state.status.name)", "the last event is \(types.last ?? "none")")
         try require(types.count { type in ends.contains { type == "execution.\($0)" } } == 1, "it ends twice")
-        var isSuspended = false
+        var isSuspended: Bool? = false
         var order = 0
         var started: Set<Int> = []
         var ended: Set<Int> = []
         for event in rows.events {
             if event.type == "execution.suspended" || event.type == "execution.resumed" {
-                try require(isSuspended != (event.type == "execution.suspended"), "it is \(event.type) twice")
-                isSuspended.toggle()
+                let isSuspension = event.type == "execution.suspended"
+                try require(isSuspended != isSuspension, "it is \(event.type) twice")
+                isSuspended = isSuspension
             }
-            // One that is cancelled while it stands still goes on with undoing.
-            if event.type == "execution.compensating" { isSuspended = false }
+            // A failure leaves it suspended; a cancellation makes it go on with undoing.
+            if event.type == "execution.compensating" { isSuspended = nil }
             guard let number = event.data["task"]?.integerValue.map({ Int($0) }), let row = rows.tasks[number] else {
                 continue
             }
