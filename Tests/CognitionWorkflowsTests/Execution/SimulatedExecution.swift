@@ -1,6 +1,7 @@
 import CognitionCore
 import CognitionDocuments
 import CognitionWorkflows
+import Testing
 
 /// Runs a machine against a simulated world: rows in a dictionary, a clock that jumps, effects answered by a closure.
 ///
@@ -12,32 +13,36 @@ struct SimulatedExecution {
     /// What an outside ledger has seen: one line per effect that was answered.
     private(set) var ledger: [String] = []
     private(set) var commits = 0
-    private(set) var rows: [Int: TaskExecution] = [:]
-    private(set) var events: [ExecutionEvent] = []
     private(set) var progressSeen: [Int] = []
-    private(set) var state: ExecutionState
+    private(set) var table: SimulatedRows
     private var machine: ExecutionMachine
     private var underWay: [EffectRequest] = []
     private var now: Timestamp
     private let definition: WorkflowDefinition
-    private let id: ExecutionID
-    private let input: JSONValue
+
+    var rows: [Int: TaskExecution] { table.tasks }
+    var events: [ExecutionEvent] { table.events }
+    var state: ExecutionState { table.state }
 
     static let start = Timestamp(microseconds: 1_700_000_000_000_000)
 
     init(_ yaml: String, input: JSONValue = [:]) throws {
         definition = try WorkflowDefinition(reading: yaml, context: .testing)
-        id = ExecutionID(UUIDv7(high: 7, low: 7))
-        self.input = input
+        let id = ExecutionID(UUIDv7(high: 7, low: 7))
         now = Self.start
         machine = ExecutionMachine.start(definition, id: id, input: input, now: now)
         let first = machine.takeTransition()
-        state = first.execution
-        commit(first)
+        table = try SimulatedRows(definition, id: id, input: input, first: first)
+        act(on: first)
     }
 
     /// Runs to the end, or until nothing more can happen.
-    mutating func run(crashAt crash: Int? = nil, answer: Answer = { effect, _ in .success(effect.argument) }) throws {
+    ///
+    /// - Parameter people: Asked when only a person or time can make it go on; they act on the rows, and say whether they did.
+    mutating func run(
+        crashAt crash: Int? = nil, answer: Answer = { effect, _ in .success(effect.argument) },
+        people: (inout SimulatedRows, Timestamp) throws -> Bool = { _, _ in false }
+    ) throws {
         var steps = 0
         while !state.status.hasEnded, steps < 100_000 {
             steps += 1
@@ -48,6 +53,10 @@ struct SimulatedExecution {
                 underWay.removeFirst()
                 ledger.append("\(effect.reference) \(effect.argument.jsonText)")
                 machine.finish(task: effect.task, attempt: effect.attempt, with: answer(effect, now), now: now)
+            } else if let key = table.newLetters.first, let message = table.message(key) {
+                machine.receive(message, now: now)
+            } else if try people(&table, now) {
+                continue
             } else if let wakeAt = state.wakeAt {
                 now = max(now, wakeAt)
                 machine.passTime(now: now)
@@ -74,72 +83,24 @@ struct SimulatedExecution {
     mutating func restart() throws {
         commits += 1  // the new process counts on, so that it is not ended again
         underWay = []
-        machine = try ExecutionMachine(restoring: stored, of: definition, now: now)
+        machine = try ExecutionMachine(restoring: table.stored(), of: definition, now: now)
         commit(machine.takeTransition())
     }
 
     private mutating func commit(_ transition: Transition) {
-        commits += 1
-        for (number, row) in transition.tasks {
-            var row = row
-            row.input = row.input ?? rows[number]?.input
-            row.items = row.items ?? rows[number]?.items
-            rows[number] = row
+        guard !state.status.hasEnded else {
+            #expect(transition.tasks.isEmpty && transition.events.isEmpty && transition.effects.isEmpty)
+            return
         }
-        events += transition.events
-        state = transition.execution
+        do { try table.apply(transition) } catch { Issue.record("\(error)") }
+        act(on: transition)
+    }
+
+    private mutating func act(on transition: Transition) {
+        commits += 1
         progressSeen.append(state.progress)
         underWay.removeAll { transition.stopped.contains($0.task) }
         underWay += transition.effects
-    }
-
-    /// What the tables would give.
-    private var stored: StoredExecution {
-        let live = rows.values.filter { $0.endedAt == nil }.sorted { $0.number < $1.number }
-        var outputs: [Int: JSONValue] = [:]
-        for case .task(let number) in live.map(\.source) { outputs[number] = rows[number]?.output }
-        var lists: [StoredExecution.EndedList] = []
-        for parent in live {
-            let children = rows.values.filter { $0.parent == parent.number }
-            for scope in Set(children.map(\.scope)) {
-                guard let last = children.filter({ $0.scope == scope }).max(by: { $0.number < $1.number }),
-                    last.endedAt != nil
-                else { continue }
-                lists.append(
-                    .init(parent: parent.number, scope: scope, status: last.status, output: last.output ?? .null))
-            }
-        }
-        var stored = StoredExecution(id: id, input: input, state: state, live: live, outputs: outputs, lists: lists)
-        stored.state.ending = PendingEnd(json: state.ending?.json)
-        stored.compensations = compensations
-        return stored
-    }
-
-    /// What the rows say is to be undone, and has not been.
-    private var compensations: [Compensation] {
-        var list = CompensationList()
-        for row in rows.values.sorted(by: { $0.number < $1.number }) where row.endedAt != nil {
-            let mark = Compensation(
-                task: row.number, name: row.name, reference: row.reference, mark: row.progress)
-            if let mark { list.add(mark) }
-        }
-        let undone = rows.values.filter { $0.parent == 0 && $0.scope > 0 && $0.endedAt != nil }.map(\.scope).min()
-        return list.all.filter { $0.task < undone ?? .max }.map { entry in
-            var entry = entry
-            entry.input = input(of: entry.task)
-            if entry.outcome == .completed { entry.output = rows[entry.task]?.output ?? .null }
-            return entry
-        }
-    }
-
-    private func input(of number: Int) -> JSONValue? {
-        guard let row = rows[number] else { return nil }
-        if let input = row.input { return input }
-        return switch row.source {
-        case .parent: input(of: row.parent)
-        case .task(let other): rows[other]?.output
-        case .own: row.ownInput
-        }
     }
 }
 

@@ -100,6 +100,15 @@ package struct ApprovalAnswer: Sendable, Hashable {
     package let by: String?
     package let at: Timestamp
 
+    package init(task: Int, attempt: Int, choice: String, comment: String?, by: String?, at: Timestamp) {
+        self.task = task
+        self.attempt = attempt
+        self.choice = choice
+        self.comment = comment
+        self.by = by
+        self.at = at
+    }
+
     /// What the task gives.
     var output: JSONValue {
         [

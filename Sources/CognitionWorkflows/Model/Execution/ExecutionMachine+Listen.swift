@@ -173,7 +173,7 @@ extension ExecutionMachine {
         complete(number, output: .array(tasks[number]?.progress.listening?.outputs ?? listening.outputs), now: now)
     }
 
-    /// What a listening task was when its rows were written.
+    /// What a listening task was when its rows were written; one that has not begun takes nothing yet.
     mutating func restoreListening(_ number: Int, _ accepted: [StoredExecution.AcceptedEvent]) {
         guard let task = tasks[number], case .listen(let listen) = task.definition.kind, task.status != .pending
         else { return }

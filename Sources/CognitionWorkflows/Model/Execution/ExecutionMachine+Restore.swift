@@ -26,6 +26,13 @@ package struct StoredExecution: Sendable {
         package var filter: Int
         /// What the tasks of `foreach` gave for it.
         package var output: JSONValue?
+
+        package init(message: Int64, event: JSONValue, filter: Int, output: JSONValue? = nil) {
+            self.message = message
+            self.event = event
+            self.filter = filter
+            self.output = output
+        }
     }
 
     package struct EndedList: Sendable {
