@@ -263,7 +263,7 @@ import Testing
             let second = EngineHarness(database)
             let executions = try await second.running {
                 let good = try await second.end(of: ids[1])
-                return [try await second.workflows.execution(ids[0], in: .default), good]
+                return [try await second.workflows.waitForEnd(of: ids[0], in: .default, orParked: true), good]
             }
             #expect(executions.map(\.status) == [.suspended, .completed])
             #expect(executions[0].reason == .quarantined)

@@ -119,8 +119,9 @@ struct SimulatedRows {
 
     private mutating func write(_ change: ApprovalChange) throws {
         switch change {
-        case .asked(let request, let task, let attempt, _):
+        case .asked(let request, let task, let attempt, _, let expired):
             questions[task] = Question(request: request, attempt: attempt)
+            if expired != nil { questions[task]?.isOpen = false }
         case .expired(let answer):
             guard questions[answer.task]?.isOpen == true else { throw Outdated() }
             questions[answer.task]?.isOpen = false
