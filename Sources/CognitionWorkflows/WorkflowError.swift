@@ -46,6 +46,8 @@ extension ErrorCode {
     package static let executionUnreadable = ErrorCode("workflow.execution_unreadable", category: .internal)
     /// Another process has taken the execution over; this one's result is discarded.
     package static let fenced = ErrorCode("workflow.fenced", category: .conflict)
+    /// The workflow's highest version has no schedule.
+    package static let noSchedule = ErrorCode("workflow.no_schedule", category: .notFound)
     /// What is published as an event is none.
     package static let cloudEventInvalid = ErrorCode("workflow.event_invalid", category: .invalid)
     /// An event is larger than the engine takes.

@@ -33,7 +33,7 @@ import Testing
                 "line 3"
             ),
             (
-                "document: {dsl: 1.0.3, namespace: t, name: n, version: 0.1.0}\ndo:\n  - a: {listen: {to: {any: []}}}",
+                "document: {dsl: 1.0.3, namespace: t, name: n, version: 0.1.0}\ndo:\n  - a: {call: grpc, with: {}}",
                 "line 3"
             ),
         ])

@@ -168,6 +168,23 @@ struct ReconcileCommand: AsyncParsableCommand {
     }
 }
 
+struct ScheduleCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "schedule", abstract: "Shows when a workflow starts by itself.")
+
+    @Argument(help: "The workflow: namespace.name, or name.") var name: String
+
+    func run() async throws {
+        try await reporting {
+            guard let id = WorkflowID(name) else { throw CommandFailure("\(name) is no name of a workflow") }
+            let schedule = try await ExecutionDesks.withDesk(ServerConfiguration(), .guest) { desk in
+                try await desk.schedule(of: id)
+            }
+            Terminal.write(schedule.jsonText)
+        }
+    }
+}
+
 struct PublishCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "publish", abstract: "Publishes a CloudEvent to the tasks that listen for it.")

@@ -6,7 +6,7 @@ import Foundation
 struct WorkflowCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "workflow", abstract: "Checks, runs and lists workflows.",
-        subcommands: [Validate.self, Run.self, List.self])
+        subcommands: [Validate.self, Run.self, List.self, ScheduleCommand.self])
 
     struct Validate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Checks a document and names every fault.")

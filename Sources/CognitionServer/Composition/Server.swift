@@ -121,7 +121,7 @@ struct Server {
                 IdentityRoutes(identity: identity), UserRoutes(identity: identity),
                 WorkspaceRoutes(identity: identity), WorkflowRoutes(workflows: node.workflows),
                 ExecutionRoutes(workflows: node.workflows, engine: engine, log: node.log, identity: identity),
-                ExecutionControlRoutes(workflows: node.workflows),
+                ScheduleRoutes(workflows: node.workflows), ExecutionControlRoutes(workflows: node.workflows),
                 SecretRoutes(workflows: node.workflows, identity: identity),
                 ForkRoutes(workflows: node.workflows),
                 LanguageModelRoutes(database: node.database), HealthRoutes(state: state, monitor: monitor),

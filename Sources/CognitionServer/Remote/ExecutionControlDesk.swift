@@ -21,6 +21,9 @@ protocol ExecutionControlDesk: Sendable {
 
     /// - Returns: `{id, source, type, listeners}`.
     func publish(_ event: JSONValue) async throws -> JSONValue
+
+    /// - Returns: As `GET workflows/{id}/schedule`.
+    func schedule(of id: WorkflowID) async throws -> JSONValue
 }
 
 extension LocalDesk {
@@ -58,6 +61,10 @@ extension LocalDesk {
 
     func reconcile(_ task: Int, of id: ExecutionID, _ outcome: Reconciliation.Outcome) async throws {
         try await node.workflows.reconcile(Reconciliation(task: task, outcome: outcome), of: id, as: .localOperator)
+    }
+
+    func schedule(of id: WorkflowID) async throws -> JSONValue {
+        try await node.workflows.standingSchedule(of: id, in: .default).json
     }
 
     func publish(_ event: JSONValue) async throws -> JSONValue {
@@ -113,6 +120,10 @@ extension RemoteDesk {
             }
         _ = try await server.call(
             "POST", "workflows", "executions", id.description, "tasks", String(task), "reconcile", body: .json(body))
+    }
+
+    func schedule(of id: WorkflowID) async throws -> JSONValue {
+        try await server.call("GET", "workflows", id.description, "schedule")
     }
 
     func publish(_ event: JSONValue) async throws -> JSONValue {

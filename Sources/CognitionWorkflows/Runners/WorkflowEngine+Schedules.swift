@@ -196,3 +196,30 @@ extension Listening {
         if filter < max(strategy.filters.count, 1) { outputs.append(event.read(as: .envelope)) }
     }
 }
+
+/// A schedule as its users see it.
+package struct StandingSchedule: Sendable {
+    package let schedule: WorkflowSchedule
+    package let definition: JSONValue
+    package let version: String
+
+    package var json: JSONValue {
+        [
+            "workflow_id": .string(schedule.workflow.description), "version": .string(version),
+            "schedule": definition, "is_active": .bool(!schedule.isArchived),
+            "next_at": schedule.dueAt.map { .string($0.description) } ?? .null,
+            "last_execution_id": schedule.lastExecution.map { .string($0.description) } ?? .null,
+            "last_at": schedule.lastAt.map { .string($0.description) } ?? .null,
+        ]
+    }
+}
+
+extension Workflows {
+    /// - Throws: `workflow.not_found`, `workflow.no_schedule`.
+    package func standingSchedule(of id: WorkflowID, in workspace: WorkspaceID) async throws -> StandingSchedule {
+        guard let found = try await schedule(of: id, in: workspace) else {
+            throw WorkflowError(.noSchedule, "workflow \(id) starts when it is asked to: it has no schedule")
+        }
+        return StandingSchedule(schedule: found.schedule, definition: found.definition, version: found.version)
+    }
+}
