@@ -64,13 +64,16 @@ extension ServerTests {
                 guard let body = declared?["requestBody"]?["content"]?["application/json"] else { continue }
                 if words[1].hasPrefix("/api/v3/users") { continue }  // for operators, see WorkspaceTests
                 let path = words[1].replacing("/workspaces/{id}", with: "/workspaces/\(user.home)")
+                    .replacing("/executions/{id}", with: "/executions/\(user.id)")
                     .replacing("{id}", with: "a").replacing("{user}", with: user.id).replacing("{name}", with: "a")
+                    .replacing("{approval}", with: "1-1").replacing("{number}", with: "1")
                 func send(_ text: String?, _ type: String? = "application/json") async throws -> HTTPAnswer {
                     try await server.send(
                         words[0], path, token: user.token, type: type, body: text.map { Array($0.utf8) })
                 }
                 (try await send("{}", "image/png")).expectProblem(415, "request.media_type_unsupported", "\(operation)")
                 if path.hasSuffix("/validate") { continue }  // says what is wrong in its answer
+                if path.hasSuffix("/signals/a") { continue }  // takes any JSON
                 for text in [nil, "", "[", "[]", "1", "{\"no such member\": 1}"] {
                     let answer = try await send(text, text == nil ? nil : "application/json")
                     answer.expectProblem(400, nil, "\(operation) \(text ?? "no body")")
