@@ -50,7 +50,8 @@ import Testing
                 let between = try await workflows.state(of: id, at: .time(events[2].time), limit: 50, in: .default)
                 #expect(between.tasks.map(\.output) == second.tasks.map(\.output))
                 let created = try await workflows.state(of: id, at: .time(ended.createdAt), limit: 50, in: .default)
-                #expect(created.status == .running)
+                // It may have been left to the engine, which begins it a moment later.
+                #expect([.pending, .running].contains(created.status))
 
                 await expect(.momentOutside) {
                     try await workflows.state(of: id, at: .position(events[5].position + 100), limit: 1, in: .default)
