@@ -99,6 +99,8 @@ extension ServerTests {
                         + TravelPeer.tasks(peer.base, then: "{rest: {wait: PT1H}}"))
                 let program = try sandbox.start("workflow", "run", "trip.yaml", "--json")
                 var execution = ""
+                // By then the program has brought the database up to date.
+                while world.ledger.isEmpty { try await Task.sleep(for: .milliseconds(20)) }
                 while execution.isEmpty {
                     try await Task.sleep(for: .milliseconds(50))
                     let list = try await sandbox.json("execution", "list", "--json", "--status", "waiting")
