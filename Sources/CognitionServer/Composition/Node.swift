@@ -184,14 +184,24 @@ struct Node: Sendable {
         return try functions(folders: [], models: models)
     }
 
+    /// How long a guest waits for an owner that may be just about to bring the schema up to date.
+    private static let schemaPatience = Duration.seconds(5)
+
+    private func waitForSchema() async throws {
+        let deadline = ContinuousClock.now + Self.schemaPatience
+        while ContinuousClock.now < deadline {
+            try await Task.sleep(for: .milliseconds(50))
+            if try await database.pendingMigrations(Self.migrations).isEmpty { return }
+        }
+        throw StorageError(
+            .databaseOlder, "the database is of an older release, and the process that owns it is running")
+    }
+
     /// The owner brings the schema up to date, after a copy of what was there; a guest only looks.
     private func prepareSchema() async throws {
         let pending = try await database.pendingMigrations(Self.migrations)
         guard !pending.isEmpty else { return }
-        guard directory != nil else {
-            throw StorageError(
-                .databaseOlder, "the database is of an older release, and the process that owns it is running")
-        }
+        guard directory != nil else { return try await waitForSchema() }
         // A server's database is copied by whoever looks after that server.
         if pending.count < Self.migrations.count, !database.isShared {
             let name = "before-\(Release.version)-\(clock.now.microseconds / 1_000_000).db"
