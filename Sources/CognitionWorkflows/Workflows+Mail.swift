@@ -182,15 +182,29 @@ extension Approval {
 extension Workflows {
     /// Mailboxes with new messages that an engine may look at in one go.
     private static let mailboxesMax = 256
+    private static let schedulesMax = 64
 
-    func mailWaiting(
-        for node: UUIDv7
-    ) async throws -> [(key: Int64, id: ExecutionID, isOwned: Bool, hasEnded: Bool)] {
-        try await database.read { tx in try MailStore.waiting(for: node, limit: Self.mailboxesMax, tx) }
+    /// What others have left in the database for an engine to do.
+    struct Errands: Sendable {
+        var mailboxes: [(key: Int64, id: ExecutionID, isOwned: Bool, hasEnded: Bool)]
+        var schedulesDue: [WorkflowSchedule]
+        /// Keys of the names of workflows whose schedules events have come for.
+        var schedulesCalled: [Int64]
     }
 
-    func refreshLifecycleInterest() async throws {
-        lifecycle.set(try await database.read { tx in try ListenerStore.lifecycleTypes(tx) })
+    /// One look at all of it; it also learns which lifecycle events anybody listens for.
+    func errands(for node: UUIDv7, now: Timestamp) async throws -> Errands {
+        let (errands, types) = try await database.read { tx in
+            (
+                Errands(
+                    mailboxes: try MailStore.waiting(for: node, limit: Self.mailboxesMax, tx),
+                    schedulesDue: try ScheduleStore.due(now: now, limit: Self.schedulesMax, tx),
+                    schedulesCalled: try MailStore.schedulesWithMail(limit: Self.schedulesMax, tx)),
+                try ListenerStore.lifecycleTypes(tx)
+            )
+        }
+        lifecycle.set(types)
+        return errands
     }
 
     func mail(of key: Int64) async throws -> [ExecutionMessage] {

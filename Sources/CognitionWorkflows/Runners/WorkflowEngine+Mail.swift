@@ -5,8 +5,9 @@ import Synchronization
 
 extension WorkflowEngine {
     /// Hands new messages to the executions that this node runs, and takes over those with messages that nobody runs.
-    func noticeMail(now: Timestamp) async throws {
-        let waiting = try await workflows.mailWaiting(for: node)
+    func noticeMail(
+        in waiting: [(key: Int64, id: ExecutionID, isOwned: Bool, hasEnded: Bool)], now: Timestamp
+    ) async throws {
         guard !waiting.isEmpty else { return }
         let unowned = waiting.filter { !$0.isOwned && !$0.hasEnded }.map(\.key)
         let room = members.withLock { max(0, settings.executionsMax - $0.live.count) }

@@ -4,18 +4,12 @@ import Logging
 
 /// Starts workflows by their schedules: a durable timer on the rows of ``ScheduleStore``, which any number of nodes look at.
 extension WorkflowEngine {
-    private static let schedulesMax = 64
-
-    /// One look at the schedules that are due, and at those that events have come for.
-    func runSchedules(now: Timestamp) async throws {
-        let (due, called) = try await workflows.database.read { tx in
-            (
-                try ScheduleStore.due(now: now, limit: Self.schedulesMax, tx),
-                try MailStore.schedulesWithMail(limit: Self.schedulesMax, tx)
-            )
+    /// Runs the schedules that are due, and those that events have come for.
+    func runSchedules(_ errands: Workflows.Errands, now: Timestamp) async throws {
+        for schedule in errands.schedulesDue {
+            try await quietly(schedule) { try await workflows.run(schedule, now: now) }
         }
-        for schedule in due { try await quietly(schedule) { try await workflows.run(schedule, now: now) } }
-        for key in called {
+        for key in errands.schedulesCalled {
             guard let schedule = try await workflows.database.read({ tx in try ScheduleStore.find(key, tx) }) else {
                 try await workflows.database.write { tx in
                     try ListenerStore.remove(0, of: -key, tx)

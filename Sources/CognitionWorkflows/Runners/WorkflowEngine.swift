@@ -106,9 +106,9 @@ package final class WorkflowEngine: Sendable {
         }
         do {
             try await giveBackLost(now: now)
-            try await workflows.refreshLifecycleInterest()
-            try await noticeMail(now: now)
-            try await runSchedules(now: now)
+            let errands = try await workflows.errands(for: node, now: now)
+            try await noticeMail(in: errands.mailboxes, now: now)
+            try await runSchedules(errands, now: now)
             try await claimDue(now: now)
             try await noticeCancellations()
             noteTick(failure: nil)

@@ -9,6 +9,10 @@ extension DefinitionReader {
         guard let node = fields["call"], let name = string(node, "'call'") else { return nil }
         let with = fields["with"]
         let declared = fields.object["metadata"]?["effect"]?.stringValue.flatMap(EffectClass.init)
+        if let reason = Unsupported.calls[name] {
+            report("calls of '\(name)' are not supported: \(reason)", at: node)
+            return nil
+        }
         switch name {
         case "http":
             guard let with else {
@@ -24,9 +28,6 @@ extension DefinitionReader {
                 return nil
             }
             return openAPI(with, declared, scope.variables)
-        case "grpc", "asyncapi", "a2a":
-            report(Unsupported.call(name), at: node)
-            return nil
         case "approval" where use.functionNodes?[name] == nil:
             if fields.object["metadata"]?["effect"] != nil {
                 report("'effect' says what repeating a call means; an approval is asked once", at: fields.node)
@@ -193,8 +194,7 @@ extension DefinitionReader {
             return nil
         }
         if given[0] == "container" {
-            report(
-                Unsupported.run(given[0]), at: run.place(of: given[0]))
+            report(Unsupported.container, at: run.place(of: given[0]))
             return nil
         }
         guard given[0] == "workflow", let process = run["workflow"] else {
