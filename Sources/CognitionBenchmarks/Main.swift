@@ -17,7 +17,8 @@ struct Main: AsyncParsableCommand {
 
     /// Every benchmark, in the order of the report.
     static let all: [any Benchmark] = [
-        ExecutionBenchmark(), LatencyBenchmark(), AppendBenchmark(), RecoveryBenchmark(), ExpressionBenchmark(),
+        ExecutionBenchmark(), LatencyBenchmark(), TaskBenchmark(), AppendBenchmark(), RecoveryBenchmark(),
+        WaitingBenchmark(), ExpressionBenchmark(),
         ParsingBenchmark(), RequestBenchmark(), RequestedExecutionBenchmark(), WebSocketLatencyBenchmark(),
         StartupBenchmark(),
     ]

@@ -16,7 +16,7 @@ final class DefinitionReader {
     }
 
     /// Tasks of a document, nested ones and functions counted once.
-    static let tasksMax = 10_000
+    static let tasksMax = 20_000
     /// Tasks inside one another.
     static let nestingMax = 64
     /// Bytes of a document as text, and of its canonical form.
