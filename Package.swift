@@ -136,9 +136,9 @@ let package = Package(
             of: "CognitionWorkflows",
             with: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTPClient",
-                "CognitionSandbox", "CognitionStorage", "CognitionTestSupport", .logging, .metrics, .nio("NIOCore"),
-                .nio("NIOHTTP1"), .nio("NIOPosix"),
-            ], exclude: ["Processes/Peer"]),
+                "CognitionSQLite", "CognitionSandbox", "CognitionStorage", "CognitionTestSupport", .logging, .metrics,
+                .nio("NIOCore"), .nio("NIOHTTP1"), .nio("NIOPosix"),
+            ], exclude: ["Fixtures", "Processes/Peer"]),
         .tests(
             of: "CognitionLanguageModels",
             with: [

@@ -71,7 +71,7 @@ extension Workflows {
         try await database.write { tx in
             // Whoever asked for its end does not have to ask again.
             if claim.isCancelled {
-                try ExecutionStore.end(claim, ids: ids, now: now, tx)
+                try ExecutionStore.end(claim, by: claim.cancelledBy, ids: ids, now: now, tx)
             } else {
                 try ExecutionStore.suspend(claim, reason: reason, fault: fault, ids: ids, now: now, tx)
             }
@@ -85,7 +85,15 @@ extension Workflows {
         }
     }
 
-    func cancellations(ownedBy node: UUIDv7) async throws -> [Int64] {
+    /// Deletes filters that nobody listens with any more.
+    /// - Returns: How many; at most `limit`.
+    func deleteUnusedFilters(limit: Int) async throws -> Int {
+        // Most of the time there is none, and a look keeps nobody from writing.
+        guard try await database.read({ tx in try ListenerStore.hasUnusedFilters(tx) }) else { return 0 }
+        return try await database.write { tx in try ListenerStore.deleteUnusedFilters(limit: limit, tx) }
+    }
+
+    func cancellations(ownedBy node: UUIDv7) async throws -> [(key: Int64, by: String?)] {
         try await database.read { tx in try ExecutionStore.cancellations(ownedBy: node, tx) }
     }
 }

@@ -71,67 +71,13 @@ extension Workflows {
         else { throw WorkflowError.notFound(id) }
         let definition = try await definition(key)
         let (now, node, ids): (Timestamp, UUIDv7, UUIDGenerator) = (clock.now, ids.next(), ids)
-        let summary = try await database.write { tx in
-            guard let source = try ExecutionStore.forkSource(id, in: workspace, isHeld: true, tx) else {
-                throw WorkflowError.notFound(id)
-            }
-            try Self.reopen(source, definition, by: node, as: principal, ids: ids, now: now, tx)
+        return try await database.write { tx in
+            let retry = try Retry(of: id, definition, as: principal, now: now, tx)
+            try retry.write(by: node, ids: ids, tx)
             guard let (_, summary) = try ExecutionStore.summary(of: id, in: workspace, tx) else {
                 throw WorkflowError.notFound(id)
             }
             return summary
         }
-        return summary
-    }
-
-    private static func reopen(
-        _ source: ForkSource, _ definition: WorkflowDefinition, by node: UUIDv7, as principal: Principal,
-        ids: UUIDGenerator, now: Timestamp, _ tx: borrowing Transaction
-    ) throws {
-        guard source.status == .faulted, source.reason == nil, let startedAt = source.startedAt else {
-            throw WorkflowError(
-                .notFaulted,
-                "execution \(source.id) is \(source.status.name); only one that has failed can be tried again")
-        }
-        // Later than everything that has happened in it, whatever the clock says.
-        let now = max(now, (source.endedAt ?? now) + .microseconds(1))
-        let lineage = try Lineage(of: source.key, tx)
-        let point = try ExecutionStore.present(source, lineage, tx)
-        let reader = PointReader(lineage: lineage, workspace: principal.workspace, point: point, isRetry: true)
-        try reader.checkIsKnown(tx)
-        let undone =
-            try lineage.collect(tx) {
-                "SELECT MAX(t.ended_order) FROM tasks t WHERE \($0)"
-            } as: {
-                try $0[0] as Int?
-            }.compactMap(\.self).max() ?? 0
-        var state = ExecutionState(
-            status: .running, progress: source.progress, context: .null, startedAt: startedAt,
-            nextNumber: source.nextNumber)
-        state.resumedAt = now
-        let input = try source.input?.json(for: principal.workspace, in: tx) ?? .null
-        var resumed = try reader.read(
-            source.id, input: input, state: state, of: definition, behind: nil, now: now, tx)
-        resumed.stored.state.endsUndone =
-            max(undone, point.ends) - (source.nextNumber - 1 - resumed.stored.live.count)
-        guard let claim = try ExecutionStore.reopen(source, by: node, now: now, tx) else {
-            throw WorkflowError(.notFaulted, "execution \(source.id) goes on already")
-        }
-        let pending = resumed.stored.live.filter { $0.status == .pending }.map(\.number)
-        try ExecutionStore.forget(pending, of: source.key, in: principal.workspace, tx)
-        try ExecutionStore.setEndsUndone(resumed.stored.state.endsUndone, of: source.key, tx)
-        var machine = try ExecutionMachine(
-            resuming: resumed, of: definition, areNew: false, event: "execution.retried",
-            with: ["retried_by": .string(principal.actor)], now: now)
-        var transition = machine.takeTransition()
-        // It failed before its first task: it is to be begun.
-        if resumed.stored.live.isEmpty, resumed.ended.isEmpty { transition.execution.status = .pending }
-        if !transition.execution.status.hasEnded { transition.execution.wakeAt = now }
-        try ExecutionWrite(
-            transition, key: source.key, id: source.id, workspace: principal.workspace, owner: node,
-            epoch: claim.epoch, releases: !transition.execution.status.hasEnded, origin: claim.origin, ids: ids,
-            now: now
-        ).run(in: tx)
-        tx.signal(.executionsDue)
     }
 }

@@ -47,7 +47,7 @@ extension Workflows {
     package func suspend(_ id: ExecutionID, as principal: Principal) async throws {
         let now = clock.now
         try await database.write { tx in
-            try Self.send(.suspend, to: id, in: principal.workspace, now: now, tx)
+            try Self.send(.suspend(by: principal.actor), to: id, in: principal.workspace, now: now, tx)
         }
     }
 
@@ -56,7 +56,7 @@ extension Workflows {
     package func resume(_ id: ExecutionID, as principal: Principal) async throws {
         let now = clock.now
         try await database.write { tx in
-            try Self.send(.resume, to: id, in: principal.workspace, now: now, tx)
+            try Self.send(.resume(by: principal.actor), to: id, in: principal.workspace, now: now, tx)
             try ExecutionStore.trustAgain(id, in: principal.workspace, tx)
         }
     }
@@ -68,11 +68,14 @@ extension Workflows {
         _ reconciliation: Reconciliation, of id: ExecutionID, as principal: Principal
     ) async throws {
         let now = clock.now
+        var reconciliation = reconciliation
+        reconciliation.by = principal.actor
+        let said = reconciliation
         try await database.write { tx in
-            try Self.send(.reconciliation(reconciliation), to: id, in: principal.workspace, now: now, tx)
-            guard try ExecutionStore.awaitsReconciliation(reconciliation.task, of: id, tx) else {
+            try Self.send(.reconciliation(said), to: id, in: principal.workspace, now: now, tx)
+            guard try ExecutionStore.awaitsReconciliation(said.task, of: id, tx) else {
                 throw WorkflowError(
-                    .stateConflict, "task \(reconciliation.task) of execution \(id) does not wait for a reconciliation")
+                    .stateConflict, "task \(said.task) of execution \(id) does not wait for a reconciliation")
             }
         }
     }

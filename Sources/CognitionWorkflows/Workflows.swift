@@ -115,16 +115,16 @@ package final class Workflows: Sendable {
         else { throw WorkflowError.notFound(id) }
         let definition = try await readableDefinition(key)
         let hasEnded = try await database.write { tx in
-            guard try ExecutionStore.requestCancellation(of: id, in: principal.workspace, now: now, tx) else {
+            guard try ExecutionStore.requestCancellation(of: id, as: principal, now: now, tx) else {
                 throw WorkflowError(.executionEnded, "execution \(id) has ended already")
             }
             guard let claim = try ExecutionStore.claim(id, by: node, tx) else { return false }
             guard var machine = try Self.readableMachine(of: claim, definition, now: now, tx) else {
                 // Set aside because it cannot be read; it can be ended all the same.
-                try ExecutionStore.end(claim, ids: ids, now: now, tx)
+                try ExecutionStore.end(claim, by: principal.actor, ids: ids, now: now, tx)
                 return true
             }
-            machine.cancel(now: now)
+            machine.cancel(by: principal.actor, now: now)
             // What has to be undone needs an engine: it is left to the next one, for which it is due at once.
             try ExecutionWrite(
                 machine.takeTransition(), key: claim.key, id: id, workspace: claim.workspace, owner: node,

@@ -147,12 +147,16 @@ import Testing
             _ = try sandbox.file("double.yaml", Self.double)
             _ = try await sandbox.json("workflow", "run", "double.yaml", "--input", "n=1", "--json")
             _ = try sandbox.file("double.yaml", Self.double.replacing("* 2", with: "* 3"))
-            let remote = try await sandbox.json("workflow", "run", "double.yaml", "--input", "n=1", "--json")
-            #expect(remote["output"] == ["n": 3])
+            let remote = try await sandbox.json(
+                "workflow", "run", "double.yaml", "--input", "n=1", "--json", "--priority", "8")
+            #expect(remote["output"] == ["n": 3] && remote["priority"] == 8)
             #expect(remote["version"]?.stringValue?.hasPrefix("0.2.0+") == true, "\(remote)")
             try await server.stop()
-            let local = try await sandbox.json("workflow", "run", "double.yaml", "--input", "n=1", "--json")
-            #expect(local["version"] == remote["version"])
+            let local = try await sandbox.json(
+                "workflow", "run", "double.yaml", "--input", "n=1", "--json", "--priority", "0")
+            #expect(local["version"] == remote["version"] && local["priority"] == 0)
+            let refused = try await sandbox.run("workflow", "run", "double.yaml", "--priority", "10")
+            #expect(refused.exitCode == 2, "\(refused)")
         }
     }
 

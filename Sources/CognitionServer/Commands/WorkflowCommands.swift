@@ -54,16 +54,22 @@ struct WorkflowCommands: AsyncParsableCommand {
         @Option(help: "NAME=VALUE, or @FILE with the whole input as JSON. May be repeated.") var input: [String] = []
         @Flag(help: "Prints the finished execution as JSON, and nothing else.") var json = false
         @Flag(help: "Starts another execution even if an unfinished one exists.") var new = false
+        @Option(help: "0 to 9, the higher the sooner it goes on; unless given that of the document, else 5.")
+        var priority: Int?
         @Flag(help: "Shows what tasks write, such as the words of language models, as it comes.") var tokens = false
 
         func validate() throws {
             guard !(json && tokens) else { throw ValidationError("--json prints nothing else, so not --tokens.") }
+            guard priority.map(ExecutionPriority.range.contains) ?? true else {
+                throw ValidationError("--priority is a number from 0 to 9.")
+            }
         }
 
         func run() async throws {
             try await reporting {
                 let order = RunOrder(
-                    document: try WorkflowFile.text(of: file), input: try InputValue.input(input), startsNew: new)
+                    document: try WorkflowFile.text(of: file), input: try InputValue.input(input), startsNew: new,
+                    priority: priority)
                 let run = WorkflowRun(order: order, showsProgress: !json, showsTokens: tokens)
                 let execution = try await interruptible { try await run.run(with: ServerConfiguration()) }
                 if json {

@@ -60,6 +60,8 @@ struct RunOrder: Sendable {
     var input: JSONValue
     /// Starts another execution even if an unfinished one exists.
     var startsNew: Bool
+    /// 0...9; `nil` leaves it to the document.
+    var priority: Int?
 }
 
 struct StartedRun: Sendable {

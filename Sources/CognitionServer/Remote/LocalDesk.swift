@@ -91,7 +91,8 @@ struct LocalDesk: ExecutionDesk {
         if !order.startsNew, let id = try await node.workflows.unfinished(stored, input: order.input) {
             return started(id, isContinued: true)
         }
-        let command = ExecuteCommand(workflow: stored.id, version: stored.version, input: order.input)
+        let command = ExecuteCommand(
+            workflow: stored.id, version: stored.version, input: order.input, priority: order.priority)
         return started(
             try await node.workflows.execute(command, as: .localOperator, on: engine).id, isContinued: false)
     }

@@ -154,9 +154,11 @@ struct RemoteDesk: ExecutionDesk {
         if !order.startsNew, let id = try await unfinished(workflow, version, order.input) {
             return started(id, isContinued: true)
         }
-        let answer = try await server.call(
-            "POST", "workflows", "execute",
-            body: .json(["workflow_id": .string(workflow), "version": .string(version), "input": order.input]))
+        var request: JSONObject = [
+            "workflow_id": .string(workflow), "version": .string(version), "input": order.input,
+        ]
+        if let priority = order.priority { request["priority"] = .integer(Int64(priority)) }
+        let answer = try await server.call("POST", "workflows", "execute", body: .json(.object(request)))
         guard let id = answer["id"]?.stringValue.flatMap(ExecutionID.init) else { throw ExecutionReport.notOurs }
         return started(id, isContinued: false)
     }

@@ -88,7 +88,7 @@ package struct EffectExecutor: Sendable {
                 idempotencyKey: ExecutionRequest.taskKeyPrefix + idempotencyKey,
                 parent: .init(execution: live.key, task: effect.task), correlationID: live.origin.correlationID,
                 priority: live.priority)
-            let principal = Principal(actor: "execution:\(live.id)", workspace: live.workspace)
+            let principal = Principal(actor: live.id.actor, workspace: live.workspace)
             let child = try await workflows.execute(command, as: principal, on: engine)
             guard isAwaited else { return TaskOutcome(output: effect.input) }
             let ended = try await workflows.waitForEnd(of: child.id, in: live.workspace)

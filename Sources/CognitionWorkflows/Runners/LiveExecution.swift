@@ -13,7 +13,7 @@ final class LiveExecution: Sendable {
         /// An effect was cut off, and has cost something or left something to write.
         case spent(EffectResult.Spending)
         case timePassed
-        case cancel
+        case cancel(by: String?)
         case mail([ExecutionMessage])
         /// Nothing outside has happened: the first transition, or the rest of a long one.
         case advance
@@ -115,7 +115,7 @@ final class LiveExecution: Sendable {
                 case .timePassed: state.machine.passTime(now: now)
                 case .mail(let messages):
                     for message in messages { state.machine.receive(message, now: now) }
-                case .cancel: state.machine.cancel(now: now)
+                case .cancel(let actor): state.machine.cancel(by: actor, now: now)
                 case .advance: state.machine.advance(now: now)
                 }
                 isChanged = true

@@ -46,7 +46,7 @@ extension WorkflowEngine {
             }
             var machine = try await workflows.machine(of: claim, now: now)
             machine.passTime(now: now)
-            if claim.isCancelled { machine.cancel(now: now) }
+            if claim.isCancelled { machine.cancel(by: claim.cancelledBy, now: now) }
             let live = LiveExecution(
                 key: claim.key, workspace: claim.workspace, epoch: claim.epoch, origin: claim.origin,
                 priority: claim.priority, machine: machine)
@@ -85,8 +85,8 @@ extension WorkflowEngine {
 
     /// Delivers cancellations that were asked for, by whichever process.
     func noticeCancellations() async throws {
-        for key in try await workflows.cancellations(ownedBy: node) {
-            if let live = members.withLock({ $0.live[key] }) { deliver(.cancel, to: live) }
+        for (key, actor) in try await workflows.cancellations(ownedBy: node) {
+            if let live = members.withLock({ $0.live[key] }) { deliver(.cancel(by: actor), to: live) }
         }
     }
 }

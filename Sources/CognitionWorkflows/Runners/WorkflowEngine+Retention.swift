@@ -2,12 +2,13 @@ import CognitionCore
 import CognitionStorage
 import Logging
 
-/// Deletes executions that have ended longer ago than their workflow keeps them. Nodes may do so at the same time: what
+/// Deletes executions that have ended longer ago than their workflow keeps them, and what nobody listens with. Nodes may do so at the same time: what
 /// another has deleted is passed over.
 extension WorkflowEngine {
     /// How many are looked for at once; each is deleted in transactions of its own.
     private static let batchMax = 100
     private static let workflowsMax = 200
+    private static let filtersMax = 500
     /// Between two batches, so that executions that run are hardly slowed down.
     private static let batchPause: Duration = .milliseconds(50)
 
@@ -16,11 +17,14 @@ extension WorkflowEngine {
         while !Task.isCancelled {
             do {
                 try await deleteExpired()
+                while try await workflows.deleteUnusedFilters(limit: Self.filtersMax) == Self.filtersMax {
+                    try await Task.sleep(for: Self.batchPause)
+                }
             } catch is CancellationError {
                 return
             } catch {
                 // The tick tells of a database that does not answer, and this comes again.
-                logger.debug("Expired executions not deleted", metadata: ["error": "\(error)"])
+                logger.debug("Nothing expired deleted", metadata: ["error": "\(error)"])
             }
             // Ends early when the task is cancelled, as the loop does then.
             try? await Task.sleep(for: settings.retentionInterval)

@@ -184,7 +184,7 @@ extension Listening {
         _ event: CloudEvent, as message: Int64, _ filter: Int, _ strategy: EventStrategy
     ) throws {
         let values = try strategy.correlationValues(of: event, takenBy: filter, scope: NoVariables())
-        accepted.append(.init(message: message, event: event, filter: filter))
+        accepted.append(.init(message: message, event: event, filter: filter, isSignal: false))
         for (name, value) in values where expected[name] == nil { expected[name] = value }
         next += 1
         if filter < max(strategy.filters.count, 1) { outputs.append(event.read(as: .envelope)) }

@@ -46,7 +46,7 @@ extension ExecutionStore {
     /// waits for are ended by whoever owns them, or claims them now. What it has done is not undone, as nobody can read how;
     /// its reason says so where there is something.
     static func end(
-        _ claim: ExecutionClaim, ids: UUIDGenerator, now: Timestamp, _ tx: borrowing Transaction
+        _ claim: ExecutionClaim, by actor: String?, ids: UUIDGenerator, now: Timestamp, _ tx: borrowing Transaction
     ) throws {
         let reason: StatusReason? = try hasCompensations(claim, tx) ? .compensationFailed : nil
         let changed = try tx.execute(
@@ -61,7 +61,8 @@ extension ExecutionStore {
         try ApprovalStore.withdrawAll(of: claim.key, now: now, tx)
         let children = try tx.execute(
             """
-            UPDATE executions SET cancel_requested_at = \(now), wake_at = \(now)
+            UPDATE executions SET cancel_requested_at = \(now), cancel_requested_by = \(claim.id.actor),
+                wake_at = \(now)
             WHERE parent_key = \(claim.key) AND ended_at IS NULL AND EXISTS (
                 SELECT 1 FROM tasks t
                 WHERE t.id = \(TaskKey(claim.key, 0)) + executions.parent_task AND t.ended_at IS NULL)
@@ -73,13 +74,15 @@ extension ExecutionStore {
             UPDATE tasks SET status = \(TaskStatus.cancelled), ended_at = \(now)
             WHERE id >= \(range.lowerBound) AND id <= \(range.upperBound) AND ended_at IS NULL
             """)
-        try tell("execution.cancelled", of: claim, reason: reason, ids: ids, now: now, tx)
+        try tell(
+            "execution.cancelled", of: claim, reason: reason,
+            with: ExecutionMachine.member("cancelled_by", actor), ids: ids, now: now, tx)
     }
 
     /// Appends an event with what the row says now, as no machine tells it.
     private static func tell(
         _ type: String, of claim: ExecutionClaim, reason: StatusReason? = nil, fault: WorkflowFault? = nil,
-        ids: UUIDGenerator, now: Timestamp, _ tx: borrowing Transaction
+        with extra: JSONObject = [:], ids: UUIDGenerator, now: Timestamp, _ tx: borrowing Transaction
     ) throws {
         guard let (_, summary) = try summary(of: claim.id, in: claim.workspace, tx) else {
             throw WorkflowError.notFound(claim.id)
@@ -89,6 +92,7 @@ extension ExecutionStore {
             "workflow_id": .string(summary.workflow.description),
             "version": .string(summary.version),
         ]
+        for (name, value) in extra { data[name] = value }
         if let fault { data["error"] = fault.json }
         if let reason { data["reason"] = .string(reason.rawValue) }
         data["status"] = .string(summary.status.name)

@@ -13,6 +13,8 @@ struct ExecutionClaim: Sendable {
     /// Claims since the last progress, this one included.
     var claims: Int
     var isCancelled: Bool
+    /// Who has asked for its end.
+    var cancelledBy: String?
     var origin: ExecutionOrigin
     var priority: Int
 }
@@ -166,12 +168,13 @@ enum ExecutionStore {
 
     /// Asks for an execution's end; whoever owns it, or claims it now, ends it.
     static func requestCancellation(
-        of id: ExecutionID, in workspace: WorkspaceID, now: Timestamp, _ tx: borrowing Transaction
+        of id: ExecutionID, as principal: Principal, now: Timestamp, _ tx: borrowing Transaction
     ) throws -> Bool {
         let count = try tx.execute(
             """
-            UPDATE executions SET cancel_requested_at = \(now), wake_at = \(now)
-            WHERE id = \(id) AND workspace_id = \(workspace) AND ended_at IS NULL
+            UPDATE executions SET cancel_requested_at = \(now), wake_at = \(now), cancel_requested_by =
+                CASE WHEN cancel_requested_at IS NULL THEN \(principal.actor) ELSE cancel_requested_by END
+            WHERE id = \(id) AND workspace_id = \(principal.workspace) AND ended_at IS NULL
             """)
         if count > 0 { tx.signal(.executionsDue) }
         return count > 0
@@ -185,17 +188,22 @@ enum ExecutionStore {
         }
     }
 
-    static func cancellations(ownedBy node: UUIDv7, _ tx: borrowing Transaction) throws -> [Int64] {
+    static func cancellations(
+        ownedBy node: UUIDv7, _ tx: borrowing Transaction
+    ) throws -> [(key: Int64, by: String?)] {
         try tx.query(
-            "SELECT key FROM executions WHERE owner = \(node) AND cancel_requested_at IS NOT NULL LIMIT 1000"
-        ) { try $0[0] }
+            """
+            SELECT key, cancel_requested_by FROM executions
+            WHERE owner = \(node) AND cancel_requested_at IS NOT NULL LIMIT 1000
+            """
+        ) { (key: try $0[0], by: try $0[1]) }
     }
 }
 
 extension ExecutionClaim {
     static let columns: StaticString = """
         key, id, workspace_id, workflow_key, status, epoch, claims, cancel_requested_at, created_by, correlation_id,
-        priority
+        priority, cancel_requested_by
         """
 
     init(row: borrowing Row) throws {
@@ -209,5 +217,6 @@ extension ExecutionClaim {
         isCancelled = try row[7] as Timestamp? != nil
         origin = ExecutionOrigin(actor: try row[8], correlationID: try row[9])
         priority = try row[10]
+        cancelledBy = try row[11]
     }
 }

@@ -324,7 +324,7 @@ struct ExecutionWrite: Sendable {
     private func cancelChildren(of task: Int, of key: Int64, in tx: borrowing Transaction) throws {
         try tx.send(
             """
-            UPDATE executions SET cancel_requested_at = \(time), wake_at = \(time)
+            UPDATE executions SET cancel_requested_at = \(time), cancel_requested_by = \(id.actor), wake_at = \(time)
             WHERE parent_key = \(key) AND parent_task = \(task) AND ended_at IS NULL
             """)
     }

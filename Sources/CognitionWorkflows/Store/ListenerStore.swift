@@ -17,6 +17,7 @@ enum ListenerStore {
 
     private static let expressions = ExpressionCache(capacity: 1_024)
 
+    /// A filter that is deleted at this moment is none; the body then fails, and is repeated.
     static func add(_ listener: Listener, of key: Int64, in workspace: WorkspaceID, _ tx: borrowing Transaction) throws
     {
         for entry in listener.keys {
@@ -29,11 +30,37 @@ enum ListenerStore {
             try tx.send(
                 """
                 INSERT INTO event_listeners (filter_key, expected, execution_key, task)
-                SELECT key, \(entry.expected?.bytes ?? []), \(key), \(listener.task) FROM event_filters
-                WHERE workspace_id = \(workspace) AND type = \(type) AND correlation = \(correlation)
+                VALUES ((SELECT key FROM event_filters
+                         WHERE workspace_id = \(workspace) AND type = \(type) AND correlation = \(correlation)
+                         \(fragment: .forShare)),
+                    \(entry.expected?.bytes ?? []), \(key), \(listener.task))
                 """)
         }
     }
+
+    /// Deletes filters that nobody uses any more.
+    /// - Returns: How many; at most `limit`.
+    static func deleteUnusedFilters(limit: Int, _ tx: borrowing Transaction) throws -> Int {
+        // Whoever begins to listen with one of them holds it, and after this waits for the commit.
+        let keys = try tx.query(
+            "\(unusedFilters) ORDER BY f.key LIMIT \(limit) \(fragment: .skipLocked)"
+        ) { try $0[0] as Int64 }
+        guard !keys.isEmpty else { return 0 }
+        return try tx.execute(
+            """
+            DELETE FROM event_filters WHERE key IN \(list: keys)
+                AND NOT EXISTS (SELECT 1 FROM event_listeners l WHERE l.filter_key = event_filters.key)
+            """)
+    }
+
+    static func hasUnusedFilters(_ tx: borrowing Transaction) throws -> Bool {
+        try tx.first("\(unusedFilters) LIMIT 1") { try $0[0] as Int64 } != nil
+    }
+
+    private static let unusedFilters: SQL = """
+        SELECT f.key FROM event_filters f
+        WHERE NOT EXISTS (SELECT 1 FROM event_listeners l WHERE l.filter_key = f.key)
+        """
 
     static func remove(_ task: Int, of key: Int64, _ tx: borrowing Transaction) throws {
         try tx.send("DELETE FROM event_listeners WHERE execution_key = \(key) AND task = \(task)")

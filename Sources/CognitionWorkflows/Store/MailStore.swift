@@ -35,8 +35,8 @@ enum MailStore {
         let (kind, task, body) = encoded(content)
         let count = try tx.execute(
             """
-            INSERT INTO execution_messages (execution_key, kind, state, task, body, created_at)
-            SELECT key, \(kind), \(State.new), \(task), \(body), \(now) FROM executions
+            INSERT INTO execution_messages (execution_key, kind, state, task, body, is_signal, created_at)
+            SELECT key, \(kind), \(State.new), \(task), \(body), \(content.isSignal), \(now) FROM executions
             WHERE id = \(id) AND workspace_id = \(workspace) AND ended_at IS NULL
             """)
         if count > 0 { tx.signal(.executionsDue) }
@@ -154,14 +154,15 @@ enum MailStore {
     ) throws -> [Int: [StoredExecution.AcceptedEvent]] {
         let rows = try tx.query(
             """
-            SELECT task, key, body, filter, output, output_sha256 FROM execution_messages
+            SELECT task, key, body, filter, output, output_sha256, is_signal FROM execution_messages
             WHERE execution_key = \(key) AND state = \(State.accepted) ORDER BY task, place
             """
         ) { row in
             (
                 task: try row[0] as Int, output: try StoredPayload(row, at: 4),
                 event: StoredExecution.AcceptedEvent(
-                    message: try row[1], event: try ExecutionStore.json(row[2]) ?? .null, filter: try row[3])
+                    message: try row[1], event: try ExecutionStore.json(row[2]) ?? .null, filter: try row[3],
+                    isSignal: try row[6])
             )
         }
         var accepted: [Int: [StoredExecution.AcceptedEvent]] = [:]
@@ -188,6 +189,15 @@ enum MailStore {
                 UPDATE execution_messages SET state = \(State.accepted), task = \(event.task), place = \(event.place),
                     filter = \(event.filter)
                 WHERE key = \(event.message)
+                """)
+        }
+        let returned = changes.returned.sorted()
+        for start in stride(from: 0, to: returned.count, by: pageMax) {
+            let keys = Array(returned[start..<min(start + pageMax, returned.count)])
+            try tx.send(
+                """
+                UPDATE execution_messages SET state = \(State.held), task = NULL, place = NULL, filter = NULL
+                WHERE key IN \(list: keys)
                 """)
         }
         for (message, output) in outputs {
@@ -244,9 +254,13 @@ enum MailStore {
         case .answer(let answer): (.answer, answer.task, answer.json.jsonBytes)
         case .reconciliation(let reconciliation):
             (.reconciliation, reconciliation.task, reconciliation.json.jsonBytes)
-        case .suspend: (.suspend, nil, nil)
-        case .resume: (.resume, nil, nil)
+        case .suspend(let actor): (.suspend, nil, body(by: actor))
+        case .resume(let actor): (.resume, nil, body(by: actor))
         }
+    }
+
+    private static func body(by actor: String?) -> [UInt8]? {
+        actor.map { ["by": .string($0)] as JSONValue }?.jsonBytes
     }
 
     private static func decoded(_ kind: Kind, task: Int?, _ body: [UInt8]?) throws -> ExecutionMessage.Content {
@@ -258,11 +272,16 @@ enum MailStore {
             if let task, let reconciliation = Reconciliation(json, task: task) {
                 return .reconciliation(reconciliation)
             }
-        case .suspend: return .suspend
-        case .resume: return .resume
+        case .suspend: return .suspend(by: json["by"]?.stringValue)
+        case .resume: return .resume(by: json["by"]?.stringValue)
         }
         throw EventError(.eventDamaged, "a message to an execution cannot be read")
     }
+}
+
+extension ExecutionMessage.Content {
+    /// Sent to the execution, for whichever of its tasks listens.
+    fileprivate var isSignal: Bool { if case .event(_, task: nil) = self { true } else { false } }
 }
 
 extension ApprovalAnswer {
@@ -286,19 +305,24 @@ extension ApprovalAnswer {
 
 extension Reconciliation {
     fileprivate var json: JSONValue {
-        switch outcome {
-        case .done(let output): ["outcome": "done", "output": output]
-        case .retry: ["outcome": "retry"]
-        case .failed(let detail): ["outcome": "fail", "detail": .string(detail)]
-        }
+        var members: JSONObject =
+            switch outcome {
+            case .done(let output): ["outcome": "done", "output": output]
+            case .retry: ["outcome": "retry"]
+            case .failed(let detail): ["outcome": "fail", "detail": .string(detail)]
+            }
+        if let by { members["by"] = .string(by) }
+        return .object(members)
     }
 
     fileprivate init?(_ json: JSONValue, task: Int) {
+        let outcome: Outcome
         switch json["outcome"]?.stringValue {
-        case "done": self.init(task: task, outcome: .done(json["output"] ?? .null))
-        case "retry": self.init(task: task, outcome: .retry)
-        case "fail": self.init(task: task, outcome: .failed(json["detail"]?.stringValue ?? ""))
+        case "done": outcome = .done(json["output"] ?? .null)
+        case "retry": outcome = .retry
+        case "fail": outcome = .failed(json["detail"]?.stringValue ?? "")
         default: return nil
         }
+        self.init(task: task, outcome: outcome, by: json["by"]?.stringValue)
     }
 }

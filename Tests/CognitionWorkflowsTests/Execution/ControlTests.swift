@@ -1,4 +1,5 @@
 import CognitionCore
+import CognitionEvents
 import CognitionStorage
 import CognitionTestSupport
 import CognitionWorkflows
@@ -126,7 +127,7 @@ import Testing
             """)
         try await Self.withExecution(engine, document, script: script) { harness, id in
             await gate.arrival(of: 1)
-            try await harness.workflows.suspend(id, as: .localOperator)
+            try await harness.workflows.suspend(id, as: Principal(actor: "user:ada", workspace: .default))
             let suspended = try await harness.workflows.wait(
                 for: id, in: .default, until: { $0.status == .suspended }, atMost: .seconds(10))
             #expect(suspended.status == .suspended)
@@ -136,8 +137,11 @@ import Testing
             #expect(kept.tasks.first?.status == .completed)
             #expect(kept.status == .suspended)
             #expect(script.ledger.count == 1)
-            try await harness.workflows.resume(id, as: .localOperator)
+            try await harness.workflows.resume(id, as: Principal(actor: "user:bob", workspace: .default))
             #expect(try await harness.end(of: id).output == ["n": 2])
+            let events = try await harness.events(of: StreamName("execution", id.description))
+            #expect(events.compactMap { $0.data["suspended_by"] } == ["user:ada"])
+            #expect(events.compactMap { $0.data["resumed_by"] } == ["user:bob"])
             let types = try await harness.types(of: id).filter { $0.hasPrefix("execution.") }
             #expect(
                 types == ["execution.started", "execution.suspended", "execution.resumed", "execution.completed"])
@@ -196,6 +200,39 @@ import Testing
         }
     }
 
+    @Test(
+        "The log says who has cancelled an execution, and a child that its parent has", arguments: TestDatabase.engines)
+    func cancellation(on engine: TestDatabase.Engine) async throws {
+        let gate = Gate()
+        let script = ScriptedFunction { _ in
+            await gate.pass()
+            try Task.checkCancellation()
+        }
+        try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
+            let harness = EngineHarness(database, script: script)
+            func canceller(of id: ExecutionID) async throws -> JSONValue? {
+                #expect(try await harness.end(of: id).status == .cancelled)
+                return try await harness.events(of: StreamName("execution", id.description)).last?.data["cancelled_by"]
+            }
+            try await harness.running {
+                let child = try await harness.store("child", body: "- a: {call: script, with: {n: 1}}")
+                let id = try await harness.execute(
+                    workflow("- run: {run: {workflow: {namespace: test, name: child, version: latest}}}"))
+                await gate.arrival(of: 1)
+                let filter = ExecutionFilter(workflow: child.id)
+                let inner = try #require(
+                    try await harness.workflows.executions(filter, limit: 1, in: .default).items.first)
+                try await harness.workflows.cancel(id, as: Principal(actor: "user:ada", workspace: .default))
+                #expect(try await canceller(of: id) == "user:ada")
+                #expect(try await canceller(of: inner.id) == .string("execution:\(id)"))
+            }
+            // Nobody runs it.
+            let left = try await harness.leave(try await harness.store("left"))
+            try await harness.workflows.cancel(left, as: Principal(actor: "user:bob", workspace: .default))
+            #expect(try await canceller(of: left) == "user:bob")
+        }
+    }
+
     // MARK: Reconciliation
 
     @Test("An effect of class once with unknown outcome is settled by a person", arguments: TestDatabase.engines)
@@ -237,6 +274,9 @@ import Testing
                     default: #expect(execution.fault?.detail == "it bounced")
                     }
                     await expect(.executionEnded) { try await settle(.retry) }
+                    let events = try await second.events(of: StreamName("execution", id.description))
+                    let said = events.filter { $0.type == "task.reconciled" }.map { $0.data["reconciled_by"] }
+                    #expect(said == [.string(Principal.localOperator.actor)])
                 }
             }
         }

@@ -200,6 +200,87 @@ import Testing
         }
     }
 
+    @Test("Signals that a task had accepted and did not need are there for the next", arguments: TestDatabase.engines)
+    func signalsLeft(on engine: TestDatabase.Engine) async throws {
+        let gate = Gate()
+        let script = ScriptedFunction { _ in await gate.pass() }
+        let document = workflow(
+            """
+            - first:
+                listen: {to: {any: [{with: {type: a}}], until: 'length >= 1'}}
+                foreach: {item: event, do: [{take: {call: script, with: {n: '${ $event }'}}}]}
+            - then: {listen: {to: {any: [{with: {type: a}}], until: 'length >= 2'}}}
+            """)
+        try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
+            let harness = EngineHarness(database, script: script)
+            try await harness.running {
+                let id = try await harness.execute(document)
+                for n in 1...3 {
+                    try await harness.workflows.signal("a", data: .integer(Int64(n)), to: id, as: .localOperator)
+                }
+                await gate.arrival(of: 1)
+                try await harness.eventually {
+                    try await harness.count("SELECT COUNT(*) FROM execution_messages WHERE state = 2") == 3
+                }
+                gate.open()
+                #expect(try await harness.end(of: id).output == [2, 3])
+                #expect(script.ledger.count == 1)
+                #expect(try await harness.count("SELECT COUNT(*) FROM execution_messages") == 0)
+            }
+        }
+    }
+
+    @Test("Filters that nobody listens with any more are deleted, and others kept", arguments: TestDatabase.engines)
+    func unusedFilters(on engine: TestDatabase.Engine) async throws {
+        try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
+            let harness = EngineHarness(database) { $0.retentionInterval = .milliseconds(20) }
+            try await harness.running {
+                var ids: [ExecutionID] = []
+                for type in ["a", "b"] {
+                    let document = workflow(type, "1.0.0", "- hear: {listen: {to: {one: {with: {type: \(type)}}}}}")
+                    ids.append(try await harness.execute(document))
+                    try await harness.settle(ids[ids.count - 1])
+                }
+                #expect(try await harness.publish("a", 1) == 1)
+                _ = try await harness.end(of: ids[0])
+                try await harness.eventually { try await harness.count("SELECT COUNT(*) FROM event_filters") == 1 }
+                // Made again for whoever listens again.
+                let again = try await harness.execute(
+                    workflow("c", "1.0.0", "- hear: {listen: {to: {one: {with: {type: a}}}}}"))
+                try await harness.settle(again)
+                #expect(try await harness.publish("a", 2) == 1)
+                #expect(try await harness.publish("b", 3) == 1)
+                #expect(try await harness.end(of: again).output == [2])
+                #expect(try await harness.end(of: ids[1]).output == [3])
+            }
+        }
+    }
+
+    @Test("However often filters come and go, no listener is without one", arguments: [TestDatabase.Engine.postgres])
+    func filtersComeAndGo(on engine: TestDatabase.Engine) async throws {
+        try await withTestDatabase(engine, migrations: EngineHarness.migrations, writers: 4) { database in
+            let harness = EngineHarness(database) { $0.retentionInterval = .milliseconds(1) }
+            let stored = try await harness.store("w", body: "- hear: {listen: {to: {one: {with: {type: go}}}}}")
+            try await harness.running {
+                for _ in 1...20 {
+                    let ids = try await withThrowingTaskGroup(of: ExecutionID.self) { group in
+                        for _ in 1...4 {
+                            group.addTask {
+                                try await harness.workflows.execute(
+                                    ExecuteCommand(workflow: stored.id), as: .localOperator, on: harness.engine
+                                ).id
+                            }
+                        }
+                        return try await group.reduce(into: []) { $0.append($1) }
+                    }
+                    for id in ids { try await harness.settle(id) }
+                    #expect(try await harness.publish("go", 1) == 4)
+                    for id in ids { #expect(try await harness.end(of: id).output == [1]) }
+                }
+            }
+        }
+    }
+
     @Test("Lifecycle events reach those that listen for their type", arguments: TestDatabase.engines)
     func lifecycle(on engine: TestDatabase.Engine) async throws {
         let body = """

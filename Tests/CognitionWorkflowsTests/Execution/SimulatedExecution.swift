@@ -79,6 +79,13 @@ struct SimulatedExecution {
         commit(machine.takeTransition())
     }
 
+    /// Sends a message, which is taken at once.
+    mutating func send(_ content: ExecutionMessage.Content) {
+        table.send(content)
+        for message in table.newLetters.compactMap({ table.message($0) }) { machine.receive(message, now: now) }
+        commit(machine.takeTransition())
+    }
+
     /// The process ends and another one starts.
     mutating func restart() throws {
         commits += 1  // the new process counts on, so that it is not ended again

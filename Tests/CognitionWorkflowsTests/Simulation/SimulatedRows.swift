@@ -14,6 +14,11 @@ struct SimulatedRows {
         let content: ExecutionMessage.Content
         var state = State.new
         var output: JSONValue?
+
+        /// Nobody has it, or a task has that ends.
+        func isFree(of ended: [Int]) -> Bool {
+            if case .accepted(let task, _, _) = state { ended.contains(task) } else { true }
+        }
     }
 
     struct Question {
@@ -35,8 +40,8 @@ struct SimulatedRows {
     /// Tasks that were placed behind another one of their list: parent, scope and that other one.
     private var successions: Set<[Int]> = []
     private let definition: WorkflowDefinition
-    private let id: ExecutionID
-    private let input: JSONValue
+    let id: ExecutionID
+    let input: JSONValue
 
     init(_ definition: WorkflowDefinition, id: ExecutionID, input: JSONValue, first: Transition) throws {
         self.definition = definition
@@ -77,6 +82,22 @@ struct SimulatedRows {
     /// - Throws: ``Outdated`` when the commit is refused, ``Violation`` when it contradicts what is there.
     mutating func apply(_ transition: Transition) throws {
         var rows = self
+        try rows.write(transition)
+        self = rows
+    }
+
+    /// Writes what an execution that has failed goes on with.
+    /// - Parameter pending: Tasks that start again.
+    mutating func reopen(_ transition: Transition, pending: [Int]) throws {
+        var rows = self
+        rows.state.status = .running
+        for (number, row) in transition.tasks {
+            guard var old = rows.tasks[number], old.endedAt != nil else { continue }
+            guard old.status != .completed else { throw Violation("task \(number) has completed, and goes on") }
+            (old.endedAt, old.endedOrder, old.output, old.fault, old.context) = (nil, nil, nil, nil, nil)
+            if pending.contains(row.number) { (old.input, old.items) = (nil, nil) }
+            rows.tasks[number] = old
+        }
         try rows.write(transition)
         self = rows
     }
@@ -137,13 +158,19 @@ struct SimulatedRows {
             letters[key]?.state = .held
         }
         for event in changes.accepted {
-            guard let letter = letters[event.message], letter.state == .new || letter.state == .held else {
+            guard let letter = letters[event.message], letter.isFree(of: changes.ended) else {
                 throw Violation("message \(event.message) is accepted twice")
             }
             guard accepted(by: event.task).count == event.place else {
                 throw Violation("task \(event.task) does not count what it accepts")
             }
             letters[event.message]?.state = .accepted(task: event.task, place: event.place, filter: event.filter)
+        }
+        for key in changes.returned {
+            guard let letter = letters[key], case .event(_, task: nil) = letter.content, letter.output == nil else {
+                throw Violation("message \(key) is no signal, or was taken, and comes back")
+            }
+            letters[key]?.state = .held
         }
         for (key, output) in changes.outputs { letters[key]?.output = output }
         for key in changes.taken {
@@ -206,8 +233,10 @@ struct SimulatedRows {
 
     private func acceptedEvents(by number: Int) -> [StoredExecution.AcceptedEvent] {
         accepted(by: number).compactMap { item -> StoredExecution.AcceptedEvent? in
-            guard let letter = letters[item.key], case .event(let event, _) = letter.content else { return nil }
-            return .init(message: item.key, event: .object(event.json), filter: item.filter, output: letter.output)
+            guard let letter = letters[item.key], case .event(let event, let task) = letter.content else { return nil }
+            return .init(
+                message: item.key, event: .object(event.json), filter: item.filter, output: letter.output,
+                isSignal: task == nil)
         }
     }
 

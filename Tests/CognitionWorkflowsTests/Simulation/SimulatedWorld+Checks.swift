@@ -19,8 +19,10 @@ extension SimulatedWorld {
         try require(Set(rows.tasks.keys) == Set(1..<state.nextNumber), "numbers of tasks are missing")
         try require(rows.tasks.values.allSatisfy { $0.status.hasEnded && $0.endedAt != nil }, "a task has not ended")
         let orders = rows.tasks.values.compactMap(\.endedOrder)
+        // Ends that a retry has taken back leave their places empty.
         try require(
-            orders.sorted() == Array(1..<state.nextNumber), "the ends of the tasks have not the places 1, 2, 3…")
+            retries > 0 ? Set(orders).count == orders.count : orders.sorted() == Array(1..<state.nextNumber),
+            "the ends of the tasks have not the places 1, 2, 3…")
         for row in rows.tasks.values {
             try require(row.placedAfter ?? .max < row.endedOrder ?? 0, "task \(row.number) ended before it was placed")
             if case .task(let other) = row.source, row.parent > 0 {
@@ -38,12 +40,21 @@ extension SimulatedWorld {
         try require(types.first == "execution.started", "the first event is \(types.first ?? "none")")
         let ends = ["completed", "faulted", "cancelled"]
         try require(types.last == "execution.\(rows.state.status.name)", "the last event is \(types.last ?? "none")")
-        try require(types.count { type in ends.contains { type == "execution.\($0)" } } == 1, "it ends twice")
+        try require(
+            types.count { type in ends.contains { type == "execution.\($0)" } } == retries + 1
+                && types.count { $0 == "execution.retried" } == retries, "it ends twice")
+        let lastRetry = types.lastIndex(of: "execution.retried") ?? 0
         var isSuspended: Bool? = false
         var order = 0
         var started: Set<Int> = []
         var ended: Set<Int> = []
-        for event in rows.events {
+        for (index, event) in rows.events.enumerated() {
+            try checkActor(of: event)
+            if event.type == "execution.retried" {
+                isSuspended = false
+                let completed = ended.filter { rows.tasks[$0]?.endedOrder ?? .max <= order }
+                (started, ended) = (completed, completed)
+            }
             if event.type == "execution.suspended" || event.type == "execution.resumed" {
                 let isSuspension = event.type == "execution.suspended"
                 try require(isSuspended != isSuspension, "it is \(event.type) twice")
@@ -59,12 +70,30 @@ extension SimulatedWorld {
                 try require(!ended.contains(number), "task \(number) is started after its end")
             } else if ends.contains(where: { event.type == "task.\($0)" }) {
                 try require(ended.insert(number).inserted, "task \(number) ends twice")
+                // Of an end that was taken back the row knows nothing.
+                guard index > lastRetry || event.type == "task.completed" else { continue }
                 try require(event.type == "task.\(row.status.name)", "task \(number) ended otherwise")
                 try require(row.endedOrder ?? 0 > order, "the end of task \(number) is told too late")
                 order = row.endedOrder ?? 0
             }
         }
         try require(started.subtracting(ended).isEmpty, "ends are not told: \(started.subtracting(ended).sorted())")
+    }
+
+    /// The log says who has asked for it.
+    private func checkActor(of event: ExecutionEvent) throws {
+        let member: String? =
+            switch event.type {
+            case "execution.suspended": "suspended_by"
+            case "execution.resumed": "resumed_by"
+            case "execution.retried": "retried_by"
+            case "task.reconciled": "reconciled_by"
+            case "execution.compensating" where event.data["ending"] == "cancelled": "cancelled_by"
+            case "execution.cancelled" where rows.state.reason == nil: "cancelled_by"
+            default: nil
+            }
+        guard let member else { return }
+        try require(event.data[member] == "user:ann", "\(event.type) does not say who has asked for it")
     }
 
     private func checkMail() throws {

@@ -8,6 +8,7 @@ import CognitionWorkflows
 /// a crash the machine is built again from the rows. At last everything turns out well, and the execution must end.
 struct SimulatedWorld {
     static let calmStepsMax = 3_000
+    static let retriesMax = 2
     let seed: UInt64
     let definition: WorkflowDefinition
     private let id: ExecutionID
@@ -21,6 +22,7 @@ struct SimulatedWorld {
     private var now = Timestamp(microseconds: 1_700_000_000_000_000)
     private var isCancelled = false
     private var isCalm = false
+    private(set) var retries = 0
     private var commits = 0
 
     init(seed: UInt64, _ definition: WorkflowDefinition, isTold: Bool = false) throws {
@@ -36,15 +38,37 @@ struct SimulatedWorld {
         try act(on: first)
     }
 
-    mutating func run() throws {
-        let troubles = Int.random(in: 5...60, using: &random)
+    /// Runs to the end, also again where it has failed.
+    mutating func run(retryingAt desk: RetryDesk) async throws {
+        try runToEnd()
+        while try await isTriedAgain(at: desk) { try runToEnd() }
+        try checkNothingFollows()
+        try check()
+    }
+
+    private mutating func runToEnd() throws {
+        isCalm = false
+        let troubles = Int.random(in: 5...(retries == 0 ? 60 : 20), using: &random)
         for _ in 0..<troubles where !rows.state.status.hasEnded { try troubledStep() }
         isCalm = true
         tell("calm")
         for _ in 0..<Self.calmStepsMax where !rows.state.status.hasEnded { try calmStep() }
         guard rows.state.status.hasEnded else { throw Violation("it does not end, although everybody answers") }
-        try checkNothingFollows()
-        try check()
+    }
+
+    private mutating func isTriedAgain(at desk: RetryDesk) async throws -> Bool {
+        guard rows.state.status == .faulted, rows.state.reason == nil, retries < Self.retriesMax, chance(50) else {
+            return false
+        }
+        now = now + .seconds(1)
+        guard let (transition, pending) = try await desk.retry(rows, of: definition, now: now) else { return false }
+        try rows.reopen(transition, pending: pending)
+        tell("tried again: \(transition.told)")
+        retries += 1
+        isCancelled = false
+        machine = nil
+        for number in pending { peers.allowAgain(number) }
+        return true
     }
 
     private mutating func tell(_ line: @autoclosure () -> String) {
@@ -76,7 +100,7 @@ struct SimulatedWorld {
             takeMail()
         case 8 where isCancelled:
             tell("cancel")
-            machine?.cancel(now: now)
+            machine?.cancel(by: "user:ann", now: now)
         case 9:
             if chance(50), let wakeAt = rows.state.wakeAt { now = max(now, wakeAt) }
             tell("time")
@@ -112,11 +136,11 @@ struct SimulatedWorld {
         } else if !rows.newLetters.isEmpty {
             takeMail()
         } else if isCancelled, rows.state.ending == nil {
-            machine?.cancel(now: now)
+            machine?.cancel(by: "user:ann", now: now)
         } else if !peers.running.isEmpty {
             guard answer() else { return }
         } else if rows.state.status == .suspended {
-            return rows.send(.resume)
+            return rows.send(.resume(by: "user:ann"))
         } else if let wakeAt = rows.state.wakeAt, chance(50) {
             now = max(now, wakeAt)
             tell("time")
@@ -133,8 +157,8 @@ struct SimulatedWorld {
     private mutating func somebodyActs() throws {
         switch Int.random(in: 0..<20, using: &random) {
         case 0: isCancelled = true
-        case 1...3: rows.send(.suspend)
-        case 4...7: rows.send(.resume)
+        case 1...3: rows.send(.suspend(by: "user:ann"))
+        case 4...7: rows.send(.resume(by: "user:ann"))
         case 8...12: try sendSignal(RandomWorkflow.signals[Int.random(in: 0...1, using: &random)])
         case 13...14:
             guard let task = rows.listeners.sorted().randomElement(using: &random) else { return }
@@ -187,8 +211,9 @@ struct SimulatedWorld {
         tell("reconciliation of task \(task): \(given?.jsonText ?? (isAgain ? "again" : "failed"))")
         rows.send(
             .reconciliation(
-                .init(task: task, outcome: given.map { .done($0) } ?? (isAgain ? .retry : .failed("it did not happen")))
-            ))
+                .init(
+                    task: task, outcome: given.map { .done($0) } ?? (isAgain ? .retry : .failed("it did not happen")),
+                    by: "user:ann")))
         return true
     }
 
@@ -196,9 +221,10 @@ struct SimulatedWorld {
 
     private mutating func takeOver() throws {
         tell("taken over")
+        guard rows.state.status != .pending else { throw Violation("it has failed before its first task") }
         var machine = try ExecutionMachine(restoring: rows.stored(), of: definition, now: now)
         machine.passTime(now: now)
-        if isCancelled { machine.cancel(now: now) }
+        if isCancelled { machine.cancel(by: "user:ann", now: now) }
         self.machine = machine
         try commit()
     }
@@ -250,7 +276,7 @@ struct SimulatedWorld {
         for effect in peers.requested.values {
             machine.finish(task: effect.task, attempt: effect.attempt, with: .success(.null), now: now)
         }
-        machine.receive(.init(key: .max, content: .suspend), now: now)
+        machine.receive(.init(key: .max, content: .suspend(by: nil)), now: now)
         machine.receive(.init(key: .max - 1, content: .event(try event("sent.a"), task: nil)), now: now)
         machine.cancel(now: now)
         machine.passTime(now: now + .seconds(1_000_000))

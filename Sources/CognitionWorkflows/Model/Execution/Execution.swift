@@ -132,6 +132,11 @@ package struct ExecuteCommand: Sendable {
     }
 }
 
+extension ExecutionID {
+    /// The execution as one who acts: what its tasks start, and end, is told in this name.
+    var actor: String { "execution:\(self)" }
+}
+
 /// In whose name an execution began, and what it belongs to; kept with it.
 struct ExecutionOrigin: Sendable {
     /// Who asked for it. What was done before the first commit is told in this name, everything later in the engine's.

@@ -69,15 +69,18 @@ extension ExecutionMachine {
     // MARK: Undoing
 
     /// Keeps the end of the execution for later, if something has to be undone before.
-    mutating func beginCompensation(before status: ExecutionStatus, fault: WorkflowFault?, now: Timestamp) -> Bool {
+    mutating func beginCompensation(
+        before status: ExecutionStatus, fault: WorkflowFault?, by actor: String?, now: Timestamp
+    ) -> Bool {
         guard state.ending == nil, !compensations.isEmpty else { return false }
         state.ending = PendingEnd(status: status, fault: fault)
         state.fault = fault
         // Nothing cuts it short: neither the document's timeout nor another cancellation.
         tasks[0]?.deadline = nil
-        record(
-            ExecutionEvent.compensating, fault: fault, reason: .compensating,
-            with: ["ending": .string(status.name), "tasks": .integer(Int64(compensations.count))], at: now)
+        var members = Self.member("cancelled_by", actor)
+        members["ending"] = .string(status.name)
+        members["tasks"] = .integer(Int64(compensations.count))
+        record(ExecutionEvent.compensating, fault: fault, reason: .compensating, with: members, at: now)
         startNextCompensation(now: now)
         return true
     }

@@ -28,10 +28,14 @@ extension ExecutionMachine {
             task.progress = .listening(Listening())
         }
         mail.listeners.append(Listener(task: number, keys: keys))
-        // One at a time, so that what the task does not need any more is kept for others.
+        try offerHeldSignals(to: number, listen, now: now)
+    }
+
+    /// One at a time, so that what the task does not need any more is kept for others.
+    private mutating func offerHeldSignals(to number: Int, _ listen: ListenDefinition, now: Timestamp) throws {
         for signal in heldSignals where tasks[number]?.progress.listening != nil {
             do {
-                guard try accept(signal.event, as: signal.message, by: number) else { continue }
+                guard try accept(signal.event, as: signal.message, isSignal: true, by: number) else { continue }
             } catch {
                 heldSignals.removeAll { $0.message == signal.message }
                 mail.taken.append(signal.message)
@@ -42,15 +46,43 @@ extension ExecutionMachine {
         }
     }
 
+    /// A task ends. Signals that it has accepted and not come to wait again: they were sent to the execution, not to it.
+    mutating func stopListening(_ number: Int, _ listening: Listening) {
+        mail.ended.append(number)
+        let left = listening.accepted.dropFirst(max(listening.begun, listening.next)).filter(\.isSignal)
+        guard !left.isEmpty else { return }
+        heldSignals += left.map { (message: $0.message, event: $0.event) }
+        heldSignals.sort { $0.message < $1.message }
+        mail.returned.formUnion(left.map(\.message))
+        mayOfferSignals = true
+    }
+
+    /// Offers signals that have come back to the tasks that listen already.
+    mutating func offerHeldSignals(now: Timestamp) {
+        mayOfferSignals = false
+        for number in tasks.keys.sorted() {
+            guard let task = tasks[number], case .listen(let listen) = task.definition.kind,
+                task.progress.listening != nil
+            else { continue }
+            do {
+                try offerHeldSignals(to: number, listen, now: now)
+            } catch {
+                fail(number, WorkflowFault(error), now: now)
+            }
+        }
+        if hasMore || mayOfferSignals { advance(now: now) }
+    }
+
     /// An event for the task with this number, or a signal for whichever listens for it.
     mutating func receive(_ event: CloudEvent, as message: Int64, task: Int?, now: Timestamp) {
+        let isSignal = task == nil
         let candidates = task.map { [$0] } ?? tasks.keys.sorted()
         for number in candidates {
             guard let task = tasks[number], case .listen(let listen) = task.definition.kind,
                 task.progress.listening != nil
             else { continue }
             do {
-                guard try accept(event, as: message, by: number) else { continue }
+                guard try accept(event, as: message, isSignal: isSignal, by: number) else { continue }
                 return consume(number, listen, now: now)
             } catch {
                 mail.taken.append(message)
@@ -63,7 +95,9 @@ extension ExecutionMachine {
     }
 
     /// Whether a task takes an event; if so it belongs to the task from now on.
-    private mutating func accept(_ event: CloudEvent, as message: Int64, by number: Int) throws -> Bool {
+    private mutating func accept(
+        _ event: CloudEvent, as message: Int64, isSignal: Bool, by number: Int
+    ) throws -> Bool {
         guard let task = tasks[number], case .listen(let listen) = task.definition.kind,
             let listening = task.progress.listening,
             let filter = try listen.strategy.acceptingFilter(
@@ -74,11 +108,13 @@ extension ExecutionMachine {
         }
         let values = try listen.strategy.correlationValues(
             of: event, takenBy: filter, scope: scope(of: task, stage: .body))
+        mail.returned.remove(message)
         mail.accepted.append(
             .init(message: message, task: number, place: listening.accepted.count, filter: filter))
         update(number) { task in
             task.progress.changeListening { listening in
-                listening.accepted.append(.init(message: message, event: event, filter: filter))
+                listening.accepted.append(
+                    .init(message: message, event: event, filter: filter, isSignal: isSignal))
                 for (name, value) in values where listening.expected[name] == nil { listening.expected[name] = value }
             }
         }
@@ -92,6 +128,7 @@ extension ExecutionMachine {
                 task.children.isEmpty, listening.next < listening.accepted.count
             {
                 let item = listening.accepted[listening.next]
+                tasks[number]?.progress.changeListening { $0.begun = $0.next + 1 }
                 if item.filter >= listen.strategy.filters.count {
                     update(number) { $0.progress.changeListening { $0.next += 1 } }
                     if try hasEnded(listen, after: item, of: number) { return end(number, listening, now: now) }
@@ -184,7 +221,8 @@ extension ExecutionMachine {
         let scope = scope(of: task, stage: .body)
         for (place, item) in accepted.enumerated() {
             let event = CloudEvent(stored: item.event)
-            listening.accepted.append(.init(message: item.message, event: event, filter: item.filter))
+            listening.accepted.append(
+                .init(message: item.message, event: event, filter: item.filter, isSignal: item.isSignal))
             // They were evaluated when the event was accepted.
             let values = try? listen.strategy.correlationValues(of: event, takenBy: item.filter, scope: scope)
             for (name, value) in values ?? [] where listening.expected[name] == nil { listening.expected[name] = value }
@@ -195,6 +233,8 @@ extension ExecutionMachine {
             listening.next += 1
             if item.filter < own { listening.outputs.append(item.output ?? event.read(as: listen.read)) }
         }
+        // The tasks of `foreach` run for the next one.
+        listening.begun = listening.next + (task.status == .running ? 1 : 0)
         tasks[number]?.progress = .listening(listening)
     }
 }

@@ -10,8 +10,8 @@ extension ExecutionMachine {
             return advance(now: now)
         case .answer(let answer): receive(answer, now: now)
         case .reconciliation(let reconciliation): reconcile(reconciliation, now: now)
-        case .suspend: suspend(now: now)
-        case .resume: resume(now: now)
+        case .suspend(let actor): suspend(by: actor, now: now)
+        case .resume(let actor): resume(by: actor, now: now)
         }
         mail.taken.append(message.key)
         advance(now: now)
@@ -22,23 +22,23 @@ extension ExecutionMachine {
     /// Nothing new begins: results of what runs are taken, and time does not pass.
     var isSuspended: Bool { state.status == .suspended }
 
-    private mutating func suspend(now: Timestamp) {
+    private mutating func suspend(by actor: String?, now: Timestamp) {
         guard !isSuspended else { return }
         state.status = .suspended
         state.reason = nil
         state.suspendedAt = now
-        record("execution.suspended", at: now)
+        record("execution.suspended", with: Self.member("suspended_by", actor), at: now)
     }
 
     /// Goes on; the deadlines that were running move by as long as it stood still. A `wait` counts from when it began.
-    private mutating func resume(now: Timestamp) {
+    private mutating func resume(by actor: String?, now: Timestamp) {
         guard isSuspended else { return }
         let pause = state.suspendedAt.map { now - $0 } ?? .zero
         state.status = .running
         state.reason = nil
         state.suspendedAt = nil
         state.paused += pause
-        record("execution.resumed", at: now)
+        record("execution.resumed", with: Self.member("resumed_by", actor), at: now)
         for number in tasks.keys.sorted() {
             guard let task = tasks[number] else { continue }
             if task.deadline != nil || task.progress.attempts?.attemptDeadline != nil {
@@ -64,13 +64,14 @@ extension ExecutionMachine {
     private mutating func reconcile(_ reconciliation: Reconciliation, now: Timestamp) {
         let number = reconciliation.task
         guard let task = tasks[number], task.status == .waiting, task.reason == .needsReconcile else { return }
-        recordTask("task.reconciled", task, at: now)
+        recordTask("task.reconciled", task, with: Self.member("reconciled_by", reconciliation.by), at: now)
         switch reconciliation.outcome {
         case .done(let output):
             complete(number, output: output, now: now)
         case .failed(let detail):
             fail(number, WorkflowFault(.runtime, detail, title: "Reconciled as Failed"), now: now)
         case .retry:
+            repeated.insert(number)
             update(number) { task in
                 task.status = .running
                 task.reason = nil

@@ -26,12 +26,17 @@ package struct StoredExecution: Sendable {
         package var filter: Int
         /// What the tasks of `foreach` gave for it.
         package var output: JSONValue?
+        /// It was sent to the execution, not to the task.
+        package var isSignal: Bool
 
-        package init(message: Int64, event: JSONValue, filter: Int, output: JSONValue? = nil) {
+        package init(
+            message: Int64, event: JSONValue, filter: Int, output: JSONValue? = nil, isSignal: Bool = false
+        ) {
             self.message = message
             self.event = event
             self.filter = filter
             self.output = output
+            self.isSignal = isSignal
         }
     }
 
@@ -93,6 +98,7 @@ extension ExecutionMachine {
         }
         restoreLists(stored.lists)
         heldSignals = stored.heldSignals.map { (message: $0.message, event: CloudEvent(stored: $0.event)) }
+        mayOfferSignals = !heldSignals.isEmpty
         for number in tasks.keys.sorted() { restoreListening(number, stored.accepted[number] ?? []) }
         try restoreCompensations(stored.compensations, places: places)
         for message in stored.mail { receive(message, now: now) }
@@ -169,6 +175,7 @@ extension ExecutionMachine {
             }
             return recordTask("task.waiting", task, reason: .needsReconcile, at: now)
         }
+        repeated.insert(number)
         update(number) { $0.attempt += 1 }
         if let task = tasks[number] { requestEffect(number, try action(of: task)) }
     }

@@ -35,6 +35,8 @@ package struct ExecutionMachine: Sendable {
     private var effects: [EffectRequest] = []
     /// Tasks whose effect this machine has asked for and not heard of.
     private var inFlight: Set<Int> = []
+    /// Tasks whose effect was asked for before, so that it may have happened.
+    var repeated: Set<Int> = []
     private var published: [Publication] = []
     var mail = MailChanges()
     var approvals: [ApprovalChange] = []
@@ -42,6 +44,8 @@ package struct ExecutionMachine: Sendable {
     var seenMessages: Set<Int64> = []
     /// Signals that nobody has listened for so far, oldest first.
     var heldSignals: [(message: Int64, event: CloudEvent)] = []
+    /// Some of them came back while others may have been listening.
+    var mayOfferSignals = false
     private var stopped: [Int] = []
     private var abandoned: [Int] = []
     private var newFrom: Int
@@ -103,7 +107,9 @@ package struct ExecutionMachine: Sendable {
     }
 
     /// Stops everything; an execution that has ended, or is undoing what it has done, goes on as it is.
-    package mutating func cancel(now: Timestamp) {
+    ///
+    /// - Parameter actor: Who wants it, as `Principal.actor` says it; `nil` where nobody has kept it.
+    package mutating func cancel(by actor: String? = nil, now: Timestamp) {
         guard !hasEnded else { return }
         guard state.ending == nil else { return abandonQuarantinedCompensation(now: now) }
         if isSuspended {
@@ -113,7 +119,7 @@ package struct ExecutionMachine: Sendable {
             state.suspendedAt = nil
         }
         for child in tasks[0]?.children ?? [] { drop(child, as: .cancelled, now: now) }
-        end(as: .cancelled, now: now)
+        end(as: .cancelled, by: actor, now: now)
     }
 
     /// Goes on with what was placed and not entered; needed after a transition that said `hasMore`.
@@ -126,6 +132,7 @@ package struct ExecutionMachine: Sendable {
             steps += 1
         }
         agenda.removeFirst(hasEnded ? agenda.count : next)
+        if mayOfferSignals, agenda.isEmpty { offerHeldSignals(now: now) }
     }
 
     /// What has changed since the last call.
@@ -207,13 +214,13 @@ package struct ExecutionMachine: Sendable {
         guard let task = tasks.removeValue(forKey: number) else { return }
         let compensation = noteForCompensation(
             task, as: isSkipped ? nil : status, output: output, fault: fault,
-            isUnsent: task.definition.compensation != nil
-                && effects.contains { $0.task == number && $0.attempt == 1 })
+            isUnsent: task.definition.compensation != nil && !repeated.contains(number)
+                && effects.contains { $0.task == number })
         tasks[task.parent]?.children.removeAll { $0 == number }
         changed.remove(number)
         guard number > 0 else { return }
         inFlight.remove(number)
-        if task.progress.listening != nil { mail.ended.append(number) }
+        if let listening = task.progress.listening { stopListening(number, listening) }
         if task.progress.approval != nil { approvals.append(.withdrawn(task: number, attempt: task.attempt)) }
         var row = row(of: task)
         row.status = status
@@ -251,9 +258,13 @@ package struct ExecutionMachine: Sendable {
     }
 
     /// Ends the execution, or puts its end off until everything is undone.
-    mutating func end(as status: ExecutionStatus, output: JSONValue? = nil, fault: WorkflowFault? = nil, now: Timestamp)
-    {
-        if status != .completed, beginCompensation(before: status, fault: fault, now: now) { return }
+    ///
+    /// - Parameter actor: Who has cancelled it.
+    mutating func end(
+        as status: ExecutionStatus, output: JSONValue? = nil, fault: WorkflowFault? = nil, by actor: String? = nil,
+        now: Timestamp
+    ) {
+        if status != .completed, beginCompensation(before: status, fault: fault, by: actor, now: now) { return }
         remove(0, as: status, now: now)
         agenda = []
         // Who tries again after a failure finds the signals there.
@@ -266,7 +277,9 @@ package struct ExecutionMachine: Sendable {
         state.fault = fault
         state.endedAt = now
         state.progress = status == .completed ? 100 : state.progress
-        record("execution.\(status.name)", fault: fault, reason: state.reason, at: now)
+        record(
+            "execution.\(status.name)", fault: fault, reason: state.reason, with: Self.member("cancelled_by", actor),
+            at: now)
     }
 
     mutating func request(_ effect: EffectRequest) {
@@ -316,7 +329,8 @@ package struct ExecutionMachine: Sendable {
     mutating func tell(_ event: ExecutionEvent) { events.append(event) }
 
     mutating func recordTask(
-        _ type: String, _ task: LiveTask, fault: WorkflowFault? = nil, reason: StatusReason? = nil, at now: Timestamp
+        _ type: String, _ task: LiveTask, fault: WorkflowFault? = nil, reason: StatusReason? = nil,
+        with extra: JSONObject = [:], at now: Timestamp
     ) {
         var data: JSONObject = [
             "workflow_id": .string(definition.id.description),
@@ -330,10 +344,14 @@ package struct ExecutionMachine: Sendable {
             data["parent"] = .integer(Int64(task.parent))
             data["scope"] = .integer(Int64(task.scope))
         }
+        for (name, value) in extra { data[name] = value }
         if let fault { data["error"] = fault.json }
         if let reason { data["reason"] = .string(reason.rawValue) }
         events.append(ExecutionEvent(type: type, time: now, data: data))
     }
+
+    /// Who has asked for what an event tells, where that is known.
+    static func member(_ name: String, _ actor: String?) -> JSONObject { actor.map { [name: .string($0)] } ?? [:] }
 
     // MARK: Rows
 

@@ -8,8 +8,9 @@ package struct ExecutionMessage: Sendable {
         case event(CloudEvent, task: Int?)
         case answer(ApprovalAnswer)
         case reconciliation(Reconciliation)
-        case suspend
-        case resume
+        /// - Parameter by: Who wants it, as `Principal.actor` says it; `nil` in messages of earlier releases.
+        case suspend(by: String?)
+        case resume(by: String?)
     }
 
     package let key: Int64
@@ -33,10 +34,13 @@ package struct Reconciliation: Sendable {
 
     package let task: Int
     package let outcome: Outcome
+    /// Who says so; filled in by ``Workflows/reconcile(_:of:as:)``.
+    package var by: String?
 
-    package init(task: Int, outcome: Outcome) {
+    package init(task: Int, outcome: Outcome, by: String? = nil) {
         self.task = task
         self.outcome = outcome
+        self.by = by
     }
 }
 
@@ -56,6 +60,8 @@ package struct MailChanges: Sendable {
     package var taken: [Int64] = []
     /// Signals that nobody has listened for so far.
     package var held: [Int64] = []
+    /// Signals that a task has accepted and ended without: they wait again for somebody to listen.
+    package var returned: Set<Int64> = []
     package var accepted: [Accepted] = []
     /// What the tasks of `foreach` gave for an accepted event.
     package var outputs: [(message: Int64, output: JSONValue)] = []
@@ -65,7 +71,8 @@ package struct MailChanges: Sendable {
     package var ended: [Int] = []
 
     package var isEmpty: Bool {
-        taken.isEmpty && held.isEmpty && accepted.isEmpty && outputs.isEmpty && listeners.isEmpty && ended.isEmpty
+        taken.isEmpty && held.isEmpty && returned.isEmpty && accepted.isEmpty && outputs.isEmpty && listeners.isEmpty
+            && ended.isEmpty
     }
 }
 

@@ -8,11 +8,15 @@ struct Listening: Sendable {
         let event: CloudEvent
         /// Place of its filter among ``EventStrategy/allFilters``; -1 where there are none.
         let filter: Int
+        /// It was sent to the execution, and goes back to it if the task ends without it.
+        let isSignal: Bool
     }
 
     var accepted: [Accepted] = []
     /// The accepted event that is consumed next.
     var next = 0
+    /// How many were begun to be consumed.
+    var begun = 0
     /// What the consumed events gave; those that only say stop give nothing.
     var outputs: [JSONValue] = []
     /// Correlation values that the first events have set.
