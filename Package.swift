@@ -55,8 +55,7 @@ let package = Package(
             name: "CognitionWorkflows",
             dependencies: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionStorage",
-                .logging,
-                .metrics,
+                .heap, .logging, .metrics,
             ]),
         .target(
             name: "CognitionLanguageModels",
@@ -199,6 +198,7 @@ extension Target.Dependency {
     static let deque = product(name: "DequeModule", package: "swift-collections")
     static let grdb = product(name: "GRDB", package: "GRDB.swift")
     static let grdbSQLite = product(name: "GRDBSQLite", package: "GRDB.swift")
+    static let heap = product(name: "HeapModule", package: "swift-collections")
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")

@@ -70,6 +70,13 @@ struct Report: Sendable {
             - **Latency**: the same executions one at a time, with four samples of the disk after each. *Between two
               calls* is the time from the end of one task's call to the beginning of the next one's: what durability
               adds to a task.
+            - **Tasks**: one execution at a time, from the request to the durable end; its time divided by its tasks, and
+              what the file has grown. *Pure tasks* are `set`; *effect tasks* call a function that does nothing, and
+              each waits for its commit. *Branches that sleep* all `wait` for the same second, which is in the figure:
+              what counts is that it does not grow with the number of branches.
+            - **Waiting**: executions are posted to `cognitionos serve` until there are 100,000; what its resident
+              memory has grown 15 s after the last one, and what a server has more that is started on the same folder
+              than the empty one had.
             - **Events**: appends of 64 callers at once, each to its own stream, and of batches of 100 events. Raw SQL
               is one thread that steps prepared statements through the C interface into the same tables of the same
               file, the appends of all callers to a transaction, with everything encoded and hashed beforehand. On

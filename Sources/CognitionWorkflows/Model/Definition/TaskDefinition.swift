@@ -95,6 +95,18 @@ package struct ForDefinition: Sendable {
 package struct ForkDefinition: Sendable {
     package let compete: Bool
     package let branches: [ForkBranch]
+    /// For each branch the places of those that need its output.
+    let dependents: [[Int]]
+
+    init(compete: Bool, branches: [ForkBranch]) {
+        self.compete = compete
+        self.branches = branches
+        var dependents = Array(repeating: [Int](), count: branches.count)
+        for (place, branch) in branches.enumerated() {
+            for need in Set(branch.needs) { dependents[need].append(place) }
+        }
+        self.dependents = dependents
+    }
 }
 
 package struct ForkBranch: Sendable {

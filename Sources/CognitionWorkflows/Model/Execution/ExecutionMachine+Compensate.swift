@@ -76,7 +76,7 @@ extension ExecutionMachine {
         state.ending = PendingEnd(status: status, fault: fault)
         state.fault = fault
         // Nothing cuts it short: neither the document's timeout nor another cancellation.
-        tasks[0]?.deadline = nil
+        tasks.change(0) { $0.deadline = nil }
         var members = Self.member("cancelled_by", actor)
         members["ending"] = .string(status.name)
         members["tasks"] = .integer(Int64(compensations.count))

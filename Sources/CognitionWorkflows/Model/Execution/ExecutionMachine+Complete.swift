@@ -31,19 +31,20 @@ extension ExecutionMachine {
     /// Goes on behind a task that has ended well.
     mutating func follow(_ task: LiveTask, output: JSONValue, directive: FlowDirective, now: Timestamp) {
         guard !isCompensation(task) else { return endCompensation(task, now: now) }
-        guard let parent = tasks[task.parent] else { return }
+        // Not the task around itself: while a copy of it is held, each change of its outputs would copy all of them.
+        guard let parent = tasks[task.parent]?.definition else { return }
         let source = InputSource.task(task.number)
-        if case .extended(let extended) = parent.definition.kind {
+        if case .extended(let extended) = parent.kind {
             if task.scope != ExtendedTask.beforeScope {
                 return endPart(
-                    of: parent.number, extended, task.scope, output: output, from: source, directive: directive,
+                    of: task.parent, extended, task.scope, output: output, from: source, directive: directive,
                     now: now)
             }
-            if directive == .exit { return complete(parent.number, output: output, now: now) }
+            if directive == .exit { return complete(task.parent, output: output, now: now) }
         }
-        guard directive != .end else { return endWorkflow(behind: parent, output: output, now: now) }
+        guard directive != .end else { return endWorkflow(behind: task.parent, output: output, now: now) }
         guard let list = parent.list(in: task.scope) else {
-            return endList(of: parent.number, scope: task.scope, output: output, from: source, now: now)
+            return endList(of: task.parent, scope: task.scope, output: output, from: source, now: now)
         }
         let next: Int =
             switch directive {
@@ -53,16 +54,16 @@ extension ExecutionMachine {
             }
         if next < list.tasks.count {
             place(
-                list.tasks[next], at: next, in: task.scope, of: parent.number, input: output, from: source, now: now)
+                list.tasks[next], at: next, in: task.scope, of: task.parent, input: output, from: source, now: now)
         } else {
-            endList(of: parent.number, scope: task.scope, output: output, from: source, now: now)
+            endList(of: task.parent, scope: task.scope, output: output, from: source, now: now)
         }
     }
 
     /// One of a task's lists has come to its end.
     mutating func endList(of number: Int, scope: Int, output: JSONValue, from source: InputSource, now: Timestamp) {
-        guard let task = tasks[number] else { return }
-        switch task.definition.kind {
+        switch tasks[number]?.definition.kind {
+        case nil: return
         case .for(let loop): endIteration(number, loop, scope, output: output, from: source, now: now)
         case .fork(let fork): endBranch(number, fork, scope, output: output, now: now)
         case .listen(let listen): endEvent(number, listen, output: output, now: now)
@@ -73,8 +74,8 @@ extension ExecutionMachine {
     }
 
     /// `then: end`: the tasks around end with the same output, those beside are cancelled. In a compensation it ends that.
-    private mutating func endWorkflow(behind parent: LiveTask, output: JSONValue, now: Timestamp) {
-        var around = parent
+    private mutating func endWorkflow(behind parent: Int, output: JSONValue, now: Timestamp) {
+        guard var around = tasks[parent] else { return }
         while around.number > 0 {
             for child in around.children where tasks[child] != nil { drop(child, as: .cancelled, now: now) }
             guard !isCompensation(around) else { return complete(around.number, output: output, now: now) }
@@ -96,10 +97,10 @@ extension ExecutionMachine {
     }
 }
 
-extension LiveTask {
-    /// The list that a child of the given scope belongs to; `nil` where the children are no list.
+extension TaskDefinition {
+    /// The list that a task inside with the given scope belongs to; `nil` where those inside are no list.
     func list(in scope: Int) -> TaskList? {
-        switch definition.kind {
+        switch kind {
         case .do(let list): list
         case .for(let loop): loop.body
         case .try(let attempt): scope == 0 ? attempt.body : attempt.handler

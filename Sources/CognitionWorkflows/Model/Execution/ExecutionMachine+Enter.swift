@@ -65,8 +65,7 @@ extension ExecutionMachine {
         case .for(let loop):
             try beginLoop(number, loop, now: now)
         case .fork(let fork):
-            update(number) { $0.progress = .branching(.init()) }
-            startBranches(number, fork, now: now)
+            beginBranches(number, fork, now: now)
         case .call(let call):
             try beginCall(number, call, now: now)
         case .runWorkflow, .runProcess:
@@ -160,7 +159,7 @@ extension ExecutionMachine {
         if case .runWorkflow = task.definition.kind { return "\(id):\(name)" }
         var way = ""
         var child = task
-        while let parent = tasks[child.parent], parent.list(in: child.scope)?.jumpsBack != true {
+        while let parent = tasks[child.parent], parent.definition.list(in: child.scope)?.jumpsBack != true {
             way += ".\(child.scope)-\(child.place)"
             if case .try(let definition) = parent.definition.kind, definition.retry != nil, child.scope == 0 {
                 name = "\(parent.number)\(task.definition.reference)\(way)"

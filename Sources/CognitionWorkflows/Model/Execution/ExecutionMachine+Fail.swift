@@ -94,14 +94,6 @@ extension ExecutionMachine {
 
     // MARK: Time
 
-    /// The live task for which time alone changes something by `now`, the longest due first.
-    func earliestDue(now: Timestamp) -> Int? {
-        tasks.values
-            .compactMap { task in task.nextMoment.map { (moment: $0, number: task.number) } }
-            .filter { $0.moment <= now }
-            .min { ($0.moment, $0.number) < ($1.moment, $1.number) }?.number
-    }
-
     mutating func fire(_ number: Int, now: Timestamp) {
         guard let task = tasks[number] else { return }
         if let deadline = task.deadline, deadline <= now {

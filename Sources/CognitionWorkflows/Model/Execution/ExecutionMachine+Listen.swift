@@ -60,7 +60,7 @@ extension ExecutionMachine {
     /// Offers signals that have come back to the tasks that listen already.
     mutating func offerHeldSignals(now: Timestamp) {
         mayOfferSignals = false
-        for number in tasks.keys.sorted() {
+        for number in tasks.numbers.sorted() {
             guard let task = tasks[number], case .listen(let listen) = task.definition.kind,
                 task.progress.listening != nil
             else { continue }
@@ -76,7 +76,7 @@ extension ExecutionMachine {
     /// An event for the task with this number, or a signal for whichever listens for it.
     mutating func receive(_ event: CloudEvent, as message: Int64, task: Int?, now: Timestamp) {
         let isSignal = task == nil
-        let candidates = task.map { [$0] } ?? tasks.keys.sorted()
+        let candidates = task.map { [$0] } ?? tasks.numbers.sorted()
         for number in candidates {
             guard let task = tasks[number], case .listen(let listen) = task.definition.kind,
                 task.progress.listening != nil
@@ -128,7 +128,7 @@ extension ExecutionMachine {
                 task.children.isEmpty, listening.next < listening.accepted.count
             {
                 let item = listening.accepted[listening.next]
-                tasks[number]?.progress.changeListening { $0.begun = $0.next + 1 }
+                tasks.change(number) { $0.progress.changeListening { $0.begun = $0.next + 1 } }
                 if item.filter >= listen.strategy.filters.count {
                     update(number) { $0.progress.changeListening { $0.next += 1 } }
                     if try hasEnded(listen, after: item, of: number) { return end(number, listening, now: now) }
@@ -235,6 +235,6 @@ extension ExecutionMachine {
         }
         // The tasks of `foreach` run for the next one.
         listening.begun = listening.next + (task.status == .running ? 1 : 0)
-        tasks[number]?.progress = .listening(listening)
+        tasks.change(number) { $0.progress = .listening(listening) }
     }
 }

@@ -56,11 +56,9 @@ extension ExecutionMachine {
 
     /// As many iterations at once as the loop allows, each from the loop's own input.
     private mutating func startIterations(_ number: Int, _ loop: ForDefinition, _ concurrency: Int, now: Timestamp) {
-        while let task = tasks[number], let progress = task.progress.loop, progress.next < progress.items.count,
-            task.children.count < concurrency
-        {
+        while let next = nextIteration(of: number, concurrency) {
             update(number) { $0.progress.changeLoop { $0.next += 1 } }
-            start(loop.body, scope: progress.next, of: number, now: now)
+            start(loop.body, scope: next, of: number, now: now)
         }
         guard let progress = tasks[number]?.progress.loop, progress.outputs.count == progress.items.count else {
             return
@@ -68,20 +66,40 @@ extension ExecutionMachine {
         complete(number, output: .array(progress.items.indices.map { progress.outputs[$0] ?? .null }), now: now)
     }
 
+    /// The iteration that may start now, if one may.
+    private func nextIteration(of number: Int, _ concurrency: Int) -> Int? {
+        guard let task = tasks[number], let progress = task.progress.loop, progress.next < progress.items.count,
+            task.children.count < concurrency
+        else { return nil }
+        return progress.next
+    }
+
     // MARK: fork
 
-    /// Starts the branches whose needs are met; once all have ended, or one of a race, the fork ends.
-    mutating func startBranches(_ number: Int, _ fork: ForkDefinition, now: Timestamp) {
-        guard let task = tasks[number], let progress = task.progress.branches else { return }
-        if progress.outputs.count == fork.branches.count {
-            return complete(
-                number, output: .array(fork.branches.indices.map { progress.outputs[$0] ?? .null }), now: now)
-        }
-        for (index, branch) in fork.branches.enumerated()
-        where !progress.started.contains(index) && branch.needs.allSatisfy({ progress.outputs[$0] != nil }) {
+    mutating func beginBranches(_ number: Int, _ fork: ForkDefinition, now: Timestamp) {
+        update(number) { $0.progress = .branching(.init()) }
+        startBranches(fork.branches.indices, of: number, fork, now: now)
+    }
+
+    /// Starts those of the branches whose needs are met; once all have ended the fork does.
+    private mutating func startBranches(
+        _ candidates: some Sequence<Int>, of number: Int, _ fork: ForkDefinition, now: Timestamp
+    ) {
+        guard let input = tasks[number]?.input else { return }
+        for index in candidates where isReady(index, of: number, fork) {
             update(number) { $0.progress.changeBranches { $0.started.insert(index) } }
-            place(branch.task, at: index, in: index, of: number, input: task.input, from: .parent, now: now)
+            place(fork.branches[index].task, at: index, in: index, of: number, input: input, from: .parent, now: now)
         }
+        guard let outputs = tasks[number]?.progress.branches?.outputs, outputs.count == fork.branches.count else {
+            return
+        }
+        complete(number, output: .array(fork.branches.indices.map { outputs[$0] ?? .null }), now: now)
+    }
+
+    private func isReady(_ index: Int, of number: Int, _ fork: ForkDefinition) -> Bool {
+        guard let progress = tasks[number]?.progress.branches else { return false }
+        return !progress.started.contains(index)
+            && fork.branches[index].needs.allSatisfy { progress.outputs[$0] != nil }
     }
 
     mutating func endBranch(_ number: Int, _ fork: ForkDefinition, _ scope: Int, output: JSONValue, now: Timestamp) {
@@ -90,7 +108,7 @@ extension ExecutionMachine {
             complete(number, output: output, now: now)
         } else {
             update(number) { $0.progress.changeBranches { $0.outputs[scope] = output } }
-            startBranches(number, fork, now: now)
+            startBranches(fork.dependents[scope], of: number, fork, now: now)
         }
     }
 }

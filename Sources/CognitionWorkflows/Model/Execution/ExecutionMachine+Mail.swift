@@ -39,7 +39,7 @@ extension ExecutionMachine {
         state.suspendedAt = nil
         state.paused += pause
         record("execution.resumed", with: Self.member("resumed_by", actor), at: now)
-        for number in tasks.keys.sorted() {
+        for number in tasks.numbers.sorted() {
             guard let task = tasks[number] else { continue }
             if task.deadline != nil || task.progress.attempts?.attemptDeadline != nil {
                 update(number) { task in
@@ -48,7 +48,7 @@ extension ExecutionMachine {
                 }
             }
         }
-        for number in tasks.keys.sorted() {
+        for number in tasks.numbers.sorted() {
             guard let task = tasks[number] else { continue }
             if case .listen(let listen) = task.definition.kind { consume(number, listen, now: now) }
             if !isInFlight(number) {
@@ -104,7 +104,7 @@ extension ExecutionMachine {
             return
         }
         recordTask("approval.answered", task, at: now)
-        tasks[answer.task]?.progress = .none
+        tasks.change(answer.task) { $0.progress = .none }
         complete(answer.task, output: answer.output, now: now)
     }
 
@@ -115,7 +115,7 @@ extension ExecutionMachine {
             task: number, attempt: task.attempt, choice: request.onExpiry, comment: nil, by: nil, at: now)
         approvals.append(.expired(answer))
         recordTask("approval.expired", task, at: now)
-        tasks[number]?.progress = .none
+        tasks.change(number) { $0.progress = .none }
         complete(number, output: answer.output, now: now)
     }
 }

@@ -87,23 +87,23 @@ extension ExecutionMachine {
                 (stored.state.resumedAt ?? stored.state.startedAt) + stored.state.paused
                 + (try timeout.evaluate(root.input, scope: scope(of: root, stage: .body)))
         }
-        tasks[0] = root
+        tasks.insert(root)
         for row in stored.live {
             guard let place = places[row.reference], tasks[row.parent] != nil, tasks[row.number] == nil else {
                 throw WorkflowError.unreadable(stored.id, "task \(row.number) fits nothing in the definition")
             }
-            tasks[row.number] = try live(row, at: place, stored: stored)
-            tasks[row.parent]?.children.append(row.number)
+            tasks.insert(try live(row, at: place, stored: stored))
+            tasks.change(row.parent) { $0.children.append(row.number) }
             if row.status == .pending { agenda.append(row.number) }
         }
         restoreLists(stored.lists)
         heldSignals = stored.heldSignals.map { (message: $0.message, event: CloudEvent(stored: $0.event)) }
         mayOfferSignals = !heldSignals.isEmpty
-        for number in tasks.keys.sorted() { restoreListening(number, stored.accepted[number] ?? []) }
+        for number in tasks.numbers.sorted() { restoreListening(number, stored.accepted[number] ?? []) }
         try restoreCompensations(stored.compensations, places: places)
         for message in stored.mail { receive(message, now: now) }
         guard !isSuspended, !hasEnded else { return }
-        for number in tasks.keys.sorted() where !isInFlight(number) { try restartEffect(number, now: now) }
+        for number in tasks.numbers.sorted() where !isInFlight(number) { try restartEffect(number, now: now) }
     }
 
     private func live(_ row: TaskExecution, at place: TaskPlace, stored: StoredExecution) throws -> LiveTask {
@@ -151,17 +151,22 @@ extension ExecutionMachine {
     }
 
     private mutating func restoreLists(_ lists: [StoredExecution.EndedList]) {
+        var liveScopes: [Int: Set<Int>] = [:]
         for list in lists {
             guard let parent = tasks[list.parent] else { continue }
-            let isLive = parent.children.contains { tasks[$0]?.scope == list.scope }
-            tasks[list.parent]?.progress.changeBranches { $0.started.insert(list.scope) }
+            let live = liveScopes[parent.number] ?? Set(parent.children.compactMap { tasks[$0]?.scope })
+            liveScopes[parent.number] = live
+            let isLive = live.contains(list.scope)
+            tasks.change(list.parent) { $0.progress.changeBranches { $0.started.insert(list.scope) } }
             guard !isLive, list.status == .completed else { continue }
-            tasks[list.parent]?.progress.changeLoop { $0.outputs[list.scope] = list.output }
-            tasks[list.parent]?.progress.changeBranches { $0.outputs[list.scope] = list.output }
+            tasks.change(list.parent) { parent in
+                parent.progress.changeLoop { $0.outputs[list.scope] = list.output }
+                parent.progress.changeBranches { $0.outputs[list.scope] = list.output }
+            }
         }
-        for task in tasks.values where task.progress.branches != nil {
+        for task in tasks.all where task.progress.branches != nil {
             let started = task.children.compactMap { tasks[$0]?.scope }
-            tasks[task.number]?.progress.changeBranches { $0.started.formUnion(started) }
+            tasks.change(task.number) { $0.progress.changeBranches { $0.started.formUnion(started) } }
         }
     }
 

@@ -12,7 +12,7 @@ extension ExecutionMachine {
         with extra: JSONObject = [:], now: Timestamp
     ) throws {
         try self.init(restoring: resumed.stored, of: definition, now: now)
-        for number in tasks.keys.sorted() where number > 0 { try restartClocks(of: number, now: now) }
+        for number in tasks.numbers.sorted() where number > 0 { try restartClocks(of: number, now: now) }
         rewriteAll(areNew: areNew)
         record(event, with: extra, at: now)
         for task in resumed.ended { try goOn(behind: task, now: now) }
@@ -56,7 +56,7 @@ extension ExecutionMachine {
 
     /// The latest moment that the machine knows of.
     var lastTime: Timestamp {
-        tasks.values.map(\.startedAt).max().map { max($0, state.startedAt) } ?? state.startedAt
+        tasks.all.map(\.startedAt).max().map { max($0, state.startedAt) } ?? state.startedAt
     }
 }
 

@@ -21,7 +21,7 @@ package struct ExecutionMachine: Sendable {
 
     var state: ExecutionState
     /// Every task that has not ended, the execution itself among them as number 0.
-    var tasks: [Int: LiveTask] = [:]
+    var tasks = LiveTasks()
     /// Tasks that have been placed and not entered yet, first come first.
     var agenda: [Int] = []
     /// What would have to be undone; see `ExecutionMachine+Compensate.swift`.
@@ -76,7 +76,7 @@ package struct ExecutionMachine: Sendable {
     ) -> ExecutionMachine {
         let state = ExecutionState(status: .running, progress: 0, context: .null, startedAt: now, nextNumber: 1)
         var machine = ExecutionMachine(definition: definition, id: id, rawInput: input, state: state)
-        machine.tasks[0] = .root(of: definition, rawInput: input, now: now)
+        machine.tasks.insert(.root(of: definition, rawInput: input, now: now))
         machine.record(ExecutionEvent.started, at: now)
         machine.agenda.append(0)
         machine.advance(now: now)
@@ -91,18 +91,21 @@ package struct ExecutionMachine: Sendable {
         inFlight.remove(number)
         switch result {
         case .success(let output):
-            if task.definition.compensation != nil { tasks[number]?.given = output }
+            if task.definition.compensation != nil { tasks.change(number) { $0.given = output } }
             complete(number, output: output, now: now)
         case .failure(let fault): fail(number, fault, now: now)
         }
         advance(now: now)
     }
 
-    /// Time has passed: ends waits, starts retries, and faults what took too long.
+    /// Time has passed: ends waits, starts retries, and faults what took too long; of very many some, and the moment of
+    /// the next transition is then that of those that are left.
     package mutating func passTime(now: Timestamp) {
-        while !hasEnded, !isSuspended, let due = earliestDue(now: now) {
-            fire(due, now: now)
+        var steps = 0
+        while !hasEnded, !isSuspended, steps < Self.stepsMax, let due = tasks.earliest(), due.moment <= now {
+            fire(due.number, now: now)
             advance(now: now)
+            steps += 1
         }
     }
 
@@ -138,7 +141,7 @@ package struct ExecutionMachine: Sendable {
     /// What has changed since the last call.
     package mutating func takeTransition() -> Transition {
         updateProgress()
-        state.wakeAt = hasEnded || isSuspended ? nil : tasks.values.compactMap(\.nextMoment).min()
+        state.wakeAt = hasEnded || isSuspended ? nil : tasks.earliest()?.moment
         if !hasEnded { updateStatus() }
         var rows = ended
         for number in changed where number > 0 {
@@ -176,16 +179,16 @@ package struct ExecutionMachine: Sendable {
     ///
     /// - Parameter areNew: None of them has a row yet; else the rows keep their inputs and items.
     mutating func rewriteAll(areNew: Bool) {
-        changed.formUnion(tasks.keys)
+        changed.formUnion(tasks.numbers)
         guard areNew else { return }
         newFrom = 0
-        unwrittenInputs.formUnion(tasks.keys)
-        unwrittenItems.formUnion(tasks.keys)
+        unwrittenInputs.formUnion(tasks.numbers)
+        unwrittenItems.formUnion(tasks.numbers)
     }
 
     /// Changes a live task and remembers that its row has to be written.
     mutating func update(_ number: Int, _ change: (inout LiveTask) -> Void) {
-        guard tasks[number]?.apply(change) != nil else { preconditionFailure("task \(number) is live") }
+        guard tasks.change(number, change) else { preconditionFailure("task \(number) is live") }
         changed.insert(number)
     }
 
@@ -197,10 +200,11 @@ package struct ExecutionMachine: Sendable {
         let number = state.nextNumber
         let placedAfter = ends
         state.nextNumber += 1
-        tasks[number] = LiveTask(
-            number: number, parent: parent, scope: scope, place: place, definition: definition, source: source,
-            rawInput: input, input: input, startedAt: now, placedAfter: placedAfter)
-        tasks[parent]?.children.append(number)
+        tasks.insert(
+            LiveTask(
+                number: number, parent: parent, scope: scope, place: place, definition: definition, source: source,
+                rawInput: input, input: input, startedAt: now, placedAfter: placedAfter))
+        tasks.change(parent) { $0.children.append(number) }
         changed.insert(number)
         agenda.append(number)
     }
@@ -211,12 +215,14 @@ package struct ExecutionMachine: Sendable {
         isSkipped: Bool = false, endsWorkflow: Bool = false, context: JSONValue? = nil,
         now: Timestamp
     ) {
-        guard let task = tasks.removeValue(forKey: number) else { return }
+        guard let task = tasks.remove(number) else { return }
         let compensation = noteForCompensation(
             task, as: isSkipped ? nil : status, output: output, fault: fault,
             isUnsent: task.definition.compensation != nil && !repeated.contains(number)
                 && effects.contains { $0.task == number })
-        tasks[task.parent]?.children.removeAll { $0 == number }
+        tasks.change(task.parent) { parent in
+            if let place = parent.children.firstIndex(of: number) { parent.children.remove(at: place) }
+        }
         changed.remove(number)
         guard number > 0 else { return }
         inFlight.remove(number)
@@ -372,10 +378,9 @@ package struct ExecutionMachine: Sendable {
     /// An execution waits when each of its innermost tasks does.
     private mutating func updateStatus() {
         guard !isSuspended else { return }
-        let innermost = tasks.values.filter(\.children.isEmpty)
-        let isWaiting = agenda.isEmpty && innermost.allSatisfy { $0.status == .waiting }
+        let isWaiting = agenda.isEmpty && tasks.areWaiting
         state.status = isWaiting ? .waiting : .running
-        state.reason = isWaiting ? innermost.compactMap(\.reason).first : nil
+        state.reason = isWaiting ? tasks.reason : nil
         if state.ending != nil { state.reason = state.reason ?? .compensating }
     }
 }

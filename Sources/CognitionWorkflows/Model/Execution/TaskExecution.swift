@@ -82,10 +82,13 @@ struct LiveTask: Sendable {
     }
 
     /// Changes it where it is, in a dictionary too.
-    mutating func apply(_ change: (inout LiveTask) -> Void) { change(&self) }
+    mutating func apply<Result>(_ change: (inout LiveTask) -> Result) -> Result { change(&self) }
 
     /// The moment at which time alone changes something.
     var nextMoment: Timestamp? {
-        [wakeAt, deadline, progress.attempts?.attemptDeadline].compactMap(\.self).min()
+        var earliest = wakeAt
+        if let deadline { earliest = min(earliest ?? deadline, deadline) }
+        if let deadline = progress.attempts?.attemptDeadline { earliest = min(earliest ?? deadline, deadline) }
+        return earliest
     }
 }
