@@ -19,8 +19,15 @@ extension Identity {
     /// the user's role in the workspace has changed since (`identity.token_expired`, a refresh brings one that says so).
     /// Both take effect at once in this process, and by a ``RevocationRunner`` within a second in every other.
     ///
-    /// - Throws: `identity.token_invalid`, `identity.token_expired`.
-    package func authenticate(_ accessToken: String) async throws -> Caller {
+    /// An API key is taken in its place: ``authenticate(apiKey:from:)``.
+    ///
+    /// - Parameter client: Asked for only when something about it is noted.
+    /// - Throws: `identity.token_invalid`, `identity.token_expired`, `identity.api_key_invalid`,
+    ///   `identity.api_key_expired`.
+    package func authenticate(
+        _ accessToken: String, from client: @autoclosure () -> ClientInfo = .local
+    ) async throws -> Caller {
+        if APIKeyText.isMeant(accessToken) { return try await authenticate(apiKey: accessToken, from: client) }
         let now = clock.now
         let caller: Caller
         if let known = cache.find(accessToken) {
@@ -70,6 +77,7 @@ extension Identity {
     /// What changes in a workspace that was picked with ``caller(_:in:)`` is not seen.
     package func isCurrent(_ caller: Caller) -> Bool {
         guard caller.expiresAt > clock.now else { return false }
+        if let key = caller.apiKey { return isCurrent(key, version: caller.generation) }
         return caller.session.map { isCurrent($0, generation: caller.generation) } ?? true
     }
 
@@ -140,7 +148,7 @@ extension Identity {
     // MARK: Ends
 
     func act(of caller: Caller, from client: ClientInfo) -> Act {
-        Act(actor: caller.principal.actor, client: client, time: clock.now, ids: ids)
+        Act(actor: caller.principal.actor, client: client, time: clock.now, ids: ids, apiKey: caller.apiKey)
     }
 
     /// Ends the live sessions that `condition` names, and lets their access tokens die with the commit.
@@ -156,7 +164,7 @@ extension Identity {
     }
 
     /// Refuses the access tokens of sessions in this process, once the transaction is durable.
-    func refuse(_ refusals: [Refusal], _ tx: borrowing Transaction) {
+    func refuse(_ refusals: [Refusal<SessionID>], _ tx: borrowing Transaction) {
         tx.afterCommit { [refused] in refused.insert(refusals) }
     }
 
@@ -166,7 +174,7 @@ extension Identity {
         let oldest = now - settings.accessTokenLife - Self.clockSkewMax
         // What commits late, or comes from a clock that is behind, is still found.
         let since = refused.readUntil.map { max($0 - Self.clockSkewMax, oldest) } ?? oldest
-        var last: Refusal?
+        var last: Refusal<SessionID>?
         while true {
             let page = try await database.read { [last] tx in
                 try SessionStore.refusals(since: since, after: last, limit: Self.refusalsPerPage, tx)
@@ -179,8 +187,8 @@ extension Identity {
     }
 
     /// How far the clocks of the machines that share a database may be apart.
-    private static let clockSkewMax: Duration = .seconds(60)
-    private static let refusalsPerPage = 1_000
+    static let clockSkewMax: Duration = .seconds(60)
+    static let refusalsPerPage = 1_000
 
     /// Removes sessions and refresh tokens that have expired, a bounded number.
     /// - Returns: Whether more are left.

@@ -102,7 +102,7 @@ extension Identity {
         try await database.read { try Self.find(.email(email), $0) }
     }
 
-    private static func find(_ reference: UserReference, _ tx: borrowing Transaction) throws -> User {
+    static func find(_ reference: UserReference, _ tx: borrowing Transaction) throws -> User {
         let user =
             switch reference {
             case .id(let id): try UserStore.find(id, tx)
@@ -175,6 +175,7 @@ extension Identity {
         try act.audit(
             .lockout, target: .user(id), in: user.homeWorkspace, details: ["until": .string(until.description)], tx)
         try endSessions("user_id = \(id)", .userStopped, by: act, tx)
+        try refuseAPIKeys("user_id = \(id)", by: act, tx)
         return user
     }
 
@@ -194,7 +195,10 @@ extension Identity {
         try act.audit(
             .userStatusChange, target: .user(id), in: user.homeWorkspace, details: ["status": .string(status.rawValue)],
             tx)
-        if status != .active { try endSessions("user_id = \(id)", .userStopped, by: act, tx) }
+        if status != .active {
+            try endSessions("user_id = \(id)", .userStopped, by: act, tx)
+            try refuseAPIKeys("user_id = \(id)", by: act, tx)
+        }
         return user
     }
 }

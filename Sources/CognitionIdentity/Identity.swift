@@ -27,7 +27,9 @@ package final class Identity: Sendable {
     let accessTokens: AccessTokens
     let refreshTokens: RefreshTokens
     let cache = TokenCache<Caller>(entriesMax: Identity.cachedTokensMax)
-    let refused = RefusedSessions()
+    let refused = RefusedSessions<SessionID>()
+    let refusedKeys = RefusedSessions<APIKeyID>()
+    let uses = APIKeyUses()
 
     /// - Throws: `identity.setting_invalid`.
     package init(
@@ -143,22 +145,8 @@ package final class Identity: Sendable {
     /// - Throws: `identity.user_not_found` for the command line, which is no user.
     package func me(_ caller: Caller) async throws -> Profile {
         guard let id = caller.user else { throw IdentityError.userNotFound }
-        return Profile(user: try await user(id), workspace: caller.principal.workspace, roles: caller.roles)
-    }
-
-    // MARK: What was done
-
-    /// The audit trail, newest first: of the caller's workspace, or for an operator of the whole server.
-    /// - Throws: `identity.workspace_not_found` for another's.
-    package func auditEntries(
-        _ filter: AuditFilter, _ page: PageRequest, as caller: Caller
-    ) async throws -> Page<AuditEntry> {
-        var filter = filter
-        if !caller.principal.may(.operate) {
-            let own = caller.principal.workspace
-            if let wanted = filter.workspace, wanted != own { throw IdentityError.workspaceNotFound(wanted) }
-            filter.workspace = own
-        }
-        return try await database.read { [filter] tx in try AuditStore.page(filter, page, tx) }
+        return Profile(
+            user: try await user(id), workspace: caller.principal.workspace, roles: caller.roles,
+            permissions: caller.principal.permissions)
     }
 }

@@ -10,6 +10,8 @@ enum IdentityEvent: Sendable {
     case memberAdded(UserID, Role)
     case memberRoleChanged(UserID, Role)
     case memberRemoved(UserID)
+    case apiKeyCreated(APIKeyID, UserID)
+    case apiKeyRevoked(APIKeyID, UserID)
     case sessionStarted(SessionID, UserID)
     case sessionEnded(SessionID, UserID, SessionEnd)
 }
@@ -38,6 +40,10 @@ extension IdentityEvent {
         case .memberRoleChanged(let user, let role):
             NewEvent("member.role_changed", data: ["user_id": "\(user)", "role": .string(role.rawValue)])
         case .memberRemoved(let user): NewEvent("member.removed", data: ["user_id": "\(user)"])
+        case .apiKeyCreated(let key, let user):
+            NewEvent("api_key.created", data: ["api_key_id": "\(key)", "user_id": "\(user)"])
+        case .apiKeyRevoked(let key, let user):
+            NewEvent("api_key.revoked", data: ["api_key_id": "\(key)", "user_id": "\(user)"])
         case .sessionStarted(let session, let user):
             NewEvent("session.started", data: ["session_id": "\(session)", "user_id": "\(user)"])
         case .sessionEnded(let session, let user, let reason):
@@ -50,7 +56,7 @@ extension IdentityEvent {
     func stream(in workspace: WorkspaceID) -> StreamName {
         switch self {
         case .userRegistered(let user), .userStatusChanged(let user, _), .sessionStarted(_, let user),
-            .sessionEnded(_, let user, _):
+            .sessionEnded(_, let user, _), .apiKeyCreated(_, let user), .apiKeyRevoked(_, let user):
             StreamName("user", user.description)
         case .workspaceCreated, .memberAdded, .memberRoleChanged, .memberRemoved:
             StreamName("workspace", workspace.name)

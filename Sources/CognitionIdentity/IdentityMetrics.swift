@@ -4,11 +4,14 @@ import Metrics
 /// What this module counts.
 struct IdentityMetrics: Sendable {
     enum Login: String, CaseIterable { case ok, failed, locked, throttled }
+    enum APIKeyUse: String, CaseIterable { case ok, malformed, unknown, denied }
     enum Refresh: String, CaseIterable { case ok, repeated, reused, refused }
 
     private let logins: [Login: Counter]
     private let refreshes: [Refresh: Counter]
+    private let apiKeyUses: [APIKeyUse: Counter]
     private let registrations: Counter
+    private let archivedEntries: Counter
     private let passwordDuration: Timer
     private let passwordQueue: Gauge
 
@@ -24,7 +27,15 @@ struct IdentityMetrics: Sendable {
                     Counter(label: "auth.refreshes", dimensions: [("outcome", outcome.rawValue)], factory: factory)
                 )
             })
+        apiKeyUses = Dictionary(
+            uniqueKeysWithValues: APIKeyUse.allCases.map { outcome in
+                (
+                    outcome,
+                    Counter(label: "auth.api_key.uses", dimensions: [("outcome", outcome.rawValue)], factory: factory)
+                )
+            })
         registrations = Counter(label: "auth.registrations", factory: factory)
+        archivedEntries = Counter(label: "auth.audit.archived", factory: factory)
         passwordDuration = Timer(
             label: "auth.password.duration", dimensions: [], preferredDisplayUnit: .seconds, factory: factory)
         passwordQueue = Gauge(label: "auth.password.queue", factory: factory)
@@ -32,6 +43,8 @@ struct IdentityMetrics: Sendable {
 
     func countLogin(_ outcome: Login) { logins[outcome]?.increment() }
     func countRefresh(_ outcome: Refresh) { refreshes[outcome]?.increment() }
+    func countAPIKeyUse(_ outcome: APIKeyUse) { apiKeyUses[outcome]?.increment() }
+    func countArchived(_ count: Int) { archivedEntries.increment(by: Int64(count)) }
     func countRegistration() { registrations.increment() }
     func recordQueue(_ count: Int) { passwordQueue.record(count) }
 

@@ -74,6 +74,8 @@ struct World: Sendable {
 
     var registrations: Int64 { metrics.counterTotal(label: "auth.registrations") }
 
+    var archivedEntries: Int64 { metrics.counterTotal(label: "auth.audit.archived") }
+
     func refreshes(_ outcome: String) -> Int64 {
         metrics.counterTotal(label: "auth.refreshes", dimensions: [("outcome", outcome)])
     }

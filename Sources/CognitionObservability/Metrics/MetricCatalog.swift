@@ -119,6 +119,12 @@ package struct MetricCatalog: Sendable {
         MetricDescription(
             "auth.refreshes", .counter, .items("attempts"), labels: ["outcome"],
             "Refresh tokens presented, by outcome; reused ones may be stolen"),
+        MetricDescription(
+            "auth.api_key.uses", .counter, .items("requests"), labels: ["outcome"],
+            "Requests with an API key, by outcome (ok, malformed, unknown, denied)"),
+        MetricDescription(
+            "auth.audit.archived", .counter, .items("entries"),
+            "Entries of the audit trail that were moved into an archive"),
         MetricDescription("auth.registrations", .counter, .items("users"), "Users who registered"),
         MetricDescription(
             "auth.password.duration", .histogram, .seconds, "How long hashing or checking one password took"),

@@ -126,7 +126,7 @@ extension Setting {
     /// Another name of ``secretKey``, which wins.
     static let jwtSecretKey = Setting("JWT_SECRET_KEY", .text, isSecret: true, "The same as SECURITY_SECRET_KEY.")
     static let algorithm = Setting(
-        "SECURITY_ALGORITHM", .choice(["hs256"]), standard: "HS256", "How access tokens are signed.")
+        "SECURITY_ALGORITHM", .choice(["hs256", "es256", "eddsa"]), standard: "HS256", "How access tokens are signed.")
     static let accessTokenMinutes = Setting(
         "SECURITY_ACCESS_TOKEN_EXPIRE_MINUTES", .number(1...1_440), standard: "30",
         "Minutes an access token is good for.")
@@ -146,9 +146,13 @@ extension Setting {
         "SECURITY_REGISTRATION", .choice(["open", "invite", "closed"]),
         "Who may register; open in development, invite in production unless set.")
 
+    static let auditRetentionDays = Setting(
+        "SECURITY_AUDIT_RETENTION_DAYS", .number(0...36_500), standard: "400",
+        "Days after which entries of the audit trail go into files below DATA_DIR/audit; 0 for never.")
+
     private static let security = [
         secretKey, jwtSecretKey, algorithm, accessTokenMinutes, refreshTokenDays, bcryptCost, failedLoginsMax,
-        lockoutMinutes, failuresPerAddress, registration,
+        lockoutMinutes, failuresPerAddress, registration, auditRetentionDays,
     ]
 
     // MARK: WebSocket
