@@ -26,6 +26,7 @@ package final class Identity: Sendable {
     let throttle: FailureThrottle
     let accessTokens: AccessTokens
     let refreshTokens: RefreshTokens
+    let outbox: MailOutbox
     let cache = TokenCache<Caller>(entriesMax: Identity.cachedTokensMax)
     let refused = RefusedSessions<SessionID>()
     let refusedKeys = RefusedSessions<APIKeyID>()
@@ -47,6 +48,7 @@ package final class Identity: Sendable {
             failuresMax: settings.authFailuresPerAddress, window: IdentitySettings.authFailuresWindow)
         accessTokens = AccessTokens(keys: keys, serviceName: settings.serviceName)
         refreshTokens = RefreshTokens(key: keys.refreshKey)
+        outbox = MailOutbox(secret: keys.refreshKey, ids: ids)
     }
 
     // MARK: Coming in

@@ -50,6 +50,8 @@ extension ErrorCode {
     package static let tooManyFailures = ErrorCode("identity.too_many_failures", category: .limited)
     /// More passwords wait to be checked than the queue takes.
     package static let identityBusy = ErrorCode("identity.busy", category: .unavailable)
+    /// As many mails wait to be sent as may.
+    package static let mailBacklog = ErrorCode("identity.mail_backlog", category: .unavailable)
     /// The refresh token is unknown, expired or used, or its session has ended.
     package static let refreshInvalid = ErrorCode("identity.refresh_invalid", category: .unauthenticated)
     /// The access token is forged, damaged or for another server, or its session has ended.

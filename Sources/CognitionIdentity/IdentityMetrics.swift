@@ -5,11 +5,14 @@ import Metrics
 struct IdentityMetrics: Sendable {
     enum Login: String, CaseIterable { case ok, failed, locked, throttled }
     enum APIKeyUse: String, CaseIterable { case ok, malformed, unknown, denied }
+    enum Mail: String, CaseIterable { case sent, failed, dropped }
     enum Refresh: String, CaseIterable { case ok, repeated, reused, refused }
 
     private let logins: [Login: Counter]
     private let refreshes: [Refresh: Counter]
     private let apiKeyUses: [APIKeyUse: Counter]
+    private let mails: [Mail: Counter]
+    private let mailsWaiting: Gauge
     private let registrations: Counter
     private let archivedEntries: Counter
     private let passwordDuration: Timer
@@ -34,6 +37,11 @@ struct IdentityMetrics: Sendable {
                     Counter(label: "auth.api_key.uses", dimensions: [("outcome", outcome.rawValue)], factory: factory)
                 )
             })
+        mails = Dictionary(
+            uniqueKeysWithValues: Mail.allCases.map { outcome in
+                (outcome, Counter(label: "auth.mails", dimensions: [("outcome", outcome.rawValue)], factory: factory))
+            })
+        mailsWaiting = Gauge(label: "auth.mail.queue", factory: factory)
         registrations = Counter(label: "auth.registrations", factory: factory)
         archivedEntries = Counter(label: "auth.audit.archived", factory: factory)
         passwordDuration = Timer(
@@ -45,6 +53,8 @@ struct IdentityMetrics: Sendable {
     func countRefresh(_ outcome: Refresh) { refreshes[outcome]?.increment() }
     func countAPIKeyUse(_ outcome: APIKeyUse) { apiKeyUses[outcome]?.increment() }
     func countArchived(_ count: Int) { archivedEntries.increment(by: Int64(count)) }
+    func countMail(_ outcome: Mail) { mails[outcome]?.increment() }
+    func recordMailsWaiting(_ count: Int) { mailsWaiting.record(count) }
     func countRegistration() { registrations.increment() }
     func recordQueue(_ count: Int) { passwordQueue.record(count) }
 

@@ -80,6 +80,14 @@ struct World: Sendable {
         metrics.counterTotal(label: "auth.refreshes", dimensions: [("outcome", outcome)])
     }
 
+    func post(_ mail: NewMail) async throws {
+        try await database.write { tx in try identity.post(mail, tx) }
+    }
+
+    func mails(_ outcome: String) -> Int64 {
+        metrics.counterTotal(label: "auth.mails", dimensions: [("outcome", outcome)])
+    }
+
     func logins(_ outcome: String) -> Int64 {
         metrics.counterTotal(label: "auth.logins", dimensions: [("outcome", outcome)])
     }

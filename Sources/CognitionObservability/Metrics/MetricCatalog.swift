@@ -130,6 +130,10 @@ package struct MetricCatalog: Sendable {
             "auth.password.duration", .histogram, .seconds, "How long hashing or checking one password took"),
         MetricDescription(
             "auth.password.queue", .gauge, .items("passwords"), "Passwords that wait to be hashed or checked"),
+        MetricDescription(
+            "auth.mails", .counter, .items("mails"), labels: ["outcome"],
+            "Mails handed over, tried in vain and given up, by outcome"),
+        MetricDescription("auth.mail.queue", .gauge, .items("mails"), "Mails of all nodes that wait to be handed over"),
 
         // Database
         MetricDescription(

@@ -78,6 +78,7 @@ struct Server {
             Loop { try await engine.run() },
             Loop { try await hub.run() },
             Loop { try await RevocationRunner(identity).run() },
+            Loop { try await MailRunner(identity, mail: MailFolder(configuration)).run() },
             files,
             http,
             Announcement { state.advance(to: .draining) },

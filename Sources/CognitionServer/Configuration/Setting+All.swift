@@ -15,7 +15,10 @@ extension Setting {
     static let dataDir = Setting(
         "DATA_DIR", .path, standard: "./data", "The folder of the database, the keys and the lock.")
 
-    private static let general = [environment, serviceName, dataDir]
+    static let mailFrom = Setting(
+        "MAIL_FROM", .text, standard: "no-reply@localhost", "The address that mails come from.")
+
+    private static let general = [environment, serviceName, dataDir, mailFrom]
 
     // MARK: Server
 
@@ -36,8 +39,13 @@ extension Setting {
         "API_SHUTDOWN_TIMEOUT", .duration(.seconds(0)...(.seconds(600)), bare: .seconds), standard: "20s",
         "How long requests in flight have to end when the server is stopped.")
 
+    static let publicURL = Setting(
+        "API_PUBLIC_URL", .text,
+        "Where people reach the server, e.g. https://cognition.example.com: links in mails begin with it; without it http://API_HOST:API_PORT."
+    )
+
     private static let server = [
-        host, port, bodyBytesMax, corsOrigins, requestTimeout, idleTimeout, shutdownTimeout,
+        host, port, bodyBytesMax, corsOrigins, requestTimeout, idleTimeout, shutdownTimeout, publicURL,
     ]
 
     // MARK: Storage
