@@ -98,5 +98,6 @@ extension Identity {
             ]),
         apiKeyMigration,
         auditMigration,
+        invitationMigration,
     ]
 }

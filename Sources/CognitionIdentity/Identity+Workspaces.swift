@@ -173,7 +173,7 @@ extension Identity {
         }
     }
 
-    private static func checkAssignable(_ role: Role) throws {
+    static func checkAssignable(_ role: Role) throws {
         guard Role.workspaceRoles.contains(role) else {
             throw IdentityError(.roleInvalid, "the role '\(role.rawValue)' is not one of a workspace")
         }
@@ -219,7 +219,7 @@ extension Identity {
         }
     }
 
-    private static func checkRoom(for user: UserID, _ tx: borrowing Transaction) throws {
+    static func checkRoom(for user: UserID, _ tx: borrowing Transaction) throws {
         // Nobody else lets the user join anything until this has been committed.
         try tx.lock("identity.memberships \(user)")
         guard try WorkspaceStore.membershipCount(of: user, tx) < Workspace.perUserMax else {

@@ -55,13 +55,17 @@ package final class Identity: Sendable {
 
     /// Makes a user with a workspace of their own, of which they are the admin.
     ///
-    /// - Throws: `identity.registration_closed`, `identity.email_invalid`, `identity.email_taken`,
+    /// An invitation is accepted with it, and lets in where others may not register.
+    ///
+    /// - Throws: `identity.registration_closed`, `identity.invitation_invalid`, `identity.email_invalid`, `identity.email_taken`,
     ///   `identity.password_refused`, `identity.name_invalid`, `identity.locale_invalid`, `identity.time_zone_invalid`,
     ///   `identity.busy`.
     package func register(_ command: RegisterCommand, from client: ClientInfo) async throws -> User {
-        guard settings.registration == .open else {
+        guard settings.registration == .open || settings.registration == .invite && command.invitation != nil else {
             throw IdentityError(
-                .registrationClosed, "this server takes no registrations; ask who runs it for an account")
+                .registrationClosed,
+                "this server takes no registrations; ask who runs it for an account or an invitation"
+            )
         }
         let isTaken = registrations.withLock { running in
             guard running < Self.registrationsMax else { return false }
@@ -72,6 +76,11 @@ package final class Identity: Sendable {
             throw IdentityError(.identityBusy, "too many registrations at once; try again in a moment")
         }
         defer { registrations.withLock { $0 -= 1 } }
+        if let invitation = command.invitation {
+            let user = try await register(command, with: invitation, from: client)
+            metrics.countRegistration()
+            return user
+        }
         let new = try await newUser(command, isOperator: false)
         let act = Act(actor: User.actor(new.id), client: client, time: clock.now, ids: ids)
         let user = try await database.write { tx in try Self.insert(new, by: act, tx) }

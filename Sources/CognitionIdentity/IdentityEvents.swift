@@ -12,6 +12,9 @@ enum IdentityEvent: Sendable {
     case memberRemoved(UserID)
     case apiKeyCreated(APIKeyID, UserID)
     case apiKeyRevoked(APIKeyID, UserID)
+    case invitationCreated(InvitationID, Role)
+    case invitationAccepted(InvitationID, UserID)
+    case invitationWithdrawn(InvitationID)
     case sessionStarted(SessionID, UserID)
     case sessionEnded(SessionID, UserID, SessionEnd)
 }
@@ -44,6 +47,13 @@ extension IdentityEvent {
             NewEvent("api_key.created", data: ["api_key_id": "\(key)", "user_id": "\(user)"])
         case .apiKeyRevoked(let key, let user):
             NewEvent("api_key.revoked", data: ["api_key_id": "\(key)", "user_id": "\(user)"])
+        case .invitationCreated(let invitation, let role):
+            NewEvent(
+                "invitation.created", data: ["invitation_id": "\(invitation)", "role": .string(role.rawValue)])
+        case .invitationAccepted(let invitation, let user):
+            NewEvent("invitation.accepted", data: ["invitation_id": "\(invitation)", "user_id": "\(user)"])
+        case .invitationWithdrawn(let invitation):
+            NewEvent("invitation.withdrawn", data: ["invitation_id": "\(invitation)"])
         case .sessionStarted(let session, let user):
             NewEvent("session.started", data: ["session_id": "\(session)", "user_id": "\(user)"])
         case .sessionEnded(let session, let user, let reason):
@@ -58,7 +68,8 @@ extension IdentityEvent {
         case .userRegistered(let user), .userStatusChanged(let user, _), .sessionStarted(_, let user),
             .sessionEnded(_, let user, _), .apiKeyCreated(_, let user), .apiKeyRevoked(_, let user):
             StreamName("user", user.description)
-        case .workspaceCreated, .memberAdded, .memberRoleChanged, .memberRemoved:
+        case .workspaceCreated, .memberAdded, .memberRoleChanged, .memberRemoved, .invitationCreated,
+            .invitationAccepted, .invitationWithdrawn:
             StreamName("workspace", workspace.name)
         }
     }

@@ -8,7 +8,7 @@ struct RegisterRequest: RequestBody {
         command = RegisterCommand(
             email: json["email"]?.stringValue ?? "", password: Secret(json["password"]?.stringValue ?? ""),
             fullName: json["full_name"]?.stringValue, locale: json["locale"]?.stringValue,
-            timeZone: json["time_zone"]?.stringValue)
+            timeZone: json["time_zone"]?.stringValue, invitation: json["invitation"]?.stringValue.map(Secret.init))
     }
 
     static let schemaName = "RegisterRequest"
@@ -16,7 +16,9 @@ struct RegisterRequest: RequestBody {
         [
             "email": .text(length: 3...254), "password": Self.password,
             "full_name": .nullable(.text(length: 0...200)), "locale": Self.locale, "time_zone": Self.timeZone,
-        ], optional: ["full_name", "locale", "time_zone"], isClosed: true)
+            "invitation": .nullable(
+                .text("The token of an invitation to the address; accepted with the registration.", length: 1...512)),
+        ], optional: ["full_name", "locale", "time_zone", "invitation"], isClosed: true)
     static let locale: JSONValue = .nullable(.text("A language tag of BCP 47, e.g. `de-CH`.", length: 1...35))
     static let timeZone: JSONValue = .nullable(
         .text("A name of the IANA time zone database, e.g. `Europe/Zurich`.", length: 1...64))

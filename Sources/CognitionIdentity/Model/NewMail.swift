@@ -24,6 +24,8 @@ package struct NewMail: Sendable, Hashable {
 package enum MailPurpose: String, Sendable, Hashable, CaseIterable, SQLEncodable, SQLDecodable {
     /// Asks whether the address is that of who registered with it.
     case verifyEmail = "verify_email"
+    /// Has the token with which its reader becomes a member of a workspace.
+    case invitation = "invitation"
     /// Tells the owner of an account that somebody registered with its address.
     case addressTaken = "address_taken"
     /// Has the link with which a forgotten password is replaced.

@@ -36,7 +36,10 @@ package struct RevocationRunner: Sendable {
                 try await identity.readAPIKeyRefusals()
                 if round % Self.roundsPerWrite == 0 { try await identity.writeAPIKeyUses() }
                 if round % Self.roundsPerPruning == 0 {
-                    let isMoreLeft = [try await identity.pruneSessions(), try await identity.pruneAPIKeys()]
+                    let isMoreLeft = [
+                        try await identity.pruneSessions(), try await identity.pruneAPIKeys(),
+                        try await identity.pruneInvitations(),
+                    ]
                     // Then the next round goes on with it.
                     if isMoreLeft.contains(true) { round -= 1 }
                 }

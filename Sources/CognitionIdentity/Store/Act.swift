@@ -44,6 +44,7 @@ enum AuditTarget {
     case session(SessionID)
     case workspace(WorkspaceID)
     case apiKey(APIKeyID)
+    case invitation(InvitationID)
     /// One of those that sign tokens.
     case signingKey(String)
     /// Of the workspace of the entry.
@@ -55,6 +56,7 @@ enum AuditTarget {
         case .session(let id): "session:\(id)"
         case .workspace(let id): "workspace:\(id)"
         case .apiKey(let id): "apikey:\(id)"
+        case .invitation(let id): "invitation:\(id)"
         case .signingKey(let id): "key:\(id)"
         case .secret(let name): "secret:\(name)"
         }
