@@ -96,6 +96,20 @@ extension Identity {
                 """,
                 "CREATE INDEX outbound_mails_due ON outbound_mails (due_at, key)",
             ]),
+        Migration(
+            "identity.005_account_tokens_user_life",
+            [
+                // What the links of mails carry. `password_hash` is that of the registration which a link confirms.
+                """
+                CREATE TABLE account_tokens (
+                    sha256 \(fragment: .bytes) NOT NULL PRIMARY KEY, purpose \(fragment: .text) NOT NULL,
+                    user_id \(fragment: .text) NOT NULL REFERENCES users (id), password_hash \(fragment: .text),
+                    created_at \(fragment: .int64) NOT NULL, expires_at \(fragment: .int64) NOT NULL
+                ) \(fragment: .strict)
+                """,
+                "CREATE INDEX account_tokens_user ON account_tokens (user_id, purpose, created_at)",
+                "CREATE INDEX account_tokens_expiry ON account_tokens (expires_at)",
+            ]),
         apiKeyMigration,
         auditMigration,
         invitationMigration,

@@ -42,7 +42,9 @@ extension Identity {
         }
         guard let session = caller.session else { return caller }
         switch refused.verdict(on: session, generation: caller.generation) {
-        case .good: return caller
+        case .good:
+            seen.note(session)
+            return caller
         case .stale: throw IdentityError.tokenExpired
         case .ended: throw IdentityError.tokenInvalid
         }
@@ -117,7 +119,9 @@ extension Identity {
             let act = Act(actor: User.actor(found.user), client: client, time: now, ids: self.ids)
             var verdict = found.verdict(now: now, grace: grace)
             if verdict == .rotate {
-                if try SessionStore.rotate(hash, found, to: successorHash, expiresAt: expiresAt, now: now, tx) {
+                if try SessionStore.rotate(
+                    hash, found, to: successorHash, from: client, expiresAt: expiresAt, now: now, tx)
+                {
                     try act.audit(.refresh, target: .session(found.session), in: found.workspace, tx)
                     // The session's row is held now: a change of the role has either been seen here or waits, and then
                     // refuses what is granted here.
@@ -152,15 +156,19 @@ extension Identity {
     }
 
     /// Ends the live sessions that `condition` names, and lets their access tokens die with the commit.
+    @discardableResult
     func endSessions(
         _ condition: SQL, _ reason: SessionEnd, by act: Act, _ tx: borrowing Transaction
-    ) throws {
+    ) throws -> [EndedSession] {
         let ended = try SessionStore.end(condition, now: act.time, tx)
-        guard !ended.isEmpty else { return }
+        guard !ended.isEmpty else { return [] }
         for session in ended {
             try act.record(.sessionEnded(session.id, session.user, reason), in: session.workspace, tx)
         }
         refuse(ended.map { Refusal(session: $0.id, validFrom: .max, at: act.time) }, tx)
+        let metrics = metrics
+        tx.afterCommit { metrics.countEnded(ended.count, reason) }
+        return ended
     }
 
     /// Refuses the access tokens of sessions in this process, once the transaction is durable.
@@ -190,11 +198,27 @@ extension Identity {
     static let clockSkewMax: Duration = .seconds(60)
     static let refusalsPerPage = 1_000
 
-    /// Removes sessions and refresh tokens that have expired, a bounded number.
+    /// Removes sessions and tokens that have expired, a bounded number.
     /// - Returns: Whether more are left.
     func pruneSessions() async throws -> Bool {
         let now = clock.now
-        return try await database.write { try SessionStore.prune(now: now, limit: 1_000, $0) }
+        return try await database.write { tx in
+            let areSessionsLeft = try SessionStore.prune(now: now, limit: 1_000, tx)
+            let areTokensLeft = try AccountTokenStore.prune(now: now, limit: 1_000, tx)
+            return areSessionsLeft || areTokensLeft
+        }
+    }
+
+    /// Stores which sessions were used since the last time.
+    func storeSeen() async throws {
+        let ids = seen.take()
+        guard !ids.isEmpty else { return }
+        let now = clock.now
+        try await database.write { tx in
+            for start in stride(from: 0, to: ids.count, by: 500) {
+                try SessionStore.touch(Array(ids[start..<min(start + 500, ids.count)]), now: now, tx)
+            }
+        }
     }
 }
 

@@ -24,6 +24,9 @@ package final class Identity: Sendable {
     private let registrations = Mutex(0)
     let metrics: IdentityMetrics
     let throttle: FailureThrottle
+    /// Counts requests that may send a mail to somebody.
+    let mailThrottle: FailureThrottle
+    let mails: AccountMail
     let accessTokens: AccessTokens
     let refreshTokens: RefreshTokens
     let outbox: MailOutbox
@@ -31,6 +34,7 @@ package final class Identity: Sendable {
     let refused = RefusedSessions<SessionID>()
     let refusedKeys = RefusedSessions<APIKeyID>()
     let uses = APIKeyUses()
+    let seen = SeenSessions()
 
     /// - Throws: `identity.setting_invalid`.
     package init(
@@ -46,6 +50,9 @@ package final class Identity: Sendable {
         hasher = PasswordHasher(cost: settings.bcryptCost, metrics: metrics)
         throttle = FailureThrottle(
             failuresMax: settings.authFailuresPerAddress, window: IdentitySettings.authFailuresWindow)
+        mailThrottle = FailureThrottle(
+            failuresMax: settings.authFailuresPerAddress, window: IdentitySettings.authFailuresWindow)
+        mails = AccountMail(serviceName: settings.serviceName, publicURL: settings.publicURL)
         accessTokens = AccessTokens(keys: keys, serviceName: settings.serviceName)
         refreshTokens = RefreshTokens(key: keys.refreshKey)
         outbox = MailOutbox(secret: keys.refreshKey, ids: ids)
@@ -55,7 +62,9 @@ package final class Identity: Sendable {
 
     /// Makes a user with a workspace of their own, of which they are the admin.
     ///
-    /// An invitation is accepted with it, and lets in where others may not register.
+    /// Where addresses are verified, the user is `pending` until ``verifyEmail(_:from:)``, and the answer for an address
+    /// that is taken looks like any other; see ``IdentitySettings/emailVerification``. An invitation is accepted with it, lets
+    /// in where others may not register, and proves that the address is the user's.
     ///
     /// - Throws: `identity.registration_closed`, `identity.invitation_invalid`, `identity.email_invalid`, `identity.email_taken`,
     ///   `identity.password_refused`, `identity.name_invalid`, `identity.locale_invalid`, `identity.time_zone_invalid`,
@@ -81,6 +90,11 @@ package final class Identity: Sendable {
             metrics.countRegistration()
             return user
         }
+        if settings.emailVerification {
+            let user = try await registerUnverified(command, from: client)
+            metrics.countRegistration()
+            return user
+        }
         let new = try await newUser(command, isOperator: false)
         let act = Act(actor: User.actor(new.id), client: client, time: clock.now, ids: ids)
         let user = try await database.write { tx in try Self.insert(new, by: act, tx) }
@@ -95,11 +109,7 @@ package final class Identity: Sendable {
     ///   `identity.busy`.
     package func login(_ command: LoginCommand, from client: ClientInfo) async throws -> Tokens {
         let now = clock.now
-        if let wait = throttle.wait(for: client, now: now) {
-            metrics.countLogin(.throttled)
-            throw IdentityError(
-                .tooManyFailures, "too many logins from this address have failed; try again later", retryAfter: wait)
-        }
+        try checkThrottle(of: client, now: now)
         let credentials = try await credentials(command.email)
         guard try await isRight(command.password, for: credentials, now: now), let credentials else {
             let isLocked = try await recordFailure(of: credentials, from: client, now: now)
@@ -125,6 +135,14 @@ package final class Identity: Sendable {
             metrics.countLogin(.failed)
             throw IdentityError.workspaceNotFound(id)
         }
+    }
+
+    /// - Throws: `identity.too_many_failures` when too many passwords from this network address were wrong.
+    func checkThrottle(of client: ClientInfo, now: Timestamp) throws {
+        guard let wait = throttle.wait(for: client, now: now) else { return }
+        metrics.countLogin(.throttled)
+        throw IdentityError(
+            .tooManyFailures, "too many logins from this address have failed; try again later", retryAfter: wait)
     }
 
     // MARK: Staying

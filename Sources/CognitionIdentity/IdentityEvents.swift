@@ -6,6 +6,7 @@ import CognitionStorage
 enum IdentityEvent: Sendable {
     case userRegistered(UserID)
     case userStatusChanged(UserID, UserStatus)
+    case passwordChanged(UserID)
     case workspaceCreated
     case memberAdded(UserID, Role)
     case memberRoleChanged(UserID, Role)
@@ -20,13 +21,17 @@ enum IdentityEvent: Sendable {
 }
 
 /// Why a session has ended.
-enum SessionEnd: String, Sendable {
+enum SessionEnd: String, Sendable, CaseIterable {
     case logout
     /// A refresh token was used twice, so it may be in two hands.
     case reuse
     /// The user was locked, suspended or put to rest.
     case userStopped = "user_stopped"
     case memberRemoved = "member_removed"
+    /// Its user, or an operator, has ended it from elsewhere.
+    case revoked
+    case passwordChanged = "password_changed"
+    case passwordReset = "password_reset"
     /// The user began more sessions than one may have.
     case tooMany = "too_many"
 }
@@ -37,6 +42,7 @@ extension IdentityEvent {
         case .userRegistered(let user): NewEvent("user.registered", data: ["user_id": "\(user)"])
         case .userStatusChanged(let user, let status):
             NewEvent("user.status_changed", data: ["user_id": "\(user)", "status": .string(status.rawValue)])
+        case .passwordChanged(let user): NewEvent("user.password_changed", data: ["user_id": "\(user)"])
         case .workspaceCreated: NewEvent("workspace.created")
         case .memberAdded(let user, let role):
             NewEvent("member.added", data: ["user_id": "\(user)", "role": .string(role.rawValue)])
@@ -65,8 +71,9 @@ extension IdentityEvent {
 
     func stream(in workspace: WorkspaceID) -> StreamName {
         switch self {
-        case .userRegistered(let user), .userStatusChanged(let user, _), .sessionStarted(_, let user),
-            .sessionEnded(_, let user, _), .apiKeyCreated(_, let user), .apiKeyRevoked(_, let user):
+        case .userRegistered(let user), .userStatusChanged(let user, _), .passwordChanged(let user),
+            .sessionStarted(_, let user), .sessionEnded(_, let user, _), .apiKeyCreated(_, let user),
+            .apiKeyRevoked(_, let user):
             StreamName("user", user.description)
         case .workspaceCreated, .memberAdded, .memberRoleChanged, .memberRemoved, .invitationCreated,
             .invitationAccepted, .invitationWithdrawn:

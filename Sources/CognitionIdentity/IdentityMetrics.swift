@@ -6,10 +6,13 @@ struct IdentityMetrics: Sendable {
     enum Login: String, CaseIterable { case ok, failed, locked, throttled }
     enum APIKeyUse: String, CaseIterable { case ok, malformed, unknown, denied }
     enum Mail: String, CaseIterable { case sent, failed, dropped }
+    enum PasswordChange: String, CaseIterable { case changed, reset }
     enum Refresh: String, CaseIterable { case ok, repeated, reused, refused }
 
     private let logins: [Login: Counter]
     private let refreshes: [Refresh: Counter]
+    private let passwordChanges: [PasswordChange: Counter]
+    private let ended: [SessionEnd: Counter]
     private let apiKeyUses: [APIKeyUse: Counter]
     private let mails: [Mail: Counter]
     private let mailsWaiting: Gauge
@@ -28,6 +31,17 @@ struct IdentityMetrics: Sendable {
                 (
                     outcome,
                     Counter(label: "auth.refreshes", dimensions: [("outcome", outcome.rawValue)], factory: factory)
+                )
+            })
+        passwordChanges = Dictionary(
+            uniqueKeysWithValues: PasswordChange.allCases.map { way in
+                (way, Counter(label: "auth.password.changes", dimensions: [("way", way.rawValue)], factory: factory))
+            })
+        ended = Dictionary(
+            uniqueKeysWithValues: SessionEnd.allCases.map { reason in
+                (
+                    reason,
+                    Counter(label: "auth.sessions.ended", dimensions: [("reason", reason.rawValue)], factory: factory)
                 )
             })
         apiKeyUses = Dictionary(
@@ -51,6 +65,8 @@ struct IdentityMetrics: Sendable {
 
     func countLogin(_ outcome: Login) { logins[outcome]?.increment() }
     func countRefresh(_ outcome: Refresh) { refreshes[outcome]?.increment() }
+    func countPasswordChange(_ way: PasswordChange) { passwordChanges[way]?.increment() }
+    func countEnded(_ count: Int, _ reason: SessionEnd) { ended[reason]?.increment(by: count) }
     func countAPIKeyUse(_ outcome: APIKeyUse) { apiKeyUses[outcome]?.increment() }
     func countArchived(_ count: Int) { archivedEntries.increment(by: Int64(count)) }
     func countMail(_ outcome: Mail) { mails[outcome]?.increment() }

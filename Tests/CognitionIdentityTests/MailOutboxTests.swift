@@ -141,16 +141,7 @@ final class Postbox: OutboundMail {
     @Test("The outbox has an end", arguments: TestDatabase.engines)
     func bound(on engine: TestDatabase.Engine) async throws {
         try await withWorld(engine) { world in
-            try await world.post(mail(0, world))
-            try await world.database.write { tx in
-                try tx.execute(
-                    """
-                    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)
-                    INSERT INTO outbound_mails (id, purpose, sealed, created_at, expires_at, due_at, attempts)
-                    SELECT CAST(i AS TEXT), purpose, sealed, created_at, expires_at, due_at, 0
-                    FROM outbound_mails, n
-                    """)
-            }
+            try await world.fillOutbox()
             #expect(await code { try await world.post(mail(1, world)) } == "identity.mail_backlog")
         }
     }

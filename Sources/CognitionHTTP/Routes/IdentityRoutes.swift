@@ -13,7 +13,10 @@ package struct IdentityRoutes: RouteGroup {
         api.route(
             .post, "auth/register", body: RegisterRequest.self, answers: [.created(UserShape.self)],
             errors: [.conflict, .forbidden, .unavailable], access: .open, summary: "Makes an account.",
-            details: "With it comes a workspace in which the new user has the role `admin`.", use: register)
+            details: """
+                With it comes a workspace in which the new user has the role `admin`. Where addresses are verified, the user \
+                is `pending` until `POST auth/verify-email`, and an address that is taken gets the same answer.
+                """, use: register)
         api.route(
             .post, "auth/login", body: LoginRequest.self, answers: [.ok(TokensShape.self)],
             errors: [.unauthenticated, .notFound, .limited, .unavailable], access: .open,

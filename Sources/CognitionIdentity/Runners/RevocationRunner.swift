@@ -2,7 +2,7 @@ import CognitionCore
 import CognitionStorage
 import Logging
 
-/// Tells this process which sessions and API keys others have ended, twice a second, writes when keys were used, and removes
+/// Tells this process which sessions and API keys others have ended, twice a second; it stores which were used here, and removes
 /// what has expired.
 ///
 /// A session or key that is ended in this process is refused at once; one that another process ended, within the interval. While
@@ -12,7 +12,7 @@ package struct RevocationRunner: Sendable {
     private let interval: Duration
     private let clock: any Clock<Duration>
 
-    /// Rounds after which what has expired is looked for: every minute.
+    /// Rounds after which what was used is stored and what has expired is looked for: every minute.
     private static let roundsPerPruning = 120
     /// Rounds after which it is written when keys were last used: every 5 seconds.
     private static let roundsPerWrite = 10
@@ -36,6 +36,7 @@ package struct RevocationRunner: Sendable {
                 try await identity.readAPIKeyRefusals()
                 if round % Self.roundsPerWrite == 0 { try await identity.writeAPIKeyUses() }
                 if round % Self.roundsPerPruning == 0 {
+                    try await identity.storeSeen()
                     let isMoreLeft = [
                         try await identity.pruneSessions(), try await identity.pruneAPIKeys(),
                         try await identity.pruneInvitations(),

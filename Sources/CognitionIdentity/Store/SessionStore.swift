@@ -85,12 +85,13 @@ enum SessionStore {
     /// Marks a token as used and stores its successor.
     /// - Returns: `false`, and nothing is written, when it was used or its session ended meanwhile.
     static func rotate(
-        _ hash: SHA256Digest, _ token: PresentedToken, to successor: SHA256Digest, expiresAt: Timestamp, now: Timestamp,
-        _ tx: borrowing Transaction
+        _ hash: SHA256Digest, _ token: PresentedToken, to successor: SHA256Digest, from client: ClientInfo,
+        expiresAt: Timestamp, now: Timestamp, _ tx: borrowing Transaction
     ) throws -> Bool {
         let claimed = try tx.execute(
             """
-            UPDATE sessions SET generation = \(token.generation + 1), last_seen_at = \(now), expires_at = \(expiresAt)
+            UPDATE sessions SET generation = \(token.generation + 1), last_seen_at = \(now), expires_at = \(expiresAt),
+                address = \(client.address), user_agent = \(client.userAgent)
             WHERE id = \(token.session) AND generation = \(token.generation) AND revoked_at IS NULL
             """)
         guard claimed == 1 else { return false }

@@ -131,6 +131,12 @@ package struct MetricCatalog: Sendable {
         MetricDescription(
             "auth.password.queue", .gauge, .items("passwords"), "Passwords that wait to be hashed or checked"),
         MetricDescription(
+            "auth.password.changes", .counter, .items("passwords"), labels: ["way"],
+            "Passwords replaced by who knew them (changed) or by the link of a mail (reset)"),
+        MetricDescription(
+            "auth.sessions.ended", .counter, .items("sessions"), labels: ["reason"],
+            "Sessions that were ended before they ran out, by reason"),
+        MetricDescription(
             "auth.mails", .counter, .items("mails"), labels: ["outcome"],
             "Mails handed over, tried in vain and given up, by outcome"),
         MetricDescription("auth.mail.queue", .gauge, .items("mails"), "Mails of all nodes that wait to be handed over"),

@@ -118,6 +118,9 @@ extension ServerConfiguration {
             bcryptCost: number(.bcryptCost), failedLoginsMax: number(.failedLoginsMax),
             lockout: .seconds(number(.lockoutMinutes) * 60),
             authFailuresPerAddress: number(.failuresPerAddress),
-            registration: IdentitySettings.Registration(rawValue: self[.registration].lowercased()) ?? standard)
+            registration: IdentitySettings.Registration(rawValue: self[.registration].lowercased()) ?? standard,
+            emailVerification: isOn(.emailVerification),
+            // What is wrong with it is said by whoever checks the settings.
+            publicURL: (try? publicURL) ?? "")
     }
 }

@@ -131,7 +131,7 @@ struct Server {
                 SigningKeyRoutes(
                     identity: identity, store: KeyRingFile(configuration: node.configuration),
                     algorithm: node.configuration.signingAlgorithm, onRotation: onKeyRotation),
-                UserRoutes(identity: identity),
+                PasswordRoutes(identity: identity), SessionRoutes(identity: identity), UserRoutes(identity: identity),
                 WorkspaceRoutes(identity: identity), InvitationRoutes(identity: identity),
                 WorkflowRoutes(workflows: node.workflows),
                 ExecutionRoutes(workflows: node.workflows, engine: engine, log: node.log, identity: identity),

@@ -153,6 +153,9 @@ extension Setting {
     static let registration = Setting(
         "SECURITY_REGISTRATION", .choice(["open", "invite", "closed"]),
         "Who may register; open in development, invite in production unless set.")
+    static let emailVerification = Setting(
+        "SECURITY_EMAIL_VERIFICATION", .choice(["true", "false"]), standard: "false",
+        "Whether who registers has to follow the link of a mail before the first login.")
 
     static let auditRetentionDays = Setting(
         "SECURITY_AUDIT_RETENTION_DAYS", .number(0...36_500), standard: "400",
@@ -160,7 +163,7 @@ extension Setting {
 
     private static let security = [
         secretKey, jwtSecretKey, algorithm, accessTokenMinutes, refreshTokenDays, bcryptCost, failedLoginsMax,
-        lockoutMinutes, failuresPerAddress, registration, auditRetentionDays,
+        lockoutMinutes, failuresPerAddress, registration, emailVerification, auditRetentionDays,
     ]
 
     // MARK: WebSocket
