@@ -117,6 +117,10 @@ struct World: Sendable {
         }
     }
 
+    func counted(_ label: String, _ dimension: (String, String)) -> Int64 {
+        metrics.counterTotal(label: label, dimensions: [dimension])
+    }
+
     func mails(_ outcome: String) -> Int64 {
         metrics.counterTotal(label: "auth.mails", dimensions: [("outcome", outcome)])
     }

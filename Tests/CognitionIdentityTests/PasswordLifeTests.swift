@@ -39,10 +39,8 @@ import Testing
             let entry = try #require(try await world.audit().first { $0.action == .passwordChange })
             #expect(entry.outcome == .success && entry.actor == user.actor)
             #expect(try await world.eventTypes().filter { $0 == "user.password_changed" }.count == 1)
-            #expect(world.metrics.counterTotal(label: "auth.password.changes", dimensions: [("way", "changed")]) == 1)
-            #expect(
-                world.metrics.counterTotal(label: "auth.sessions.ended", dimensions: [("reason", "password_changed")])
-                    == 1)
+            #expect(world.counted("auth.password.changes", ("way", "changed")) == 1)
+            #expect(world.counted("auth.sessions.ended", ("reason", "password_changed")) == 1)
         }
     }
 

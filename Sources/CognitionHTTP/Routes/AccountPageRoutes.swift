@@ -9,6 +9,7 @@ struct AccountPageRoutes: RouteGroup {
     func routes(_ api: inout API) {
         page(&api, "account/verify-email", "A page to confirm an e-mail address.")
         page(&api, "account/reset-password", "A page to choose a new password.")
+        page(&api, "account/invitation", "A page to accept an invitation.")
     }
 
     private func page(_ api: inout API, _ path: String, _ summary: String) {

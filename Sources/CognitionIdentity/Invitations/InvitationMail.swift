@@ -13,8 +13,12 @@ extension Identity {
                 You are invited to the workspace \(invitation.workspace.name) at \(settings.serviceName), with the role
                 \(invitation.role.rawValue).
 
-                Whoever has an account with this e-mail address, or makes one, can accept once, until
-                \(invitation.expiresAt), with the code
+                To accept, open this link:
+
+                \(mails.link("invitation", token))
+
+                It can be used once, until \(AccountMail.minute(invitation.expiresAt)), by whoever has an account with this
+                e-mail address, or makes one. The code in it is
 
                 \(token.reveal())
 

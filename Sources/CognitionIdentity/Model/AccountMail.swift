@@ -75,7 +75,7 @@ struct AccountMail: Sendable {
     }
 
     /// `2026-11-27 14:16 UTC`.
-    private static func minute(_ time: Timestamp) -> String {
+    static func minute(_ time: Timestamp) -> String {
         "\(time.description.prefix(10)) \(time.description.dropFirst(11).prefix(5)) UTC"
     }
 }

@@ -55,7 +55,7 @@ extension ServerTests {
             "GET /api/v3/health/system", "POST /api/v3/auth/register", "POST /api/v3/auth/login",
             "POST /api/v3/auth/refresh", "POST /api/v3/auth/verify-email", "POST /api/v3/auth/verify-email/send",
             "POST /api/v3/auth/password/forgot", "POST /api/v3/auth/password/reset", "GET /account/verify-email",
-            "GET /account/reset-password",
+            "GET /account/reset-password", "GET /account/invitation",
             "GET /.well-known/jwks.json",
         ]
 
