@@ -81,7 +81,8 @@ let package = Package(
                 .nio("NIOWebSocket"), .nioHTTPTypes, .nioHTTPTypesHTTP1, .serviceLifecycle,
             ],
             resources: [
-                .embedInCode("Assets/docs.html"), .embedInCode("Assets/openapi.css"),
+                .embedInCode("Assets/account.html"), .embedInCode("Assets/docs.html"),
+                .embedInCode("Assets/openapi.css"),
                 .embedInCode("Assets/openapi.js"), .embedInCode("Assets/redoc.html"),
                 .embedInCode("Assets/websocket.html"),
             ]),

@@ -59,7 +59,6 @@ extension Identity {
             }
             return false
         }
-        let (max, lockout) = (settings.failedLoginsMax, settings.lockout)
         return try await database.write { tx in
             guard user.status == .active else {
                 try act.audit(
@@ -67,18 +66,27 @@ extension Identity {
                     details: ["reason": .string(user.status.rawValue)], tx)
                 return false
             }
-            let counted = try UserStore.countFailure(user.id, max: max, lockout: lockout, now: now, tx)
-            var details: JSONObject = ["reason": counted == nil ? "locked" : "wrong_password"]
-            if let counted { details["failed_logins"] = .integer(Int64(counted.count)) }
-            try act.audit(
-                .loginFailure, .failure, target: .user(user.id), in: user.homeWorkspace, details: details, tx)
-            if let counted, counted.locks {
-                try act.audit(
-                    .lockout, target: .user(user.id), in: user.homeWorkspace,
-                    details: ["until": .string((now + lockout).description)], tx)
-            }
-            return counted?.locks ?? true
+            return try self.countFailure(of: user, as: .loginFailure, by: act, tx)
         }
+    }
+
+    /// Counts a wrong password, and notes it and the lock that it may cause.
+    /// - Returns: Whether the user is locked.
+    func countFailure(
+        of user: User, as action: AuditAction, by act: Act, _ tx: borrowing Transaction
+    ) throws -> Bool {
+        let lockout = settings.lockout
+        let counted = try UserStore.countFailure(
+            user.id, max: settings.failedLoginsMax, lockout: lockout, now: act.time, tx)
+        var details: JSONObject = ["reason": counted == nil ? "locked" : "wrong_password"]
+        if let counted { details["failed_logins"] = .integer(Int64(counted.count)) }
+        try act.audit(action, .failure, target: .user(user.id), in: user.homeWorkspace, details: details, tx)
+        if let counted, counted.locks {
+            try act.audit(
+                .lockout, target: .user(user.id), in: user.homeWorkspace,
+                details: ["until": .string((act.time + lockout).description)], tx)
+        }
+        return counted?.locks ?? true
     }
 
     func begin(_ login: LoginSession) async throws -> LoginOutcome {

@@ -81,5 +81,37 @@ extension Identity {
                 "CREATE INDEX audit_entries_actor ON audit_entries (actor, key)",
                 "CREATE INDEX audit_entries_target ON audit_entries (target, key)",
             ]),
+        Migration(
+            "identity.004_mails_user_life",
+            [
+                // `sealed` holds recipient, subject and text, encrypted. Whoever sends a mail moves `due_at` on first, and
+                // `attempts` tells its claim from a later one.
+                """
+                CREATE TABLE outbound_mails (
+                    key \(fragment: .lastingIdentity), id \(fragment: .text) NOT NULL UNIQUE,
+                    purpose \(fragment: .text) NOT NULL, sealed \(fragment: .bytes) NOT NULL,
+                    created_at \(fragment: .int64) NOT NULL, expires_at \(fragment: .int64) NOT NULL,
+                    due_at \(fragment: .int64) NOT NULL, attempts \(fragment: .int64) NOT NULL
+                ) \(fragment: .strict)
+                """,
+                "CREATE INDEX outbound_mails_due ON outbound_mails (due_at, key)",
+            ]),
+        Migration(
+            "identity.005_account_tokens_user_life",
+            [
+                // What the links of mails carry. `password_hash` is that of the registration which a link confirms.
+                """
+                CREATE TABLE account_tokens (
+                    sha256 \(fragment: .bytes) NOT NULL PRIMARY KEY, purpose \(fragment: .text) NOT NULL,
+                    user_id \(fragment: .text) NOT NULL REFERENCES users (id), password_hash \(fragment: .text),
+                    created_at \(fragment: .int64) NOT NULL, expires_at \(fragment: .int64) NOT NULL
+                ) \(fragment: .strict)
+                """,
+                "CREATE INDEX account_tokens_user ON account_tokens (user_id, purpose, created_at)",
+                "CREATE INDEX account_tokens_expiry ON account_tokens (expires_at)",
+            ]),
+        apiKeyMigration,
+        auditMigration,
+        invitationMigration,
     ]
 }

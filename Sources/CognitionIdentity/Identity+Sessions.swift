@@ -19,8 +19,15 @@ extension Identity {
     /// the user's role in the workspace has changed since (`identity.token_expired`, a refresh brings one that says so).
     /// Both take effect at once in this process, and by a ``RevocationRunner`` within a second in every other.
     ///
-    /// - Throws: `identity.token_invalid`, `identity.token_expired`.
-    package func authenticate(_ accessToken: String) async throws -> Caller {
+    /// An API key is taken in its place: ``authenticate(apiKey:from:)``.
+    ///
+    /// - Parameter client: Asked for only when something about it is noted.
+    /// - Throws: `identity.token_invalid`, `identity.token_expired`, `identity.api_key_invalid`,
+    ///   `identity.api_key_expired`.
+    package func authenticate(
+        _ accessToken: String, from client: @autoclosure () -> ClientInfo = .local
+    ) async throws -> Caller {
+        if APIKeyText.isMeant(accessToken) { return try await authenticate(apiKey: accessToken, from: client) }
         let now = clock.now
         let caller: Caller
         if let known = cache.find(accessToken) {
@@ -35,7 +42,9 @@ extension Identity {
         }
         guard let session = caller.session else { return caller }
         switch refused.verdict(on: session, generation: caller.generation) {
-        case .good: return caller
+        case .good:
+            seen.note(session)
+            return caller
         case .stale: throw IdentityError.tokenExpired
         case .ended: throw IdentityError.tokenInvalid
         }
@@ -70,6 +79,7 @@ extension Identity {
     /// What changes in a workspace that was picked with ``caller(_:in:)`` is not seen.
     package func isCurrent(_ caller: Caller) -> Bool {
         guard caller.expiresAt > clock.now else { return false }
+        if let key = caller.apiKey { return isCurrent(key, version: caller.generation) }
         return caller.session.map { isCurrent($0, generation: caller.generation) } ?? true
     }
 
@@ -109,7 +119,9 @@ extension Identity {
             let act = Act(actor: User.actor(found.user), client: client, time: now, ids: self.ids)
             var verdict = found.verdict(now: now, grace: grace)
             if verdict == .rotate {
-                if try SessionStore.rotate(hash, found, to: successorHash, expiresAt: expiresAt, now: now, tx) {
+                if try SessionStore.rotate(
+                    hash, found, to: successorHash, from: client, expiresAt: expiresAt, now: now, tx)
+                {
                     try act.audit(.refresh, target: .session(found.session), in: found.workspace, tx)
                     // The session's row is held now: a change of the role has either been seen here or waits, and then
                     // refuses what is granted here.
@@ -140,23 +152,27 @@ extension Identity {
     // MARK: Ends
 
     func act(of caller: Caller, from client: ClientInfo) -> Act {
-        Act(actor: caller.principal.actor, client: client, time: clock.now, ids: ids)
+        Act(actor: caller.principal.actor, client: client, time: clock.now, ids: ids, apiKey: caller.apiKey)
     }
 
     /// Ends the live sessions that `condition` names, and lets their access tokens die with the commit.
+    @discardableResult
     func endSessions(
         _ condition: SQL, _ reason: SessionEnd, by act: Act, _ tx: borrowing Transaction
-    ) throws {
+    ) throws -> [EndedSession] {
         let ended = try SessionStore.end(condition, now: act.time, tx)
-        guard !ended.isEmpty else { return }
+        guard !ended.isEmpty else { return [] }
         for session in ended {
             try act.record(.sessionEnded(session.id, session.user, reason), in: session.workspace, tx)
         }
         refuse(ended.map { Refusal(session: $0.id, validFrom: .max, at: act.time) }, tx)
+        let metrics = metrics
+        tx.afterCommit { metrics.countEnded(ended.count, reason) }
+        return ended
     }
 
     /// Refuses the access tokens of sessions in this process, once the transaction is durable.
-    func refuse(_ refusals: [Refusal], _ tx: borrowing Transaction) {
+    func refuse(_ refusals: [Refusal<SessionID>], _ tx: borrowing Transaction) {
         tx.afterCommit { [refused] in refused.insert(refusals) }
     }
 
@@ -166,7 +182,7 @@ extension Identity {
         let oldest = now - settings.accessTokenLife - Self.clockSkewMax
         // What commits late, or comes from a clock that is behind, is still found.
         let since = refused.readUntil.map { max($0 - Self.clockSkewMax, oldest) } ?? oldest
-        var last: Refusal?
+        var last: Refusal<SessionID>?
         while true {
             let page = try await database.read { [last] tx in
                 try SessionStore.refusals(since: since, after: last, limit: Self.refusalsPerPage, tx)
@@ -179,14 +195,30 @@ extension Identity {
     }
 
     /// How far the clocks of the machines that share a database may be apart.
-    private static let clockSkewMax: Duration = .seconds(60)
-    private static let refusalsPerPage = 1_000
+    static let clockSkewMax: Duration = .seconds(60)
+    static let refusalsPerPage = 1_000
 
-    /// Removes sessions and refresh tokens that have expired, a bounded number.
+    /// Removes sessions and tokens that have expired, a bounded number.
     /// - Returns: Whether more are left.
     func pruneSessions() async throws -> Bool {
         let now = clock.now
-        return try await database.write { try SessionStore.prune(now: now, limit: 1_000, $0) }
+        return try await database.write { tx in
+            let areSessionsLeft = try SessionStore.prune(now: now, limit: 1_000, tx)
+            let areTokensLeft = try AccountTokenStore.prune(now: now, limit: 1_000, tx)
+            return areSessionsLeft || areTokensLeft
+        }
+    }
+
+    /// Stores which sessions were used since the last time.
+    func storeSeen() async throws {
+        let ids = seen.take()
+        guard !ids.isEmpty else { return }
+        let now = clock.now
+        try await database.write { tx in
+            for start in stride(from: 0, to: ids.count, by: 500) {
+                try SessionStore.touch(Array(ids[start..<min(start + 500, ids.count)]), now: now, tx)
+            }
+        }
     }
 }
 

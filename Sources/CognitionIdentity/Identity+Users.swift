@@ -5,14 +5,18 @@ extension Identity {
     // MARK: New users
 
     /// Checks what somebody wants to be called, and hashes the password.
-    func newUser(_ command: RegisterCommand, isOperator: Bool) async throws -> NewUser {
+    ///
+    /// - Parameter mayBeTaken: Whoever asks must not learn whether the address is.
+    func newUser(_ command: RegisterCommand, isOperator: Bool, mayBeTaken: Bool = false) async throws -> NewUser {
         let email = try EmailAddress(command.email)
         let fullName = try DisplayText.read(command.fullName, "a name")
         let locale = try LanguageTag.read(command.locale)
         let timeZone = try TimeZoneName.read(command.timeZone)
         try PasswordRules.check(command.password, for: email)
         // Said before the work of hashing; whoever comes between is found by the unique index.
-        guard try await database.read({ try UserStore.find(email, $0) }) == nil else { throw IdentityError.emailTaken }
+        if !mayBeTaken, try await database.read({ try UserStore.find(email, $0) }) != nil {
+            throw IdentityError.emailTaken
+        }
         return NewUser(
             id: ids.next(), email: email, passwordHash: try await hasher.hash(command.password), fullName: fullName,
             locale: locale, timeZone: timeZone, isOperator: isOperator)
@@ -35,13 +39,18 @@ extension Identity {
     private static func insertHome(
         of user: UserID, by act: Act, _ tx: borrowing Transaction
     ) throws -> WorkspaceID {
-        var random = SystemRandomNumberGenerator()
         // 48 bits: that one is taken happens, that the next is as well does not.
         while true {
-            let number = String(UInt64.random(in: 0..<(1 << 48), using: &random), radix: 16)
-            let id = WorkspaceID("u-" + String(repeating: "0", count: 12 - number.utf8.count) + number)
+            let id = randomHome()
             if try WorkspaceStore.insert(id, title: nil, by: User.actor(user), now: act.time, tx) != nil { return id }
         }
+    }
+
+    /// A name for the workspace of a user: `u-` and twelve hexadecimal digits.
+    static func randomHome() -> WorkspaceID {
+        var random = SystemRandomNumberGenerator()
+        let number = String(UInt64.random(in: 0..<(1 << 48), using: &random), radix: 16)
+        return WorkspaceID("u-" + String(repeating: "0", count: 12 - number.utf8.count) + number)
     }
 
     static func join(
@@ -98,11 +107,16 @@ extension Identity {
     }
 
     /// - Throws: `identity.user_not_found`, `identity.email_invalid`.
+    package func user(_ reference: UserReference) async throws -> User {
+        try await database.read { try Self.find(reference, $0) }
+    }
+
+    /// - Throws: `identity.user_not_found`, `identity.email_invalid`.
     package func user(email: String) async throws -> User {
         try await database.read { try Self.find(.email(email), $0) }
     }
 
-    private static func find(_ reference: UserReference, _ tx: borrowing Transaction) throws -> User {
+    static func find(_ reference: UserReference, _ tx: borrowing Transaction) throws -> User {
         let user =
             switch reference {
             case .id(let id): try UserStore.find(id, tx)
@@ -175,6 +189,7 @@ extension Identity {
         try act.audit(
             .lockout, target: .user(id), in: user.homeWorkspace, details: ["until": .string(until.description)], tx)
         try endSessions("user_id = \(id)", .userStopped, by: act, tx)
+        try refuseAPIKeys("user_id = \(id)", by: act, tx)
         return user
     }
 
@@ -194,7 +209,10 @@ extension Identity {
         try act.audit(
             .userStatusChange, target: .user(id), in: user.homeWorkspace, details: ["status": .string(status.rawValue)],
             tx)
-        if status != .active { try endSessions("user_id = \(id)", .userStopped, by: act, tx) }
+        if status != .active {
+            try endSessions("user_id = \(id)", .userStopped, by: act, tx)
+            try refuseAPIKeys("user_id = \(id)", by: act, tx)
+        }
         return user
     }
 }

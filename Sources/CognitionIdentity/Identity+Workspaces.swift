@@ -10,7 +10,8 @@ extension Identity {
     ///   every one that exists.
     package func caller(_ caller: Caller, in id: WorkspaceID) async throws -> Caller {
         guard id != caller.principal.workspace else { return caller }
-        guard Workspace.isName(id.name) else { throw IdentityError.workspaceNotFound(id) }
+        // An API key is for one workspace.
+        guard Workspace.isName(id.name), caller.apiKey == nil else { throw IdentityError.workspaceNotFound(id) }
         let standing = try await database.read { try Self.standing(of: caller, in: id, $0) }
         return caller.acting(
             in: id, as: Role.effective(standing.role, isOperator: standing.isOperator))
@@ -23,7 +24,7 @@ extension Identity {
         let id = caller.principal.workspace
         do {
             let standing = try await database.read { try Self.standing(of: caller, in: id, $0) }
-            return Role.effective(standing.role, isOperator: standing.isOperator).permissions.contains(permission)
+            return standing.permissions.contains(permission)
         } catch let error as IdentityError where error.code == .workspaceNotFound {
             return false
         }
@@ -32,10 +33,12 @@ extension Identity {
     /// Makes a workspace of which the caller is the admin.
     ///
     /// - Parameter name: `[a-z0-9][a-z0-9_-]{0,62}`, unique on the server.
-    /// - Throws: `identity.name_invalid`, `identity.workspace_taken`, `identity.workspaces_max`.
+    /// - Throws: `identity.name_invalid`, `identity.workspace_taken`, `identity.workspaces_max`,
+    ///   `identity.session_required` for a caller with an API key.
     package func createWorkspace(
         _ name: String, title: String? = nil, as caller: Caller, from client: ClientInfo
     ) async throws -> Workspace {
+        guard caller.apiKey == nil else { throw IdentityError.sessionRequired }
         try Workspace.checkName(name)
         let title = try DisplayText.read(title, "a title")
         let (id, act) = (WorkspaceID(name), act(of: caller, from: client))
@@ -52,9 +55,15 @@ extension Identity {
         }
     }
 
-    /// The caller's workspaces in the order in which they were joined; for the command line all there are.
+    /// The caller's workspaces in the order in which they were joined; for the command line all there are, and for an API
+    /// key its own.
     package func workspaces(of caller: Caller, _ page: PageRequest = PageRequest()) async throws -> Page<Membership> {
-        try await database.read { tx in
+        guard caller.apiKey == nil else {
+            let own = try await workspace(caller.principal.workspace, as: caller)
+            return page.after == nil
+                ? Page([(key: Int64(0), item: own)], limit: page.limit) : Page([], limit: page.limit)
+        }
+        return try await database.read { tx in
             guard let user = caller.user else { return try WorkspaceStore.page(page, tx) }
             return try WorkspaceStore.memberships(of: user, page, tx)
         }
@@ -121,10 +130,11 @@ extension Identity {
                 .roleAssign, target: .user(user), in: id,
                 details: ["role": .string(role.rawValue), "previous": .string(old.rawValue)], tx)
             self.refuse(try SessionStore.refuseAccess(of: user, in: id, now: act.time, tx), tx)
+            try self.refuseAPIKeys("user_id = \(user) AND workspace_id = \(id)", by: act, tx)
         }
     }
 
-    /// Removes a member and ends their sessions in the workspace. Everybody may remove themselves.
+    /// Removes a member, ends their sessions in the workspace and revokes their API keys for it. Everybody may remove themselves.
     ///
     /// - Throws: `identity.workspace_not_found`, `identity.forbidden`, `identity.member_not_found`,
     ///   `identity.last_admin`.
@@ -135,7 +145,7 @@ extension Identity {
         try await database.write { tx in
             try WorkspaceStore.hold(id, now: act.time, tx)
             let standing = try Self.standing(of: caller, in: id, tx)
-            if caller.user != user { try standing.checkManages() }
+            if caller.user != user || caller.apiKey != nil { try standing.checkManages() }
             let old = try Self.heldRole(of: user, in: id, now: act.time, tx)
             if old == .admin { try Self.checkOtherAdmins(in: id, tx) }
             try WorkspaceStore.removeMember(user, from: id, tx)
@@ -143,39 +153,55 @@ extension Identity {
             try act.audit(
                 .roleRemove, target: .user(user), in: id, details: ["role": .string(old.rawValue)], tx)
             try self.endSessions("user_id = \(user) AND workspace_id = \(id)", .memberRemoved, by: act, tx)
+            try self.revokeAPIKeys("user_id = \(user) AND workspace_id = \(id)", by: act, tx)
         }
     }
 
     // MARK: Checks
 
     /// What a caller is in a workspace, now.
-    private struct Standing {
+    struct Standing {
         let role: Role?
         let isOperator: Bool
+        /// With an API key fewer than the role gives.
+        let permissions: Set<Permission>
 
         func checkManages() throws {
-            guard isOperator || role?.permissions.contains(.manageWorkspace) == true else {
+            guard permissions.contains(.manageWorkspace) else {
                 throw IdentityError(.identityForbidden, "your role in this workspace does not allow that")
             }
         }
     }
 
-    private static func checkAssignable(_ role: Role) throws {
+    static func checkAssignable(_ role: Role) throws {
         guard Role.workspaceRoles.contains(role) else {
             throw IdentityError(.roleInvalid, "the role '\(role.rawValue)' is not one of a workspace")
         }
     }
 
     /// - Throws: `identity.workspace_not_found`, also when there is one that the caller is no member of.
-    private static func standing(
+    static func standing(
         of caller: Caller, in id: WorkspaceID, _ tx: borrowing Transaction
     ) throws -> Standing {
+        guard caller.apiKey == nil || caller.principal.workspace == id else {
+            throw IdentityError.workspaceNotFound(id)
+        }
         let role = try caller.user.flatMap { try WorkspaceStore.role(of: $0, in: id, tx) }
         let isOperator = caller.principal.may(.operate)
         guard try role != nil || (isOperator && WorkspaceStore.find(id, tx) != nil) else {
             throw IdentityError.workspaceNotFound(id)
         }
-        return Standing(role: role, isOperator: isOperator)
+        let permissions = Role.effective(role, isOperator: isOperator).permissions.limited(to: caller.scopes)
+        return Standing(role: role, isOperator: isOperator, permissions: permissions)
+    }
+
+    /// Whether a caller may say who is what in a workspace.
+    static func manages(_ caller: Caller, _ id: WorkspaceID, _ tx: borrowing Transaction) throws -> Bool {
+        do {
+            return try standing(of: caller, in: id, tx).permissions.contains(.manageWorkspace)
+        } catch let error as IdentityError where error.code == .workspaceNotFound {
+            return false
+        }
     }
 
     /// The role of a member of a workspace that is held, while the member does not log in.
@@ -193,7 +219,7 @@ extension Identity {
         }
     }
 
-    private static func checkRoom(for user: UserID, _ tx: borrowing Transaction) throws {
+    static func checkRoom(for user: UserID, _ tx: borrowing Transaction) throws {
         // Nobody else lets the user join anything until this has been committed.
         try tx.lock("identity.memberships \(user)")
         guard try WorkspaceStore.membershipCount(of: user, tx) < Workspace.perUserMax else {

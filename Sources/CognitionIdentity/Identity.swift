@@ -24,10 +24,17 @@ package final class Identity: Sendable {
     private let registrations = Mutex(0)
     let metrics: IdentityMetrics
     let throttle: FailureThrottle
+    /// Counts requests that may send a mail to somebody.
+    let mailThrottle: FailureThrottle
+    let mails: AccountMail
     let accessTokens: AccessTokens
     let refreshTokens: RefreshTokens
+    let outbox: MailOutbox
     let cache = TokenCache<Caller>(entriesMax: Identity.cachedTokensMax)
-    let refused = RefusedSessions()
+    let refused = RefusedSessions<SessionID>()
+    let refusedKeys = RefusedSessions<APIKeyID>()
+    let uses = APIKeyUses()
+    let seen = SeenSessions()
 
     /// - Throws: `identity.setting_invalid`.
     package init(
@@ -43,21 +50,31 @@ package final class Identity: Sendable {
         hasher = PasswordHasher(cost: settings.bcryptCost, metrics: metrics)
         throttle = FailureThrottle(
             failuresMax: settings.authFailuresPerAddress, window: IdentitySettings.authFailuresWindow)
+        mailThrottle = FailureThrottle(
+            failuresMax: settings.authFailuresPerAddress, window: IdentitySettings.authFailuresWindow)
+        mails = AccountMail(serviceName: settings.serviceName, publicURL: settings.publicURL)
         accessTokens = AccessTokens(keys: keys, serviceName: settings.serviceName)
         refreshTokens = RefreshTokens(key: keys.refreshKey)
+        outbox = MailOutbox(secret: keys.refreshKey, ids: ids)
     }
 
     // MARK: Coming in
 
     /// Makes a user with a workspace of their own, of which they are the admin.
     ///
-    /// - Throws: `identity.registration_closed`, `identity.email_invalid`, `identity.email_taken`,
+    /// Where addresses are verified, the user is `pending` until ``verifyEmail(_:from:)``, and the answer for an address
+    /// that is taken looks like any other; see ``IdentitySettings/emailVerification``. An invitation is accepted with it, lets
+    /// in where others may not register, and proves that the address is the user's.
+    ///
+    /// - Throws: `identity.registration_closed`, `identity.invitation_invalid`, `identity.email_invalid`, `identity.email_taken`,
     ///   `identity.password_refused`, `identity.name_invalid`, `identity.locale_invalid`, `identity.time_zone_invalid`,
     ///   `identity.busy`.
     package func register(_ command: RegisterCommand, from client: ClientInfo) async throws -> User {
-        guard settings.registration == .open else {
+        guard settings.registration == .open || settings.registration == .invite && command.invitation != nil else {
             throw IdentityError(
-                .registrationClosed, "this server takes no registrations; ask who runs it for an account")
+                .registrationClosed,
+                "this server takes no registrations; ask who runs it for an account or an invitation"
+            )
         }
         let isTaken = registrations.withLock { running in
             guard running < Self.registrationsMax else { return false }
@@ -68,6 +85,16 @@ package final class Identity: Sendable {
             throw IdentityError(.identityBusy, "too many registrations at once; try again in a moment")
         }
         defer { registrations.withLock { $0 -= 1 } }
+        if let invitation = command.invitation {
+            let user = try await register(command, with: invitation, from: client)
+            metrics.countRegistration()
+            return user
+        }
+        if settings.emailVerification {
+            let user = try await registerUnverified(command, from: client)
+            metrics.countRegistration()
+            return user
+        }
         let new = try await newUser(command, isOperator: false)
         let act = Act(actor: User.actor(new.id), client: client, time: clock.now, ids: ids)
         let user = try await database.write { tx in try Self.insert(new, by: act, tx) }
@@ -82,11 +109,7 @@ package final class Identity: Sendable {
     ///   `identity.busy`.
     package func login(_ command: LoginCommand, from client: ClientInfo) async throws -> Tokens {
         let now = clock.now
-        if let wait = throttle.wait(for: client, now: now) {
-            metrics.countLogin(.throttled)
-            throw IdentityError(
-                .tooManyFailures, "too many logins from this address have failed; try again later", retryAfter: wait)
-        }
+        try checkThrottle(of: client, now: now)
         let credentials = try await credentials(command.email)
         guard try await isRight(command.password, for: credentials, now: now), let credentials else {
             let isLocked = try await recordFailure(of: credentials, from: client, now: now)
@@ -112,6 +135,14 @@ package final class Identity: Sendable {
             metrics.countLogin(.failed)
             throw IdentityError.workspaceNotFound(id)
         }
+    }
+
+    /// - Throws: `identity.too_many_failures` when too many passwords from this network address were wrong.
+    func checkThrottle(of client: ClientInfo, now: Timestamp) throws {
+        guard let wait = throttle.wait(for: client, now: now) else { return }
+        metrics.countLogin(.throttled)
+        throw IdentityError(
+            .tooManyFailures, "too many logins from this address have failed; try again later", retryAfter: wait)
     }
 
     // MARK: Staying
@@ -143,22 +174,8 @@ package final class Identity: Sendable {
     /// - Throws: `identity.user_not_found` for the command line, which is no user.
     package func me(_ caller: Caller) async throws -> Profile {
         guard let id = caller.user else { throw IdentityError.userNotFound }
-        return Profile(user: try await user(id), workspace: caller.principal.workspace, roles: caller.roles)
-    }
-
-    // MARK: What was done
-
-    /// The audit trail, newest first: of the caller's workspace, or for an operator of the whole server.
-    /// - Throws: `identity.workspace_not_found` for another's.
-    package func auditEntries(
-        _ filter: AuditFilter, _ page: PageRequest, as caller: Caller
-    ) async throws -> Page<AuditEntry> {
-        var filter = filter
-        if !caller.principal.may(.operate) {
-            let own = caller.principal.workspace
-            if let wanted = filter.workspace, wanted != own { throw IdentityError.workspaceNotFound(wanted) }
-            filter.workspace = own
-        }
-        return try await database.read { [filter] tx in try AuditStore.page(filter, page, tx) }
+        return Profile(
+            user: try await user(id), workspace: caller.principal.workspace, roles: caller.roles,
+            permissions: caller.principal.permissions)
     }
 }

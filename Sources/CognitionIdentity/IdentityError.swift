@@ -5,7 +5,8 @@ package struct IdentityError: CodedError {
     package let code: ErrorCode
     package let message: String
     package let cause: (any Error)?
-    /// How long to wait before the same call may succeed; for `identity.too_many_failures`.
+    /// How long to wait before the same call may succeed; for `identity.too_many_failures` and
+    /// `identity.too_many_mails`.
     package let retryAfter: Duration?
 
     package init(_ code: ErrorCode, _ message: String, cause: (any Error)? = nil, retryAfter: Duration? = nil) {
@@ -17,6 +18,10 @@ package struct IdentityError: CodedError {
 
     /// One answer for an unknown address, a wrong password, a locked and a suspended user, so that it tells nothing.
     static let loginFailed = IdentityError(.loginFailed, "the e-mail address or the password is wrong")
+    static let passwordWrong = IdentityError(.passwordWrong, "the current password is wrong")
+    /// One answer for a token that is unknown, expired or used, or of a user who may not use it.
+    static let mailTokenInvalid = IdentityError(
+        .mailTokenInvalid, "the link is not good, has expired or was used; ask for a new one")
     static let refreshInvalid = IdentityError(.refreshInvalid, "the refresh token is not valid; log in again")
     static let tokenInvalid = IdentityError(.tokenInvalid, "the access token is not valid")
     static let tokenExpired = IdentityError(.tokenExpired, "the access token has expired; refresh it")
@@ -50,6 +55,16 @@ extension ErrorCode {
     package static let tooManyFailures = ErrorCode("identity.too_many_failures", category: .limited)
     /// More passwords wait to be checked than the queue takes.
     package static let identityBusy = ErrorCode("identity.busy", category: .unavailable)
+    /// The current password, that was to be replaced, is wrong.
+    package static let passwordWrong = ErrorCode("identity.password_wrong", category: .forbidden)
+    /// The token of a mail's link is unknown, expired or used.
+    package static let mailTokenInvalid = ErrorCode("identity.mail_token_invalid", category: .invalid)
+    /// Too many mails to others were asked for from one network address.
+    package static let tooManyMails = ErrorCode("identity.too_many_mails", category: .limited)
+    /// There is no such session, or it is somebody else's.
+    package static let sessionNotFound = ErrorCode("identity.session_not_found", category: .notFound)
+    /// As many mails wait to be sent as may.
+    package static let mailBacklog = ErrorCode("identity.mail_backlog", category: .unavailable)
     /// The refresh token is unknown, expired or used, or its session has ended.
     package static let refreshInvalid = ErrorCode("identity.refresh_invalid", category: .unauthenticated)
     /// The access token is forged, damaged or for another server, or its session has ended.

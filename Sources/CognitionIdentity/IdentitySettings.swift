@@ -28,6 +28,10 @@ package struct IdentitySettings: Sendable, Hashable {
     /// Failed logins from one network address within ``authFailuresWindow``, 1...10,000; further ones are refused unseen.
     package var authFailuresPerAddress: Int
     package var registration: Registration
+    /// Who registers has to follow the link of a mail before the first login.
+    package var emailVerification: Bool
+    /// Where people reach the server, without a slash at the end; links in mails begin with it.
+    package var publicURL: String
 
     package static let authFailuresWindow: Duration = .seconds(300)
 
@@ -35,7 +39,8 @@ package struct IdentitySettings: Sendable, Hashable {
         serviceName: String = "cognitionos", accessTokenLife: Duration = .seconds(30 * 60),
         refreshTokenLife: Duration = .seconds(7 * 86_400), refreshGrace: Duration = .seconds(20), bcryptCost: Int = 12,
         failedLoginsMax: Int = 5, lockout: Duration = .seconds(30 * 60), authFailuresPerAddress: Int = 30,
-        registration: Registration = .open
+        registration: Registration = .open, emailVerification: Bool = false,
+        publicURL: String = "http://127.0.0.1:8100"
     ) {
         self.serviceName = serviceName
         self.accessTokenLife = accessTokenLife
@@ -46,6 +51,8 @@ package struct IdentitySettings: Sendable, Hashable {
         self.lockout = lockout
         self.authFailuresPerAddress = authFailuresPerAddress
         self.registration = registration
+        self.emailVerification = emailVerification
+        self.publicURL = publicURL
     }
 
     /// - Throws: `identity.setting_invalid` with the first setting that is out of its range.

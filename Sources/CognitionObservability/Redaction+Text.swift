@@ -7,7 +7,7 @@ extension Redaction {
     /// - the value of `token=…`, `access_token=…` and every other name that ``hides(_:)``, in URLs and elsewhere;
     /// - the same in JSON, `"password":"…"`;
     /// - what follows `Bearer ` and `Authorization:`;
-    /// - JSON web tokens, wherever they stand;
+    /// - JSON web tokens and API keys, wherever they stand; of a key its first characters stay, by which people know it;
     /// - the password in `scheme://user:password@host`.
     ///
     /// A net under careful callers, who put no secrets into texts; it cannot know them all.
@@ -48,6 +48,7 @@ private struct SecretScanner {
             case UInt8(ascii: ":"): afterColon()
             case UInt8(ascii: " "), UInt8(ascii: "+"): afterSpace()
             case UInt8(ascii: "e"): atLetterE()
+            case UInt8(ascii: "c"): atLetterC()
             default: break
             }
             index += 1
@@ -110,6 +111,17 @@ private struct SecretScanner {
         let end = self.end(from: index) { !Self.isOfToken($0) }
         guard bytes[index..<end].count(where: { $0 == UInt8(ascii: ".") }) >= 2 else { return }
         hide(index..<end)
+    }
+
+    /// `cog_`, eight characters, `_` and what is secret: an API key.
+    private mutating func atLetterC() {
+        let secretStart = index + 13
+        guard secretStart < bytes.count, bytes[index..<index + 4].elementsEqual("cog_".utf8),
+            bytes[secretStart - 1] == UInt8(ascii: "_"), index == 0 || !Self.isOfToken(bytes[index - 1])
+        else { return }
+        let end = self.end(from: secretStart) { !Self.isOfToken($0) }
+        guard end - secretStart >= Self.bearerBytesMin else { return }
+        hide(secretStart..<end)
     }
 
     // MARK: Finding and hiding

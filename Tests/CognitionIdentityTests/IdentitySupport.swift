@@ -6,6 +6,7 @@ import CognitionTestSupport
 import Crypto
 import Foundation
 import MetricsTestKit
+import Testing
 import Synchronization
 
 /// A server's identity on a database of its own, and what a test turns.
@@ -74,8 +75,54 @@ struct World: Sendable {
 
     var registrations: Int64 { metrics.counterTotal(label: "auth.registrations") }
 
+    var archivedEntries: Int64 { metrics.counterTotal(label: "auth.audit.archived") }
+
     func refreshes(_ outcome: String) -> Int64 {
         metrics.counterTotal(label: "auth.refreshes", dimensions: [("outcome", outcome)])
+    }
+
+    func post(_ mail: NewMail) async throws {
+        try await database.write { tx in try identity.post(mail, tx) }
+    }
+
+    /// The mails that are due, sent.
+    func mails() async throws -> [MailMessage] {
+        let box = Postbox()
+        while try await identity.sendMails(over: box) {}
+        return box.messages
+    }
+
+    /// The one mail that is due, sent.
+    func mail() async throws -> MailMessage {
+        let mails = try await mails()
+        try #require(mails.count == 1)
+        return mails[0]
+    }
+
+    /// What stands behind the `#` of the mail's link.
+    func token(in mail: MailMessage) throws -> Secret {
+        let link = try #require(mail.text.split(separator: "\n").first { $0.hasPrefix("http") })
+        return Secret(String(try #require(link.split(separator: "#").last)))
+    }
+
+    /// As many mails as may wait.
+    func fillOutbox() async throws {
+        try await database.write { tx in
+            try tx.execute(
+                """
+                WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
+                INSERT INTO outbound_mails (id, purpose, sealed, created_at, expires_at, due_at, attempts)
+                SELECT CAST(i AS TEXT), \(MailPurpose.verifyEmail), \([0] as [UInt8]), 0, 0, 0, 0 FROM n
+                """)
+        }
+    }
+
+    func counted(_ label: String, _ dimension: (String, String)) -> Int64 {
+        metrics.counterTotal(label: label, dimensions: [dimension])
+    }
+
+    func mails(_ outcome: String) -> Int64 {
+        metrics.counterTotal(label: "auth.mails", dimensions: [("outcome", outcome)])
     }
 
     func logins(_ outcome: String) -> Int64 {

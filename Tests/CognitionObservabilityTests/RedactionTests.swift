@@ -4,6 +4,7 @@ import Testing
 @testable import enum CognitionObservability.Redaction
 
 @Suite struct RedactionTests {
+    private static let apiKey = "cog_3kTMd9xQ_" + String(repeating: "a7", count: 24) + "b"
     private static let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
     @Test(
@@ -23,6 +24,7 @@ import Testing
             ("postgres://user:hun:ter2@host:5432/db", "postgres://user:••••@host:5432/db"),
             ("amqp://u:hunter2@[::1]/", "amqp://u:••••@[::1]/"),
             ("refused \(token)", "refused ••••"), ("<\(token)> and \(token)", "<••••> and ••••"),
+            ("key \(apiKey)!", "key cog_3kTMd9xQ_••••!"), ("[\(apiKey)]", "[cog_3kTMd9xQ_••••]"),
             ("a=\(token)", "a=\(token)"), ("token=", "token="), ("=x", "=x"), ("token=••••", "token=••••"),
         ])
     func masked(text: String, expected: String) { #expect(Redaction.masking(text) == expected) }
@@ -33,6 +35,7 @@ import Testing
             "", "=", ":", "Task retried", "tokens=12", "usage.input_tokens=5&n=2", "http://host:8100/a?b=c",
             "https://example.com/a@b:c", "Bearer authentication", "unexpected token: }", "error: token expired",
             "a = b == c", "monkey=1", "2026-11-21T03:31:00Z", "::1", "user@host:22", "eyJ", "eyJust.a.name2.not",
+            "cog_3kTMd9xQ", "cognitive dissonance", "cog_",
             "ä=ö\u{0}\u{1F600}",
         ])
     func kept(text: String) {
@@ -45,7 +48,8 @@ import Testing
     func random() {
         var random = SplitMix64(seed: 7)
         let parts = [
-            "token", "=", "&", ":", "\"", "//", "@", " ", "Bearer", "eyJ", ".", "a", "ü", "authorization", "\n",
+            "token", "=", "&", ":", "\"", "//", "@", " ", "Bearer", "eyJ", "cog_3kTMd9xQ_", ".", "a", "ü",
+            "authorization", "\n",
         ]
         for _ in 0..<5_000 {
             let text = (0..<Int.random(in: 0..<30, using: &random)).map { _ in

@@ -74,6 +74,53 @@ import Testing
         }
     }
 
+    @Test(
+        "Users are listed, stopped and let in, and their sessions and passwords looked after", arguments: [false, true])
+    func life(withServer: Bool) async throws {
+        try await withSandbox { sandbox in
+            let email = "ada@example.com"
+            var server = try await sandbox.serve()
+            let made = try await sandbox.run(
+                "user", "create", "--email", email, "--password-stdin", input: Self.password)
+            #expect(made.exitCode == 0, "\(made)")
+            func run(_ arguments: String...) async throws -> Program.Ending {
+                if !withServer { try await server.stop() }
+                let ending = try await sandbox.start(["user"] + arguments, environment: Self.cheap).ending()
+                if !withServer { server = try await sandbox.serve() }
+                return ending
+            }
+            #expect(try await logIn(sandbox, server, email, Self.password).status == 200)
+            let list = try await run("list", "--json")
+            let user = try #require(try JSONValue(parsing: list.output)["items"]?[0])
+            let shown = try await run("show", email, "--json")
+            #expect(try JSONValue(parsing: shown.output) == user, "\(shown)")
+            let sessions = try await run("sessions", email)
+            #expect(sessions.exitCode == 0 && sessions.output.split(separator: "\n").count == 1, "\(sessions)")
+            #expect(sessions.output.contains("127.0.0.1") && sessions.output.contains("curl/"), "\(sessions)")
+            let ended = try await run("sessions", email, "--end")
+            #expect(ended.output == "ended      1\n", "\(ended)")
+
+            let suspended = try await run("status", email, "suspended")
+            #expect(suspended.exitCode == 0 && suspended.output.contains("status     suspended"), "\(suspended)")
+            #expect(try await logIn(sandbox, server, email, Self.password).status == 401)
+            let refused = try await run("reset-password", email)
+            #expect(refused.exitCode == 1 && refused.errors.contains("[identity.forbidden]"), "\(refused)")
+            let only = try await run("list", "--status", "suspended")
+            #expect(only.output.contains(email), "\(only)")
+            #expect(try await run("status", email, "active").exitCode == 0)
+            let link = try await run("reset-password", email, "--json")
+            let token = try JSONValue(parsing: link.output).text("token")
+            let reset = try await sandbox.curl(
+                server.url + "/api/v3/auth/password/reset",
+                json: ["token": .string(token), "password": "another long password"])
+            #expect(reset.status == 204, "\(reset)")
+            #expect(try await logIn(sandbox, server, email, "another long password").status == 200)
+            let unknown = try await run("show", "nobody@example.com")
+            #expect(unknown.exitCode == 1 && unknown.errors.contains("[identity.user_not_found]"), "\(unknown)")
+            #expect(try await run("status", email, "deleted").exitCode == 2)
+        }
+    }
+
     @Test("Users that cannot be are refused, and a password is never an argument", arguments: [false, true])
     func refusals(withServer: Bool) async throws {
         try await withSandbox { sandbox in

@@ -1,7 +1,7 @@
 import CognitionStorage
 
 /// Waits for the next of `wakeUps`, at most `timeout`; ends early, without an error, when the task is cancelled.
-func wait(for wakeUps: AsyncStream<Void>, atMost timeout: Duration, on clock: any Clock<Duration>) async {
+package func wait(for wakeUps: AsyncStream<Void>, atMost timeout: Duration, on clock: any Clock<Duration>) async {
     await withTaskGroup(of: Void.self) { group in
         group.addTask { for await _ in wakeUps { return } }
         // Its only error is the cancellation below.

@@ -100,9 +100,7 @@ package struct Call<Body: Sendable>: Sendable {
 
     package var principal: Principal { caller.principal }
     package var workspace: WorkspaceID { principal.workspace }
-    package var client: ClientInfo {
-        ClientInfo(address: exchange.address?.ipAddress ?? "", userAgent: header(.userAgent) ?? "")
-    }
+    package var client: ClientInfo { ClientInfo(exchange.request, from: exchange.address) }
     package var requestID: String { exchange.requestID }
 
     package var bearerToken: String? { exchange.request.bearerToken }
@@ -178,6 +176,12 @@ package struct Call<Body: Sendable>: Sendable {
     private func invalid(_ parameter: some AnyParameter) -> RequestError {
         RequestError(
             .parameterInvalid, "\(parameter.name) has to fit \(parameter.schema.jsonText): \(parameter.description)")
+    }
+}
+
+extension ClientInfo {
+    init(_ request: Request, from address: SocketAddress?) {
+        self.init(address: address?.ipAddress ?? "", userAgent: request.headers[.userAgent] ?? "")
     }
 }
 

@@ -33,11 +33,7 @@ struct Problem: Sendable {
         // The message of an internal error may tell what is nobody's business.
         detail = error.category == .internal ? "something went wrong inside the server" : error.message
         self.details = details
-        if status == .unauthorized {
-            let isMissing = code == .tokenMissing
-            headers[.wwwAuthenticate] =
-                isMissing ? "Bearer realm=\"cognitionos\"" : "Bearer realm=\"cognitionos\", error=\"invalid_token\""
-        }
+        headers[.wwwAuthenticate] = Challenge(to: code, status)?.text
         if let wait = (error as? IdentityError)?.retryAfter {
             headers[.retryAfter] = String(wait.components.seconds + 1)
         } else if error.category == .unavailable {

@@ -7,9 +7,11 @@ package enum Access: Sendable, Hashable {
     case open
     /// Anybody; who has a token sees more.
     case optional
-    /// Whoever has a token.
+    /// Whoever has a token. An API key will not do: this concerns a person, or lets one get more rights than a key has.
     case token
-    /// Whoever has a token whose roles permit this.
+    /// Whoever has a token or an API key; what it may do here, the handler's façade says.
+    case credential
+    /// Whoever has a token or an API key that permits this.
     case permission(Permission)
 }
 

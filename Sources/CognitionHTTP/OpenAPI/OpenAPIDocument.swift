@@ -26,7 +26,8 @@ package struct OpenAPIDocument: Sendable {
                 "securitySchemes": [
                     "bearer": [
                         "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
-                        "description": "The `access_token` of `POST /api/v3/auth/login`.",
+                        "description":
+                            "The `access_token` of `POST /api/v3/auth/login`, or an API key of `POST /api/v3/auth/api-keys`.",
                     ]
                 ],
             ],
@@ -61,8 +62,11 @@ package struct OpenAPIDocument: Sendable {
             "operationId": .string(route.operationID), "tags": [.string(route.tag)], "summary": .string(route.summary),
         ]
         let permission =
-            if case .permission(let permission) = route.access { "Needs the permission `\(permission.rawValue)`." } else
-            { "" }
+            switch route.access {
+            case .permission(let permission): "Needs the permission `\(permission.rawValue)`."
+            case .token: "Not with an API key."
+            case .open, .optional, .credential: ""
+            }
         let description = [route.details ?? "", permission].filter { !$0.isEmpty }.joined(separator: "\n\n")
         if !description.isEmpty { operation["description"] = .string(description) }
         if !route.parameters.isEmpty { operation["parameters"] = .array(route.parameters.map(parameter)) }
@@ -71,7 +75,7 @@ package struct OpenAPIDocument: Sendable {
         switch route.access {
         case .open: operation["security"] = []
         case .optional: operation["security"] = [[:], ["bearer": []]]
-        case .token, .permission: operation["security"] = [["bearer": []]]
+        case .token, .credential, .permission: operation["security"] = [["bearer": []]]
         }
         return .object(operation)
     }
@@ -127,7 +131,10 @@ package struct OpenAPIDocument: Sendable {
         if !route.parameters.isEmpty { statuses.insert(400) }
         // 404: a workspace of `X-Workspace-ID` that is not the caller's.
         if route.access != .open { statuses.formUnion([401, 404, 503]) }
-        if case .permission = route.access { statuses.insert(403) }
+        switch route.access {
+        case .token, .permission: statuses.insert(403)
+        case .open, .optional, .credential: break
+        }
         return statuses.sorted().map(String.init)
     }
 

@@ -19,13 +19,7 @@ struct PageRoutes: RouteGroup {
     ) {
         api.route(
             .get, path, answers: [.ok(mediaType: "text/html", "The page.")], access: .open, summary: summary
-        ) { _ in
-            Answer(
-                .ok, .bytes(bytes, mediaType: "text/html; charset=utf-8"),
-                headers: [
-                    .contentSecurityPolicy: policy.rawValue, .referrerPolicy: "no-referrer", .xFrameOptions: "DENY",
-                ])
-        }
+        ) { _ in .page(bytes, policy) }
     }
 
     private func file(_ api: inout API, _ path: String, _ bytes: [UInt8], _ mediaType: String) {
@@ -36,8 +30,19 @@ struct PageRoutes: RouteGroup {
     }
 }
 
+extension Answer {
+    /// A page of HTML.
+    static func page(_ bytes: [UInt8], _ policy: ContentPolicy) -> Answer {
+        Answer(
+            .ok, .bytes(bytes, mediaType: "text/html; charset=utf-8"),
+            headers: [
+                .contentSecurityPolicy: policy.rawValue, .referrerPolicy: "no-referrer", .xFrameOptions: "DENY",
+            ])
+    }
+}
+
 /// What a page may load: nothing from elsewhere.
-private enum ContentPolicy: String {
+enum ContentPolicy: String {
     case documentation =
         "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     case webSocket =

@@ -27,6 +27,23 @@ package struct UserRoutes: RouteGroup {
             answers: [.ok(UserShape.self)], errors: [.notFound], access: .permission(.operate),
             summary: "Changes a user's status, locks or unlocks it.",
             details: "Whoever is locked or not active is logged out at once.", use: change)
+        api.route(
+            .get, "users/{id}", parameters: [Self.user], answers: [.ok(UserShape.self)], errors: [.notFound],
+            access: .permission(.operate), summary: "Shows a user.", use: show)
+        api.route(
+            .get, "users/{id}/sessions", parameters: [Self.user], answers: [.ok(Page<SessionShape>.self)],
+            errors: [.notFound], access: .permission(.operate),
+            summary: "Lists where a user is logged in, the newest session first.", use: sessions)
+        api.route(
+            .delete, "users/{id}/sessions", parameters: [Self.user], answers: [.ok(EndedSessionsShape.self)],
+            errors: [.notFound], access: .permission(.operate), summary: "Ends all sessions of a user.",
+            details: "The user may log in again; see the status and `locked` for one who may not.", use: endSessions)
+        api.route(
+            .post, "users/{id}/password-reset", parameters: [Self.user],
+            answers: [.created(PasswordResetLinkShape.self)],
+            errors: [.notFound, .forbidden], access: .permission(.operate),
+            summary: "Makes a link with which a user chooses a new password.",
+            details: "It is in this answer only, good once, for an hour; no mail is sent.", use: resetPassword)
     }
 
     private static let status = Parameter<UserStatus>(
@@ -44,6 +61,28 @@ package struct UserRoutes: RouteGroup {
     @Sendable private func create(_ call: Call<UserRequest>) async throws -> Answer {
         let made = try await identity.createUser(call.body.command, by: call.principal, from: call.client)
         return .created(CreatedUserShape(user: made.user, password: made.generatedPassword))
+    }
+
+    @Sendable private func show(_ call: Call<Void>) async throws -> Answer {
+        .ok(UserShape(user: try await identity.user(call.path(Self.user))))
+    }
+
+    @Sendable private func sessions(_ call: Call<Void>) async throws -> Answer {
+        let current = call.caller.session
+        let sessions = try await identity.sessions(of: call.path(Self.user))
+        return .ok(Page(sessions.map { SessionShape(session: $0, isCurrent: $0.id == current) }, next: nil))
+    }
+
+    @Sendable private func endSessions(_ call: Call<Void>) async throws -> Answer {
+        let count = try await identity.endSessions(
+            of: try call.path(Self.user), by: call.principal, from: call.client)
+        return .ok(EndedSessionsShape(count: count))
+    }
+
+    @Sendable private func resetPassword(_ call: Call<Void>) async throws -> Answer {
+        let link = try await identity.passwordResetLink(
+            for: try call.path(Self.user), by: call.principal, from: call.client)
+        return .created(PasswordResetLinkShape(link: link))
     }
 
     @Sendable private func change(_ call: Call<UserChangeRequest>) async throws -> Answer {

@@ -12,7 +12,7 @@ package struct WorkspaceRoutes: RouteGroup {
     package func routes(_ api: inout API) {
         api.route(
             .get, "workspaces", parameters: [Query.limit, Query.cursor], answers: [.ok(Page<WorkspaceShape>.self)],
-            access: .token, summary: "Lists the workspaces that one is a member of.", use: list)
+            access: .credential, summary: "Lists the workspaces that one is a member of.", use: list)
         api.route(
             .post, "workspaces", body: WorkspaceRequest.self, answers: [.created(WorkspaceShape.self)],
             errors: [.conflict, .limited], access: .token, summary: "Makes a workspace, in which one is admin.",
@@ -22,23 +22,23 @@ package struct WorkspaceRoutes: RouteGroup {
                 """, use: create)
         api.route(
             .get, "workspaces/{id}", parameters: [Self.workspace], answers: [.ok(WorkspaceShape.self)],
-            errors: [.notFound], access: .token, summary: "Shows a workspace that one is a member of.", use: show)
+            errors: [.notFound], access: .credential, summary: "Shows a workspace that one is a member of.", use: show)
         api.route(
             .get, "workspaces/{id}/members", parameters: [Self.workspace, Query.limit, Query.cursor],
-            answers: [.ok(Page<MemberShape>.self)], errors: [.notFound], access: .token,
+            answers: [.ok(Page<MemberShape>.self)], errors: [.notFound], access: .credential,
             summary: "Lists the members.", use: members)
         api.route(
             .post, "workspaces/{id}/members", body: MemberRequest.self, parameters: [Self.workspace],
-            answers: [.created(MemberShape.self)], errors: [.notFound, .conflict, .forbidden], access: .token,
+            answers: [.created(MemberShape.self)], errors: [.notFound, .conflict, .forbidden], access: .credential,
             summary: "Adds a user of this server.", details: Self.rule, use: add)
         api.route(
             .patch, "workspaces/{id}/members/{user}", body: RoleRequest.self,
             parameters: [Self.workspace, Self.user], answers: [.noContent],
-            errors: [.notFound, .conflict, .forbidden], access: .token, summary: "Changes a member's role.",
+            errors: [.notFound, .conflict, .forbidden], access: .credential, summary: "Changes a member's role.",
             details: Self.rule, use: change)
         api.route(
             .delete, "workspaces/{id}/members/{user}", parameters: [Self.workspace, Self.user],
-            answers: [.noContent], errors: [.notFound, .conflict, .forbidden], access: .token,
+            answers: [.noContent], errors: [.notFound, .conflict, .forbidden], access: .credential,
             summary: "Removes a member; everybody may remove themselves.",
             details: "A workspace keeps at least one admin. The member's tokens for it are refused at once.",
             use: remove)

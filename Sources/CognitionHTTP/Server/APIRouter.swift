@@ -3,6 +3,7 @@ import CognitionIdentity
 import HTTPTypes
 import Hummingbird
 import Logging
+import NIOCore
 
 /// Makes Hummingbird's router of the declared routes.
 struct APIRouter {
@@ -29,7 +30,7 @@ struct APIRouter {
         let bodyBytesMax = route.access == .open ? min(bodyBytesMax, Self.openBodyBytesMax) : bodyBytesMax
         let responder = CallbackResponder<APIContext> { [self] request, context in
             try await envelope.answer(request, metrics: metrics) { requestID in
-                let caller = try await caller(of: request, for: route.access)
+                let caller = try await caller(of: request, from: context.address, for: route.access)
                 let exchange = Exchange(
                     request: request, parameters: context.parameters, requestID: requestID, address: context.address,
                     caller: caller, bodyBytesMax: bodyBytesMax)
@@ -67,19 +68,23 @@ struct APIRouter {
         }
     }
 
-    /// - Throws: `request.token_missing`, `request.permission_denied`, and what `Identity.authenticate` and
-    ///   `Identity.caller(_:in:)` throw.
-    private func caller(of request: Request, for access: Access) async throws -> Caller? {
+    /// - Throws: `request.token_missing`, `request.permission_denied`, `identity.session_required`, and what
+    ///   `Identity.authenticate` and `Identity.caller(_:in:)` throw.
+    private func caller(
+        of request: Request, from address: SocketAddress?, for access: Access
+    ) async throws -> Caller? {
         if access == .open { return nil }
         guard let token = request.bearerToken else {
             if access == .optional { return nil }
             throw RequestError(.tokenMissing, "this needs a token: Authorization: Bearer TOKEN")
         }
-        var caller = try await identity.authenticate(token)
+        var caller = try await identity.authenticate(token, from: ClientInfo(request, from: address))
+        if access == .token, caller.apiKey != nil { throw IdentityError.sessionRequired }
         if let workspace = request.headers[.workspaceID] {
             caller = try await identity.caller(caller, in: WorkspaceID(workspace))
         }
         if case .permission(let permission) = access, !caller.principal.may(permission) {
+            try await identity.noteDenied(permission, of: caller, from: ClientInfo(request, from: address))
             throw RequestError(.permissionDenied, "your roles in this workspace do not include \(permission.rawValue)")
         }
         return caller

@@ -8,7 +8,7 @@ struct RegisterRequest: RequestBody {
         command = RegisterCommand(
             email: json["email"]?.stringValue ?? "", password: Secret(json["password"]?.stringValue ?? ""),
             fullName: json["full_name"]?.stringValue, locale: json["locale"]?.stringValue,
-            timeZone: json["time_zone"]?.stringValue)
+            timeZone: json["time_zone"]?.stringValue, invitation: json["invitation"]?.stringValue.map(Secret.init))
     }
 
     static let schemaName = "RegisterRequest"
@@ -16,7 +16,9 @@ struct RegisterRequest: RequestBody {
         [
             "email": .text(length: 3...254), "password": Self.password,
             "full_name": .nullable(.text(length: 0...200)), "locale": Self.locale, "time_zone": Self.timeZone,
-        ], optional: ["full_name", "locale", "time_zone"], isClosed: true)
+            "invitation": .nullable(
+                .text("The token of an invitation to the address; accepted with the registration.", length: 1...512)),
+        ], optional: ["full_name", "locale", "time_zone", "invitation"], isClosed: true)
     static let locale: JSONValue = .nullable(.text("A language tag of BCP 47, e.g. `de-CH`.", length: 1...35))
     static let timeZone: JSONValue = .nullable(
         .text("A name of the IANA time zone database, e.g. `Europe/Zurich`.", length: 1...64))
@@ -120,7 +122,7 @@ struct ProfileShape: AnswerBody {
         guard case .object(var members) = UserShape(user: profile.user).json else { return .null }
         members["workspace_id"] = .string(profile.workspace.name)
         members["roles"] = .array(profile.roles.map { .string($0.rawValue) })
-        members["permissions"] = .array(profile.roles.permissions.map(\.rawValue).sorted().map(JSONValue.string))
+        members["permissions"] = .array(profile.permissions.map(\.rawValue).sorted().map(JSONValue.string))
         return .object(members)
     }
 
@@ -141,34 +143,6 @@ struct ProfileShape: AnswerBody {
         members["permissions"] = .array(Role.admin.permissions.map(\.rawValue).sorted().map(JSONValue.string))
         return .object(members)
     }()
-}
-
-struct AuditEntryShape: AnswerBody {
-    let entry: AuditEntry
-
-    var json: JSONValue {
-        [
-            "time": .string(entry.time.description), "workspace_id": entry.workspace.map { .string($0.name) } ?? .null,
-            "actor": .string(entry.actor), "action": .string(entry.action.rawValue),
-            "target": entry.target.map(JSONValue.string) ?? .null, "outcome": .string(entry.outcome.rawValue),
-            "ip": entry.client.address.map(JSONValue.string) ?? .null,
-            "user_agent": entry.client.userAgent.map(JSONValue.string) ?? .null, "details": entry.details,
-        ]
-    }
-
-    static let schemaName = "AuditEntry"
-    static let schema: JSONValue = .record([
-        "time": .moment, "workspace_id": .nullable(.text()), "actor": .text("e.g. `user:…`"),
-        "action": .choice(AuditAction.allCases.map(\.rawValue)), "target": .nullable(.text()),
-        "outcome": .choice(AuditOutcome.allCases.map(\.rawValue)), "ip": .nullable(.text()),
-        "user_agent": .nullable(.text()), "details": .anything("What else there is to say."),
-    ])
-    static let sample: JSONValue = [
-        "time": "2026-11-21T08:00:00.000000Z", "workspace_id": "u-2f4b5a6d7e8f",
-        "actor": "user:0198f2c5-6b0e-7c3a-9c1e-2f4b5a6d7e8f", "action": "auth.login.success",
-        "target": "session:0198f2c5-6b10-7c3a-9c1e-2f4b5a6d7e90", "outcome": "success", "ip": "127.0.0.1",
-        "user_agent": "curl/8.5.0", "details": [:],
-    ]
 }
 
 extension JSONValue {

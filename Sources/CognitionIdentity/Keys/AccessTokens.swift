@@ -22,10 +22,9 @@ struct AccessTokenClaims: JWTPayload, Hashable {
     func verify(using algorithm: some JWTAlgorithm) async throws {}
 }
 
-/// Signs access tokens and checks them: JWTs with HS256, and nothing else (RFC 8725).
+/// Signs access tokens and checks them: JWTs, each key with its own algorithm and nothing else (RFC 8725).
 final class AccessTokens: Sendable {
     static let type = "at+jwt"
-    static let algorithm = "HS256"
     static let bytesMax = 4_096
     /// How far the clock of the machine that signed may be ahead.
     static let leeway: Duration = .seconds(60)
@@ -33,14 +32,24 @@ final class AccessTokens: Sendable {
     /// The end of the year 9999; nothing of ours lives that long, and further on microseconds run over.
     private static let lastSecond: Int64 = 253_402_300_799
 
-    private let keys: SigningKeys
+    private struct State {
+        var keys: SigningKeys
+        /// Made of them at first use, because it is an actor that has to be waited for; two that are made at once are equal.
+        var collection: JWTKeyCollection?
+    }
+
     private let serviceName: String
-    private let collection = Mutex<JWTKeyCollection?>(nil)
+    private let state: Mutex<State>
 
     init(keys: SigningKeys, serviceName: String) {
-        self.keys = keys
+        state = Mutex(State(keys: keys))
         self.serviceName = serviceName
     }
+
+    var keys: SigningKeys { state.withLock { $0.keys } }
+
+    /// Signs and checks with these from now on.
+    func exchange(_ keys: SigningKeys) { state.withLock { $0 = State(keys: keys) } }
 
     func sign(
         subject: String, session: SessionID?, workspace: WorkspaceID, roles: [Role], generation: Int64?,
@@ -52,48 +61,60 @@ final class AccessTokens: Sendable {
             roles: roles.map(\.rawValue), gen: generation, iat: issued,
             exp: issued + max(1, life.microseconds / 1_000_000), jti: id.description)
         let header: JWTHeader = ["typ": .string(Self.type)]
-        return Secret(try await signers().sign(claims, kid: JWKIdentifier(string: keys.currentID), header: header))
+        let (keys, signers) = try await signers()
+        return Secret(try await signers.sign(claims, kid: JWKIdentifier(string: keys.currentID), header: header))
     }
 
     /// What a token says, after its signature, kind, issuer and times were checked.
     /// - Throws: `identity.token_invalid`; `identity.token_expired` for one that was good.
     func verify(_ token: String, now: Timestamp) async throws -> AccessTokenClaims {
-        guard token.utf8.count <= Self.bytesMax, hasGoodHeader(token) else { throw IdentityError.tokenInvalid }
+        let (keys, signers) = try await signers()
+        guard token.utf8.count <= Self.bytesMax, let key = Self.key(of: token, keys) else {
+            throw IdentityError.tokenInvalid
+        }
         let claims: AccessTokenClaims
         do {
-            claims = try await signers().verify(token, as: AccessTokenClaims.self)
+            claims = try await signers.verify(token, as: AccessTokenClaims.self)
         } catch {
             throw IdentityError.tokenInvalid
         }
         let seconds = now.microseconds / 1_000_000
         guard claims.iss == serviceName, claims.aud == serviceName,
-            claims.iat >= 0, claims.iat <= seconds + Self.leeway.components.seconds, claims.exp <= Self.lastSecond
+            claims.iat >= 0, claims.iat <= seconds + Self.leeway.components.seconds, claims.exp <= Self.lastSecond,
+            key.retiredAt.map({ Timestamp(microseconds: claims.iat * 1_000_000) <= $0 + Self.leeway }) ?? true
         else { throw IdentityError.tokenInvalid }
         guard claims.exp > seconds else { throw IdentityError.tokenExpired }
         return claims
     }
 
-    /// JWTKit takes its default key for a header without a known `kid`, and does not look at `typ` and `crit`.
-    private func hasGoodHeader(_ token: String) -> Bool {
-        let limits = JSONLimits(bytesMax: Self.bytesMax, depthMax: 4, allowsRepeatedNames: false)
+    /// The key that a token names, when its header is one of ours: JWTKit takes its default key for a header without a known
+    /// `kid`, and does not look at `typ` and `crit`.
+    private static func key(of token: String, _ keys: SigningKeys) -> SigningKeys.RingKey? {
+        let limits = JSONLimits(bytesMax: bytesMax, depthMax: 4, allowsRepeatedNames: false)
         guard let end = token.utf8.firstIndex(of: UInt8(ascii: ".")), let bytes = Base64URL.decode(token[..<end]),
             // Whatever is wrong with it, it is no header of ours.
-            let header = try? JSONValue(parsing: bytes, limits: limits)
-        else { return false }
-        return header["alg"]?.stringValue == Self.algorithm
-            && header["typ"]?.stringValue == Self.type
+            let header = try? JSONValue(parsing: bytes, limits: limits),
+            let key = header["kid"]?.stringValue.flatMap({ keys.tokenKeys[$0] })
+        else { return nil }
+        let isOurs =
+            header["alg"]?.stringValue == key.key.algorithm.rawValue && header["typ"]?.stringValue == type
             && header["crit"] == nil
-            && header["kid"]?.stringValue.map { keys.tokenKeys[$0] != nil } == true
+        return isOurs ? key : nil
     }
 
-    /// Made at first use, because it is an actor that has to be waited for; two that are made at once are equal.
-    private func signers() async -> JWTKeyCollection {
-        if let collection = collection.withLock({ $0 }) { return collection }
+    private func signers() async throws -> (SigningKeys, JWTKeyCollection) {
+        let (keys, known) = state.withLock { ($0.keys, $0.collection) }
+        if let known { return (keys, known) }
         let new = JWTKeyCollection()
-        for (id, key) in keys.tokenKeys {
-            await new.add(hmac: HMACKey(key: key), digestAlgorithm: .sha256, kid: JWKIdentifier(string: id))
+        for (id, key) in keys.tokenKeys { try await key.key.add(to: new, as: JWKIdentifier(string: id)) }
+        state.withLock { state in
+            // They may have been exchanged meanwhile.
+            if state.collection == nil, state.keys.currentID == keys.currentID,
+                state.keys.tokenKeys.count == keys.tokenKeys.count
+            {
+                state.collection = new
+            }
         }
-        collection.withLock { $0 = new }
-        return new
+        return (keys, new)
     }
 }

@@ -35,6 +35,10 @@ package struct KeyRing: Sendable, Hashable {
         package let secret: Secret
         package let createdAt: Timestamp
         package let state: State
+        /// How a key of purpose ``Purpose/jwt`` signs.
+        package var algorithm: SigningAlgorithm = .hs256
+        /// When another took its place.
+        package var retiredAt: Timestamp?
     }
 
     package static let version = 1
@@ -43,7 +47,7 @@ package struct KeyRing: Sendable, Hashable {
 
     package let keys: [Key]
 
-    private init(checking keys: [Key]) throws {
+    init(checking keys: [Key]) throws {
         guard keys.count <= Self.keysMax else { throw Self.invalid("it has more than \(Self.keysMax) keys") }
         guard Set(keys.map(\.id)).count == keys.count else { throw Self.invalid("two keys have the same id") }
         let current = keys.filter { $0.state == .current }.map(\.purpose)
@@ -53,9 +57,14 @@ package struct KeyRing: Sendable, Hashable {
 
     /// A ring with one new key for each purpose.
     package static func generate(
-        now: Timestamp, ids: UUIDGenerator, using random: inout some RandomNumberGenerator
+        algorithm: SigningAlgorithm = .hs256, now: Timestamp, ids: UUIDGenerator,
+        using random: inout some RandomNumberGenerator
     ) throws -> KeyRing {
-        try KeyRing(checking: Purpose.all.map { newKey(for: $0, now: now, ids: ids, using: &random) })
+        try KeyRing(
+            checking: Purpose.all.map { purpose in
+                newKey(
+                    for: purpose, algorithm: purpose == .jwt ? algorithm : .hs256, now: now, ids: ids, using: &random)
+            })
     }
 
     /// The ring with a key for secrets, which rings of earlier releases lack.
@@ -67,13 +76,18 @@ package struct KeyRing: Sendable, Hashable {
         return try KeyRing(checking: keys + [Self.newKey(for: .secrets, now: now, ids: ids, using: &random)])
     }
 
-    private static func newKey(
-        for purpose: Purpose, now: Timestamp, ids: UUIDGenerator, using random: inout some RandomNumberGenerator
+    static func newKey(
+        for purpose: Purpose, algorithm: SigningAlgorithm = .hs256, now: Timestamp, ids: UUIDGenerator,
+        using random: inout some RandomNumberGenerator
     ) -> Key {
-        let secret = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
-        return Key(
-            id: "\(purpose.rawValue)-\(ids.next())", purpose: purpose, secret: Secret(Base64URL.encode(secret)),
-            createdAt: now, state: .current)
+        while true {
+            let secret = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+            // Next to every number of 32 bytes is a private key.
+            guard TokenKey(algorithm, secret: secret) != nil else { continue }
+            return Key(
+                id: "\(purpose.rawValue)-\(ids.next())", purpose: purpose, secret: Secret(Base64URL.encode(secret)),
+                createdAt: now, state: .current, algorithm: algorithm)
+        }
     }
 
     /// The keys that this module works with.
@@ -83,9 +97,15 @@ package struct KeyRing: Sendable, Hashable {
         guard let current = tokens.first(where: { $0.state == .current }),
             let refresh = keys.first(where: { $0.purpose == .refresh && $0.state == .current })
         else { throw Self.invalid("it lacks a current key for jwt or refresh") }
+        let keys = try tokens.map { entry in
+            guard let key = TokenKey(entry.algorithm, secret: entry.bytes) else {
+                throw Self.invalid("the secret of key '\(entry.id)' is no key of \(entry.algorithm.rawValue)")
+            }
+            // One that was put there by hand may not say since when it is a previous one.
+            return (entry.id, SigningKeys.RingKey(key: key, retiredAt: entry.retiredAt))
+        }
         return try SigningKeys(
-            tokenSecrets: Dictionary(uniqueKeysWithValues: tokens.map { ($0.id, $0.bytes) }), currentID: current.id,
-            refreshSecret: refresh.bytes)
+            keys: Dictionary(uniqueKeysWithValues: keys), currentID: current.id, refreshSecret: refresh.bytes)
     }
 
     /// The keys that encrypt secrets.
@@ -116,7 +136,7 @@ package struct KeyRing: Sendable, Hashable {
 // MARK: - The file
 
 extension KeyRing {
-    /// Reads `{"version": 1, "keys": [{"id", "purpose", "secret", "created_at", "state"}]}`.
+    /// Reads `{"version": 1, "keys": [{"id", "purpose", "secret", "created_at", "state", "algorithm"?, "retired_at"?}]}`.
     /// - Throws: `identity.keys_invalid`, with nothing of the secrets in it.
     package init(parsing bytes: [UInt8]) throws {
         let limits = JSONLimits(bytesMax: Self.bytesMax, depthMax: 8, allowsRepeatedNames: false)
@@ -144,18 +164,30 @@ extension KeyRing {
         guard let secret = entry["secret"]?.stringValue, let bytes = Base64URL.decode(secret),
             bytes.count >= SigningKeys.secretBytesMin
         else { throw invalid("the secret of key '\(id)' is not base64url of 32 bytes or more") }
+        let name = entry["algorithm"]?.stringValue ?? SigningAlgorithm.hs256.rawValue
+        let retiredAt = try entry["retired_at"]?.stringValue.map { text in
+            guard let moment = Timestamp(text) else { throw invalid("the retired_at of key '\(id)' is no moment") }
+            return moment
+        }
+        guard let algorithm = SigningAlgorithm(rawValue: name) else {
+            throw invalid("this release does not know the algorithm of key '\(id)'")
+        }
         return Key(
-            id: id, purpose: Purpose(rawValue: purpose), secret: Secret(secret), createdAt: createdAt, state: state)
+            id: id, purpose: Purpose(rawValue: purpose), secret: Secret(secret), createdAt: createdAt, state: state,
+            algorithm: algorithm, retiredAt: retiredAt)
     }
 
     /// The file, readable for people, with a line feed at its end. It holds the secrets.
     package func encoded() -> [UInt8] {
         let entries: [JSONValue] = keys.map { key in
-            [
+            var entry: JSONObject = [
                 "id": .string(key.id), "purpose": .string(key.purpose.rawValue),
                 "secret": .string(key.secret.reveal()), "created_at": .string(key.createdAt.description),
                 "state": .string(key.state.rawValue),
             ]
+            if key.purpose == .jwt { entry["algorithm"] = .string(key.algorithm.rawValue) }
+            if let retiredAt = key.retiredAt { entry["retired_at"] = .string(retiredAt.description) }
+            return .object(entry)
         }
         let file: JSONValue = ["version": .integer(Int64(Self.version)), "keys": .array(entries)]
         return Array((file.prettyJSONText + "\n").utf8)

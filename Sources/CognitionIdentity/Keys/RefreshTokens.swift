@@ -4,10 +4,7 @@ import Crypto
 /// Makes refresh tokens: opaque for those who carry them, and only their SHA-256 is stored.
 struct RefreshTokens: Sendable {
     /// The first of a session.
-    static func first() -> Secret {
-        var random = SystemRandomNumberGenerator()
-        return Secret(Base64URL.encode((0..<32).map { _ in UInt8.random(in: .min ... .max, using: &random) }))
-    }
+    static func first() -> Secret { OpaqueToken.random() }
 
     let key: SymmetricKey
 
@@ -20,9 +17,5 @@ struct RefreshTokens: Sendable {
     }
 
     /// What is stored of a token; `nil` for a text that is none.
-    static func hash(_ token: Secret) -> CognitionCore.SHA256Digest? {
-        let text = token.reveal()
-        guard text.utf8.count == 43 else { return nil }
-        return CognitionCore.SHA256Digest(of: Array(text.utf8))
-    }
+    static func hash(_ token: Secret) -> CognitionCore.SHA256Digest? { OpaqueToken.hash(token) }
 }

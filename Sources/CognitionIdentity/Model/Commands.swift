@@ -10,15 +10,19 @@ package struct RegisterCommand: Sendable {
     package var locale: String?
     /// A name of the IANA database such as `Europe/Zurich`.
     package var timeZone: String?
+    /// The token of an invitation to the address.
+    package var invitation: Secret?
 
     package init(
-        email: String, password: Secret, fullName: String? = nil, locale: String? = nil, timeZone: String? = nil
+        email: String, password: Secret, fullName: String? = nil, locale: String? = nil, timeZone: String? = nil,
+        invitation: Secret? = nil
     ) {
         self.email = email
         self.password = password
         self.fullName = fullName
         self.locale = locale
         self.timeZone = timeZone
+        self.invitation = invitation
     }
 }
 

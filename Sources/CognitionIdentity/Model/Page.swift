@@ -25,3 +25,14 @@ package struct PageRequest: Sendable, Hashable {
         self.limit = min(max(limit, 1), Self.limitMax)
     }
 }
+
+extension Page {
+    func map<Other>(_ transform: (Item) -> Other) -> Page<Other> {
+        Page<Other>(items: items.map(transform), next: next)
+    }
+
+    private init(items: [Item], next: Int64?) {
+        self.items = items
+        self.next = next
+    }
+}

@@ -80,4 +80,6 @@ package struct Profile: Sendable, Hashable {
     package let user: User
     package let workspace: WorkspaceID
     package let roles: [Role]
+    /// With an API key fewer than the roles give.
+    package let permissions: Set<Permission>
 }

@@ -1,25 +1,25 @@
 import CognitionCore
 import Synchronization
 
+enum RefusalVerdict: Sendable, Hashable {
+    case good
+    /// The session goes on, with a token that says what holds now; the key has to be looked up again.
+    case stale
+    case ended
+}
+
 /// Sessions whose access tokens are refused before they expire, in memory, because a token says nothing of what happened
-/// after it was signed.
+/// after it was signed; and API keys that have changed since they were looked up.
 ///
 /// An entry matters for as long as the tokens that were signed before it may live, and is forgotten then.
-final class RefusedSessions: Sendable {
-    enum Verdict: Sendable, Hashable {
-        case good
-        /// The session goes on, with a token that says what holds now.
-        case stale
-        case ended
-    }
-
+final class RefusedSessions<ID: Sendable & Hashable>: Sendable {
     private struct Entry {
         var validFrom: Int64
         var at: Timestamp
     }
 
     private struct State {
-        var entries: [SessionID: Entry] = [:]
+        var entries: [ID: Entry] = [:]
         /// The database was looked through up to this moment; `nil`: never.
         var readUntil: Timestamp?
     }
@@ -28,18 +28,18 @@ final class RefusedSessions: Sendable {
 
     var readUntil: Timestamp? { state.withLock { $0.readUntil } }
 
-    func verdict(on session: SessionID, generation: Int64) -> Verdict {
+    func verdict(on session: ID, generation: Int64) -> RefusalVerdict {
         state.withLock { state in
             guard let entry = state.entries[session], generation < entry.validFrom else { return .good }
             return entry.validFrom == .max ? .ended : .stale
         }
     }
 
-    func insert(_ refusals: [Refusal]) {
+    func insert(_ refusals: [Refusal<ID>]) {
         state.withLock { state in
             for refusal in refusals {
-                let known = state.entries[refusal.session]
-                state.entries[refusal.session] = Entry(
+                let known = state.entries[refusal.id]
+                state.entries[refusal.id] = Entry(
                     validFrom: max(known?.validFrom ?? 0, refusal.validFrom),
                     at: max(known?.at ?? refusal.at, refusal.at))
             }

@@ -2,17 +2,20 @@ import CognitionCore
 import CognitionStorage
 import Logging
 
-/// Tells this process which sessions others have ended, twice a second, and removes what has expired.
+/// Tells this process which sessions and API keys others have ended, twice a second; it stores which were used here, and removes
+/// what has expired.
 ///
-/// A session that is ended in this process is refused at once; one that another process ended, within the interval. While
+/// A session or key that is ended in this process is refused at once; one that another process ended, within the interval. While
 /// the database cannot be read, what others ended is not known, and tokens are good until they expire.
 package struct RevocationRunner: Sendable {
     private let identity: Identity
     private let interval: Duration
     private let clock: any Clock<Duration>
 
-    /// Rounds after which what has expired is looked for: every minute.
+    /// Rounds after which what was used is stored and what has expired is looked for: every minute.
     private static let roundsPerPruning = 120
+    /// Rounds after which it is written when keys were last used: every 5 seconds.
+    private static let roundsPerWrite = 10
 
     package init(
         _ identity: Identity, interval: Duration = .milliseconds(500), clock: any Clock<Duration> = ContinuousClock()
@@ -30,9 +33,16 @@ package struct RevocationRunner: Sendable {
         while !Task.isCancelled {
             do {
                 try await identity.readRefusals()
-                if round % Self.roundsPerPruning == 0, try await identity.pruneSessions() {
-                    // More is left: the next round goes on with it.
-                    round -= 1
+                try await identity.readAPIKeyRefusals()
+                if round % Self.roundsPerWrite == 0 { try await identity.writeAPIKeyUses() }
+                if round % Self.roundsPerPruning == 0 {
+                    try await identity.storeSeen()
+                    let isMoreLeft = [
+                        try await identity.pruneSessions(), try await identity.pruneAPIKeys(),
+                        try await identity.pruneInvitations(),
+                    ]
+                    // Then the next round goes on with it.
+                    if isMoreLeft.contains(true) { round -= 1 }
                 }
                 round += 1
                 isFailing = false

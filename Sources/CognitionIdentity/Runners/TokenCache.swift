@@ -40,6 +40,8 @@ package final class TokenCache<Entry: Sendable>: Sendable {
         state.withLock { $0.keep(entry, for: token, halfMax: halfMax) }
     }
 
+    package func removeAll() { state.withLock { $0 = State() } }
+
     package func remove(_ token: String) {
         state.withLock { state in
             state.newer[token] = nil

@@ -9,8 +9,12 @@ struct Act: Sendable {
     let client: ClientInfo
     let time: Timestamp
     let ids: UUIDGenerator
+    /// With which the actor came; the audit trail says so.
+    var apiKey: APIKeyID?
 
     static let anonymous = "anonymous"
+    /// What the server does by itself.
+    static let server = "server"
 
     func record(_ event: IdentityEvent, in workspace: WorkspaceID, _ tx: borrowing Transaction) throws {
         let context = EventContext(Principal(actor: actor, workspace: workspace), time: time, ids: ids)
@@ -23,6 +27,8 @@ struct Act: Sendable {
         in workspace: WorkspaceID?,
         details: JSONObject = [:], _ tx: borrowing Transaction
     ) throws {
+        var details = details
+        if let apiKey { details["api_key"] = .string(apiKey.description) }
         try tx.execute(
             """
             INSERT INTO audit_entries (workspace_id, time, actor, action, target, outcome, address, user_agent, details)
@@ -37,6 +43,10 @@ enum AuditTarget {
     case user(UserID)
     case session(SessionID)
     case workspace(WorkspaceID)
+    case apiKey(APIKeyID)
+    case invitation(InvitationID)
+    /// One of those that sign tokens.
+    case signingKey(String)
     /// Of the workspace of the entry.
     case secret(String)
 
@@ -45,6 +55,9 @@ enum AuditTarget {
         case .user(let id): "user:\(id)"
         case .session(let id): "session:\(id)"
         case .workspace(let id): "workspace:\(id)"
+        case .apiKey(let id): "apikey:\(id)"
+        case .invitation(let id): "invitation:\(id)"
+        case .signingKey(let id): "key:\(id)"
         case .secret(let name): "secret:\(name)"
         }
     }

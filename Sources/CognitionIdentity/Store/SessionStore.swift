@@ -28,12 +28,18 @@ struct EndedSession: Sendable {
     let workspace: WorkspaceID
 }
 
-/// Access tokens of a session below a generation are refused; all of them when the session has ended.
-struct Refusal: Sendable, Hashable {
-    let session: SessionID
-    /// `Int64.max` when the session has ended.
+/// What was given for a session, or an API key, below a generation is refused; all of it when that has ended.
+struct Refusal<ID: Sendable & Hashable>: Sendable, Hashable {
+    let id: ID
+    /// `Int64.max` when it has ended.
     let validFrom: Int64
     let at: Timestamp
+}
+
+extension Refusal where ID == SessionID {
+    init(session: SessionID, validFrom: Int64, at: Timestamp) {
+        self.init(id: session, validFrom: validFrom, at: at)
+    }
 }
 
 /// Sessions and their refresh tokens in the database.
@@ -79,12 +85,13 @@ enum SessionStore {
     /// Marks a token as used and stores its successor.
     /// - Returns: `false`, and nothing is written, when it was used or its session ended meanwhile.
     static func rotate(
-        _ hash: SHA256Digest, _ token: PresentedToken, to successor: SHA256Digest, expiresAt: Timestamp, now: Timestamp,
-        _ tx: borrowing Transaction
+        _ hash: SHA256Digest, _ token: PresentedToken, to successor: SHA256Digest, from client: ClientInfo,
+        expiresAt: Timestamp, now: Timestamp, _ tx: borrowing Transaction
     ) throws -> Bool {
         let claimed = try tx.execute(
             """
-            UPDATE sessions SET generation = \(token.generation + 1), last_seen_at = \(now), expires_at = \(expiresAt)
+            UPDATE sessions SET generation = \(token.generation + 1), last_seen_at = \(now), expires_at = \(expiresAt),
+                address = \(client.address), user_agent = \(client.userAgent)
             WHERE id = \(token.session) AND generation = \(token.generation) AND revoked_at IS NULL
             """)
         guard claimed == 1 else { return false }
@@ -119,7 +126,7 @@ enum SessionStore {
     /// Lets the access tokens die that a user has for a workspace; the sessions go on with a refresh.
     static func refuseAccess(
         of user: UserID, in workspace: WorkspaceID, now: Timestamp, _ tx: borrowing Transaction
-    ) throws -> [Refusal] {
+    ) throws -> [Refusal<SessionID>] {
         try tx.query(
             """
             UPDATE sessions SET valid_from = generation + 1, refused_at = \(now)
@@ -131,10 +138,10 @@ enum SessionStore {
 
     /// What was refused since a moment, in the order of time and id, after `last`.
     static func refusals(
-        since: Timestamp, after last: Refusal?, limit: Int, _ tx: borrowing Transaction
-    ) throws -> [Refusal] {
+        since: Timestamp, after last: Refusal<SessionID>?, limit: Int, _ tx: borrowing Transaction
+    ) throws -> [Refusal<SessionID>] {
         let from = last?.at ?? since
-        let id = last?.session.description ?? ""
+        let id = last?.id.description ?? ""
         return try tx.query(
             """
             SELECT id, valid_from, refused_at, revoked_at FROM sessions

@@ -10,6 +10,7 @@ struct NewUser: Sendable {
     let locale: String?
     let timeZone: String?
     let isOperator: Bool
+    var status = UserStatus.active
 }
 
 /// A user with what a login compares.
@@ -29,7 +30,7 @@ enum UserStore {
             INSERT INTO users (id, email, password_hash, full_name, locale, time_zone, status, is_operator,
                 home_workspace_id, failed_logins, created_at, updated_at)
             VALUES (\(new.id), \(new.email.text), \(new.passwordHash), \(new.fullName), \(new.locale), \(new.timeZone),
-                \(UserStatus.active), \(new.isOperator), \(home), 0, \(now), \(now))
+                \(new.status), \(new.isOperator), \(home), 0, \(now), \(now))
             ON CONFLICT (email) DO NOTHING
             RETURNING \(columns: columns)
             """, as: User.init(row:))
@@ -59,6 +60,12 @@ enum UserStore {
 
     static func credentials(_ email: EmailAddress, _ tx: borrowing Transaction) throws -> Credentials? {
         try tx.first("SELECT \(columns: columns), password_hash FROM users WHERE email = \(email.text)") { row in
+            Credentials(user: try User(row: row), passwordHash: try row[columnCount])
+        }
+    }
+
+    static func credentials(_ id: UserID, _ tx: borrowing Transaction) throws -> Credentials? {
+        try tx.first("SELECT \(columns: columns), password_hash FROM users WHERE id = \(id)") { row in
             Credentials(user: try User(row: row), passwordHash: try row[columnCount])
         }
     }
@@ -131,7 +138,7 @@ enum UserStore {
             """, as: User.init(row:))
     }
 
-    private static let columns: StaticString = """
+    static let columns: StaticString = """
         id, email, full_name, locale, time_zone, status, is_operator, home_workspace_id, locked_until, last_login_at, \
         created_at
         """
@@ -140,7 +147,7 @@ enum UserStore {
 }
 
 extension User {
-    fileprivate init(row: borrowing Row) throws {
+    init(row: borrowing Row) throws {
         id = try row[0]
         email = try row[1]
         fullName = try row[2]

@@ -119,11 +119,27 @@ package struct MetricCatalog: Sendable {
         MetricDescription(
             "auth.refreshes", .counter, .items("attempts"), labels: ["outcome"],
             "Refresh tokens presented, by outcome; reused ones may be stolen"),
+        MetricDescription(
+            "auth.api_key.uses", .counter, .items("requests"), labels: ["outcome"],
+            "Requests with an API key, by outcome (ok, malformed, unknown, denied)"),
+        MetricDescription(
+            "auth.audit.archived", .counter, .items("entries"),
+            "Entries of the audit trail that were moved into an archive"),
         MetricDescription("auth.registrations", .counter, .items("users"), "Users who registered"),
         MetricDescription(
             "auth.password.duration", .histogram, .seconds, "How long hashing or checking one password took"),
         MetricDescription(
             "auth.password.queue", .gauge, .items("passwords"), "Passwords that wait to be hashed or checked"),
+        MetricDescription(
+            "auth.password.changes", .counter, .items("passwords"), labels: ["way"],
+            "Passwords replaced by who knew them (changed) or by the link of a mail (reset)"),
+        MetricDescription(
+            "auth.sessions.ended", .counter, .items("sessions"), labels: ["reason"],
+            "Sessions that were ended before they ran out, by reason"),
+        MetricDescription(
+            "auth.mails", .counter, .items("mails"), labels: ["outcome"],
+            "Mails handed over, tried in vain and given up, by outcome"),
+        MetricDescription("auth.mail.queue", .gauge, .items("mails"), "Mails of all nodes that wait to be handed over"),
 
         // Database
         MetricDescription(

@@ -4,8 +4,10 @@ import CognitionIdentity
 
 struct UserCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "user", abstract: "Makes, locks and unlocks users.",
-        subcommands: [Create.self, Lock.self, Unlock.self])
+        commandName: "user", abstract: "Makes, lists, shows, locks and unlocks users, and looks after their sessions.",
+        subcommands: [
+            List.self, Show.self, Create.self, Lock.self, Unlock.self, Status.self, ResetPassword.self, Sessions.self,
+        ])
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -86,7 +88,7 @@ struct UserTarget: ParsableArguments {
     }
 }
 
-private enum UserOutput {
+enum UserOutput {
     static func write(_ user: JSONValue) {
         func line(_ label: String, _ member: String) {
             if let text = user[member]?.stringValue { Terminal.write(label.padding(to: 11) + text) }
@@ -98,5 +100,6 @@ private enum UserOutput {
         if user["operator"]?.boolValue == true { Terminal.write("operator".padding(to: 11) + "yes") }
         line("workspace", "workspace_id")
         line("locked", "locked_until")
+        line("last login", "last_login_at")
     }
 }

@@ -11,16 +11,22 @@ struct RealtimeIdentity: RealtimeAuthenticator {
         let caller = try await identity.authenticate(token)
         return RealtimeCaller(
             user: caller.user?.description ?? caller.principal.actor, principal: caller.principal,
-            expiresAt: caller.expiresAt, session: caller.session.map { "\($0):\(caller.generation)" } ?? "")
+            expiresAt: caller.expiresAt, session: Self.credential(of: caller))
+    }
+
+    /// What is looked at again, as text: a session, or an API key, with its generation.
+    private static func credential(of caller: Caller) -> String {
+        if let key = caller.apiKey { return "key:\(key):\(caller.generation)" }
+        return caller.session.map { "session:\($0):\(caller.generation)" } ?? ""
     }
 
     /// A caller without a session has the machine's own token, which is good until it expires.
     func isValid(_ caller: RealtimeCaller) -> Bool {
         let parts = caller.session.split(separator: ":")
-        guard parts.count == 2, let session = SessionID(String(parts[0])), let generation = Int64(parts[1]) else {
-            return true
-        }
-        return identity.isCurrent(session, generation: generation)
+        guard parts.count == 3, let id = UUIDv7(String(parts[1])), let generation = Int64(parts[2]) else { return true }
+        return parts[0] == "key"
+            ? identity.isCurrent(APIKeyID(id), version: generation)
+            : identity.isCurrent(SessionID(id), generation: generation)
     }
 }
 

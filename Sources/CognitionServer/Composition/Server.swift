@@ -60,7 +60,7 @@ struct Server {
     private func run() async throws {
         let files = ServerFiles(folder: configuration.dataDirectory, identity: identity)
         let monitor = HealthMonitor(healthChecks)
-        let http = try httpServer(monitor) { port in
+        let http = try httpServer(monitor, files) { port in
             let host = configuration[.host]
             do {
                 try await files.announce(host: host, port: port)
@@ -73,15 +73,21 @@ struct Server {
             state.advance(to: .ready)
             Logger.current.notice("Server is ready", metadata: ["server.host": "\(host)", "server.port": "\(port)"])
         }
-        let services: [any Service] = [
+        var services: [any Service] = [
             // What others rely on first.
             Loop { try await engine.run() },
             Loop { try await hub.run() },
             Loop { try await RevocationRunner(identity).run() },
+            Loop { try await MailRunner(identity, mail: MailFolder(configuration)).run() },
             files,
             http,
             Announcement { state.advance(to: .draining) },
         ]
+        if let retention = configuration.auditRetention {
+            let folder = AuditFolder(path: configuration.dataDirectory + "/audit")
+            let archiver = AuditArchiver(identity, archive: folder, retention: retention)
+            services.insert(Loop { try await archiver.run() }, at: 0)
+        }
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: node.logger)
         group.maximumGracefulShutdownDuration = configuration.duration(.shutdownTimeout)
@@ -89,7 +95,7 @@ struct Server {
     }
 
     private func httpServer(
-        _ monitor: HealthMonitor, _ onRunning: @escaping @Sendable (Int) async -> Void
+        _ monitor: HealthMonitor, _ files: ServerFiles, _ onRunning: @escaping @Sendable (Int) async -> Void
     ) throws -> HTTPServer {
         var settings = HTTPServer.Settings()
         settings.host = configuration[.host]
@@ -100,7 +106,8 @@ struct Server {
         settings.connection.headTimeout = min(.seconds(10), configuration.duration(.requestTimeout) / 10)
         return HTTPServer(
             Self.api(
-                node, engine: engine, identity: identity, state: state, monitor: monitor, metrics: metrics),
+                node, engine: engine, identity: identity, state: state, monitor: monitor, metrics: metrics,
+                onKeyRotation: files.renewToken),
             webSocket: WebSocketEndpoint(hub: hub, settings: configuration.webSocket, ids: node.ids),
             identity: identity, settings: settings, ids: node.ids, logger: node.logger,
             onRunning: onRunning)
@@ -109,17 +116,24 @@ struct Server {
     /// Every route.
     static func api(
         _ node: Node, engine: WorkflowEngine, identity: Identity, state: HealthState, monitor: HealthMonitor,
-        metrics: PrometheusMetrics?
+        metrics: PrometheusMetrics?, onKeyRotation: @escaping @Sendable () async throws -> Void = {}
     ) -> API {
         let token = node.configuration[.metricsToken]
-        var root: [any RouteGroup] = [RootHealthRoutes(state: state, monitor: monitor)]
+        var root: [any RouteGroup] = [
+            RootHealthRoutes(state: state, monitor: monitor), PublicKeyRoutes(identity: identity),
+        ]
         if let metrics, node.configuration.isOn(.enableMetrics) {
             root.append(MetricsRoutes(metrics: metrics, token: token.isEmpty ? nil : Secret(token)))
         }
         return API.documented(
             [
-                IdentityRoutes(identity: identity), UserRoutes(identity: identity),
-                WorkspaceRoutes(identity: identity), WorkflowRoutes(workflows: node.workflows),
+                IdentityRoutes(identity: identity), APIKeyRoutes(identity: identity), AuditRoutes(identity: identity),
+                SigningKeyRoutes(
+                    identity: identity, store: KeyRingFile(configuration: node.configuration),
+                    algorithm: node.configuration.signingAlgorithm, onRotation: onKeyRotation),
+                PasswordRoutes(identity: identity), SessionRoutes(identity: identity), UserRoutes(identity: identity),
+                WorkspaceRoutes(identity: identity), InvitationRoutes(identity: identity),
+                WorkflowRoutes(workflows: node.workflows),
                 ExecutionRoutes(workflows: node.workflows, engine: engine, log: node.log, identity: identity),
                 ScheduleRoutes(workflows: node.workflows), ExecutionControlRoutes(workflows: node.workflows),
                 SecretRoutes(workflows: node.workflows, identity: identity),

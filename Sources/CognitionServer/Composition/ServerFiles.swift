@@ -64,6 +64,9 @@ struct ServerFiles: Service {
         for path in [Self.tokenPath(in: folder), Self.urlPath(in: folder)] { unlink(path) }
     }
 
+    /// Writes a token of the key that signs now.
+    @Sendable func renewToken() async throws { try await writeToken() }
+
     private func writeToken() async throws {
         let token = try await identity.operatorToken(life: Self.life)
         try PrivateFile.write(token.reveal() + "\n", to: Self.tokenPath(in: folder))

@@ -19,6 +19,8 @@ extension ServerConfiguration {
             ("EGRESS_DENY, EGRESS_ALLOW", { _ = try httpClient }),
             ("LLM_*", { _ = try languageModels(over: NoHTTP(), ids) }),
             ("SANDBOX_FOLDERS", { _ = try sandbox }),
+            ("API_PUBLIC_URL", { _ = try publicURL }),
+            ("MAIL_FROM", { _ = try mailSender }),
             ("SECURITY_*", { try identity.check() }),
             ("SECURITY_*", { try checkKeys(ids, now: clock.now) }),
             ("WS_*", { try checkWebSocket() }),

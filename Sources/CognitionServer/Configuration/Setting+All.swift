@@ -15,7 +15,10 @@ extension Setting {
     static let dataDir = Setting(
         "DATA_DIR", .path, standard: "./data", "The folder of the database, the keys and the lock.")
 
-    private static let general = [environment, serviceName, dataDir]
+    static let mailFrom = Setting(
+        "MAIL_FROM", .text, standard: "no-reply@localhost", "The address that mails come from.")
+
+    private static let general = [environment, serviceName, dataDir, mailFrom]
 
     // MARK: Server
 
@@ -36,8 +39,13 @@ extension Setting {
         "API_SHUTDOWN_TIMEOUT", .duration(.seconds(0)...(.seconds(600)), bare: .seconds), standard: "20s",
         "How long requests in flight have to end when the server is stopped.")
 
+    static let publicURL = Setting(
+        "API_PUBLIC_URL", .text,
+        "Where people reach the server, e.g. https://cognition.example.com: links in mails begin with it; without it http://API_HOST:API_PORT."
+    )
+
     private static let server = [
-        host, port, bodyBytesMax, corsOrigins, requestTimeout, idleTimeout, shutdownTimeout,
+        host, port, bodyBytesMax, corsOrigins, requestTimeout, idleTimeout, shutdownTimeout, publicURL,
     ]
 
     // MARK: Storage
@@ -126,7 +134,7 @@ extension Setting {
     /// Another name of ``secretKey``, which wins.
     static let jwtSecretKey = Setting("JWT_SECRET_KEY", .text, isSecret: true, "The same as SECURITY_SECRET_KEY.")
     static let algorithm = Setting(
-        "SECURITY_ALGORITHM", .choice(["hs256"]), standard: "HS256", "How access tokens are signed.")
+        "SECURITY_ALGORITHM", .choice(["hs256", "es256", "eddsa"]), standard: "HS256", "How access tokens are signed.")
     static let accessTokenMinutes = Setting(
         "SECURITY_ACCESS_TOKEN_EXPIRE_MINUTES", .number(1...1_440), standard: "30",
         "Minutes an access token is good for.")
@@ -145,10 +153,17 @@ extension Setting {
     static let registration = Setting(
         "SECURITY_REGISTRATION", .choice(["open", "invite", "closed"]),
         "Who may register; open in development, invite in production unless set.")
+    static let emailVerification = Setting(
+        "SECURITY_EMAIL_VERIFICATION", .choice(["true", "false"]), standard: "false",
+        "Whether who registers has to follow the link of a mail before the first login.")
+
+    static let auditRetentionDays = Setting(
+        "SECURITY_AUDIT_RETENTION_DAYS", .number(0...36_500), standard: "400",
+        "Days after which entries of the audit trail go into files below DATA_DIR/audit; 0 for never.")
 
     private static let security = [
         secretKey, jwtSecretKey, algorithm, accessTokenMinutes, refreshTokenDays, bcryptCost, failedLoginsMax,
-        lockoutMinutes, failuresPerAddress, registration,
+        lockoutMinutes, failuresPerAddress, registration, emailVerification, auditRetentionDays,
     ]
 
     // MARK: WebSocket

@@ -28,7 +28,7 @@ enum UserDesks {
 }
 
 /// What commands tell of a user, with or without a server.
-private enum UserMembers {
+enum UserMembers {
     static let names = [
         "id", "email", "full_name", "status", "operator", "workspace_id", "locked_until", "last_login_at", "created_at",
     ]
@@ -37,6 +37,18 @@ private enum UserMembers {
     static func of(_ user: JSONValue, _ names: [String]) -> JSONValue {
         .object(JSONObject(names.map { ($0, user[$0] ?? .null) }))
     }
+
+    /// With exactly ``names``.
+    static func of(_ user: User) -> JSONObject {
+        func moment(_ time: Timestamp?) -> JSONValue { time.map { .string($0.description) } ?? .null }
+        return [
+            "id": .string(user.id.description), "email": .string(user.email),
+            "full_name": user.fullName.map(JSONValue.string) ?? .null, "status": .string(user.status.rawValue),
+            "operator": .bool(user.isOperator), "workspace_id": .string(user.homeWorkspace.name),
+            "locked_until": moment(user.lockedUntil), "last_login_at": moment(user.lastLoginAt),
+            "created_at": moment(user.createdAt),
+        ]
+    }
 }
 
 private struct LocalUserDesk: UserDesk {
@@ -44,7 +56,7 @@ private struct LocalUserDesk: UserDesk {
 
     func create(_ command: CreateUserCommand) async throws -> JSONValue {
         let made = try await identity.createUser(command, by: .localOperator, from: .local)
-        var members = Self.members(of: made.user)
+        var members = UserMembers.of(made.user)
         members["password"] = made.generatedPassword.map { .string($0.reveal()) } ?? .null
         return .object(members)
     }
@@ -55,19 +67,7 @@ private struct LocalUserDesk: UserDesk {
             isLocked
             ? try await identity.lock(user.id, by: .localOperator, from: .local)
             : try await identity.unlock(user.id, by: .localOperator, from: .local)
-        return .object(Self.members(of: changed))
-    }
-
-    private static func members(of user: User) -> JSONObject {
-        func moment(_ time: Timestamp?) -> JSONValue { time.map { .string($0.description) } ?? .null }
-        // As in UserMembers.
-        return [
-            "id": .string(user.id.description), "email": .string(user.email),
-            "full_name": user.fullName.map(JSONValue.string) ?? .null, "status": .string(user.status.rawValue),
-            "operator": .bool(user.isOperator), "workspace_id": .string(user.homeWorkspace.name),
-            "locked_until": moment(user.lockedUntil), "last_login_at": moment(user.lastLoginAt),
-            "created_at": moment(user.createdAt),
-        ]
+        return .object(UserMembers.of(changed))
     }
 }
 

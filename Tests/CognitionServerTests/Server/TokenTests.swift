@@ -53,7 +53,10 @@ extension ServerTests {
             "GET /health", "GET /metrics", "GET /docs", "GET /docs/openapi.js", "GET /docs/openapi.css", "GET /redoc",
             "GET /openapi.json", "GET /ws/test", "GET /api/v3/health/live", "GET /api/v3/health/ready",
             "GET /api/v3/health/system", "POST /api/v3/auth/register", "POST /api/v3/auth/login",
-            "POST /api/v3/auth/refresh",
+            "POST /api/v3/auth/refresh", "POST /api/v3/auth/verify-email", "POST /api/v3/auth/verify-email/send",
+            "POST /api/v3/auth/password/forgot", "POST /api/v3/auth/password/reset", "GET /account/verify-email",
+            "GET /account/reset-password", "GET /account/invitation",
+            "GET /.well-known/jwks.json",
         ]
 
         @Test(

@@ -44,6 +44,40 @@ import Testing
         }
     }
 
+    @Test("A session that is ended, and one whose user is suspended, is over on the other node within a second")
+    func revocation() async throws {
+        try await TestPostgres.withDatabase { url in
+            try await withSandbox(on: url) { first in
+                try await withSandbox(on: url) { second in
+                    let servers = (
+                        try await LiveServer.start(in: first, Self.settings),
+                        try await LiveServer.start(in: second, Self.settings)
+                    )
+                    let user = try await servers.0.newUser()
+                    let ends: [@Sendable (APIUser) async throws -> HTTPAnswer] = [
+                        { try await $0.delete("auth/sessions") },
+                        { user in
+                            var boss = user
+                            boss.token = try await servers.0.operatorToken()
+                            return try await boss.patch("users/\(user.id)", ["status": "suspended"])
+                        },
+                    ]
+                    for end in ends {
+                        let token = try await servers.1.login(user.email).json.text("access_token")
+                        #expect(try await servers.1.send("GET", "/api/v3/auth/me", token: token).status == 200)
+                        let answer = try await end(user)
+                        #expect(answer.status == 200, "\(answer)")
+                        let start = ContinuousClock.now
+                        while try await servers.1.send("GET", "/api/v3/auth/me", token: token).status == 200 {}
+                        #expect(ContinuousClock.now - start < .seconds(1))
+                    }
+                    _ = await servers.0.stop()
+                    _ = await servers.1.stop()
+                }
+            }
+        }
+    }
+
     /// Waits until the health of a server tells of so many nodes.
     private func sees(_ nodes: Int64, _ server: LiveServer) async throws {
         while true {

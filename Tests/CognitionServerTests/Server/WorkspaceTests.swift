@@ -95,9 +95,17 @@ extension ServerTests {
                 try await viewer.delete("workflows/executions/\(id)"),
                 try await viewer.delete("workflows/shared/1.0.0"),
                 try await viewer.patch("workflows/shared", ["state": "archived"]),
-                try await viewer.get("auth/audit"), try await worker.get("auth/audit"),
             ] {
                 refused.expectProblem(403, "request.permission_denied")
+                #expect(refused["www-authenticate"]?.contains("error=\"insufficient_scope\"") == true, "\(refused)")
+            }
+            for user in [viewer, worker] {
+                let entries = try await user.all("auth/audit", limit: 50)
+                #expect(entries.contains { $0["actor"] == .string("user:\(user.id)") })
+                #expect(
+                    entries.allSatisfy {
+                        $0["actor"] == .string("user:\(user.id)") || $0["target"] == .string("user:\(user.id)")
+                    })
             }
             let newcomer = try await server.newUser()
             func add(_ role: String, by user: APIUser) async throws -> HTTPAnswer {

@@ -39,7 +39,8 @@ extension Sandbox {
         let ending = try await start(arguments, executable: "/usr/bin/curl").ending()
         guard ending.exitCode == 0 else { throw TestFailure("curl \(url): \(ending.errors)") }
         let lines = ending.output.split(separator: "\n", omittingEmptySubsequences: false)
-        return (Int(lines.last ?? "") ?? 0, try JSONValue(parsing: lines.dropLast().joined(separator: "\n")))
+        let text = lines.dropLast().joined(separator: "\n")
+        return (Int(lines.last ?? "") ?? 0, text.isEmpty ? .null : try JSONValue(parsing: text))
     }
 
     func exists(_ name: String) -> Bool { FileManager.default.fileExists(atPath: dataFolder + "/" + name) }

@@ -1,0 +1,123 @@
+import CognitionCore
+import CognitionStorage
+import Logging
+
+/// Where entries of the audit trail go before they are deleted.
+package protocol AuditArchive: Sendable {
+    /// Keeps `lines` under `name`, durably and as a whole: after a crash there is what was there before, or this.
+    func store(_ lines: [UInt8], as name: String) throws
+
+    /// Takes away what was stored under `name`.
+    func discard(_ name: String) throws
+}
+
+/// Moves entries of the audit trail that are older than the rule says into an archive, and deletes them.
+///
+/// A file is durable before the database notes how far the archive goes, and only what lies before that mark is deleted,
+/// 500 entries at a time. After a crash in between, the same entries are put into a file of the same name again. Of several
+/// nodes one archives at a time, and files lie with it.
+package struct AuditArchiver: Sendable {
+    /// Entries of one file.
+    package static let entriesPerFile = 5_000
+    private static let entriesPerDeletion = 500
+    /// How long a node that has crashed keeps others from archiving.
+    private static let claimLife: Duration = .seconds(300)
+    /// Of entries younger than that, one may still be on its way.
+    package static let retentionMin: Duration = .seconds(86_400)
+
+    private let identity: Identity
+    private let archive: any AuditArchive
+    private let retention: Duration
+    private let owner: String
+    private let interval: Duration
+    private let clock: any Clock<Duration>
+
+    /// - Parameter retention: How long entries stay in the database; ``retentionMin`` or more.
+    package init(
+        _ identity: Identity, archive: any AuditArchive, retention: Duration, interval: Duration = .seconds(3_600),
+        clock: any Clock<Duration> = ContinuousClock()
+    ) {
+        precondition(retention >= Self.retentionMin, "entries stay in the database for at least a day")
+        self.identity = identity
+        self.archive = archive
+        self.retention = retention
+        let id: UUIDv7 = identity.ids.next()
+        owner = id.description
+        self.interval = interval
+        self.clock = clock
+    }
+
+    /// Archives every hour until the task is cancelled, and then returns.
+    /// - Throws: What the database throws when it is closed.
+    package func run() async throws {
+        while !Task.isCancelled {
+            do {
+                try await archiveDue()
+            } catch is CancellationError {
+                return
+            } catch let error as StorageError where error.code == .storageClosed {
+                throw error
+            } catch {
+                Logger.current.error("Audit trail cannot be archived", metadata: ["error": "\(error)"])
+            }
+            // Its only error is cancellation, which the loop looks at.
+            try? await clock.sleep(for: interval)
+        }
+    }
+
+    /// Archives and deletes everything that is due.
+    /// - Returns: How many entries were archived.
+    @discardableResult
+    package func archiveDue() async throws -> Int {
+        let (database, owner) = (identity.database, owner)
+        guard try await database.write({ try AuditStore.claim(owner, life: Self.claimLife, $0) }) else { return 0 }
+        let before = identity.clock.now - retention
+        var count = 0
+        while try await database.write({ try AuditStore.claim(owner, life: Self.claimLife, $0) }) {
+            try await deleteArchived()
+            guard let archived = try await archiveNext(before: before) else { break }
+            count += archived
+        }
+        try await deleteArchived()
+        try await database.write { try AuditStore.release(owner, $0) }
+        return count
+    }
+
+    /// - Returns: How many entries were archived; `nil` when none is due, or another node archives by now.
+    private func archiveNext(before: Timestamp) async throws -> Int? {
+        let (place, entries) = try await identity.database.read { tx in
+            let place = try AuditStore.archived(tx)
+            return (place, try AuditStore.due(after: place, before: before, limit: Self.entriesPerFile, tx))
+        }
+        guard let first = entries.first, let last = entries.last else { return nil }
+        let name = "audit-\(first.time.description.prefix(10))-\(first.key).jsonl"
+        try archive.store(entries.flatMap { $0.json.jsonBytes + [UInt8(ascii: "\n")] }, as: name)
+        let act = Act(actor: Act.server, client: .local, time: identity.clock.now, ids: identity.ids)
+        let isNoted = try await identity.database.write { [owner] tx in
+            let end = AuditStore.Place(time: last.time, key: last.key)
+            guard try AuditStore.advance(from: place, to: end, as: owner, tx) else { return false }
+            try act.audit(
+                .auditArchive, in: nil,
+                details: [
+                    "file": .string(name), "entries": .integer(Int64(entries.count)),
+                    "until": .string(last.time.description),
+                ], tx)
+            return true
+        }
+        guard isNoted else {
+            try archive.discard(name)
+            return nil
+        }
+        identity.metrics.countArchived(entries.count)
+        return entries.count
+    }
+
+    private func deleteArchived() async throws {
+        while true {
+            let deleted = try await identity.database.write {
+                try AuditStore.deleteArchived(limit: Self.entriesPerDeletion, $0)
+            }
+            guard deleted == Self.entriesPerDeletion else { return }
+        }
+    }
+}
