@@ -60,6 +60,7 @@ let package = Package(
         .target(
             name: "CognitionLanguageModels",
             dependencies: ["CognitionCore", "CognitionEvents", "CognitionStorage", .logging, .metrics]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .target(
             name: "CognitionIdentity",
@@ -74,11 +75,13 @@ let package = Package(
         .target(
             name: "CognitionHTTP",
             dependencies: [
-                "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionIdentity",
+                "CZlib", "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions",
+                "CognitionIdentity",
                 "CognitionLanguageModels", "CognitionObservability", "CognitionRealtime", "CognitionStorage",
                 "CognitionWorkflows", .hummingbird,
                 .hummingbirdCore, .httpTypes, .logging, .metrics, .nio("NIOCore"), .nio("NIOHTTP1"), .nio("NIOPosix"),
-                .nio("NIOWebSocket"), .nioHTTPTypes, .nioHTTPTypesHTTP1, .serviceLifecycle,
+                .nio("NIOWebSocket"), .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioSSL,
+                .serviceLifecycle,
             ],
             resources: [
                 .embedInCode("Assets/account.html"), .embedInCode("Assets/docs.html"),

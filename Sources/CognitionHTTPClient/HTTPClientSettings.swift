@@ -18,6 +18,8 @@ package struct HTTPClientSettings: Sendable {
     package var egress = EgressRules.standard
     /// Certificates (PEM) of authorities trusted beside the system's; for private networks.
     package var trustRootsPEM: [UInt8]?
+    /// Whether a server has to prove by its certificate that it is the one that was meant.
+    package var verifiesServers = true
 
     package init() {}
 }
@@ -61,6 +63,7 @@ extension HTTPClientSettings {
     private var tls: TLSConfiguration {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv12
+        if !verifiesServers { tls.certificateVerification = .none }
         if let trustRootsPEM, let certificates = try? NIOSSLCertificate.fromPEMBytes(trustRootsPEM) {
             tls.additionalTrustRoots = [.certificates(certificates)]
         }

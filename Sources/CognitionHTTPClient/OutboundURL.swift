@@ -1,4 +1,4 @@
-import CognitionCore
+package import CognitionCore
 
 /// The part of a URL that decides with whom we speak; requests to one origin share connections and a circuit.
 package struct Origin: Sendable, Hashable, CustomStringConvertible {

@@ -56,6 +56,7 @@ package final class WriteQueue: Sendable {
         _ body: @escaping @Sendable (borrowing Transaction) throws -> Value
     ) async throws -> Value {
         let cancellation = Cancellation()
+        let body = WriteCompanion.accompanied(body)
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let request = TypedWriteRequest(body: body, continuation: continuation, cancellation: cancellation)

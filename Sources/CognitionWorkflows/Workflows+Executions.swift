@@ -18,11 +18,17 @@ extension Workflows {
     /// The same as compact JSON in UTF-8, the bytes of ``Execution/json``; about twice as fast as making them from it.
     /// - Throws: `workflow.execution_not_found`.
     package func executionJSON(_ id: ExecutionID, in workspace: WorkspaceID) async throws -> [UInt8] {
+        try await writtenExecution(id, in: workspace).json
+    }
+
+    /// The same, and whether the execution has ended.
+    package func writtenExecution(_ id: ExecutionID, in workspace: WorkspaceID) async throws -> WrittenExecution {
         try await database.read { tx in
-            guard let json = try ExecutionStore.json(of: id, in: workspace, tasksMax: Self.tasksShownMax, tx) else {
+            guard let execution = try ExecutionStore.json(of: id, in: workspace, tasksMax: Self.tasksShownMax, tx)
+            else {
                 throw WorkflowError.notFound(id)
             }
-            return json
+            return execution
         }
     }
 

@@ -1,21 +1,26 @@
-package import CognitionCore
+import CognitionCore
 package import HTTPTypes
-package import Hummingbird
+import Hummingbird
 
 /// What a handler answers.
 package struct Answer: Sendable {
-    package enum Content: Sendable {
+    enum Content: Sendable {
         case none
         case bytes([UInt8], mediaType: String)
+        case file(StaticFile)
         /// Written piece by piece, as long as the client reads.
         case stream(mediaType: String, @concurrent @Sendable (inout any ResponseBodyWriter) async throws -> Void)
     }
 
     package var status: HTTPResponse.Status
-    package var content: Content
+    var content: Content
     package var headers: HTTPFields
+    /// Of an answer that clients may ask for again on the condition that it has changed.
+    var entityTag: EntityTag?
+    /// It says what nobody else may know.
+    var holdsSecrets = false
 
-    package init(_ status: HTTPResponse.Status, _ content: Content = .none, headers: HTTPFields = [:]) {
+    init(_ status: HTTPResponse.Status, _ content: Content = .none, headers: HTTPFields = [:]) {
         self.status = status
         self.content = content
         self.headers = headers
@@ -36,23 +41,12 @@ package struct Answer: Sendable {
     package static func ok(json bytes: [UInt8]) -> Answer { Answer(.ok, .bytes(bytes, mediaType: json)) }
     package static let noContent = Answer(.noContent)
 
-    var response: Response {
-        var headers = headers
-        let body: ResponseBody
-        switch content {
-        case .none:
-            body = ResponseBody()
-        case .bytes(let bytes, let mediaType):
-            headers[.contentType] = mediaType
-            body = ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
-        case .stream(let mediaType, let write):
-            headers[.contentType] = mediaType
-            body = ResponseBody { writer in
-                try await write(&writer)
-                try await writer.finish(nil)
-            }
-        }
-        return Response(status: status, headers: headers, body: body)
+    /// A file of the program, which changes with it only.
+    static func file(_ file: StaticFile, headers: HTTPFields = [:]) -> Answer {
+        var answer = Answer(.ok, .file(file), headers: headers)
+        answer.entityTag = file.entityTag
+        answer.headers[.cacheControl] = "no-cache"
+        return answer
     }
 }
 
@@ -95,6 +89,7 @@ package struct AnswerShape: Sendable {
     package static func okOrEvents(_ type: any AnswerBody.Type, _ description: String) -> AnswerShape {
         AnswerShape(.ok, description, [(Answer.json, type), ("text/event-stream", nil)])
     }
+    package static let notModified = AnswerShape(.notModified, "It is still what `If-None-Match` names.", [])
     package static func unavailable(_ type: any AnswerBody.Type, _ description: String) -> AnswerShape {
         AnswerShape(.serviceUnavailable, type, description)
     }

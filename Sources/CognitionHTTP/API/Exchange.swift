@@ -1,24 +1,77 @@
 package import CognitionCore
 import CognitionDocuments
 package import CognitionIdentity
-package import Foundation
+import Foundation
 package import HTTPTypes
-package import Hummingbird
-package import NIOCore
+import Hummingbird
+import NIOCore
 
 /// A request on its way to a handler: read as far as the route asks for.
 package struct Exchange: Sendable {
     let request: Request
     let parameters: Parameters
     let requestID: String
-    let address: SocketAddress?
-    let caller: Caller?
+    /// Who has opened the connection: the client, or a proxy.
+    let peer: SocketAddress?
+    let proxies: TrustedProxies
+    /// Whether the connection is TLS.
+    let isEncrypted: Bool
     let bodyBytesMax: Int
+    var caller: Caller?
+    /// What was read of it already.
+    private var collected: [UInt8]?
+
+    init(
+        request: Request, parameters: Parameters, requestID: String, peer: SocketAddress?, proxies: TrustedProxies,
+        isEncrypted: Bool, bodyBytesMax: Int
+    ) {
+        self.request = request
+        self.parameters = parameters
+        self.requestID = requestID
+        self.peer = peer
+        self.proxies = proxies
+        self.isEncrypted = isEncrypted
+        self.bodyBytesMax = bodyBytesMax
+    }
+
+    /// Where the request comes from.
+    var origin: ClientOrigin { proxies.origin(of: request.headers, from: peer, isEncrypted: isEncrypted) }
+
+    /// Who sends it, for sessions and the audit trail.
+    var client: ClientInfo {
+        let address = proxies.isEmpty ? peer?.ipAddress : origin.address?.description
+        return ClientInfo(address: address, userAgent: request.headers[.userAgent])
+    }
+
+    /// The same key again means the same request: 1...255 visible ASCII characters.
+    /// - Throws: `request.parameter_invalid`.
+    var idempotencyKey: String? {
+        get throws {
+            guard let key = request.headers[.idempotencyKey] else { return nil }
+            guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+                throw RequestError(
+                    .parameterInvalid, "Idempotency-Key has 1 to 255 visible ASCII characters without spaces")
+            }
+            return key
+        }
+    }
+
+    /// Reads the body, and keeps it for whoever handles the request.
+    /// - Throws: As ``json()``.
+    mutating func collect() async throws -> [UInt8] {
+        let bytes = try await bytes()
+        collected = bytes
+        return bytes
+    }
 
     /// The whole body.
     /// - Throws: `request.body_too_large`; `request.body_invalid` when its transfer coding is malformed, or the client has
     ///   gone before its end.
     private func bytes() async throws -> [UInt8] {
+        if let collected { return collected }
+        if let coding = request.headers[.contentEncoding], coding.lowercased() != "identity" {
+            throw RequestError(.contentCodingUnsupported, "a body is taken as it is, not as \(coding.prefix(32))")
+        }
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > bodyBytesMax { throw tooLarge }
         do {
             return Array(buffer: try await request.body.collect(upTo: bodyBytesMax))
@@ -51,7 +104,9 @@ package struct Exchange: Sendable {
     /// The body as text of one of these media types.
     func text(of types: Set<String>) async throws -> String {
         try check(types)
-        guard let text = String(validating: try await bytes(), as: UTF8.self) else {
+        let bytes = try await bytes()
+        guard !bytes.isEmpty else { throw RequestError(.bodyInvalid, "there is no body") }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
             throw RequestError(.bodyInvalid, "the body is no UTF-8 text")
         }
         return text
@@ -100,17 +155,13 @@ package struct Call<Body: Sendable>: Sendable {
 
     package var principal: Principal { caller.principal }
     package var workspace: WorkspaceID { principal.workspace }
-    package var client: ClientInfo { ClientInfo(exchange.request, from: exchange.address) }
+    package var client: ClientInfo { exchange.client }
     package var requestID: String { exchange.requestID }
 
     package var bearerToken: String? { exchange.request.bearerToken }
 
-    /// Whether the connection comes from this machine.
-    package var isFromLoopback: Bool {
-        guard let address = exchange.address else { return false }
-        guard let ip = address.ipAddress else { return true }  // a socket of the file system
-        return ip == "::1" || ip.hasPrefix("127.") || ip.hasPrefix("::ffff:127.")
-    }
+    /// Whether the client is on this machine.
+    package var isFromLoopback: Bool { exchange.origin.isLoopback }
 
     package func header(_ name: HTTPField.Name) -> String? { exchange.request.headers[name] }
 
@@ -121,16 +172,7 @@ package struct Call<Body: Sendable>: Sendable {
 
     /// The same key again means the same request: 1...255 visible ASCII characters.
     /// - Throws: `request.parameter_invalid`.
-    package var idempotencyKey: String? {
-        get throws {
-            guard let key = header(.idempotencyKey) else { return nil }
-            guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
-                throw RequestError(
-                    .parameterInvalid, "Idempotency-Key has 1 to 255 visible ASCII characters without spaces")
-            }
-            return key
-        }
-    }
+    package var idempotencyKey: String? { get throws { try exchange.idempotencyKey } }
 
     /// A parameter of the path.
     /// - Throws: `request.parameter_invalid`.
@@ -176,12 +218,6 @@ package struct Call<Body: Sendable>: Sendable {
     private func invalid(_ parameter: some AnyParameter) -> RequestError {
         RequestError(
             .parameterInvalid, "\(parameter.name) has to fit \(parameter.schema.jsonText): \(parameter.description)")
-    }
-}
-
-extension ClientInfo {
-    init(_ request: Request, from address: SocketAddress?) {
-        self.init(address: address?.ipAddress ?? "", userAgent: request.headers[.userAgent] ?? "")
     }
 }
 

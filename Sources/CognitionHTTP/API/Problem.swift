@@ -34,7 +34,10 @@ struct Problem: Sendable {
         detail = error.category == .internal ? "something went wrong inside the server" : error.message
         self.details = details
         headers[.wwwAuthenticate] = Challenge(to: code, status)?.text
-        if let wait = (error as? IdentityError)?.retryAfter {
+        if code == .contentCodingUnsupported { headers[.acceptEncoding] = "identity" }
+        if let wait = (error as? RequestError)?.retryAfter {
+            headers[.retryAfter] = String(wait.components.seconds)
+        } else if let wait = (error as? IdentityError)?.retryAfter {
             headers[.retryAfter] = String(wait.components.seconds + 1)
         } else if error.category == .unavailable {
             headers[.retryAfter] = "1"
@@ -77,6 +80,7 @@ struct Problem: Sendable {
     private static let exactStatus: [ErrorCode: HTTPResponse.Status] = [
         .methodNotAllowed: .methodNotAllowed,
         .mediaTypeUnsupported: .unsupportedMediaType,
+        .contentCodingUnsupported: .unsupportedMediaType,
         .bodyTooLarge: .contentTooLarge,
         .inputTooLarge: .contentTooLarge,
     ]

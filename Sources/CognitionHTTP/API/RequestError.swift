@@ -7,8 +7,14 @@ package struct RequestError: CodedError {
     package let cause: (any Error)?
     /// Members that the problem document has besides the standard ones.
     package let details: JSONObject
+    /// After which the same request may be taken.
+    package let retryAfter: Duration?
 
-    package init(_ code: ErrorCode, _ message: String, details: JSONObject = [:], cause: (any Error)? = nil) {
+    package init(
+        _ code: ErrorCode, _ message: String, details: JSONObject = [:], retryAfter: Duration? = nil,
+        cause: (any Error)? = nil
+    ) {
+        self.retryAfter = retryAfter
         self.code = code
         self.message = message
         self.details = details
@@ -31,6 +37,21 @@ extension ErrorCode {
     package static let bodyTooLarge = ErrorCode("request.body_too_large", category: .limited)
     /// The body's media type is none that the route takes.
     package static let mediaTypeUnsupported = ErrorCode("request.media_type_unsupported", category: .unsupported)
+    /// The body is compressed, or coded in another way that is not taken.
+    package static let contentCodingUnsupported = ErrorCode(
+        "request.content_coding_unsupported", category: .unsupported)
+    /// The path and query are longer than the server takes.
+    package static let targetTooLong = ErrorCode("request.target_too_long", category: .limited)
+    /// Whoever asks has made as many requests as they may; `Retry-After` says when to go on.
+    package static let rateLimited = ErrorCode("request.rate_limited", category: .limited)
+    /// The same `Idempotency-Key` came before with another request.
+    package static let keyReused = ErrorCode("request.idempotency_key_reused", category: .unsupported)
+    /// A request with the same `Idempotency-Key` is under way.
+    package static let keyInProgress = ErrorCode("request.idempotency_key_in_progress", category: .conflict)
+    /// What a request with this `Idempotency-Key` asked for was done, and its answer is not kept.
+    package static let keyDone = ErrorCode("request.idempotency_key_done", category: .conflict)
+    /// A declared proxy is neither an address nor a range of them.
+    package static let proxyInvalid = ErrorCode("request.proxy_invalid", category: .invalid)
     /// A parameter of the path, the query or a header has a value that it cannot have.
     package static let parameterInvalid = ErrorCode("request.parameter_invalid", category: .invalid)
     /// The cursor was not given by a page of this list.

@@ -31,6 +31,8 @@ package struct Route: Sendable {
     let answers: [AnswerShape]
     /// Besides those that every route of its kind has.
     let errors: [ErrorCategory]
+    /// Whether its requests count against the limits of who asks.
+    let isLimited: Bool
     let handle: @Sendable (consuming Exchange) async throws -> Answer
 
     /// A name for generated clients: the method and the words of the path.
@@ -50,7 +52,13 @@ package struct BodyShape: Sendable {
 package protocol RouteGroup: Sendable {
     /// The heading under which the documentation has them.
     static var tag: String { get }
+    /// Whether requests count against the limits of who asks. Not so where somebody has to get through at any time.
+    static var isLimited: Bool { get }
     func routes(_ api: inout API)
+}
+
+extension RouteGroup {
+    package static var isLimited: Bool { true }
 }
 
 /// All routes, in the order of their declaration.
@@ -58,10 +66,12 @@ package struct API: Sendable {
     package private(set) var routes: [Route] = []
     private let base: String
     private let tag: String
+    private let isLimited: Bool
 
-    private init(base: String, tag: String) {
+    private init(base: String, tag: String, isLimited: Bool = true) {
         self.base = base
         self.tag = tag
+        self.isLimited = isLimited
     }
 
     /// - Parameters:
@@ -70,7 +80,7 @@ package struct API: Sendable {
     package init(_ groups: [any RouteGroup], root rootGroups: [any RouteGroup] = []) {
         self.init(base: "", tag: "")
         for (group, base) in groups.map({ ($0, "/api/v3/") }) + rootGroups.map({ ($0, "/") }) {
-            var own = API(base: base, tag: type(of: group).tag)
+            var own = API(base: base, tag: type(of: group).tag, isLimited: type(of: group).isLimited)
             group.routes(&own)
             routes += own.routes
         }
@@ -129,6 +139,7 @@ package struct API: Sendable {
         routes.append(
             Route(
                 method: method, path: base + path, tag: tag, access: access, summary: summary, details: details,
-                parameters: parameters, body: body, answers: answers, errors: errors, handle: handle))
+                parameters: parameters, body: body, answers: answers, errors: errors, isLimited: isLimited,
+                handle: handle))
     }
 }

@@ -23,6 +23,12 @@ package protocol RequestBody: WireType {
 /// What a route answers.
 package protocol AnswerBody: WireType {
     var json: JSONValue { get }
+    /// It has what nobody else may know, such as tokens: such an answer is neither stored nor compressed.
+    static var holdsSecrets: Bool { get }
+}
+
+extension AnswerBody {
+    package static var holdsSecrets: Bool { false }
 }
 
 extension WireType {

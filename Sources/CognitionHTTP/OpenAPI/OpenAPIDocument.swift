@@ -37,7 +37,8 @@ package struct OpenAPIDocument: Sendable {
     private static let introduction = """
         Times are RFC 3339 in UTC with six fraction digits, ids are UUIDs of version 7, money is `{micros, currency}`. \
         Lists come in pages: `?limit=` and `?cursor=`, answered with `{items, next_cursor}`. Errors are \
-        `application/problem+json` (RFC 9457); programs look at `code`. A token acts in one workspace; the header \
+        `application/problem+json` (RFC 9457); programs look at `code`. What has an `ETag` can be asked for again with \
+        `If-None-Match`. Where requests are limited, `RateLimit` and `RateLimit-Policy` tell how one stands. A token acts in one workspace; the header \
         `X-Workspace-ID` picks another one that its user belongs to, with the user's role there, and 404 \
         `identity.workspace_not_found` answers every other.
         """
@@ -69,7 +70,8 @@ package struct OpenAPIDocument: Sendable {
             }
         let description = [route.details ?? "", permission].filter { !$0.isEmpty }.joined(separator: "\n\n")
         if !description.isEmpty { operation["description"] = .string(description) }
-        if !route.parameters.isEmpty { operation["parameters"] = .array(route.parameters.map(parameter)) }
+        let parameters: [any AnyParameter] = route.parameters + (route.repetition.isKept ? [Route.idempotencyKey] : [])
+        if !parameters.isEmpty { operation["parameters"] = .array(parameters.map(parameter)) }
         if let body = route.body { operation["requestBody"] = requestBody(body) }
         operation["responses"] = .object(responses(of: route))
         switch route.access {
@@ -128,7 +130,9 @@ package struct OpenAPIDocument: Sendable {
     private static func errorStatuses(of route: Route) -> [String] {
         var statuses = Set(route.errors.map { Problem.status(of: $0).code })
         if route.body != nil { statuses.formUnion([400, 413, 415]) }
-        if !route.parameters.isEmpty { statuses.insert(400) }
+        if !route.parameters.isEmpty { statuses.formUnion([400, 414]) }
+        if route.repetition.isKept { statuses.formUnion([400, 409, 422]) }
+        if route.isLimited { statuses.insert(429) }
         // 404: a workspace of `X-Workspace-ID` that is not the caller's.
         if route.access != .open { statuses.formUnion([401, 404, 503]) }
         switch route.access {
@@ -141,6 +145,7 @@ package struct OpenAPIDocument: Sendable {
     private static let errorTitles = [
         "400": "The request is not valid.", "401": "There is no token, or it is not valid.",
         "403": "The token's roles do not permit this.", "404": "There is no such thing in this workspace.",
+        "414": "The path and query are too long.",
         "409": "The request conflicts with what is there.", "413": "The body is too large.",
         "415": "The body has a media type that is not taken.", "422": "What is asked for is not supported.",
         "429": "A limit was reached.", "503": "Not available at the moment; the same request may succeed later.",

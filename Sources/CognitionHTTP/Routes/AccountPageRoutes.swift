@@ -13,8 +13,10 @@ struct AccountPageRoutes: RouteGroup {
     }
 
     private func page(_ api: inout API, _ path: String, _ summary: String) {
+        let file = StaticFile(page: PackageResources.account_html)
         api.route(
-            .get, path, answers: [.ok(mediaType: "text/html", "The page.")], access: .open, summary: summary
-        ) { _ in .page(PackageResources.account_html, ContentPolicy.documentation) }
+            .get, path, answers: [.ok(mediaType: "text/html", "The page."), .notModified], access: .open,
+            summary: summary
+        ) { _ in .page(file, .documentation) }
     }
 }

@@ -38,9 +38,11 @@ package struct ExecutionRoutes: RouteGroup {
             answers: [.ok(Page<ExecutionSummaryShape>.self)], access: .permission(.readWorkflows),
             summary: "Lists executions, newest first.", use: list)
         api.route(
-            .get, "workflows/executions/{id}", parameters: [Path.execution], answers: [.ok(ExecutionShape.self)],
-            errors: [.notFound], access: .permission(.readWorkflows),
-            summary: "Shows an execution with its progress and its first tasks.", use: show)
+            .get, "workflows/executions/{id}", parameters: [Path.execution],
+            answers: [.ok(ExecutionShape.self), .notModified], errors: [.notFound],
+            access: .permission(.readWorkflows),
+            summary: "Shows an execution with its progress and its first tasks.",
+            details: "One that has ended has an `ETag`, with which it can be asked for again.", use: show)
         api.route(
             .delete, "workflows/executions/{id}", parameters: [Path.execution], answers: [.noContent],
             errors: [.notFound, .conflict], access: .permission(.execute),
@@ -148,7 +150,9 @@ package struct ExecutionRoutes: RouteGroup {
     }
 
     @Sendable private func show(_ call: Call<Void>) async throws -> Answer {
-        .ok(json: try await workflows.executionJSON(try call.path(Path.execution), in: call.workspace))
+        let execution = try await workflows.writtenExecution(try call.path(Path.execution), in: call.workspace)
+        let answer = Answer.ok(json: execution.json)
+        return execution.hasEnded ? answer.revalidated() : answer
     }
 
     @Sendable private func delete(_ call: Call<Void>) async throws -> Answer {

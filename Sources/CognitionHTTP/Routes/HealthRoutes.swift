@@ -6,6 +6,7 @@ import HTTPTypes
 /// How the server is doing, for balancers and people. These are the only paths below `/api/v3` without a token.
 package struct HealthRoutes: RouteGroup {
     package static let tag = "Health"
+    package static let isLimited = false
     private let state: HealthState
     private let monitor: HealthMonitor
 
@@ -53,6 +54,7 @@ package struct HealthRoutes: RouteGroup {
 /// `GET /health`, for whoever looks there first.
 package struct RootHealthRoutes: RouteGroup {
     package static let tag = HealthRoutes.tag
+    package static let isLimited = false
     private let state: HealthState
     private let monitor: HealthMonitor
 

@@ -6,6 +6,7 @@ import NIOCore
 /// `GET /metrics`, for Prometheus.
 package struct MetricsRoutes: RouteGroup {
     package static let tag = "Operation"
+    package static let isLimited = false
     private let metrics: PrometheusMetrics
     private let token: Secret?
 

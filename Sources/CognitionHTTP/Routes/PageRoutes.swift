@@ -17,28 +17,36 @@ struct PageRoutes: RouteGroup {
     private func page(
         _ api: inout API, _ path: String, _ bytes: [UInt8], _ policy: ContentPolicy, _ summary: String
     ) {
+        let file = StaticFile(page: bytes)
         api.route(
-            .get, path, answers: [.ok(mediaType: "text/html", "The page.")], access: .open, summary: summary
-        ) { _ in .page(bytes, policy) }
+            .get, path, answers: [.ok(mediaType: "text/html", "The page."), .notModified], access: .open,
+            summary: summary
+        ) { _ in .page(file, policy) }
     }
 
     private func file(_ api: inout API, _ path: String, _ bytes: [UInt8], _ mediaType: String) {
+        let file = StaticFile(bytes, mediaType: mediaType)
         api.route(
-            .get, path, answers: [.ok(mediaType: MediaType.essence(of: mediaType), "The file.")], access: .open,
-            summary: "A part of the documentation's pages."
-        ) { _ in Answer(.ok, .bytes(bytes, mediaType: mediaType)) }
+            .get, path, answers: [.ok(mediaType: MediaType.essence(of: mediaType), "The file."), .notModified],
+            access: .open, summary: "A part of the documentation's pages."
+        ) { _ in .file(file) }
     }
 }
 
 extension Answer {
     /// A page of HTML.
-    static func page(_ bytes: [UInt8], _ policy: ContentPolicy) -> Answer {
-        Answer(
-            .ok, .bytes(bytes, mediaType: "text/html; charset=utf-8"),
+    static func page(_ file: StaticFile, _ policy: ContentPolicy) -> Answer {
+        .file(
+            file,
             headers: [
                 .contentSecurityPolicy: policy.rawValue, .referrerPolicy: "no-referrer", .xFrameOptions: "DENY",
             ])
     }
+}
+
+extension StaticFile {
+    /// A page of HTML.
+    convenience init(page bytes: [UInt8]) { self.init(bytes, mediaType: "text/html; charset=utf-8") }
 }
 
 /// What a page may load: nothing from elsewhere.
@@ -55,9 +63,11 @@ struct OpenAPIRoutes: RouteGroup {
     let bytes: [UInt8]
 
     func routes(_ api: inout API) {
+        let file = StaticFile(bytes, mediaType: Answer.json)
         api.route(
-            .get, "openapi.json", answers: [.ok(mediaType: Answer.json, "An OpenAPI document of version 3.1.")],
-            access: .open, summary: "Describes every route."
-        ) { [bytes] _ in .ok(json: bytes) }
+            .get, "openapi.json",
+            answers: [.ok(mediaType: Answer.json, "An OpenAPI document of version 3.1."), .notModified], access: .open,
+            summary: "Describes every route."
+        ) { _ in .file(file) }
     }
 }

@@ -34,7 +34,8 @@ package struct WorkflowRoutes: RouteGroup {
             summary: "Lists the versions of a workflow.", use: versions)
         api.route(
             .get, "workflows/{id}/{version}", parameters: [Path.workflow, Path.version],
-            answers: [.ok(StoredDefinitionShape.self)], errors: [.notFound], access: .permission(.readWorkflows),
+            answers: [.ok(StoredDefinitionShape.self), .notModified], errors: [.notFound],
+            access: .permission(.readWorkflows),
             summary: "Shows a definition with its document.", use: show)
         api.route(
             .patch, "workflows/{id}", body: WorkflowChangeRequest.self, parameters: [Path.workflow],
@@ -103,7 +104,7 @@ package struct WorkflowRoutes: RouteGroup {
     @Sendable private func show(_ call: Call<Void>) async throws -> Answer {
         let definition = try await workflows.definition(
             try call.path(Path.workflow), version: try call.path(Path.version), in: call.workspace)
-        return .ok(StoredDefinitionShape(definition: definition))
+        return .ok(StoredDefinitionShape(definition: definition)).revalidated()
     }
 
     @Sendable private func change(_ call: Call<WorkflowChangeRequest>) async throws -> Answer {

@@ -5,9 +5,16 @@ import Logging
 
 /// What every answer of the server has, whatever it is: the request's id, the shape of errors, a place in the metrics.
 struct Envelope: Sendable {
-    private let ids: UUIDGenerator
+    /// What pages may do with an answer that says nothing of its own: nothing, as it is none of them.
+    private static let contentPolicy = "default-src 'none'; frame-ancestors 'none'"
 
-    init(ids: UUIDGenerator) { self.ids = ids }
+    private let ids: UUIDGenerator
+    private let writer: AnswerWriter
+
+    init(ids: UUIDGenerator, writer: AnswerWriter) {
+        self.ids = ids
+        self.writer = writer
+    }
 
     /// - Parameter body: Gets the request's id. What it throws becomes a problem document.
     func answer(
@@ -17,11 +24,11 @@ struct Envelope: Sendable {
         let requestID = requestID(of: request)
         var response: Response
         do {
-            response = try await body(requestID).response
+            response = writer.response(try await body(requestID), to: request)
         } catch is CancellationError {
             throw CancellationError()
         } catch {
-            response = problem(error, requestID: requestID)
+            response = writer.response(problem(error, requestID: requestID), to: request)
         }
         // A body would be taken for the next answer.
         if request.method == .head { response = response.createHeadResponse() }
@@ -29,13 +36,17 @@ struct Envelope: Sendable {
         if let given = request.headers[.traceparent], Self.isTraceparent(given) {
             response.headers[.traceparent] = given
         }
-        response.headers[.xContentTypeOptions] = "nosniff"
+        response.headers.append(HTTPField(name: .xContentTypeOptions, value: "nosniff"))
+        if response.headers[.contentSecurityPolicy] == nil {
+            response.headers.append(HTTPField(name: .contentSecurityPolicy, value: Self.contentPolicy))
+            response.headers.append(HTTPField(name: .referrerPolicy, value: "no-referrer"))
+        }
         if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
         metrics.record(response.status, took: ContinuousClock.now - start)
         return response
     }
 
-    private func problem(_ error: any Error, requestID: String) -> Response {
+    private func problem(_ error: any Error, requestID: String) -> Answer {
         let problem = Problem(error)
         if problem.status.code >= 500 {
             let cause = (error as? any CodedError)?.cause.map { "\($0)" } ?? ""
@@ -45,7 +56,7 @@ struct Envelope: Sendable {
                 metadata: ["request.id": "\(requestID)", "error": "\(error)", "error.cause": "\(cause)"])
         }
         let body = problem.json(requestID: requestID).jsonBytes
-        return Answer(problem.status, .bytes(body, mediaType: Problem.mediaType), headers: problem.headers).response
+        return Answer(problem.status, .bytes(body, mediaType: Problem.mediaType), headers: problem.headers)
     }
 
     /// The client's own id if it is one, else a new one.

@@ -15,23 +15,41 @@ package struct HTTPServer: Service {
         package var bodyBytesMax = 8 << 20
         package var connectionsMax = 20_000
         package var connection = HTTP1WebSocketChannel.Configuration()
+        /// `nil` for plain HTTP.
+        package var tls: TLSIdentity?
+        package var edge = Edge()
 
         package init() {}
     }
 
-    private let application: Application<RouterResponder<APIContext>>
+    /// How the server stands to the world around it.
+    package struct Edge: Sendable {
+        /// Origins of pages that may read answers, besides the server's own; `*` for all.
+        package var origins: [String] = []
+        package var proxies = TrustedProxies.none
+        package var rateLimits = RateLimiter.Settings()
+        /// Answers of so many bytes are compressed for who takes that; `nil` for none.
+        package var compressesFrom: Int? = 1_024
+
+        package init() {}
+    }
+
+    private let application: Application<EdgeResponder>
 
     /// - Parameters:
     ///   - onRunning: Called with the port once connections are taken.
     package init(
-        _ api: API, webSocket: WebSocketEndpoint, identity: Identity, settings: Settings, ids: UUIDGenerator,
-        logger: Logger, onRunning: @escaping @Sendable (Int) async -> Void
+        _ api: API, webSocket: WebSocketEndpoint, identity: Identity, repetitions: RepetitionDesk, settings: Settings,
+        ids: UUIDGenerator, logger: Logger, onRunning: @escaping @Sendable (Int) async -> Void
     ) {
         let router = APIRouter(
-            envelope: Envelope(ids: ids), identity: identity, bodyBytesMax: settings.bodyBytesMax)
+            envelope: Envelope(ids: ids, writer: AnswerWriter(compressesFrom: settings.edge.compressesFrom)),
+            identity: identity, bodyBytesMax: settings.bodyBytesMax, edge: settings.edge, repetitions: repetitions,
+            isEncrypted: settings.tls != nil)
         application = Application(
             responder: router.responder(for: api),
-            server: .http1WithWebSocket(configuration: settings.connection, upgrade: webSocket),
+            server: .http1WithWebSocket(
+                configuration: settings.connection, upgrade: webSocket, tls: settings.tls),
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.host, port: settings.port), backlog: 1_024,
                 availableConnectionsDelegate: MaximumAvailableConnections(settings.connectionsMax)),

@@ -41,9 +41,14 @@ package struct HTTP1WebSocketChannel: HTTPChannelHandler {
     package let responder: Responder
     private let configuration: Configuration
     private let endpoint: WebSocketEndpoint
+    private let tls: TLSIdentity?
 
-    package init(responder: @escaping Responder, configuration: Configuration, endpoint: WebSocketEndpoint) {
+    package init(
+        responder: @escaping Responder, configuration: Configuration, endpoint: WebSocketEndpoint,
+        tls: TLSIdentity? = nil
+    ) {
         self.configuration = configuration
+        self.tls = tls
         self.endpoint = endpoint
         self.responder = Self.refusingPlainRequests(to: endpoint, responder)
     }
@@ -68,6 +73,7 @@ package struct HTTP1WebSocketChannel: HTTPChannelHandler {
     }
 
     private func configure(_ channel: any Channel, _ logger: Logger) throws -> EventLoopFuture<Outcome> {
+        if let tls { try channel.pipeline.syncOperations.addHandler(tls.handler()) }
         let encoder = HTTPResponseEncoder()
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = configuration.headerFieldBytesMax
@@ -78,20 +84,20 @@ package struct HTTP1WebSocketChannel: HTTPChannelHandler {
         let requestGuard = RequestGuard(
             head: TimeAmount(configuration.headTimeout), body: TimeAmount(configuration.bodyTimeout), ids: endpoint.ids)
         let promise = channel.eventLoop.makePromise(of: Outcome.self)
-        let idleTimeout = configuration.idleTimeout
+        let (idleTimeout, isEncrypted) = (configuration.idleTimeout, tls != nil)
         let first = FirstRequestHandler(endpoint, handlers: [encoder, requestGuard, decoder], outcome: promise) {
             channel in
-            try Self.serveHTTP(on: channel, idleTimeout: idleTimeout, logger)
+            try Self.serveHTTP(on: channel, isEncrypted: isEncrypted, idleTimeout: idleTimeout, logger)
         }
         try channel.pipeline.syncOperations.addHandlers([encoder, decoder, first, requestGuard])
         return promise.futureResult
     }
 
     private static func serveHTTP(
-        on channel: any Channel, idleTimeout: Duration, _ logger: Logger
+        on channel: any Channel, isEncrypted: Bool, idleTimeout: Duration, _ logger: Logger
     ) throws -> Outcome {
         let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+        try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: isEncrypted))
         try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: idleTimeout, logger: logger))
         return .http(
             try NIOAsyncChannel(
@@ -128,10 +134,10 @@ extension HTTPServerBuilder {
     /// A server of HTTP/1.1 in which `upgrade`'s path becomes a WebSocket.
     package static func http1WithWebSocket(
         configuration: HTTP1WebSocketChannel.Configuration = HTTP1WebSocketChannel.Configuration(),
-        upgrade: WebSocketEndpoint
+        upgrade: WebSocketEndpoint, tls: TLSIdentity? = nil
     ) -> HTTPServerBuilder {
         HTTPServerBuilder { responder in
-            HTTP1WebSocketChannel(responder: responder, configuration: configuration, endpoint: upgrade)
+            HTTP1WebSocketChannel(responder: responder, configuration: configuration, endpoint: upgrade, tls: tls)
         }
     }
 }

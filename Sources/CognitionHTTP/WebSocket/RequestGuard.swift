@@ -90,8 +90,15 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         return head
     }
 
+    /// Bytes of the path and query; far more than any of ours has.
+    private static let targetBytesMax = 8 << 10
+
     /// RFC 9112, 3.2: one host, which only HTTP/1.0 may leave out; 6.1: no transfer coding that is not understood.
     static func refusal(of head: HTTPRequestHead) -> HandshakeRefusal? {
+        guard head.uri.utf8.count <= targetBytesMax else {
+            return HandshakeRefusal(
+                .uriTooLong, .targetTooLong, "the path and query are longer than \(targetBytesMax) bytes")
+        }
         let codings = head.headers[canonicalForm: "Transfer-Encoding"].map { $0.lowercased() }
         guard codings.isEmpty || codings == ["chunked"] else {
             return HandshakeRefusal(.badRequest, .requestMalformed, "the only transfer coding taken is chunked")

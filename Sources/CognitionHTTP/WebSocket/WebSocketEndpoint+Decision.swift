@@ -1,7 +1,9 @@
 import CognitionCore
 import CognitionRealtime
+import HTTPTypes
 import NIOCore
 import NIOHTTP1
+import NIOHTTPTypesHTTP1
 import NIOWebSocket
 
 extension WebSocketEndpoint {
@@ -20,7 +22,9 @@ extension WebSocketEndpoint {
 
     /// Looks at the form, then at the origin, then at the token, and then whether there is room.
     func decide(_ head: HTTPRequestHead, on channel: any Channel) -> EventLoopFuture<Decision> {
-        if let (refusal, reason) = refusal(of: head) { return refuse(refusal, reason, channel.eventLoop) }
+        if let (refusal, reason) = refusal(of: head, from: channel.remoteAddress) {
+            return refuse(refusal, reason, channel.eventLoop)
+        }
         let handshake = WebSocketHandshake(head)
         guard let token = handshake.token else { return accept(handshake, caller: nil, head, channel) }
         let promise = channel.eventLoop.makePromise(of: RealtimeCaller.self)
@@ -33,12 +37,22 @@ extension WebSocketEndpoint {
         }
     }
 
-    private func refusal(of head: HTTPRequestHead) -> (HandshakeRefusal, RealtimeMetrics.Refusal)? {
+    private func refusal(
+        of head: HTTPRequestHead, from peer: SocketAddress?
+    ) -> (HandshakeRefusal, RealtimeMetrics.Refusal)? {
         if let refusal = RequestGuard.refusal(of: head) { return (refusal, .handshake) }
         guard head.headers["Sec-WebSocket-Version"] == ["13"] else { return (.upgradeRequired, .handshake) }
         guard WebSocketHandshake.isWellFormed(head) else { return (.invalid, .handshake) }
-        let (origin, host) = (head.headers.first(name: "Origin"), head.headers.first(name: "Host"))
+        let (origin, host) = (head.headers.first(name: "Origin"), host(of: head, from: peer))
         return settings.origins.allows(origin, host: host) ? nil : (.origin, .origin)
+    }
+
+    /// The host that the client has named, be it to a proxy.
+    private func host(of head: HTTPRequestHead, from peer: SocketAddress?) -> String? {
+        let named = head.headers.first(name: "Host")
+        guard !settings.proxies.isEmpty else { return named }
+        let fields = HTTPFields(head.headers, splitCookie: false)
+        return settings.proxies.origin(of: fields, from: peer, isEncrypted: false).host ?? named
     }
 
     private func refuse(

@@ -11,6 +11,8 @@ package final class WebSocketEndpoint: Sendable {
         package var path = "/ws/connect"
         /// Origins beside the server's own whose pages may connect, as `scheme://host[:port]`; `*` for all.
         package var origins: [String] = []
+        /// Who is believed about the host that a client has named.
+        package var proxies = TrustedProxies.none
         /// How often a client is pinged.
         package var heartbeat: Duration = .seconds(30)
         /// Without a frame from a client, or with nothing taken by it, for so long, it is gone.
@@ -48,6 +50,7 @@ package final class WebSocketEndpoint: Sendable {
     struct LoopSettings: Sendable {
         let path: String
         let origins: OriginRules
+        let proxies: TrustedProxies
         let limits: WebSocketConnectionMachine.Limits
         let budgetBytes: Int
         let tickInterval: TimeAmount
@@ -55,6 +58,7 @@ package final class WebSocketEndpoint: Sendable {
         init(_ settings: Settings) {
             path = settings.path
             origins = OriginRules(settings.origins)
+            proxies = settings.proxies
             limits = WebSocketConnectionMachine.Limits(
                 messageBytesMax: settings.messageBytesMax, heartbeat: TimeAmount(settings.heartbeat),
                 timeout: TimeAmount(settings.timeout), idleTimeout: TimeAmount(settings.idleTimeout),

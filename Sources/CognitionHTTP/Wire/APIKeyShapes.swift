@@ -77,6 +77,7 @@ package struct APIKeyShape: AnswerBody {
 }
 
 package struct CreatedAPIKeyShape: AnswerBody {
+    package static let holdsSecrets = true
     let key: APIKey
     let text: Secret
 

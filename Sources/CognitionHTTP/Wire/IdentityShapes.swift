@@ -60,6 +60,7 @@ struct RefreshRequest: RequestBody {
 }
 
 struct TokensShape: AnswerBody {
+    static let holdsSecrets = true
     let tokens: Tokens
 
     var json: JSONValue {

@@ -58,6 +58,7 @@ struct PasswordResetRequest: RequestBody {
 
 /// What an operator hands to somebody who has no mail.
 package struct PasswordResetLinkShape: AnswerBody {
+    package static let holdsSecrets = true
     let link: PasswordResetLink
 
     package init(link: PasswordResetLink) { self.link = link }

@@ -24,6 +24,7 @@ struct UserRequest: RequestBody {
 }
 
 struct CreatedUserShape: AnswerBody {
+    static let holdsSecrets = true
     let user: User
     let password: Secret?
 

@@ -1,4 +1,4 @@
-import CognitionCore
+package import CognitionCore
 
 /// Which servers a workflow may call.
 ///

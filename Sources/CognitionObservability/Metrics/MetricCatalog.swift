@@ -58,6 +58,12 @@ package struct MetricCatalog: Sendable {
             "http.server.duration", .histogram, .seconds, labels: ["method", "route"],
             "From the head of a request until its answer begins"),
         MetricDescription(
+            "http.server.limited", .counter, .items("requests"), labels: ["subject"],
+            "Requests refused because a limit was reached, by whose it was (principal, workspace, address)"),
+        MetricDescription(
+            "http.server.repetitions", .counter, .items("requests"), labels: ["outcome"],
+            "Requests with an idempotency key: done and kept, answered as before (replayed), or refused"),
+        MetricDescription(
             "http.client.requests", .counter, .items("requests"), labels: ["outcome"],
             "Calls to other servers, by class of status or by error"),
         MetricDescription(

@@ -1,5 +1,6 @@
 import CognitionCore
 import CognitionEvents
+import CognitionHTTP
 import CognitionIdentity
 import CognitionLanguageModels
 import CognitionObservability
@@ -35,7 +36,7 @@ struct Node: Sendable {
     static let migrations =
         NodeLease.migrations + EventLog.migrations + Workflows.migrations + LanguageModels.migrations
         + Identity.migrations
-        + EpochStore.migrations
+        + EpochStore.migrations + RepetitionStore.migrations
 
     enum Access {
         /// The folder's owner, or nothing.

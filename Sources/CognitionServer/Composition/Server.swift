@@ -60,10 +60,13 @@ struct Server {
     private func run() async throws {
         let files = ServerFiles(folder: configuration.dataDirectory, identity: identity)
         let monitor = HealthMonitor(healthChecks)
-        let http = try httpServer(monitor, files) { port in
+        let tls = try configuration.tls
+        let repetitions = RepetitionRunner(database: node.database, clock: node.clock)
+        try await repetitions.recover()
+        let http = try httpServer(monitor, files, tls) { port in
             let host = configuration[.host]
             do {
-                try await files.announce(host: host, port: port)
+                try await files.announce(host: host, port: port, isEncrypted: tls != nil)
             } catch {
                 Logger.current.error(
                     "Commands on this machine will not find the server", metadata: ["error": "\(error)"])
@@ -79,6 +82,7 @@ struct Server {
             Loop { try await hub.run() },
             Loop { try await RevocationRunner(identity).run() },
             Loop { try await MailRunner(identity, mail: MailFolder(configuration)).run() },
+            Loop { try await repetitions.run() },
             files,
             http,
             Announcement { state.advance(to: .draining) },
@@ -88,6 +92,7 @@ struct Server {
             let archiver = AuditArchiver(identity, archive: folder, retention: retention)
             services.insert(Loop { try await archiver.run() }, at: 0)
         }
+        if let tls { services.insert(Loop { try await CertificateReload(tls: tls).run() }, at: 0) }
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: node.logger)
         group.maximumGracefulShutdownDuration = configuration.duration(.shutdownTimeout)
@@ -95,12 +100,15 @@ struct Server {
     }
 
     private func httpServer(
-        _ monitor: HealthMonitor, _ files: ServerFiles, _ onRunning: @escaping @Sendable (Int) async -> Void
+        _ monitor: HealthMonitor, _ files: ServerFiles, _ tls: TLSIdentity?,
+        _ onRunning: @escaping @Sendable (Int) async -> Void
     ) throws -> HTTPServer {
         var settings = HTTPServer.Settings()
         settings.host = configuration[.host]
         settings.port = configuration.number(.port)
         settings.bodyBytesMax = configuration.number(.bodyBytesMax)
+        settings.tls = tls
+        settings.edge = try configuration.edge
         settings.connection.idleTimeout = configuration.duration(.idleTimeout)
         settings.connection.bodyTimeout = configuration.duration(.requestTimeout)
         settings.connection.headTimeout = min(.seconds(10), configuration.duration(.requestTimeout) / 10)
@@ -108,8 +116,10 @@ struct Server {
             Self.api(
                 node, engine: engine, identity: identity, state: state, monitor: monitor, metrics: metrics,
                 onKeyRotation: files.renewToken),
-            webSocket: WebSocketEndpoint(hub: hub, settings: configuration.webSocket, ids: node.ids),
-            identity: identity, settings: settings, ids: node.ids, logger: node.logger,
+            webSocket: WebSocketEndpoint(hub: hub, settings: try configuration.webSocket, ids: node.ids),
+            identity: identity,
+            repetitions: RepetitionDesk(database: node.database, clock: node.clock, ids: node.ids), settings: settings,
+            ids: node.ids, logger: node.logger,
             onRunning: onRunning)
     }
 

@@ -45,10 +45,11 @@ struct ServerFiles: Service {
     // MARK: Written by the server
 
     /// Called once the server takes connections.
-    func announce(host: String, port: Int) async throws {
+    func announce(host: String, port: Int, isEncrypted: Bool) async throws {
         try await writeToken()
         let name = ["0.0.0.0", "::", ""].contains(host) ? "127.0.0.1" : host
-        let url = name.contains(":") ? "http://[\(name)]:\(port)" : "http://\(name):\(port)"
+        let scheme = isEncrypted ? "https" : "http"
+        let url = name.contains(":") ? "\(scheme)://[\(name)]:\(port)" : "\(scheme)://\(name):\(port)"
         try PrivateFile.write(url + "\n", to: Self.urlPath(in: folder))
         if Terminal.isInteractive {
             Terminal.write("CognitionOS \(Release.version) answers on \(url)")

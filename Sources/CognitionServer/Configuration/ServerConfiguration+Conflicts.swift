@@ -24,6 +24,9 @@ extension ServerConfiguration {
             ("SECURITY_*", { try identity.check() }),
             ("SECURITY_*", { try checkKeys(ids, now: clock.now) }),
             ("WS_*", { try checkWebSocket() }),
+            ("API_TLS_*", { _ = try tls }),
+            ("API_TRUSTED_PROXIES", { _ = try trustedProxies }),
+            ("API_CORS_ORIGINS", { try checkOrigins() }),
         ]
         return checks.compactMap { settings, check in
             do {

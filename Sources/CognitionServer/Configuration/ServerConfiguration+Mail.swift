@@ -8,7 +8,8 @@ extension ServerConfiguration {
         get throws {
             guard !self[.publicURL].isEmpty else {
                 let host = ["0.0.0.0", "::", ""].contains(self[.host]) ? "127.0.0.1" : self[.host]
-                return "http://\(host.contains(":") ? "[\(host)]" : host):\(self[.port])"
+                let scheme = self[.tlsCertificate].isEmpty ? "http" : "https"
+                return "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(self[.port])"
             }
             guard let url = URLComponents(string: self[.publicURL]),
                 ["http", "https"].contains(url.scheme?.lowercased()),

@@ -32,13 +32,17 @@ extension ServerConfiguration {
         }
     }
 
+    /// - Throws: `request.proxy_invalid`.
     var webSocket: WebSocketEndpoint.Settings {
-        var settings = WebSocketEndpoint.Settings()
-        settings.origins = list(.corsOrigins)
-        settings.heartbeat = duration(.heartbeatInterval)
-        settings.timeout = duration(.webSocketTimeout)
-        settings.idleTimeout = duration(.webSocketIdleTimeout)
-        return settings
+        get throws {
+            var settings = WebSocketEndpoint.Settings()
+            settings.origins = list(.corsOrigins)
+            settings.heartbeat = duration(.heartbeatInterval)
+            settings.timeout = duration(.webSocketTimeout)
+            settings.idleTimeout = duration(.webSocketIdleTimeout)
+            settings.proxies = try trustedProxies
+            return settings
+        }
     }
 
     /// - Throws: `llm.unknown_provider` when a setting names a provider that has neither key nor address,

@@ -27,8 +27,8 @@ extension Setting {
     static let bodyBytesMax = Setting(
         "API_MAX_BODY_BYTES", .number(1_024...1_073_741_824), standard: "8388608", "Bytes of a request's body.")
     static let corsOrigins = Setting(
-        "API_CORS_ORIGINS", .list, "Origins of web pages that may open WebSockets, besides the server's own; * for all."
-    )
+        "API_CORS_ORIGINS", .list,
+        "Origins of web pages that may read answers and open WebSockets, besides the server's own; * for all.")
     static let requestTimeout = Setting(
         "API_REQUEST_TIMEOUT", .duration(.seconds(1)...(.seconds(3_600)), bare: .seconds), standard: "60s",
         "How long a client may take to send a request's body; a tenth of it, at most 10s, for the head.")
@@ -44,9 +44,8 @@ extension Setting {
         "Where people reach the server, e.g. https://cognition.example.com: links in mails begin with it; without it http://API_HOST:API_PORT."
     )
 
-    private static let server = [
-        host, port, bodyBytesMax, corsOrigins, requestTimeout, idleTimeout, shutdownTimeout, publicURL,
-    ]
+    private static let server =
+        [host, port, bodyBytesMax, corsOrigins, requestTimeout, idleTimeout, shutdownTimeout, publicURL] + edge
 
     // MARK: Storage
 

@@ -2,13 +2,19 @@ import CognitionCore
 import CognitionEvents
 import CognitionStorage
 
+/// An execution in its JSON form.
+package struct WrittenExecution: Sendable {
+    package let json: [UInt8]
+    package let hasEnded: Bool
+}
+
 extension ExecutionStore {
     /// The execution as ``Execution/json`` has it, written from the rows: what is stored as JSON is copied and not read.
     ///
     /// Statements are constant texts, as this is the most frequent read of all.
     static func json(
         of id: ExecutionID, in workspace: WorkspaceID, tasksMax: Int, _ tx: borrowing Transaction
-    ) throws -> [UInt8]? {
+    ) throws -> WrittenExecution? {
         let found = try tx.first(
             SQL(
                 """
@@ -58,7 +64,7 @@ extension ExecutionStore {
         if let origin = found.forkedFrom { json.member("forked_from", json: origin.json.jsonBytes) }
         if hasMore { json.member("tasks_truncated", json: trueBytes) }
         json.close("}")
-        return json.bytes
+        return WrittenExecution(json: json.bytes, hasEnded: found.status.hasEnded)
     }
 
     private struct ExecutionRow {

@@ -9,11 +9,8 @@ extension ServerTests {
         func validates() async throws {
             let server = try LiveServer.current
             let file = try server.sandbox.file("openapi.json", server.contract.document.jsonText)
-            let python =
-                ProcessInfo.processInfo.environment["COGNITIONOS_PEER_PYTHON"]
-                ?? Binary.repository() + "/.build/peers/bin/python"
             let script = Binary.repository() + "/Tests/CognitionServerTests/Peer/check_openapi.py"
-            let program = try server.sandbox.start([script, file], executable: python)
+            let program = try server.sandbox.start([script, file], executable: PeerPython.path)
             let ending = await program.ending()
             #expect(ending.exitCode == 0, "\(ending.output)\(ending.errors)")
             #expect(ending.output.hasPrefix("valid"))

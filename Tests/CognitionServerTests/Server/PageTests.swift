@@ -112,7 +112,6 @@ extension ServerTests {
             let user = try await server.newUser()
             for answer in [
                 try await user.get("auth/me"), try await user.get("workflows/nix/1"),
-                try await server.send("GET", "/docs"),
                 try await server.send("GET", "/nix"), try await server.login(user.email),
             ] {
                 #expect(
