@@ -7,7 +7,8 @@ import Testing
 @Suite("Tables of the documents") struct DocumentTableTests {
     private func rows(of page: String, below heading: String) throws -> [[String]] {
         let text = try String(contentsOfFile: Binary.repository() + "/Docs/" + page, encoding: .utf8)
-        let section = try #require(text.components(separatedBy: "\n## \(heading)\n").dropFirst().first)
+        let rest = try #require(text.components(separatedBy: "\n## \(heading)\n").dropFirst().first)
+        let section = try #require(rest.components(separatedBy: "\n## ").first)
         return section.split(separator: "\n").filter { $0.hasPrefix("|") }.map { line in
             line.dropFirst().dropLast().split(separator: "|", omittingEmptySubsequences: false)
                 .map { $0.trimmingCharacters(in: .whitespaces) }
