@@ -19,7 +19,7 @@ struct Main: AsyncParsableCommand {
     static let all: [any Benchmark] = [
         ExecutionBenchmark(), LatencyBenchmark(), AppendBenchmark(), RecoveryBenchmark(), ExpressionBenchmark(),
         ParsingBenchmark(), RequestBenchmark(), RequestedExecutionBenchmark(), WebSocketLatencyBenchmark(),
-        StartupBenchmark(),
+        ObservabilityBenchmark(), StartupBenchmark(),
     ]
 
     @Option(help: "Runs one benchmark only. May be repeated.") var only: [String] = []

@@ -49,7 +49,9 @@ struct CognitionOS: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, DemoCommand.self, WorkflowCommands.self, ExecutionCommands.self,
             SecretCommands.self, LanguageModelCommands.self, ExpressionCommands.self,
-            EventsCommands.self, UserCommands.self, TokenCommand.self, CheckCommand.self, OpenAPICommand.self,
+            EventsCommands.self, UserCommands.self, TokenCommand.self, CheckCommand.self, DoctorCommand.self,
+            LogLevelCommand.self,
+            OpenAPICommand.self,
             MigrateCommand.self, BackupCommand.self, RestoreCommand.self,
         ])
 }

@@ -3,6 +3,7 @@ import CognitionIdentity
 import HTTPTypes
 import Hummingbird
 import Logging
+import NIOCore
 
 /// Makes Hummingbird's router of the declared routes.
 struct APIRouter {
@@ -28,7 +29,7 @@ struct APIRouter {
         // A stranger's body is small, so that strangers cannot take the memory.
         let bodyBytesMax = route.access == .open ? min(bodyBytesMax, Self.openBodyBytesMax) : bodyBytesMax
         let responder = CallbackResponder<APIContext> { [self] request, context in
-            try await envelope.answer(request, metrics: metrics) { requestID in
+            try await envelope.answer(request, from: context.address?.ipAddress, metrics: metrics) { requestID in
                 let caller = try await caller(of: request, for: route.access)
                 let exchange = Exchange(
                     request: request, parameters: context.parameters, requestID: requestID, address: context.address,
@@ -54,8 +55,10 @@ struct APIRouter {
         let metrics = RouteMetrics(method: "other", route: path)
         for method in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete, .options, .trace]
         where !allowed.contains(method.rawValue) {
-            let responder = CallbackResponder<APIContext> { [envelope] request, _ in
-                var response = try await envelope.answer(request, metrics: metrics) { _ in
+            let responder = CallbackResponder<APIContext> { [envelope] request, context in
+                var response = try await envelope.answer(
+                    request, from: context.address?.ipAddress, metrics: metrics
+                ) { _ in
                     throw RequestError(
                         .methodNotAllowed,
                         "\(method.rawValue) is not what this path takes; it takes \(allowed.joined(separator: ", "))")
@@ -96,7 +99,7 @@ private struct UnknownPath: RouterMiddleware {
     func handle(
         _ input: Request, context: APIContext, next: @concurrent (Request, APIContext) async throws -> Response
     ) async throws -> Response {
-        try await envelope.answer(input, metrics: metrics) { _ in
+        try await envelope.answer(input, from: context.address?.ipAddress, metrics: metrics) { _ in
             throw RequestError(.routeNotFound, "there is nothing at \(input.uri.path.prefix(200))")
         }
     }

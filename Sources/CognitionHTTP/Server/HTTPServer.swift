@@ -5,6 +5,7 @@ import HummingbirdCore
 package import Logging
 import NIOCore
 package import ServiceLifecycle
+package import Tracing
 
 /// The server: the declared routes and the WebSocket on one port.
 package struct HTTPServer: Service {
@@ -15,6 +16,10 @@ package struct HTTPServer: Service {
         package var bodyBytesMax = 8 << 20
         package var connectionsMax = 20_000
         package var connection = HTTP1WebSocketChannel.Configuration()
+        /// Whether each answer has a line in the log.
+        package var logsAccess = false
+        /// Makes a span of each request.
+        package var tracer: (any Tracer)?
 
         package init() {}
     }
@@ -28,7 +33,7 @@ package struct HTTPServer: Service {
         logger: Logger, onRunning: @escaping @Sendable (Int) async -> Void
     ) {
         let router = APIRouter(
-            envelope: Envelope(ids: ids), identity: identity, bodyBytesMax: settings.bodyBytesMax)
+            envelope: Envelope(ids: ids, tracer: settings.tracer, logsAccess: settings.logsAccess), identity: identity, bodyBytesMax: settings.bodyBytesMax)
         application = Application(
             responder: router.responder(for: api),
             server: .http1WithWebSocket(configuration: settings.connection, upgrade: webSocket),

@@ -119,5 +119,6 @@ extension Workflows {
         scheduleMigration,
         fetchedDocuments,
         priorityMigration,
+        traceMigration,
     ]
 }
