@@ -13,6 +13,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["Logging"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
@@ -28,11 +29,11 @@ let package = Package(
     ],
     targets: [
         // Platform
-        .target(name: "CognitionCore", dependencies: [.crypto, .orderedCollections]),
+        .target(name: "CognitionCore", dependencies: [.crypto, .instrumentation, .orderedCollections]),
         .systemLibrary(name: "COniguruma", pkgConfig: "oniguruma", providers: [.apt(["libonig-dev"])]),
         .target(name: "CognitionExpressions", dependencies: ["CognitionCore", "COniguruma"]),
         .target(name: "CognitionDocuments", dependencies: ["CognitionCore", "Yams"]),
-        .target(name: "CognitionStorage", dependencies: ["CognitionCore", .metrics]),
+        .target(name: "CognitionStorage", dependencies: ["CognitionCore", .metrics, .tracing]),
         .target(
             name: "CognitionSQLite", dependencies: ["CognitionCore", "CognitionStorage", .grdb, .grdbSQLite, .metrics]),
         .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
@@ -40,12 +41,12 @@ let package = Package(
             name: "CognitionPostgres",
             dependencies: ["CPostgres", "CognitionCore", "CognitionStorage", .logging, .metrics]),
         .target(name: "CognitionEvents", dependencies: ["CognitionCore", "CognitionStorage", .logging, .metrics]),
-        .target(name: "CognitionObservability", dependencies: ["CognitionCore", .logging, .metrics]),
+        .target(name: "CognitionObservability", dependencies: ["CognitionCore", .logging, .metrics, .tracing]),
         .target(
             name: "CognitionHTTPClient",
             dependencies: [
                 "CognitionCore", .asyncHTTPClient, .deque, .logging, .metrics, .nio("NIOCore"), .nio("NIOHTTP1"),
-                .nio("NIOPosix"), .nioSSL,
+                .nio("NIOPosix"), .nioSSL, .tracing,
             ]),
         .systemLibrary(name: "CSpawn"),
         .target(name: "CognitionSandbox", dependencies: ["CSpawn", "CognitionCore"]),
@@ -55,11 +56,11 @@ let package = Package(
             name: "CognitionWorkflows",
             dependencies: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionStorage",
-                .heap, .logging, .metrics,
+                .heap, .logging, .metrics, .tracing,
             ]),
         .target(
             name: "CognitionLanguageModels",
-            dependencies: ["CognitionCore", "CognitionEvents", "CognitionStorage", .logging, .metrics]),
+            dependencies: ["CognitionCore", "CognitionEvents", "CognitionStorage", .logging, .metrics, .tracing]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .target(
@@ -80,8 +81,7 @@ let package = Package(
                 "CognitionLanguageModels", "CognitionObservability", "CognitionRealtime", "CognitionStorage",
                 "CognitionWorkflows", .hummingbird,
                 .hummingbirdCore, .httpTypes, .logging, .metrics, .nio("NIOCore"), .nio("NIOHTTP1"), .nio("NIOPosix"),
-                .nio("NIOWebSocket"), .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioSSL,
-                .serviceLifecycle,
+                .nio("NIOWebSocket"), .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioSSL, .serviceLifecycle, .tracing,
             ],
             resources: [
                 .embedInCode("Assets/account.html"), .embedInCode("Assets/docs.html"),
@@ -96,7 +96,7 @@ let package = Package(
                 "CognitionHTTPClient", "CognitionIdentity", "CognitionLanguageModels", "CognitionObservability",
                 "CognitionPostgres", "CognitionRealtime", "CognitionSQLite", "CognitionSandbox", "CognitionStorage",
                 "CognitionWorkflows", .argumentParser, .configuration, .logging, .metrics, .serviceLifecycle,
-                .unixSignals,
+                .tracing, .unixSignals,
             ]),
         .target(name: "CognitionPostgresServer", dependencies: ["CPostgres"]),
         .executableTarget(
@@ -130,7 +130,7 @@ let package = Package(
                 "CognitionCore", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport", .metrics,
                 .metricsTestKit,
             ]),
-        .tests(of: "CognitionObservability", with: ["CognitionCore", .logging, .metrics]),
+        .tests(of: "CognitionObservability", with: ["CognitionCore", .logging, .metrics, .tracing]),
         .tests(
             of: "CognitionHTTPClient",
             with: ["CognitionCore", .metrics, .nio("NIOCore"), .nio("NIOPosix"), .nioSSL]),
@@ -206,6 +206,7 @@ extension Target.Dependency {
     static let httpTypes = product(name: "HTTPTypes", package: "swift-http-types")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
+    static let instrumentation = product(name: "Instrumentation", package: "swift-distributed-tracing")
     static let jwtKit = product(name: "JWTKit", package: "jwt-kit")
     static let logging = product(name: "Logging", package: "swift-log")
     static let metrics = product(name: "Metrics", package: "swift-metrics")
@@ -215,7 +216,7 @@ extension Target.Dependency {
     static let nioSSL = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let orderedCollections = product(name: "OrderedCollections", package: "swift-collections")
     static let serviceLifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
-
+    static let tracing = product(name: "Tracing", package: "swift-distributed-tracing")
     static let unixSignals = product(name: "UnixSignals", package: "swift-service-lifecycle")
 
     static func nio(_ name: String) -> Target.Dependency { product(name: name, package: "swift-nio") }

@@ -45,6 +45,7 @@ extension HTTPClientSettings {
                 write: .microseconds(idleReadTimeout.microseconds)),
             connectionPool: pool)
         configuration.httpVersion = .http1Only
+        configuration.tracing.tracer = nil  // spans are made in one place, of whole exchanges
         if judgesPeers {
             configuration.http1_1ConnectionDebugInitializer = { [egress] channel in Self.judge(channel, by: egress) }
         }

@@ -49,7 +49,7 @@ package final class OutboundHTTPClient: OutboundHTTP {
 
     package func send(_ request: OutboundRequest) async throws -> OutboundResponse {
         let watch = ExchangeWatch(total: request.timeout)
-        return try await measured(watch) {
+        return try await measured(request, watch) { request in
             let first = try Hop(request)
             return try await watch.guarding {
                 try await self.exchange(first, of: request, watched: watch) { answer, hop in
@@ -64,7 +64,7 @@ package final class OutboundHTTPClient: OutboundHTTP {
         body: @escaping @Sendable (OutboundStream) async throws -> Result
     ) async throws -> Result {
         let watch = ExchangeWatch(total: request.timeout, firstByte: firstByteTimeout, idle: idleTimeout)
-        return try await measured(watch) {
+        return try await measured(request, watch) { request in
             let first = try Hop(request)
             return try await watch.guarding {
                 try await self.exchange(first, of: request, watched: watch) { answer, hop in
@@ -75,7 +75,7 @@ package final class OutboundHTTPClient: OutboundHTTP {
     }
 
     private func measured<Result: Sendable>(
-        _ watch: ExchangeWatch, _ body: () async throws -> Result
+        _ request: OutboundRequest, _ watch: ExchangeWatch, _ body: (OutboundRequest) async throws -> Result
     ) async throws -> Result {
         let started = ContinuousClock.now
         var failure: (any Error)?
@@ -84,7 +84,7 @@ package final class OutboundHTTPClient: OutboundHTTP {
             metrics.record(outcome, took: ContinuousClock.now - started)
         }
         do {
-            return try await body()
+            return try await ClientSpan.around(request, status: { watch.status }, body)
         } catch {
             let told = Task.isCancelled && !(error is any CodedError) ? CancellationError() : error
             failure = told

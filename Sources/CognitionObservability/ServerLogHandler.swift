@@ -16,22 +16,28 @@ package enum LogFormat: String, Sendable, Hashable, CaseIterable {
 /// masked, and so is what looks like a secret in a text (`Redaction`); control characters are escaped and lines bounded
 /// (`LineWriter`); what is left out is marked by `log.cut`.
 package struct ServerLogHandler: LogHandler {
-    package var logLevel: Logger.Level
+    /// That of the process unless this logger was given one of its own.
+    package var logLevel: Logger.Level {
+        get { ownLevel ?? levels.current }
+        set { ownLevel = newValue }
+    }
     package var metadata: Logger.Metadata = [:]
     package var metadataProvider: Logger.MetadataProvider?
 
+    private var ownLevel: Logger.Level?
+    private let levels: LogLevels
     private let label: String
     private let format: LogFormat
     private let sink: LogSink
     private let clock: any WallClock
 
     package init(
-        label: String, level: Logger.Level = .info, format: LogFormat, sink: LogSink,
+        label: String, levels: LogLevels = LogLevels(.info), format: LogFormat, sink: LogSink,
         clock: any WallClock = SystemWallClock(),
         metadataProvider: Logger.MetadataProvider? = nil
     ) {
         self.label = label
-        self.logLevel = level
+        self.levels = levels
         self.format = format
         self.sink = sink
         self.clock = clock

@@ -20,7 +20,7 @@ package final class RealtimeHub: Sendable {
     package let texts: (any LiveTextSource)?
     private let reader: FeedReader
     private let connectionsPerUserMax: Int
-    private let connectionsMax: Int
+    package let connectionsMax: Int
     /// The log's end when this was made: what comes later is followed.
     private let start: Int64
     private let state = Mutex(State())

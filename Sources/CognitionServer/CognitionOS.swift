@@ -50,7 +50,8 @@ struct CognitionOS: AsyncParsableCommand {
             ServeCommand.self, DemoCommand.self, WorkflowCommands.self, ExecutionCommands.self,
             SecretCommands.self, LanguageModelCommands.self, ExpressionCommands.self,
             EventsCommands.self, UserCommands.self, APIKeyCommands.self, AuditCommands.self,
-            KeyCommands.self, TokenCommand.self, CheckCommand.self, OpenAPICommand.self,
+            KeyCommands.self, TokenCommand.self, CheckCommand.self, DoctorCommand.self, LogLevelCommand.self,
+            OpenAPICommand.self,
             MigrateCommand.self, BackupCommand.self, RestoreCommand.self,
         ])
 }

@@ -143,6 +143,12 @@ extension StorageConnection {
 }
 
 extension StorageConnection {
+    /// The same; `log` notes the statements of the body.
+    func read<Value>(_ body: (borrowing Transaction) throws -> Value, notedIn log: StatementLog?) throws -> Value {
+        guard let log else { return try read(body) }
+        return try read { tx in try body(tx.noting(in: log)) }
+    }
+
     /// Runs `body` in a read transaction of its own; once more when the connection was lost meanwhile.
     package func read<Value>(_ body: (borrowing Transaction) throws -> Value) throws -> Value {
         do {

@@ -43,7 +43,11 @@ package final class ReadPool: Sendable {
         _ body: @escaping @Sendable (borrowing Transaction) throws -> Value
     ) async throws -> Value {
         let (metrics, requested) = (metrics, ContinuousClock.now)
-        return try await exclusively { connection in try metrics.read(since: requested) { try connection.read(body) } }
+        return try await StorageSpan.around("read") { log in
+            try await exclusively { connection in
+                try metrics.read(since: requested) { try connection.read(body, notedIn: log) }
+            }
+        }
     }
 
     /// Lends a connection that has no transaction open.

@@ -2,10 +2,23 @@
 package struct Transaction: ~Copyable {
     private let connection: any StorageConnection
     private let round: WriteRound?
+    /// `nil` where nothing is traced.
+    private let log: StatementLog?
 
     package init(on connection: any StorageConnection, round: WriteRound? = nil) {
+        self.init(connection, round, nil)
+    }
+
+    private init(_ connection: any StorageConnection, _ round: WriteRound?, _ log: StatementLog?) {
         self.connection = connection
         self.round = round
+        self.log = log
+    }
+
+    /// The same transaction, whose statements are noted.
+    func noting(in log: StatementLog) -> Transaction {
+        log.begin(in: dialect)
+        return Transaction(connection, round, log)
     }
 
     package var dialect: Dialect { connection.dialect }
@@ -13,12 +26,14 @@ package struct Transaction: ~Copyable {
     /// Runs a statement and returns how many rows it changed.
     @discardableResult
     package func execute(_ statement: SQL) throws -> Int {
-        try connection.run(statement) { _ in true }
+        log?.note(statement, in: dialect)
+        return try connection.run(statement) { _ in true }
     }
 
     /// All rows of a statement, in the statement's order; `RETURNING` promises none.
     package func query<Value>(_ statement: SQL, as decode: (borrowing Row) throws -> Value) throws -> [Value] {
         var values: [Value] = []
+        log?.note(statement, in: dialect)
         _ = try connection.run(statement) { row in
             values.append(try decode(row))
             return true
@@ -29,6 +44,7 @@ package struct Transaction: ~Copyable {
     /// The first row of a statement, which is stepped through to its end so that an UPDATE … RETURNING completes.
     package func first<Value>(_ statement: SQL, as decode: (borrowing Row) throws -> Value) throws -> Value? {
         var value: Value?
+        log?.note(statement, in: dialect)
         _ = try connection.run(statement) { row in
             if value == nil { value = try decode(row) }
             return true
@@ -43,15 +59,20 @@ package struct Transaction: ~Copyable {
     /// Statements run in the order in which they are given, however they are given. A database on the other side of a
     /// network gets this one together with later ones, which saves the way there and back. When it fails, the whole body
     /// has failed, even if that is found later.
-    package func send(_ statement: SQL) throws { try connection.send(statement, row: nil, changed: nil) }
+    package func send(_ statement: SQL) throws {
+        log?.note(statement, in: dialect)
+        try connection.send(statement, row: nil, changed: nil)
+    }
 
     /// The same; `changed` is told how many rows it changed, at the latest before the commit, and refuses by throwing.
     package func send(_ statement: SQL, changed: @escaping (Int) throws -> Void) throws {
+        log?.note(statement, in: dialect)
         try connection.send(statement, row: nil, changed: changed)
     }
 
     /// The same; `row` is given each row, at the latest before the commit. It runs no statements.
     package func send(_ statement: SQL, row: @escaping RowReader) throws {
+        log?.note(statement, in: dialect)
         try connection.send(statement, row: row, changed: nil)
     }
 

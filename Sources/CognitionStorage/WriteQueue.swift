@@ -55,15 +55,18 @@ package final class WriteQueue: Sendable {
     package func write<Value: Sendable>(
         _ body: @escaping @Sendable (borrowing Transaction) throws -> Value
     ) async throws -> Value {
-        let cancellation = Cancellation()
-        let body = WriteCompanion.accompanied(body)
-        return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
-                let request = TypedWriteRequest(body: body, continuation: continuation, cancellation: cancellation)
-                if let refusal = submit(.write(request)) { request.fail(refusal) }
+        try await StorageSpan.around("write") { log in
+            let cancellation = Cancellation()
+            let body = WriteCompanion.accompanied(body)
+            return try await withTaskCancellationHandler {
+                try await withCheckedThrowingContinuation { continuation in
+                    let request = TypedWriteRequest(
+                        body: body, continuation: continuation, cancellation: cancellation, log: log)
+                    if let refusal = submit(.write(request)) { request.fail(refusal) }
+                }
+            } onCancel: {
+                cancellation.cancel()
             }
-        } onCancel: {
-            cancellation.cancel()
         }
     }
 

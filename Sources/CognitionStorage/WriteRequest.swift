@@ -16,22 +16,25 @@ final class TypedWriteRequest<Value: Sendable>: WriteRequest {
     private let body: @Sendable (borrowing Transaction) throws -> Value
     private let continuation: CheckedContinuation<Value, any Error>
     private let cancellation: Cancellation
+    private let log: StatementLog?
     private let value = Mutex<Value?>(nil)
 
+    /// - Parameter log: Notes the statements of the body.
     init(
         body: @escaping @Sendable (borrowing Transaction) throws -> Value,
         continuation: CheckedContinuation<Value, any Error>,
-        cancellation: Cancellation
+        cancellation: Cancellation, log: StatementLog?
     ) {
         self.body = body
         self.continuation = continuation
         self.cancellation = cancellation
+        self.log = log
     }
 
     var isCancelled: Bool { cancellation.isCancelled }
 
     func run(in tx: borrowing Transaction) throws {
-        let result = try body(tx)
+        let result = if let log { try body(tx.noting(in: log)) } else { try body(tx) }
         value.withLock { $0 = result }
     }
 

@@ -14,7 +14,8 @@ extension Workflows {
     ) async throws -> (event: CloudEvent, listeners: Int) {
         let now = clock.now
         let event = try CloudEvent(attributes, id: (ids.next() as UUIDv7).description, now: now)
-        let origin = ExecutionOrigin(actor: principal.actor, correlationID: correlationID)
+        let origin = ExecutionOrigin(
+            actor: principal.actor, correlationID: correlationID, traceparent: TraceContext.current?.traceparent)
         let publication = EventPublication(event, origin, ids, now)
         let listeners = try await database.write { tx in try publication.run(principal.workspace, in: tx) }
         return (event, listeners)

@@ -49,7 +49,7 @@ import Testing
     ) -> Logger {
         let sink = LogSink(descriptor: pipe.writeEnd, patience: patience)
         return Logger(label: "test") {
-            ServerLogHandler(label: $0, level: level, format: format, sink: sink, clock: StoppedClock())
+            ServerLogHandler(label: $0, levels: LogLevels(level), format: format, sink: sink, clock: StoppedClock())
         }
     }
 

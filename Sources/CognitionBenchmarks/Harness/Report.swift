@@ -96,6 +96,9 @@ struct Report: Sendable {
             - **WebSockets**: clients in this process, the server in another. The time of an event is taken where its
               append is asked for, so *from an append* has its commit in it. *From the commit* is what a client sees
               that started the execution itself: how much later than the answer the event is there.
+            - **Observability**: the same requests as *GET of an execution*, of two servers in turns. One keeps metrics,
+              writes its log and sends a span for each request and each of its reads of the database to a sink in this
+              process, which takes part of the same two cores; the other does none of it.
             - **Start**: from making the process until `health/ready` answers 200, with standard settings. Resident
               memory is the kernel's `VmRSS`, shared libraries included; a WebSocket has logged in and subscribed to
               nothing.

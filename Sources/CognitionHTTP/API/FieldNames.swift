@@ -15,6 +15,7 @@ extension HTTPField.Name {
     static let referrerPolicy = known("Referrer-Policy")
     static let requestID = known("X-Request-ID")
     static let traceparent = known("traceparent")
+    static let tracestate = known("tracestate")
     /// Picks another workspace than that of the token.
     static let workspaceID = known("X-Workspace-ID")
     static let xForwardedFor = known("X-Forwarded-For")

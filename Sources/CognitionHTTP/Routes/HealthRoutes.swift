@@ -67,6 +67,21 @@ package struct RootHealthRoutes: RouteGroup {
         api.route(
             .get, "health", answers: [.ok(HealthShape.self), .unavailable(HealthShape.self, "Unhealthy.")],
             access: .open, summary: "Says in one word how the server is doing.", use: health)
+        for (part, check) in [("event-store", "event_log"), ("websocket", "websocket")] {
+            api.route(
+                .get, "health/\(part)",
+                answers: [.ok(PartHealthShape.self), .unavailable(PartHealthShape.self, "Unhealthy.")],
+                access: .optional, summary: "Says how one part of the server is doing: \(part).",
+                details: "Who has a token with `server:operate` sees details.",
+                use: { call in try await self.health(of: check, call) })
+        }
+    }
+
+    private func health(of check: String, _ call: Call<Void>) async throws -> Answer {
+        let result = await monitor.check(named: check)
+        let status = state.isReady ? result?.status ?? .unhealthy : .unhealthy
+        let seesDetails = call.optionalCaller?.principal.may(.operate) ?? false
+        return HealthRoutes.answer(PartHealthShape(status: status, result: seesDetails ? result : nil), status)
     }
 
     @Sendable private func health(_ call: Call<Void>) async throws -> Answer {

@@ -3,6 +3,7 @@ import CognitionIdentity
 import HTTPTypes
 import Hummingbird
 import Logging
+import NIOCore
 
 /// Makes Hummingbird's router of the declared routes.
 struct APIRouter {
@@ -33,7 +34,9 @@ struct APIRouter {
         let limiter = route.isLimited ? limiter : nil
         let responder = CallbackResponder<APIContext> { [self] request, context in
             var standings: [RateLimiter.Standing] = []
-            var response = try await envelope.answer(request, metrics: metrics) { requestID in
+            var response = try await envelope.answer(
+                request, from: client(of: request, context), metrics: metrics
+            ) { requestID in
                 var exchange = Exchange(
                     request: request, parameters: context.parameters, requestID: requestID, peer: context.address,
                     proxies: edge.proxies, isEncrypted: isEncrypted, bodyBytesMax: bodyBytesMax)
@@ -46,6 +49,13 @@ struct APIRouter {
             return response
         }
         router.on(RouterPath(route.path), method: route.method, responder: responder)
+    }
+
+    /// The address of the client, for the log and traces.
+    private func client(of request: Request, _ context: APIContext) -> String? {
+        guard !edge.proxies.isEmpty else { return context.address?.ipAddress }
+        return edge.proxies.origin(of: request.headers, from: context.address, isEncrypted: isEncrypted).address?
+            .description
     }
 
     private func answer(_ exchange: Exchange, of route: Route) async throws -> Answer {
@@ -121,12 +131,14 @@ private struct UnknownPath: RouterMiddleware {
         _ input: Request, context: APIContext, next: @concurrent (Request, APIContext) async throws -> Response
     ) async throws -> Response {
         guard let known = paths[input.uri.path] else {
-            return try await envelope.answer(input, metrics: metrics) { _ in
+            return try await envelope.answer(input, from: context.address?.ipAddress, metrics: metrics) { _ in
                 throw RequestError(.routeNotFound, "there is nothing at \(input.uri.path.prefix(200))")
             }
         }
         let allowed = known.methods.joined(separator: ", ")
-        var response = try await envelope.answer(input, metrics: known.metrics) { _ in
+        var response = try await envelope.answer(
+            input, from: context.address?.ipAddress, metrics: known.metrics
+        ) { _ in
             throw RequestError(
                 .methodNotAllowed,
                 "\(input.method.rawValue.prefix(32)) is not what this path takes; it takes \(allowed)")

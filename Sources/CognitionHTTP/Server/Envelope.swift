@@ -2,6 +2,7 @@ import CognitionCore
 import HTTPTypes
 import Hummingbird
 import Logging
+import Tracing
 
 /// What every answer of the server has, whatever it is: the request's id, the shape of errors, a place in the metrics.
 struct Envelope: Sendable {
@@ -10,18 +11,46 @@ struct Envelope: Sendable {
 
     private let ids: UUIDGenerator
     private let writer: AnswerWriter
+    /// `nil` where nothing is traced.
+    private let tracer: (any Tracer)?
+    /// Whether each answer has a line in the log.
+    private let logsAccess: Bool
 
-    init(ids: UUIDGenerator, writer: AnswerWriter) {
+    init(ids: UUIDGenerator, writer: AnswerWriter, tracer: (any Tracer)? = nil, logsAccess: Bool = false) {
         self.ids = ids
         self.writer = writer
+        self.tracer = tracer
+        self.logsAccess = logsAccess
     }
 
-    /// - Parameter body: Gets the request's id. What it throws becomes a problem document.
+    /// - Parameters:
+    ///   - client: The address that the request comes from.
+    ///   - body: Gets the request's id. What it throws becomes a problem document.
     func answer(
-        _ request: Request, metrics: RouteMetrics, _ body: (String) async throws -> Answer
+        _ request: Request, from client: @autoclosure () -> String?, metrics: RouteMetrics,
+        _ body: (String) async throws -> Answer
+    ) async throws -> Response {
+        let requestID = requestID(of: request)
+        guard let tracer, let span = RequestSpan(tracer, request, metrics, client: client()) else {
+            return try await answer(request, requestID, from: client(), metrics, body)
+        }
+        return try await InstrumentationContext.withValue(span.context) {
+            do {
+                let response = try await answer(request, requestID, from: client(), metrics, body)
+                span.end(response, requestID: requestID)
+                return response
+            } catch {
+                span.abandon()
+                throw error
+            }
+        }
+    }
+
+    private func answer(
+        _ request: Request, _ requestID: String, from client: @autoclosure () -> String?, _ metrics: RouteMetrics,
+        _ body: (String) async throws -> Answer
     ) async throws -> Response {
         let start = ContinuousClock.now
-        let requestID = requestID(of: request)
         var response: Response
         do {
             response = writer.response(try await body(requestID), to: request)
@@ -33,8 +62,10 @@ struct Envelope: Sendable {
         // A body would be taken for the next answer.
         if request.method == .head { response = response.createHeadResponse() }
         response.headers[.requestID] = requestID
-        if let given = request.headers[.traceparent], Self.isTraceparent(given) {
+        if let given = request.headers[.traceparent], TraceContext(traceparent: given) != nil {
             response.headers[.traceparent] = given
+        } else if let trace = TraceContext.current {
+            response.headers[.traceparent] = trace.traceparent
         }
         response.headers.append(HTTPField(name: .xContentTypeOptions, value: "nosniff"))
         if response.headers[.contentSecurityPolicy] == nil {
@@ -42,8 +73,24 @@ struct Envelope: Sendable {
             response.headers.append(HTTPField(name: .referrerPolicy, value: "no-referrer"))
         }
         if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
-        metrics.record(response.status, took: ContinuousClock.now - start)
+        let duration = ContinuousClock.now - start
+        metrics.record(response.status, took: duration)
+        if logsAccess { log(request, response, requestID, from: client(), metrics, duration) }
         return response
+    }
+
+    private func log(
+        _ request: Request, _ response: Response, _ requestID: String, from client: String?, _ metrics: RouteMetrics,
+        _ duration: Duration
+    ) {
+        Logger.current.info(
+            "Request answered",
+            metadata: [
+                "request.id": "\(requestID)", "http.method": "\(request.method.rawValue)",
+                "http.path": "\(request.uri.path)", "http.route": "\(metrics.route)",
+                "http.status": "\(response.status.code)", "duration_ms": "\(Double(duration.microseconds) / 1_000)",
+                "client.address": "\(client ?? "")", "user_agent": "\(request.headers[.userAgent]?.prefix(200) ?? "")",
+            ])
     }
 
     private func problem(_ error: any Error, requestID: String) -> Answer {
@@ -68,13 +115,6 @@ struct Envelope: Sendable {
         }
         let id: UUIDv7 = ids.next()
         return id.description
-    }
-
-    /// `version-trace-parent-flags` in lower-case hexadecimal digits: W3C Trace Context, section 3.2.
-    private static func isTraceparent(_ text: String) -> Bool {
-        let parts = text.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-        return parts.map(\.count) == [2, 32, 16, 2]
-            && parts.joined().allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 
     private static func isIDByte(_ byte: UInt8) -> Bool {

@@ -5,6 +5,7 @@ import HummingbirdCore
 package import Logging
 import NIOCore
 package import ServiceLifecycle
+package import Tracing
 
 /// The server: the declared routes and the WebSocket on one port.
 package struct HTTPServer: Service {
@@ -18,6 +19,10 @@ package struct HTTPServer: Service {
         /// `nil` for plain HTTP.
         package var tls: TLSIdentity?
         package var edge = Edge()
+        /// Whether each answer has a line in the log.
+        package var logsAccess = false
+        /// Makes a span of each request.
+        package var tracer: (any Tracer)?
 
         package init() {}
     }
@@ -43,7 +48,9 @@ package struct HTTPServer: Service {
         ids: UUIDGenerator, logger: Logger, onRunning: @escaping @Sendable (Int) async -> Void
     ) {
         let router = APIRouter(
-            envelope: Envelope(ids: ids, writer: AnswerWriter(compressesFrom: settings.edge.compressesFrom)),
+            envelope: Envelope(
+                ids: ids, writer: AnswerWriter(compressesFrom: settings.edge.compressesFrom), tracer: settings.tracer,
+                logsAccess: settings.logsAccess),
             identity: identity, bodyBytesMax: settings.bodyBytesMax, edge: settings.edge, repetitions: repetitions,
             isEncrypted: settings.tls != nil)
         application = Application(

@@ -7,7 +7,11 @@ import Synchronization
 /// of one route.
 final class RouteMetrics: Sendable {
     private let method: String
-    private let route: String
+    let route: String
+    /// False of what stands for many paths.
+    var isKnown: Bool { route.hasPrefix("/") }
+    /// Asked every few seconds by machines that look after the server.
+    let isProbe: Bool
     private let duration: Metrics.Timer
     /// By status; a route answers with a handful.
     private let requests = Mutex<[Int: Counter]>([:])
@@ -15,6 +19,7 @@ final class RouteMetrics: Sendable {
     init(method: String, route: String) {
         self.method = method
         self.route = route
+        isProbe = route == "/metrics" || route.hasPrefix("/health") || route.hasPrefix("/api/v3/health")
         duration = Timer(label: "http.server.duration", dimensions: [("method", method), ("route", route)])
     }
 

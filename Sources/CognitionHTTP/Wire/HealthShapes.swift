@@ -43,6 +43,33 @@ struct HealthShape: AnswerBody {
     static let sample: JSONValue = ["status": "healthy", "phase": "ready", "version": .string(Release.version)]
 }
 
+/// One part of the server.
+struct PartHealthShape: AnswerBody {
+    let status: HealthStatus
+    /// For those who may see it.
+    let result: CheckResult?
+
+    var json: JSONValue {
+        var members: JSONObject = ["status": .string(status.rawValue)]
+        if let result {
+            members["latency_ms"] = .number(Double(result.latency.microseconds) / 1_000)
+            members["checked_at"] = .string(result.checkedAt.description)
+            members["details"] = .object(result.details)
+            if let errorClass = result.errorClass { members["error_class"] = .string(errorClass) }
+        }
+        return .object(members)
+    }
+
+    static let schemaName = "PartHealth"
+    static let schema: JSONValue = .record(
+        [
+            "status": .choice(HealthStatus.allCases.map(\.rawValue)),
+            "latency_ms": ["type": "number", "minimum": 0], "checked_at": .moment,
+            "details": .record([:]), "error_class": .text(),
+        ], optional: ["latency_ms", "checked_at", "details", "error_class"])
+    static let sample: JSONValue = ["status": "healthy"]
+}
+
 struct SystemShape: AnswerBody {
     let health: SystemHealth
     let phase: HealthState.Phase

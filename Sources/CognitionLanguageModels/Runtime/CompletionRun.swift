@@ -80,16 +80,17 @@ struct CompletionRun {
         }
         let startedAt = runtime.wallClock.now
         let start = runtime.elapsed()
+        let span = ModelSpan(link)
         let result: Result<Completion, LanguageModelError>
         var answer: Completion?
         do {
-            let completion = try await ask(link, within: end - start)
+            let completion = try await ask(link, within: end - start, span)
             answer = completion
             try check(completion)
             result = .success(completion)
         } catch {
             guard !Task.isCancelled else {
-                note(answer, error as? LanguageModelError, .cancelled, link, startedAt: startedAt, start: start)
+                note(answer, error as? LanguageModelError, .cancelled, link, span, startedAt: startedAt, start: start)
                 runtime.reportCancelled(link, isProbe: isProbe)
                 throw CancellationError()
             }
@@ -98,11 +99,12 @@ struct CompletionRun {
         switch result {
         case .success(var completion):
             runtime.report(nil, of: link, hasAnswered: true, isProbe: isProbe)
-            completion.cost = note(completion, nil, .completed, link, startedAt: startedAt, start: start).quote.cost
+            completion.cost =
+                note(completion, nil, .completed, link, span, startedAt: startedAt, start: start).quote.cost
             return .success(completion)
         case .failure(let error):
             runtime.report(error, of: link, hasAnswered: answer != nil || error.status != nil, isProbe: isProbe)
-            note(answer, error, .failed, link, startedAt: startedAt, start: start)
+            note(answer, error, .failed, link, span, startedAt: startedAt, start: start)
             return .failure(error)
         }
     }
@@ -115,7 +117,7 @@ struct CompletionRun {
     @discardableResult
     private mutating func note(
         _ answer: Completion?, _ failure: LanguageModelError?, _ outcome: ModelCall.Outcome, _ link: ModelChain.Link,
-        startedAt: Timestamp, start: Duration
+        _ span: ModelSpan?, startedAt: Timestamp, start: Duration
     ) -> ModelCall {
         let model = answer?.model ?? link.model
         let usage = answer?.usage ?? failure?.usage
@@ -130,8 +132,16 @@ struct CompletionRun {
         let label = reason.map(LanguageModelMetrics.outcome(of:)) ?? outcome.rawValue
         runtime.metrics.countAttempt(of: link, outcome: label, took: call.duration)
         if usage != nil { runtime.metrics.countUse(of: link, call) }
+        span?.end(call, answer)
         if let first = relay.firstTextAt { runtime.metrics.recordFirstText(of: link, after: first - start) }
         return call
+    }
+
+    private func ask(
+        _ link: ModelChain.Link, within limit: Duration, _ span: ModelSpan?
+    ) async throws -> Completion {
+        guard let span else { return try await ask(link, within: limit) }
+        return try await span.within { try await ask(link, within: limit) }
     }
 
     private func ask(_ link: ModelChain.Link, within limit: Duration) async throws -> Completion {

@@ -172,6 +172,12 @@ package struct MetricCatalog: Sendable {
             "events.subscription.lag", .gauge, .items("events"), labels: ["subscription"],
             "Events of the log that a subscription of this process has not looked through yet"),
 
+        // Tracing
+        MetricDescription(
+            "tracing.spans", .counter, .items("spans"), labels: ["outcome"],
+            "Spans that have ended, by what became of them (exported, queue_full, failed, rejected)"),
+        MetricDescription("tracing.queue.depth", .gauge, .items("spans"), "Spans that wait to be exported"),
+
         // The process and its metrics
         MetricDescription("process.cpu", .counter, .seconds, "Processor time used, in user and system mode"),
         MetricDescription("process.resident_memory", .gauge, .bytes, "Memory that is in RAM"),

@@ -20,7 +20,7 @@ struct OpenAPICommand: AsyncParsableCommand {
                 let api = Server.api(
                     node, engine: try node.engine(),
                     identity: try Identity(database: node.database, ids: node.ids, keys: keys), state: HealthState(),
-                    monitor: HealthMonitor([]), metrics: PrometheusMetrics())
+                    monitor: HealthMonitor([]), metrics: PrometheusMetrics(), levels: LogLevels(.info))
                 return OpenAPIDocument(api).json
             }
             Terminal.write(document.prettyJSONText)

@@ -10,6 +10,7 @@ import Logging
 import Metrics
 import ServiceLifecycle
 import Synchronization
+import Tracing
 import UnixSignals
 
 /// Everything that runs in `cognitionos serve`, put together once.
@@ -23,6 +24,9 @@ struct Server {
     private let hub: RealtimeHub
     private let state: HealthState
     private let metrics: PrometheusMetrics
+    private let levels: LogLevels
+    /// `nil` when tracing is off.
+    private let traces: TraceExport?
     private var configuration: ServerConfiguration { node.configuration }
 
     /// Serves until the process is asked to end.
@@ -30,20 +34,28 @@ struct Server {
         try configuration.checkConflicts()
         let metrics = PrometheusMetrics()
         metrics.onScrape(ProcessMetrics.collect)
-        MetricsSystem.bootstrap(metrics)
-        LoggingSystem.bootstrap(configuration.logHandlers(forServer: true))
+        // Without, nothing is counted either.
+        if configuration.isOn(.enableMetrics) { MetricsSystem.bootstrap(metrics) }
+        let levels = LogLevels(configuration.logLevel(forServer: true))
+        LoggingSystem.bootstrap(configuration.logHandlers(forServer: true, levels: levels))
+        let traces = try TraceExport(configuration, logger: Logger(label: configuration[.serviceName]))
+        if let traces { InstrumentationSystem.bootstrap(traces.tracer) }
         let state = HealthState()
         try await withLogger(Logger(label: configuration[.serviceName])) { _ in
             for warning in configuration.warnings { Logger.current.warning("\(warning)") }
             state.advance(to: .migrating)
             try await Node.withNode(configuration, .owner, logger: .current) { node in
-                try await Server(node, state, metrics).run()
+                try await Server(node, state, metrics, levels, traces).run()
             }
         }
     }
 
-    private init(_ node: Node, _ state: HealthState, _ metrics: PrometheusMetrics) async throws {
+    private init(
+        _ node: Node, _ state: HealthState, _ metrics: PrometheusMetrics, _ levels: LogLevels, _ traces: TraceExport?
+    ) async throws {
         self.node = node
+        self.levels = levels
+        self.traces = traces
         engine = try node.engine()
         self.state = state
         self.metrics = metrics
@@ -59,7 +71,7 @@ struct Server {
 
     private func run() async throws {
         let files = ServerFiles(folder: configuration.dataDirectory, identity: identity)
-        let monitor = HealthMonitor(healthChecks)
+        let monitor = HealthMonitor(HealthCheck.all(node, engine, hub))
         let tls = try configuration.tls
         let repetitions = RepetitionRunner(database: node.database, clock: node.clock)
         try await repetitions.recover()
@@ -71,6 +83,8 @@ struct Server {
                 Logger.current.error(
                     "Commands on this machine will not find the server", metadata: ["error": "\(error)"])
             }
+            // An engine that still recovers takes no executions.
+            while !engine.load.isRunning, !Task.isCancelled { try? await Task.sleep(for: .milliseconds(2)) }
             // From here on every check has a finding of its own, which counts while a later one takes its time.
             _ = await monitor.system()
             state.advance(to: .ready)
@@ -93,6 +107,7 @@ struct Server {
             services.insert(Loop { try await archiver.run() }, at: 0)
         }
         if let tls { services.insert(Loop { try await CertificateReload(tls: tls).run() }, at: 0) }
+        if let traces { services.insert(traces, at: 0) }
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: node.logger)
         group.maximumGracefulShutdownDuration = configuration.duration(.shutdownTimeout)
@@ -106,6 +121,8 @@ struct Server {
         var settings = HTTPServer.Settings()
         settings.host = configuration[.host]
         settings.port = configuration.number(.port)
+        settings.logsAccess = configuration.isOn(.accessLog)
+        settings.tracer = traces?.tracer
         settings.bodyBytesMax = configuration.number(.bodyBytesMax)
         settings.tls = tls
         settings.edge = try configuration.edge
@@ -115,7 +132,7 @@ struct Server {
         return HTTPServer(
             Self.api(
                 node, engine: engine, identity: identity, state: state, monitor: monitor, metrics: metrics,
-                onKeyRotation: files.renewToken),
+                levels: levels, onKeyRotation: files.renewToken),
             webSocket: WebSocketEndpoint(hub: hub, settings: try configuration.webSocket, ids: node.ids),
             identity: identity,
             repetitions: RepetitionDesk(database: node.database, clock: node.clock, ids: node.ids), settings: settings,
@@ -126,7 +143,8 @@ struct Server {
     /// Every route.
     static func api(
         _ node: Node, engine: WorkflowEngine, identity: Identity, state: HealthState, monitor: HealthMonitor,
-        metrics: PrometheusMetrics?, onKeyRotation: @escaping @Sendable () async throws -> Void = {}
+        metrics: PrometheusMetrics?, levels: LogLevels,
+        onKeyRotation: @escaping @Sendable () async throws -> Void = {}
     ) -> API {
         let token = node.configuration[.metricsToken]
         var root: [any RouteGroup] = [
@@ -148,29 +166,9 @@ struct Server {
                 ScheduleRoutes(workflows: node.workflows), ExecutionControlRoutes(workflows: node.workflows),
                 SecretRoutes(workflows: node.workflows, identity: identity),
                 ForkRoutes(workflows: node.workflows),
-                LanguageModelRoutes(database: node.database), HealthRoutes(state: state, monitor: monitor),
+                LanguageModelRoutes(database: node.database), LogLevelRoutes(levels: levels),
+                HealthRoutes(state: state, monitor: monitor),
             ], root: root)
-    }
-
-    private var healthChecks: [HealthCheck] {
-        let (database, log) = (node.database, node.log)
-        return [
-            HealthCheck("database", isRequired: true) {
-                let probe = try await database.probe()
-                var details: JSONObject = [
-                    "driver": .string(database.dialect.rawValue),
-                    "writes_waiting": .integer(Int64(probe.writesWaiting)),
-                ]
-                if let nodes = probe.nodes { details["nodes"] = .integer(Int64(nodes)) }
-                if probe.isReadOnly { details["read_only"] = true }
-                return .init(
-                    probe.isReadOnly ? .unhealthy : probe.isCrowded ? .degraded : .healthy, details: details)
-            },
-            HealthCheck("event_log", isRequired: true) {
-                .init(.healthy, details: ["position": .integer(try await log.head())])
-            },
-            .diskSpace(ofFolder: configuration.dataDirectory),
-        ]
     }
 }
 

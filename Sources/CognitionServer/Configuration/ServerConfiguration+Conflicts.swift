@@ -18,6 +18,7 @@ extension ServerConfiguration {
             ("DATABASE_URL", { _ = try database }),
             ("EGRESS_DENY, EGRESS_ALLOW", { _ = try httpClient }),
             ("LLM_*", { _ = try languageModels(over: NoHTTP(), ids) }),
+            ("OTEL_*", { try checkTracing() }),
             ("SANDBOX_FOLDERS", { _ = try sandbox }),
             ("API_PUBLIC_URL", { _ = try publicURL }),
             ("MAIL_FROM", { _ = try mailSender }),
@@ -47,6 +48,11 @@ extension ServerConfiguration {
         // Without either there may be no keys yet, and only a server makes them.
         let hasKeys = try secretKey != nil || PrivateFile.read(KeyFile.path(in: dataDirectory)) != nil
         if hasKeys { _ = try KeyFile.signingKeys(self, mayCreate: false, ids: ids, now: now) }
+    }
+
+    private func checkTracing() throws {
+        guard isOn(.enableTracing) else { return }
+        _ = try (traceExport, traceSampler, traceResource)
     }
 
     private func checkWebSocket() throws {

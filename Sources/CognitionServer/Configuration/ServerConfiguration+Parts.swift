@@ -11,16 +11,24 @@ import Logging
 extension ServerConfiguration {
     /// Writes to standard error as the settings say.
     ///
-    /// - Parameter forServer: A server writes JSON from `info` on unless it is told otherwise. Commands show what they do
-    ///   themselves; their log is text and speaks up when something is wrong.
-    func logHandlers(forServer: Bool) -> @Sendable (String) -> any LogHandler {
+    /// - Parameters:
+    ///   - forServer: A server writes JSON from `info` on unless it is told otherwise. Commands show what they do
+    ///     themselves; their log is text and speaks up when something is wrong.
+    ///   - levels: Which lines are written from now on; `nil` for what ``logLevel(forServer:)`` says.
+    func logHandlers(forServer: Bool, levels: LogLevels? = nil) -> @Sendable (String) -> any LogHandler {
         let sink = LogSink()
         let format: LogFormat =
             isGiven(.logFormat)
             ? LogFormat(rawValue: self[.logFormat].lowercased()) ?? .json : forServer ? .json : .text
-        let level: Logger.Level =
-            isGiven(.logLevel) || forServer ? Logger.Level(rawValue: self[.logLevel].lowercased()) ?? .info : .warning
-        return { label in ServerLogHandler(label: label, level: level, format: format, sink: sink) }
+        let levels = levels ?? LogLevels(logLevel(forServer: forServer))
+        let provider = forServer && isOn(.enableTracing) ? OTLPTracer.logMetadata : nil
+        return { label in
+            ServerLogHandler(label: label, levels: levels, format: format, sink: sink, metadataProvider: provider)
+        }
+    }
+
+    func logLevel(forServer: Bool) -> Logger.Level {
+        isGiven(.logLevel) || forServer ? Logger.Level(rawValue: self[.logLevel].lowercased()) ?? .info : .warning
     }
 
     var httpClient: HTTPClientSettings {

@@ -4,6 +4,7 @@ import CognitionCore
 extension Setting {
     static let all =
         general + server + storage + workflows + sandbox + languageModels + security + webSocket + observability
+        + tracing
 
     // MARK: General
 
@@ -195,5 +196,9 @@ extension Setting {
         "OBSERVABILITY_METRICS_TOKEN", .text, isSecret: true,
         "The bearer token that /metrics wants from other machines; without it they get nothing.")
 
-    private static let observability = [logLevel, logFormat, enableMetrics, metricsToken]
+    static let accessLog = Setting(
+        "OBSERVABILITY_ACCESS_LOG", .choice(["true", "false"]), standard: "false",
+        "Whether each request has a line in the log.")
+
+    private static let observability = [logLevel, logFormat, accessLog, enableMetrics, metricsToken]
 }

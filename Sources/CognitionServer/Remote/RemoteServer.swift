@@ -94,6 +94,20 @@ struct RemoteServer: Sendable {
         }
     }
 
+    /// What the server says of its health, also when that is bad.
+    /// - Throws: As ``call(_:_:query:body:)``.
+    func health() async throws -> JSONValue {
+        let request = request("GET", ["health", "system"], [], accept: "application/json")
+        let answer: OutboundResponse
+        do {
+            answer = try await http.send(request)
+        } catch let error as OutboundHTTPError {
+            throw failure(error, within: request.timeout)
+        }
+        guard let health = try? JSONValue(parsing: answer.body), health["checks"] != nil else { throw failure(answer) }
+        return health
+    }
+
     /// Deletes what the path names; the answer has no body.
     /// - Throws: As ``call(_:_:query:body:)``.
     func remove(_ path: String...) async throws {

@@ -24,6 +24,8 @@ final class EffectPool: Sendable {
 
     init(runningMax: Int) { self.runningMax = runningMax }
 
+    var load: (running: Int, waiting: Int) { state.withLock { ($0.handles.count, $0.waiting.count) } }
+
     /// - Parameter priority: Of the effects of the same workspace, those with the highest start first.
     func start(
         _ id: EffectID, of workspace: WorkspaceID, priority: Int, takingPlace: Bool,

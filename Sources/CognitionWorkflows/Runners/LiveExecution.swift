@@ -67,6 +67,8 @@ final class LiveExecution: Sendable {
     let epoch: Int64
     let origin: ExecutionOrigin
     let priority: Int
+    /// `nil` where nothing is traced.
+    let trace: ExecutionTrace?
     private let state: Mutex<State>
 
     init(
@@ -79,6 +81,7 @@ final class LiveExecution: Sendable {
         self.id = machine.id
         self.workspace = workspace
         self.epoch = epoch
+        trace = ExecutionTrace(origin.traceparent, of: machine.id, machine.definition.id)
         self.state = Mutex(State(machine: machine, lastTime: machine.lastTime))
     }
 

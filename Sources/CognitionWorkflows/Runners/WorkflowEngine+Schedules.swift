@@ -1,6 +1,7 @@
 package import CognitionCore
 import CognitionStorage
 import Logging
+import Tracing
 
 /// Starts workflows by their schedules: a durable timer on the rows of ``ScheduleStore``, which any number of nodes look at.
 extension WorkflowEngine {
@@ -24,7 +25,10 @@ extension WorkflowEngine {
     /// A schedule that cannot be read is told of, and stops no other.
     private func quietly(_ schedule: WorkflowSchedule, _ body: () async throws -> Void) async throws {
         do {
-            try await body()
+            // The root of the trace of what it starts.
+            try await withSpan("schedule \(schedule.workflow)", context: .topLevel, ofKind: .producer) { _ in
+                try await body()
+            }
         } catch let error as StorageError {
             throw error
         } catch {
@@ -59,6 +63,7 @@ extension Workflows {
     func run(_ schedule: WorkflowSchedule, now: Timestamp) async throws {
         guard let (latest, definition) = try await current(schedule, now: now) else { return }
         let execution: ExecutionID = ids.next()
+        let trace = TraceContext.current
         try await database.write { tx in
             if case .on = definition.trigger {
                 _ = try ScheduleStore.advance(schedule, to: nil, waitsFor: nil, started: nil, now: now, tx)
@@ -81,7 +86,7 @@ extension Workflows {
                 try ScheduleStore.advance(
                     schedule, to: next, waitsFor: waitsFor, started: starts ? execution : nil, now: now, tx)
             else { return }
-            if starts { try self.start(execution, of: latest, schedule, input: [:], now: now, tx) }
+            if starts { try self.start(execution, of: latest, schedule, input: [:], trace, now: now, tx) }
         }
     }
 
@@ -91,7 +96,7 @@ extension Workflows {
             case .on(let strategy) = definition.trigger
         else { return try await emptyMail(ofSchedule: schedule) }
         let key = -schedule.nameKey
-        let ids = ids
+        let (ids, trace) = (ids, TraceContext.current)
         try await database.write { tx in
             guard try ScheduleStore.hold(schedule.nameKey, tx) else { return }
             var listening = Listening(
@@ -113,7 +118,7 @@ extension Workflows {
                     try strategy.isComplete(after: last, listening, scope: NoVariables())
                         || listening.accepted.count >= ExecutionMachine.eventsMax
                 else { continue }
-                try self.start(ids.next(), of: latest, schedule, input: .array(listening.outputs), now: now, tx)
+                try self.start(ids.next(), of: latest, schedule, input: .array(listening.outputs), trace, now: now, tx)
                 changes.taken += listening.accepted.map(\.message)
                 changes.accepted = []
                 listening = Listening()
@@ -158,10 +163,11 @@ extension Workflows {
     }
 
     private func start(
-        _ id: ExecutionID, of workflow: StoredWorkflow, _ schedule: WorkflowSchedule, input: JSONValue, now: Timestamp,
-        _ tx: borrowing Transaction
+        _ id: ExecutionID, of workflow: StoredWorkflow, _ schedule: WorkflowSchedule, input: JSONValue,
+        _ trace: TraceContext?, now: Timestamp, _ tx: borrowing Transaction
     ) throws {
-        let command = ExecuteCommand(workflow: workflow.id, version: workflow.version, input: input)
+        var command = ExecuteCommand(workflow: workflow.id, version: workflow.version, input: input)
+        command.traceparent = trace?.traceparent
         let principal = Principal(actor: schedule.actor, workspace: schedule.workspace)
         let request = try ExecutionRequest(command, by: principal)
         let document = try definitions.find(workflow.key)?.document ?? WorkflowStore.document(workflow.key, tx)

@@ -164,7 +164,7 @@ package final class WorkflowEngine: Sendable {
         members.withLock { $0.drives += 1 }
         // Unstructured, so that neither a cancelled effect nor a cancelled caller cuts a commit short; `close` waits for it.
         Task {
-            await drive(live)
+            await live.traced { await drive(live) }
             endDrive()
         }
     }
@@ -217,6 +217,7 @@ package final class WorkflowEngine: Sendable {
             forget(live)
             if transition.execution.status.hasEnded {
                 metrics.countEnd(transition.execution.status)
+                live.trace?.recordEnd(transition.execution)
                 workflows.ends.announce(live.id)
             } else {
                 alarm.ring()
@@ -238,7 +239,7 @@ package final class WorkflowEngine: Sendable {
         ) { [self] in
             for other in others { await other.value }
             let start = ContinuousClock.now
-            let result = await executor.run(effect, of: live, on: self)
+            let result = await live.traced(effect) { await executor.run(effect, of: live, on: self) }
             metrics.recordEffect(effect, succeeded: result.isSuccess, took: ContinuousClock.now - start)
             // What was cut off is nobody's result: it was stopped, or this process ends. What it has cost is spent.
             guard !Task.isCancelled || result.isSuccess else {

@@ -46,7 +46,7 @@ struct WorkflowMetrics: Sendable {
 extension EffectRequest {
     fileprivate static let kinds = ["http", "function", "mcp", "openapi", "process", "workflow"]
 
-    fileprivate var kind: String {
+    var kind: String {
         switch action {
         case .http: "http"
         case .openapi: "openapi"

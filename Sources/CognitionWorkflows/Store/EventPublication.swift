@@ -7,6 +7,7 @@ struct EventPublication: Sendable {
     private let event: CloudEvent
     private let actor: String
     private let correlationID: String?
+    private let traceparent: String?
     private let ids: UUIDGenerator
     private let time: Timestamp
 
@@ -14,6 +15,7 @@ struct EventPublication: Sendable {
         self.event = event
         self.actor = origin.actor
         self.correlationID = origin.correlationID
+        self.traceparent = origin.traceparent
         self.ids = ids
         self.time = time
     }
@@ -22,7 +24,8 @@ struct EventPublication: Sendable {
     @discardableResult
     func run(_ workspace: WorkspaceID, in tx: borrowing Transaction) throws -> Int {
         let context = EventContext(
-            Principal(actor: actor, workspace: workspace), time: time, ids: ids, correlationID: correlationID)
+            Principal(actor: actor, workspace: workspace), time: time, ids: ids, correlationID: correlationID,
+            traceparent: traceparent)
         try tx.append(
             [NewEvent(WorkflowEvent.published, data: .object(event.json))],
             to: StreamName("cloudevent", event.type), context: context)

@@ -25,7 +25,9 @@ struct ExecutionStart: Sendable {
     }
 
     var origin: ExecutionOrigin {
-        ExecutionOrigin(actor: request.principal.actor, correlationID: request.command.correlationID)
+        ExecutionOrigin(
+            actor: request.principal.actor, correlationID: request.command.correlationID,
+            traceparent: request.command.traceparent)
     }
 
     /// Leaves the execution to whichever engine claims it.

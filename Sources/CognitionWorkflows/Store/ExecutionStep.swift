@@ -98,7 +98,7 @@ final class ExecutionStep: CommitStep {
             "claims": .integer, "created_at": .integer, "status": .integer, "reason": .text, "progress": .integer,
             "context": .bytes, "context_sha256": .bytes, "output": .bytes, "output_sha256": .bytes, "error": .bytes,
             "next_number": .integer, "owner": .text, "wake_at": .integer, "started_at": .integer, "ended_at": .integer,
-            "ending": .bytes, "priority": .integer,
+            "ending": .bytes, "priority": .integer, "traceparent": .text,
         ], suffix: "RETURNING key, id")
 
     /// In the order of ``ExecutionWrite``'s values.

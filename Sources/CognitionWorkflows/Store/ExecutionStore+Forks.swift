@@ -27,6 +27,7 @@ struct ForkRow {
     let idempotencyKey: String?
     let principal: Principal
     let correlationID: String?
+    let traceparent: String?
     let source: ForkSource
     /// Where the shared tasks end; `nil` of a fork from the start.
     let shared: (number: Int, ends: Int, endsUndone: Int)?
@@ -129,12 +130,12 @@ extension ExecutionStore {
         let key = try tx.first(
             """
             INSERT INTO executions (id, workspace_id, workflow_key, name_key, input, input_sha256, input_hash,
-                idempotency_key, created_by, correlation_id, epoch, claims, created_at, status, progress, context,
+                idempotency_key, created_by, correlation_id, traceparent, epoch, claims, created_at, status, progress, context,
                 context_sha256, output, output_sha256, error, next_number, wake_at, started_at, ended_at,
                 fork_key, fork_number, fork_order, ends_undone, forked_from, fork_task, fork_checkpoint)
             VALUES (\(row.id), \(principal.workspace), \(workflow.key), \(workflow.nameKey),
                 \(row.input.inlineBytes), \(row.input.reference), \(row.inputHash.bytes), \(row.idempotencyKey),
-                \(principal.actor), \(row.correlationID), 1, 0, \(now), \(columns.status), \(columns.progress),
+                \(principal.actor), \(row.correlationID), \(row.traceparent), 1, 0, \(now), \(columns.status), \(columns.progress),
                 \(columns.context?.inlineBytes), \(columns.context?.reference), \(columns.output?.inlineBytes),
                 \(columns.output?.reference), \(columns.fault), \(columns.nextNumber), \(wakeAt), \(columns.startedAt),
                 \(columns.endedAt), \(row.shared == nil ? nil : row.source.key), \(row.shared?.number),

@@ -99,7 +99,7 @@ extension ExecutionStore {
         data["progress"] = .integer(Int64(summary.progress))
         let context = EventContext(
             Principal(actor: ExecutionOrigin.engine, workspace: claim.workspace), time: now, ids: ids,
-            correlationID: claim.origin.correlationID)
+            correlationID: claim.origin.correlationID, traceparent: claim.origin.traceparent)
         try tx.append([NewEvent(type, data: .object(data))], to: WorkflowEvent.stream(of: claim.id), context: context)
     }
 }

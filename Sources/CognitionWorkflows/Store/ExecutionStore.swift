@@ -38,7 +38,7 @@ enum ExecutionStore {
             columns.progress.sqlValue, (columns.context?.inlineBytes).sqlValue, (columns.context?.reference).sqlValue,
             (columns.output?.inlineBytes).sqlValue, (columns.output?.reference).sqlValue, columns.fault.sqlValue,
             columns.nextNumber.sqlValue, columns.owner.sqlValue, columns.wakeAt.sqlValue, columns.startedAt.sqlValue,
-            columns.endedAt.sqlValue, columns.ending.sqlValue, priority.sqlValue,
+            columns.endedAt.sqlValue, columns.ending.sqlValue, priority.sqlValue, command.traceparent.sqlValue,
         ]
     }
 
@@ -203,7 +203,7 @@ enum ExecutionStore {
 extension ExecutionClaim {
     static let columns: StaticString = """
         key, id, workspace_id, workflow_key, status, epoch, claims, cancel_requested_at, created_by, correlation_id,
-        priority, cancel_requested_by
+        priority, cancel_requested_by, traceparent
         """
 
     init(row: borrowing Row) throws {
@@ -215,7 +215,7 @@ extension ExecutionClaim {
         epoch = try row[5]
         claims = try row[6]
         isCancelled = try row[7] as Timestamp? != nil
-        origin = ExecutionOrigin(actor: try row[8], correlationID: try row[9])
+        origin = ExecutionOrigin(actor: try row[8], correlationID: try row[9], traceparent: try row[12])
         priority = try row[10]
         cancelledBy = try row[11]
     }

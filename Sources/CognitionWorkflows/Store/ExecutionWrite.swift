@@ -237,7 +237,8 @@ struct ExecutionWrite: Sendable {
         let isStart = events.first?.type == ExecutionEvent.started
         let actor = isStart ? origin.actor : ExecutionOrigin.engine
         let context = EventContext(
-            Principal(actor: actor, workspace: workspace), time: time, ids: ids, correlationID: origin.correlationID)
+            Principal(actor: actor, workspace: workspace), time: time, ids: ids, correlationID: origin.correlationID,
+            traceparent: origin.traceparent)
         _ = try tx.append(events, to: WorkflowEvent.stream(of: id), context: context)
     }
 

@@ -109,7 +109,9 @@ struct Fork: Sendable {
         if let patched { transition.tasks[patched.number] = patched }
         let write = ExecutionWrite(
             transition, key: nil, id: id, workspace: principal.workspace, owner: ids.next(), epoch: 1, releases: true,
-            origin: ExecutionOrigin(actor: principal.actor, correlationID: command.correlationID), ids: ids, now: now,
+            origin: ExecutionOrigin(
+                actor: principal.actor, correlationID: command.correlationID, traceparent: command.traceparent),
+            ids: ids, now: now,
             withContext: true)
         return Prepared(
             input: EncodedJSON(input), first: write, shared: (last, reader.point.ends, endsUndone), origin: origin,
@@ -126,7 +128,8 @@ struct Fork: Sendable {
         let row = ForkRow(
             id: id, workflow: workflow, input: try prepared.input.store(for: principal.workspace, in: tx),
             inputHash: command.hash(of: source.id), idempotencyKey: command.idempotencyKey, principal: principal,
-            correlationID: command.correlationID, source: source, shared: prepared.shared, origin: prepared.origin)
+            correlationID: command.correlationID, traceparent: command.traceparent, source: source,
+            shared: prepared.shared, origin: prepared.origin)
         let key = try ExecutionStore.insert(row, columns, now: now, tx)
         try prepared.first?.runForked(key, in: tx)
         tx.signal(.executionsDue)

@@ -120,5 +120,6 @@ extension Workflows {
         fetchedDocuments,
         priorityMigration,
         requestsMigration,
+        traceMigration,
     ]
 }

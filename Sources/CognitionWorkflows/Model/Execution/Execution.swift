@@ -117,6 +117,8 @@ package struct ExecuteCommand: Sendable {
     package var correlationID: String?
     /// 0...9, the higher the sooner; unless given what the definition says, else 5.
     package var priority: Int?
+    /// The trace that the execution belongs to, as W3C Trace Context; that of the caller's task unless given.
+    package var traceparent = TraceContext.current?.traceparent
 
     package init(
         workflow: WorkflowID, version: String = "latest", input: JSONValue = [:], idempotencyKey: String? = nil,
@@ -142,6 +144,8 @@ struct ExecutionOrigin: Sendable {
     /// Who asked for it. What was done before the first commit is told in this name, everything later in the engine's.
     var actor: String
     var correlationID: String?
+    /// W3C Trace Context of whoever asked for it.
+    var traceparent: String?
 
     static let engine = "engine"
 }

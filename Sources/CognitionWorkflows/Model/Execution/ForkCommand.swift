@@ -43,6 +43,8 @@ package struct ForkCommand: Sendable {
     /// As of ``ExecuteCommand``.
     package var idempotencyKey: String?
     package var correlationID: String?
+    /// The trace that the fork belongs to, as W3C Trace Context; that of the caller's task unless given.
+    package var traceparent = TraceContext.current?.traceparent
 
     package init(
         _ point: Point = .start, version: String? = nil, inputPatch: JSONValue? = nil, idempotencyKey: String? = nil,

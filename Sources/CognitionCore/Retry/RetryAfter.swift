@@ -1,12 +1,10 @@
-import CognitionCore
-
-/// What a provider says about when to come again.
-enum RetryAfter {
+/// What a server says about when to come again.
+package enum RetryAfter {
     /// Longer ones are not believed.
-    static let longest = Duration.seconds(30 * 86_400)
+    package static let longest = Duration.seconds(30 * 86_400)
 
     /// Reads `retry-after-ms`, else `retry-after`, in seconds or as a date (RFC 9110, section 10.2.3).
-    static func read(now: Timestamp, header: (String) -> String?) -> Duration? {
+    package static func read(now: Timestamp, header: (String) -> String?) -> Duration? {
         if let text = header("retry-after-ms"), let wait = duration(text, unit: 0.001) { return wait }
         guard let text = header("retry-after") else { return nil }
         if let wait = duration(text, unit: 1) { return wait }
@@ -24,7 +22,7 @@ enum RetryAfter {
     ]
 
     /// The one form of an HTTP date that servers may send: `Sun, 06 Nov 1994 08:49:37 GMT`.
-    static func date(_ text: String) -> Timestamp? {
+    package static func date(_ text: String) -> Timestamp? {
         let words = text.split(separator: " ")
         guard words.count == 6, words[5] == "GMT", words[0].hasSuffix(","), let day = Int64(words[1]),
             let month = months.firstIndex(of: String(words[2])), let year = Int64(words[3]),

@@ -1,0 +1,54 @@
+import CognitionCore
+import Hummingbird
+import Tracing
+
+/// The span of one request, from its head until its answer begins, by OpenTelemetry's semantic conventions for HTTP servers.
+///
+/// The query is left out: links and WebSockets have tokens there.
+struct RequestSpan {
+    private let span: any Span
+
+    /// - Returns: `nil` for what probes and scrapers ask every few seconds.
+    init?(_ tracer: any Tracer, _ request: Request, _ metrics: RouteMetrics, client: String?) {
+        guard !metrics.isProbe else { return nil }
+        var context = InstrumentationContext.topLevel
+        if let given = request.headers[.traceparent] {
+            context.trace = TraceContext(traceparent: given, tracestate: request.headers[.tracestate])
+        }
+        let method = request.method.rawValue
+        let name = metrics.isKnown ? "\(method) \(metrics.route)" : method
+        span = tracer.startAnySpan(name, context: context, ofKind: .server)
+        guard span.isRecording else { return }
+        var attributes: SpanAttributes = [
+            "http.request.method": .string(method), "url.path": .string(request.uri.path),
+            "url.scheme": .string(request.head.scheme ?? "http"), "network.protocol.version": "1.1",
+        ]
+        if metrics.isKnown { attributes["http.route"] = metrics.route }
+        if let client { attributes["client.address"] = client }
+        if let agent = request.headers[.userAgent] { attributes["user_agent.original"] = agent }
+        span.attributes = attributes
+    }
+
+    /// What whatever is done for the request belongs to.
+    var context: InstrumentationContext { span.context }
+
+    func end(_ response: Response, requestID: String) {
+        if span.isRecording {
+            span.updateAttributes { attributes in
+                attributes["http.response.status_code"] = response.status.code
+                attributes["request.id"] = requestID
+                if response.status.code >= 500 { attributes["error.type"] = "\(response.status.code)" }
+            }
+            // A client's mistake is no error of the server.
+            if response.status.code >= 500 { span.setStatus(SpanStatus(code: .error)) }
+        }
+        span.end()
+    }
+
+    /// The client has gone before there was an answer.
+    func abandon() {
+        span.attributes["error.type"] = "cancelled"
+        span.setStatus(SpanStatus(code: .error))
+        span.end()
+    }
+}
