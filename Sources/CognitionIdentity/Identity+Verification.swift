@@ -9,6 +9,7 @@ extension Identity {
     /// Registers so that the answer does not tell whether the address is taken: the user cannot log in before the link of
     /// a mail was followed, and of a taken address its owner learns by mail.
     func registerUnverified(_ command: RegisterCommand, from client: ClientInfo) async throws -> User {
+        try countMailRequest(from: client)
         var new = try await newUser(command, isOperator: false, mayBeTaken: true)
         guard let address = MailAddress(new.email.text) else {
             throw IdentityError(.emailInvalid, "no mail can be sent to this e-mail address")

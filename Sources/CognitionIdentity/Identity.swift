@@ -68,7 +68,7 @@ package final class Identity: Sendable {
     ///
     /// - Throws: `identity.registration_closed`, `identity.invitation_invalid`, `identity.email_invalid`, `identity.email_taken`,
     ///   `identity.password_refused`, `identity.name_invalid`, `identity.locale_invalid`, `identity.time_zone_invalid`,
-    ///   `identity.busy`.
+    ///   `identity.busy`; where addresses are verified also `identity.too_many_mails` and `identity.mail_backlog`.
     package func register(_ command: RegisterCommand, from client: ClientInfo) async throws -> User {
         guard settings.registration == .open || settings.registration == .invite && command.invitation != nil else {
             throw IdentityError(

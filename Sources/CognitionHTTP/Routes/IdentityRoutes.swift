@@ -12,7 +12,7 @@ package struct IdentityRoutes: RouteGroup {
     package func routes(_ api: inout API) {
         api.route(
             .post, "auth/register", body: RegisterRequest.self, answers: [.created(UserShape.self)],
-            errors: [.conflict, .forbidden, .unavailable], access: .open, summary: "Makes an account.",
+            errors: [.conflict, .forbidden, .limited, .unavailable], access: .open, summary: "Makes an account.",
             details: """
                 With it comes a workspace in which the new user has the role `admin`. Where addresses are verified, the user \
                 is `pending` until `POST auth/verify-email`, and an address that is taken gets the same answer.

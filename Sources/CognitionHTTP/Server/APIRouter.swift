@@ -21,7 +21,7 @@ struct APIRouter {
         let limiter = RateLimiter(edge.rateLimits)
         for route in api.routes { add(route, limiter, to: router) }
         // Only what no route has comes here.
-        router.add(middleware: UnknownPath(envelope: envelope, paths: DeclaredPaths(api)))
+        router.add(middleware: UnknownPath(router: self, paths: DeclaredPaths(api)))
         return EdgeResponder(
             routes: router.buildResponder(), cors: CORSPolicy(edge.origins), proxies: edge.proxies,
             isEncrypted: isEncrypted)
@@ -52,7 +52,7 @@ struct APIRouter {
     }
 
     /// The address of the client, for the log and traces.
-    private func client(of request: Request, _ context: APIContext) -> String? {
+    fileprivate func client(of request: Request, _ context: APIContext) -> String? {
         guard !edge.proxies.isEmpty else { return context.address?.ipAddress }
         return edge.proxies.origin(of: request.headers, from: context.address, isEncrypted: isEncrypted).address?
             .description
@@ -118,12 +118,12 @@ extension RateLimiter {
 
 /// Answers what no route answers.
 private struct UnknownPath: RouterMiddleware {
-    let envelope: Envelope
+    let router: APIRouter
     let paths: DeclaredPaths
     private let metrics = RouteMetrics(method: "other", route: "unknown")
 
-    init(envelope: Envelope, paths: DeclaredPaths) {
-        self.envelope = envelope
+    init(router: APIRouter, paths: DeclaredPaths) {
+        self.router = router
         self.paths = paths
     }
 
@@ -131,13 +131,15 @@ private struct UnknownPath: RouterMiddleware {
         _ input: Request, context: APIContext, next: @concurrent (Request, APIContext) async throws -> Response
     ) async throws -> Response {
         guard let known = paths[input.uri.path] else {
-            return try await envelope.answer(input, from: context.address?.ipAddress, metrics: metrics) { _ in
+            return try await router.envelope.answer(
+                input, from: router.client(of: input, context), metrics: metrics
+            ) { _ in
                 throw RequestError(.routeNotFound, "there is nothing at \(input.uri.path.prefix(200))")
             }
         }
         let allowed = known.methods.joined(separator: ", ")
-        var response = try await envelope.answer(
-            input, from: context.address?.ipAddress, metrics: known.metrics
+        var response = try await router.envelope.answer(
+            input, from: router.client(of: input, context), metrics: known.metrics
         ) { _ in
             throw RequestError(
                 .methodNotAllowed,

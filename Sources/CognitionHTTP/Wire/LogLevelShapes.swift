@@ -5,7 +5,7 @@ struct LogLevelRequest: RequestBody {
     let level: Logger.Level
 
     init(json: JSONValue) throws {
-        guard let level = json["level"]?.stringValue.flatMap(Logger.Level.init) else {
+        guard let level = json["level"]?.stringValue.flatMap({ Logger.Level(rawValue: $0) }) else {
             preconditionFailure("the schema has been checked")
         }
         self.level = level

@@ -1,6 +1,5 @@
 import ArgumentParser
 import CognitionCore
-import Logging
 
 struct LogLevelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -10,7 +9,7 @@ struct LogLevelCommand: AsyncParsableCommand {
             trace, debug, info, notice, warning, error, critical.
             """)
 
-    @Argument(help: "The least severe lines to write; without it the level is shown.") var level: Logger.Level?
+    @Argument(help: "The least severe lines to write; without it the level is shown.") var level: LogLevelArgument?
     @Flag(help: "Prints JSON.") var json = false
 
     func run() async throws {
@@ -25,4 +24,7 @@ struct LogLevelCommand: AsyncParsableCommand {
     }
 }
 
-extension Logger.Level: @retroactive ExpressibleByArgument {}
+/// The levels of the log, as they are written on the command line.
+enum LogLevelArgument: String, ExpressibleByArgument, CaseIterable {
+    case trace, debug, info, notice, warning, error, critical
+}

@@ -3,6 +3,7 @@ import CognitionCore
 import CognitionHTTP
 import CognitionIdentity
 import CognitionObservability
+import Logging
 
 struct OpenAPICommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

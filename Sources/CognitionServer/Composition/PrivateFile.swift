@@ -29,12 +29,17 @@ enum PrivateFile {
     /// - Returns: `nil` when there is no such file.
     /// - Throws: `CommandFailure` when it cannot be read, or others may read it.
     static func read(_ path: String, bytesMax: Int = 1 << 20) throws -> String? {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
-            if errno == ENOENT { return nil }
-            throw failure(path)
+        let rights: Int
+        do {
+            let target = (path as NSString).resolvingSymlinksInPath
+            let attributes = try FileManager.default.attributesOfItem(atPath: target)
+            rights = (attributes[.posixPermissions] as? NSNumber)?.intValue ?? 0o777
+        } catch let error as CocoaError where error.code == .fileReadNoSuchFile || error.code == .fileNoSuchFile {
+            return nil
+        } catch {
+            throw CommandFailure("\(path): \(error.localizedDescription)")
         }
-        guard status.st_mode & 0o077 == 0 else {
+        guard rights & 0o077 == 0 else {
             throw CommandFailure("\(path) can be read by others; take their rights away: chmod 600 \(path)")
         }
         guard let text = String(validating: try BoundedFile.bytes(of: path, max: bytesMax), as: UTF8.self) else {

@@ -67,7 +67,7 @@ extension ServerConfiguration {
     /// - Throws: `CommandFailure`.
     var traceResource: [(name: String, value: String)] {
         get throws {
-            let own = [
+            let own: [(name: String, value: String)] = [
                 (name: "service.name", value: self[.serviceName]), ("service.version", Release.version),
                 ("service.instance.id", UUID().uuidString.lowercased()),
                 ("deployment.environment.name", self[.environment].lowercased()),

@@ -1,6 +1,7 @@
 import CognitionCore
 import CognitionHTTPClient
 import CognitionLanguageModels
+import CognitionObservability
 import Foundation
 
 extension Doctor {

@@ -1,3 +1,5 @@
+import Synchronization
+
 extension WorkflowEngine {
     /// How an engine is doing, and how much it has in hand.
     package struct Load: Sendable, Hashable {

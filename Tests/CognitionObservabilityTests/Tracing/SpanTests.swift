@@ -1,5 +1,6 @@
 import CognitionCore
 import CognitionObservability
+import Logging
 import Metrics
 import Testing
 import Tracing

@@ -90,6 +90,29 @@ import Testing
         }
     }
 
+    @Test(
+        "Who connects and never finishes the handshake is given up",
+        arguments: ["", "\u{16}\u{03}\u{01}", "GET / HTTP/1.1\r\n\r\n"])
+    func silence(start: String) async throws {
+        try await withSandbox { sandbox in
+            let (certificate, key) = try await makeCertificate("one", in: sandbox)
+            let server = try await sandbox.serve(
+                environment: [
+                    "API_TLS_CERTIFICATE": certificate, "API_TLS_KEY": key, "API_REQUEST_TIMEOUT": "2s",
+                ])
+            let port = try #require(server.url.split(separator: ":").last.flatMap { Int($0) })
+            let took = try await ContinuousClock().measure {
+                try await withSocket(to: port) { socket in
+                    if !start.isEmpty { try await socket.write(start) }
+                    _ = await socket.rest()
+                }
+            }
+            #expect(took < .seconds(10))
+            #expect(try await curl(sandbox, "--cacert", certificate, server.url + "/health").exitCode == 0)
+            try await server.stop()
+        }
+    }
+
     @Test("On SIGHUP the files are read again; what is wrong with them ends nothing")
     func reload() async throws {
         try await withServer { sandbox, server, certificate, key in
