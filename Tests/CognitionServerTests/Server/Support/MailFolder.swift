@@ -27,7 +27,9 @@ extension LiveServer {
 
     /// What stands behind the `#` of a mail's link.
     static func token(in mail: String) throws -> String {
-        let match = try #require(mail.firstMatch(of: /https?:\/\/\S+#([A-Za-z0-9_-]{43})\s/))
+        // In a quoted-printable text a long line goes on after `=`.
+        let text = mail.replacing("=\r\n", with: "")
+        let match = try #require(text.firstMatch(of: /https?:\/\/\S+#([A-Za-z0-9_-]{43})\s/))
         return String(match.1)
     }
 }
