@@ -1,4 +1,5 @@
 import CognitionCore
+import CognitionStorage
 import Foundation
 import Testing
 
