@@ -27,7 +27,9 @@ import Testing
         return samples
     }()
 
-    private static let words: Set<String> = ["by", "and", "or", "unless", "on", "ignoring", "bool", "without"]
+    private static let words: Set<String> = [
+        "by", "and", "or", "unless", "on", "ignoring", "bool", "without", "sum", "max", "min", "avg", "count",
+    ]
 
     /// What an expression asks for that there is not.
     private static func faults(in expression: String) -> [String] {

@@ -162,15 +162,22 @@ package struct RepetitionRunner: Sendable {
         self.clock = clock
     }
 
-    /// Runs until it is cancelled.
+    /// Runs until the task is cancelled, and then returns.
+    /// - Throws: What the database throws when it is closed.
     package func run() async throws {
-        while true {
+        while !Task.isCancelled {
             do {
                 while try await deleteExpired() == Self.batchMax {}
-            } catch let error as StorageError where error.isTransient {
-                Logger.current.warning("Old idempotency keys stay for now", metadata: ["error": "\(error.code.name)"])
+            } catch is CancellationError {
+                return
+            } catch let error as StorageError where error.code == .storageClosed {
+                throw error
+            } catch {
+                let reason = (error as? any CodedError)?.code.name ?? "\(type(of: error))"
+                Logger.current.warning("Old idempotency keys stay for now", metadata: ["error": "\(reason)"])
             }
-            try await Task.sleep(for: Self.interval)
+            // Its only error is cancellation, which the loop looks at.
+            try? await Task.sleep(for: Self.interval)
         }
     }
 
