@@ -84,22 +84,14 @@ private struct DatabaseFacts: Sendable {
         let found = try await database.read { tx in
             (
                 version: try tx.first("SELECT sqlite_version()") { try $0[0] as String } ?? "",
-                journal: try tx.first("PRAGMA journal_mode") { try $0[0] as String } ?? "",
-                pages: try tx.first("PRAGMA page_count") { try $0[0] as Int64 } ?? 0,
-                pageBytes: try tx.first("PRAGMA page_size") { try $0[0] as Int64 } ?? 0
+                pages: try tx.first("SELECT page_count FROM pragma_page_count") { try $0[0] as Int64 } ?? 0,
+                pageBytes: try tx.first("SELECT page_size FROM pragma_page_size") { try $0[0] as Int64 } ?? 0
             )
         }
         var facts = DatabaseFacts(product: "SQLite \(found.version)")
         facts.details = [
-            "driver": "sqlite", "version": .string(found.version), "journal_mode": .string(found.journal),
-            "bytes": .integer(found.pages * found.pageBytes),
+            "driver": "sqlite", "version": .string(found.version), "bytes": .integer(found.pages * found.pageBytes),
         ]
-        if found.journal.lowercased() != "wal" {
-            facts.faults.append(
-                Diagnosis(
-                    name: "journal", status: .warning, message: "the journal mode is \(found.journal) and not WAL",
-                    advice: "the file system may not allow shared memory; move the data folder to a local disk"))
-        }
         return facts
     }
 

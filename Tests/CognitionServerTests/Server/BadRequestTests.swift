@@ -64,6 +64,7 @@ extension ServerTests {
                 guard let body = declared?["requestBody"]?["content"]?["application/json"] else { continue }
                 if words[1].hasPrefix("/api/v3/users") { continue }  // for operators, see WorkspaceTests
                 if words[1].contains("/signing-keys") { continue }  // the same, see SigningKeyRouteTests
+                if words[1].hasSuffix("/log-level") { continue }  // the same, see OperationTests
                 let path = words[1].replacing("/workspaces/{id}", with: "/workspaces/\(user.home)")
                     .replacing("/executions/{id}", with: "/executions/\(user.id)")
                     .replacing("{id}", with: "a").replacing("{user}", with: user.id).replacing("{name}", with: "a")
@@ -82,6 +83,8 @@ extension ServerTests {
                 // What the documentation shows is understood, whatever comes of it.
                 let sample = try #require(body["example"])
                 let answer = try await send(sample.jsonText)
+                // A token that no mail has brought is understood, and good for nothing.
+                if answer.status == 400, answer.json["code"] == "identity.mail_token_invalid" { continue }
                 #expect(![400, 415, 500].contains(answer.status), "\(operation): \(answer)")
             }
         }

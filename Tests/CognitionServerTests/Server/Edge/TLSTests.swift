@@ -166,7 +166,7 @@ import Testing
             let stored = try await curl(
                 sandbox, "--cacert", certificate, "-H", "Authorization: Bearer \(token)", "-H",
                 "Content-Type: application/yaml", "-d", document, server.url + "/api/v3/workflows")
-            #expect(stored.output.contains("\"slow\""), "\(stored)")
+            #expect(stored.output.contains("\"default.slow\""), "\(stored)")
             // A connection that is kept, and one on which a request waits for its answer.
             let idle = try sandbox.start(
                 ["s_client", "-quiet", "-connect", String(server.url.dropFirst("https://".count))],
