@@ -126,8 +126,8 @@ async def use(page, base, email, password, folder):
 
     # The reference.
     await page.call("Page.navigate", url=f"{base}/redoc")
-    await page.wait("document.body.innerText.includes('/api/v3/workflows/execute')")
-    seen["reference"] = await page.run("document.body.innerText.length")
+    await page.wait("(document.body || {innerText: ''}).innerText.includes('/api/v3/workflows/execute')")
+    seen["reference"] = await page.run("(document.body || {innerText: ''}).innerText.length")
     await page.picture(f"{folder}/redoc.png")
 
     # The page to try WebSockets.
