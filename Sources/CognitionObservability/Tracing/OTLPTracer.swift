@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 package import Logging
 import Synchronization
 package import Tracing

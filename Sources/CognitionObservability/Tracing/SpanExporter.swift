@@ -98,9 +98,9 @@ package final class SpanExporter: Sendable {
 
     private func waitForBatch() async {
         guard !queue.hasFullBatch else { return }
-        let (clock, delay, full) = (clock, settings.delay, queue.fullBatches)
+        let (clock, delay, queue) = (clock, settings.delay, queue)
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { for await _ in full { return } }
+            group.addTask { await queue.waitForFullBatch() }
             group.addTask { try? await clock.sleep(for: delay) }  // its only error is cancellation, the end of the race
             await group.next()
             group.cancelAll()

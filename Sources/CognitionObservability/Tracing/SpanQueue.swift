@@ -15,12 +15,15 @@ package final class SpanQueue: Sendable {
 
     private let countMax: Int
     private let batchMax: Int
-    private let waiting = Mutex<[SpanRecord]>([])
+    private let state = Mutex(State())
     private let counters: [Outcome: Counter]
     private let depth: Gauge
-    /// An element whenever a batch is full.
-    let fullBatches: AsyncStream<Void>
-    private let wake: AsyncStream<Void>.Continuation
+
+    private struct State {
+        var spans: [SpanRecord] = []
+        /// Told once a batch is full; of the exporter, the only one who waits.
+        var waiter: AsyncStream<Void>.Continuation?
+    }
 
     /// - Parameters:
     ///   - countMax: Spans that may wait.
@@ -33,32 +36,45 @@ package final class SpanQueue: Sendable {
                 ($0, Counter(label: "tracing.spans", dimensions: [("outcome", $0.rawValue)], factory: factory))
             })
         depth = Gauge(label: "tracing.queue.depth", factory: factory)
-        (fullBatches, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     func add(_ span: SpanRecord) {
-        let count = waiting.withLock { waiting -> Int? in
-            guard waiting.count < countMax else { return nil }
-            waiting.append(span)
-            depth.record(waiting.count)
-            return waiting.count
+        let (isTaken, waiter) = state.withLock { state -> (Bool, AsyncStream<Void>.Continuation?) in
+            guard state.spans.count < countMax else { return (false, nil) }
+            state.spans.append(span)
+            depth.record(state.spans.count)
+            guard state.spans.count >= batchMax else { return (true, nil) }
+            defer { state.waiter = nil }
+            return (true, state.waiter)
         }
-        guard let count else { return self.count(1, .full) }
-        if count.isMultiple(of: batchMax) { wake.yield() }
+        waiter?.finish()
+        if !isTaken { count(1, .full) }
     }
 
     /// The oldest, at most a batch of them.
     func take() -> [SpanRecord] {
-        waiting.withLock { waiting in
-            let batch = Array(waiting.prefix(batchMax))
-            waiting.removeFirst(batch.count)
-            depth.record(waiting.count)
+        state.withLock { state in
+            let batch = Array(state.spans.prefix(batchMax))
+            state.spans.removeFirst(batch.count)
+            depth.record(state.spans.count)
             return batch
         }
     }
 
-    var hasFullBatch: Bool { waiting.withLock { $0.count >= batchMax } }
-    var isEmpty: Bool { waiting.withLock { $0.isEmpty } }
+    /// Returns when a batch is full, or the task is cancelled.
+    func waitForFullBatch() async {
+        // One stream for each wait: a stream whose reader was cancelled has ended for good.
+        let (full, continuation) = AsyncStream.makeStream(of: Void.self)
+        let isFull = state.withLock { state in
+            if state.spans.count < batchMax { state.waiter = continuation }
+            return state.spans.count >= batchMax
+        }
+        if isFull { return }
+        for await _ in full {}
+    }
+
+    var hasFullBatch: Bool { state.withLock { $0.spans.count >= batchMax } }
+    var isEmpty: Bool { state.withLock { $0.spans.isEmpty } }
 
     func count(_ spans: Int, _ outcome: Outcome) { counters[outcome]?.increment(by: spans) }
 }

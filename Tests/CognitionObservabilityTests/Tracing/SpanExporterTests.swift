@@ -170,6 +170,34 @@ import Tracing
         await run.value
     }
 
+    @Test("After a wait without spans the exporter waits again")
+    func idle() async throws {
+        /// The first sleep ends at once, later ones never.
+        final class OnceClock: Clock {
+            typealias Duration = Swift.Duration
+            typealias Instant = ContinuousClock.Instant
+            let count = Atomic(0)
+            var now: Instant { .now }
+            var minimumResolution: Duration { .zero }
+
+            func sleep(until deadline: Instant, tolerance: Duration?) async throws {
+                guard count.add(1, ordering: .relaxed).newValue > 1 else { return }
+                try await Task.sleep(for: .seconds(600))
+            }
+        }
+        let receiver = Receiver()
+        let clock = OnceClock()
+        let setup = Setup(receiver, batchMax: 2, clock: clock)
+        let run = Task { await setup.exporter.run() }
+        while clock.count.load(ordering: .relaxed) < 2 { try await Task.sleep(for: .milliseconds(1)) }
+        try await Task.sleep(for: .milliseconds(50))
+        #expect(clock.count.load(ordering: .relaxed) == 2)
+        setup.end("a", "b")
+        while receiver.names.isEmpty { try await Task.sleep(for: .milliseconds(1)) }
+        run.cancel()
+        await run.value
+    }
+
     @Test("What there is no room for is dropped and counted; nothing grows")
     func bound() async throws {
         let receiver = Receiver()
