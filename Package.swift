@@ -130,7 +130,8 @@ let package = Package(
                 "CognitionCore", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport", .metrics,
                 .metricsTestKit,
             ]),
-        .tests(of: "CognitionObservability", with: ["CognitionCore", .logging, .metrics, .tracing]),
+        .tests(
+            of: "CognitionObservability", with: ["CognitionCore", .logging, .metrics, .metricsTestKit, .tracing]),
         .tests(
             of: "CognitionHTTPClient",
             with: ["CognitionCore", .metrics, .nio("NIOCore"), .nio("NIOPosix"), .nioSSL]),

@@ -20,7 +20,7 @@ struct Main: AsyncParsableCommand {
         ExecutionBenchmark(), LatencyBenchmark(), TaskBenchmark(), AppendBenchmark(), RecoveryBenchmark(),
         WaitingBenchmark(), ExpressionBenchmark(),
         ParsingBenchmark(), RequestBenchmark(), RequestedExecutionBenchmark(), WebSocketLatencyBenchmark(),
-        ObservabilityBenchmark(), StartupBenchmark(),
+        ObservabilityBenchmark(), RefreshBenchmark(), LoginFloodBenchmark(), UserCountBenchmark(), StartupBenchmark(),
     ]
 
     @Option(help: "Runs one benchmark only. May be repeated.") var only: [String] = []

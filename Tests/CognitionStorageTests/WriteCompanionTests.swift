@@ -31,6 +31,22 @@ import Testing
         }
     }
 
+    @Test("A task that outlives the scope writes without it", arguments: TestDatabase.engines)
+    func outlived(on engine: TestDatabase.Engine) async throws {
+        try await withTestDatabase(engine, migrations: Self.migrations) { database in
+            let (isOver, over) = AsyncStream.makeStream(of: Void.self)
+            let later = try await WriteCompanion.with({ (_: borrowing Transaction) in throw Refusal() }) {
+                Task {
+                    for await _ in isOver { break }
+                    try await database.write { tx in _ = try tx.execute("INSERT INTO notes (who) VALUES ('later')") }
+                }
+            }
+            over.yield()
+            try await later.value
+            #expect(try await notes(database) == ["later"])
+        }
+    }
+
     @Test(
         "When it throws the write is undone, and when the write throws there is no companion",
         arguments: TestDatabase.engines)

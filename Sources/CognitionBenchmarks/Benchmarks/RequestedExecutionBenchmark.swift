@@ -24,7 +24,8 @@ struct RequestedExecutionBenchmark: Benchmark {
     func run(_ bench: Bench) async throws -> [Measurement] {
         guard let load = LoadGenerator() else { return [.missing(Self.subject, Measurement.missingLoadGenerator)] }
         let script = bench.folder + "/execute.lua"
-        try Self.lua.write(toFile: script, atomically: true, encoding: .utf8)
+        try LoadGenerator.script(posting: ServerUser.executeBody("three-tasks")).write(
+            toFile: script, atomically: true, encoding: .utf8)
         let rates = try ServerProcess.with(bench.folder + "/http-executions") { server in
             let user = try ServerUser(on: server)
             try user.store(ServerUser.threeTasks)
@@ -74,11 +75,4 @@ struct RequestedExecutionBenchmark: Benchmark {
                 + "p99 \(rates.percentiles99.median.digits(1)) ms; each of \(Double(rates.count).grouped) has completed"
         )
     }
-
-    private static let lua = """
-        wrk.method = "POST"
-        wrk.body = [[\(String(decoding: ServerUser.executeBody("three-tasks"), as: UTF8.self))]]
-        wrk.headers["Content-Type"] = "application/json"
-
-        """
 }

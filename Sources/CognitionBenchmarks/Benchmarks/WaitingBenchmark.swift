@@ -18,7 +18,8 @@ struct WaitingBenchmark: Benchmark {
             let folder = bench.folder + "/waiting-" + kind.name
             let wanted = bench.size(100_000)
             let script = bench.folder + "/\(kind.name).lua"
-            try Self.lua(kind.name).write(toFile: script, atomically: true, encoding: .utf8)
+            try LoadGenerator.script(posting: ServerUser.executeBody(kind.name)).write(
+                toFile: script, atomically: true, encoding: .utf8)
             let empty = try ServerProcess.with(folder) { server in
                 let user = try ServerUser(on: server)
                 try user.store(
@@ -53,14 +54,5 @@ struct WaitingBenchmark: Benchmark {
                     floors: [.atMost(1, each, "<= 1 KiB")]))
         }
         return measurements
-    }
-
-    private static func lua(_ workflow: String) -> String {
-        """
-        wrk.method = "POST"
-        wrk.body = [[\(String(decoding: ServerUser.executeBody(workflow), as: UTF8.self))]]
-        wrk.headers["Content-Type"] = "application/json"
-
-        """
     }
 }

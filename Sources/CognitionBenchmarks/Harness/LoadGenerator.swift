@@ -25,13 +25,33 @@ struct LoadGenerator {
 
     /// - Parameter script: A Lua file that makes other requests than GET.
     /// - Throws: `BenchmarkFailure` when a request failed, or was answered otherwise than with success.
-    func run(port: Int, path: String, token: String, seconds: Int, script: String? = nil) throws -> Result {
-        let child = try Child(
+    func run(
+        port: Int, path: String, token: String, seconds: Int, connections: Int = Self.connections, script: String? = nil
+    ) throws -> Result {
+        let child = try start(
+            port: port, path: path, token: token, seconds: seconds, connections: connections, script: script)
+        return try Self.result(try child.outputAtEnd())
+    }
+
+    /// Starts as ``run(port:path:token:seconds:connections:script:)`` does, and does not wait.
+    func start(
+        port: Int, path: String, token: String, seconds: Int, connections: Int = Self.connections, script: String? = nil
+    ) throws -> Child {
+        try Child(
             program,
-            ["-t1", "-c\(Self.connections)", "-d\(seconds)s", "--latency", "-H", "Authorization: Bearer \(token)"]
+            ["-t1", "-c\(connections)", "-d\(seconds)s", "--latency", "-H", "Authorization: Bearer \(token)"]
                 + (script.map { ["-s", $0] } ?? []) + ["http://127.0.0.1:\(port)\(path)"],
             environment: [:], catchesOutput: true)
-        return try Self.result(try child.outputAtEnd())
+    }
+
+    /// The text of a script that posts the same JSON again and again.
+    static func script(posting body: [UInt8]) -> String {
+        """
+        wrk.method = "POST"
+        wrk.body = [[\(String(decoding: body, as: UTF8.self))]]
+        wrk.headers["Content-Type"] = "application/json"
+
+        """
     }
 
     private static func result(_ text: String) throws -> Result {

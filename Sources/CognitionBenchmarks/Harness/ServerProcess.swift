@@ -68,6 +68,12 @@ final class ServerProcess {
 
     func stop() { child.stop() }
 
+    /// The token that it has written for commands on the same machine.
+    func operatorToken() throws -> String {
+        try String(contentsOfFile: folder + "/operator.token", encoding: .utf8)
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
     /// Resident memory in bytes, shared libraries included.
     func residentBytes() throws -> Int {
         let status = try String(contentsOfFile: "/proc/\(child.id)/status", encoding: .utf8)

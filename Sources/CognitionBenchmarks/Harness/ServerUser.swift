@@ -6,18 +6,33 @@ struct ServerUser {
     let token: String
     private let connection: HTTPConnection
 
+    static let password = "correct horse battery"
+    static let credentials: JSONValue = ["email": "ada@example.com", "password": .string(password)]
+
     /// Registers and logs in.
     init(on server: ServerProcess) throws {
+        let made = try HTTPConnection(port: server.port).post(
+            "/api/v3/auth/register", body: Self.credentials.jsonBytes)
+        guard made.status == 201 else { throw Self.failure("registering", made) }
+        try self.init(returningTo: server)
+    }
+
+    /// Logs in on a server whose data folder another has registered on.
+    init(returningTo server: ServerProcess) throws {
         self.server = server
         connection = try HTTPConnection(port: server.port)
-        let who: JSONValue = ["email": "ada@example.com", "password": "correct horse battery"]
-        let made = try connection.post("/api/v3/auth/register", body: who.jsonBytes)
-        guard made.status == 201 else { throw Self.failure("registering", made) }
-        let login = try connection.post("/api/v3/auth/login", body: who.jsonBytes)
-        guard login.status == 200, let token = try login.json["access_token"]?.stringValue else {
-            throw Self.failure("logging in", login)
-        }
-        self.token = token
+        token = try Self.login(connection).access
+    }
+
+    /// Begins another session.
+    func login() throws -> (access: String, refresh: String) { try Self.login(connection) }
+
+    private static func login(_ connection: HTTPConnection) throws -> (access: String, refresh: String) {
+        let answer = try connection.post("/api/v3/auth/login", body: credentials.jsonBytes)
+        guard answer.status == 200, let access = try answer.json["access_token"]?.stringValue,
+            let refresh = try answer.json["refresh_token"]?.stringValue
+        else { throw failure("logging in", answer) }
+        return (access, refresh)
     }
 
     /// Stores a definition.
@@ -63,7 +78,7 @@ struct ServerUser {
           - c: {call: rehearse, with: {}}
         """
 
-    private static func failure(_ act: String, _ answer: HTTPConnection.Answer) -> BenchmarkFailure {
+    static func failure(_ act: String, _ answer: HTTPConnection.Answer) -> BenchmarkFailure {
         BenchmarkFailure(
             "\(act) was answered \(answer.status): \(String(decoding: answer.body.prefix(300), as: UTF8.self))")
     }

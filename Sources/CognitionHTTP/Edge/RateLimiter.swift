@@ -8,7 +8,7 @@ import Synchronization
 /// The generic cell rate algorithm (ITU-T I.371, annex A), which is a bucket of tokens that needs one number for each key:
 /// the moment at which its bucket would be full again. A bucket holds a minute's requests and fills evenly.
 ///
-/// The table has a fixed size and nothing is allocated for a request. Where a key finds no room, the one among eight whose
+/// The table has a fixed size. Where a key finds no room, the one among eight whose
 /// bucket is fullest gives way; it has least to lose.
 package final class RateLimiter: Sendable {
     /// Requests a minute; 0 for no limit.

@@ -20,9 +20,6 @@ final class HashPool: Sendable {
         var isClosing = false
     }
 
-    /// Ten steps of `nice`: beside a busy thread of normal priority, one of these gets about a tenth of a core.
-    private static let niceness: Int32 = 10
-
     private let waitingMax: Int
     private let metrics: IdentityMetrics
     private let state = Mutex(State())
@@ -84,9 +81,16 @@ final class HashPool: Sendable {
         for _ in 0..<threads { work.signal() }
     }
 
+    /// Puts the calling thread into the kernel's idle class: any other thread that has something to do takes its core at
+    /// once, where a low priority would let it end its slice of some milliseconds first. Where it fails, logins cost others
+    /// more.
+    private func yieldToOthers() {
+        var parameter = sched_param()
+        _ = sched_setscheduler(0, SCHED_IDLE, &parameter)
+    }
+
     private func serve() {
-        // On Linux priorities belong to threads, and 0 names the one that calls. Where it fails, logins cost others more.
-        _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
+        yieldToOthers()
         let memory = CryptMemory()
         while true {
             let (job, isClosing) = state.withLock { state -> (Job?, Bool) in

@@ -8,14 +8,19 @@ package import Tracing
 /// A span that is not sampled carries its trace on and keeps nothing.
 package final class OTLPTracer: Tracer {
     private let sampler: TraceSampler
+    private let limit: TraceLimit?
     private let queue: SpanQueue
     private let random: Mutex<SplitMix64>
 
-    /// - Parameter seed: Of the ids.
+    /// - Parameters:
+    ///   - limit: Of the traces that begin here; those that have begun elsewhere are recorded as the sampler says.
+    ///   - seed: Of the ids.
     package init(
-        sampler: TraceSampler, queue: SpanQueue, seed: UInt64 = UInt64.random(in: .min ... .max)
+        sampler: TraceSampler, limit: TraceLimit? = nil, queue: SpanQueue,
+        seed: UInt64 = UInt64.random(in: .min ... .max)
     ) {
         self.sampler = sampler
+        self.limit = limit
         self.queue = queue
         random = Mutex(SplitMix64(seed: seed))
     }
@@ -32,9 +37,9 @@ package final class OTLPTracer: Tracer {
                 span: context.nextSpanID ?? Self.draw(&random) { TraceContext.SpanID($0.next()) }
             )
         }
-        let trace = TraceContext(
-            traceID: ids.trace, spanID: ids.span, isSampled: sampler.samples(ids.trace, parent: parent),
-            state: parent?.state)
+        let isSampled =
+            sampler.samples(ids.trace, parent: parent) && (parent?.isSampled == true || limit?.take() ?? true)
+        let trace = TraceContext(traceID: ids.trace, spanID: ids.span, isSampled: isSampled, state: parent?.state)
         context.trace = trace
         context.nextSpanID = nil
         return OTLPSpan(

@@ -29,16 +29,7 @@ enum PrivateFile {
     /// - Returns: `nil` when there is no such file.
     /// - Throws: `CommandFailure` when it cannot be read, or others may read it.
     static func read(_ path: String, bytesMax: Int = 1 << 20) throws -> String? {
-        let rights: Int
-        do {
-            let target = (path as NSString).resolvingSymlinksInPath
-            let attributes = try FileManager.default.attributesOfItem(atPath: target)
-            rights = (attributes[.posixPermissions] as? NSNumber)?.intValue ?? 0o777
-        } catch let error as CocoaError where error.code == .fileReadNoSuchFile || error.code == .fileNoSuchFile {
-            return nil
-        } catch {
-            throw CommandFailure("\(path): \(error.localizedDescription)")
-        }
+        guard let rights = try rights(of: path) else { return nil }
         guard rights & 0o077 == 0 else {
             throw CommandFailure("\(path) can be read by others; take their rights away: chmod 600 \(path)")
         }
@@ -46,6 +37,19 @@ enum PrivateFile {
             throw CommandFailure("\(path) is no UTF-8 text")
         }
         return text
+    }
+
+    /// The permissions of a file or folder, or of what a symbolic link leads to; `nil` when there is none.
+    static func rights(of path: String) throws -> Int? {
+        do {
+            let target = (path as NSString).resolvingSymlinksInPath
+            let attributes = try FileManager.default.attributesOfItem(atPath: target)
+            return (attributes[.posixPermissions] as? NSNumber)?.intValue ?? 0o777
+        } catch let error as CocoaError where error.code == .fileReadNoSuchFile || error.code == .fileNoSuchFile {
+            return nil
+        } catch {
+            throw CommandFailure("\(path): \(error.localizedDescription)")
+        }
     }
 
     private static func failure(_ path: String) -> CommandFailure {

@@ -26,7 +26,10 @@ struct TraceExport: Service {
         http = OutboundHTTPOnDemand(settings: client)
         let queue = SpanQueue(
             countMax: configuration.number(.traceQueueMax), batchMax: configuration.number(.traceBatchMax))
-        tracer = OTLPTracer(sampler: try configuration.traceSampler, queue: queue)
+        let perSecond = configuration.number(.tracesPerSecond)
+        tracer = OTLPTracer(
+            sampler: try configuration.traceSampler, limit: perSecond > 0 ? TraceLimit(perSecond: perSecond) : nil,
+            queue: queue)
         exporter = SpanExporter(
             queue, settings: settings, resource: try configuration.traceResource, http: http, logger: logger)
     }

@@ -21,6 +21,9 @@ extension Setting {
     static let traceSamplerRatio = Setting(
         "OTEL_TRACES_SAMPLER_ARG", .text, standard: "1.0",
         "The share of traces that traceidratio and parentbased_traceidratio record, 0 to 1.")
+    static let tracesPerSecond = Setting(
+        "OBSERVABILITY_TRACES_PER_SECOND", .number(0...1_000_000), standard: "1000",
+        "Traces that begin on this node and are recorded, a second; 0 for no limit.")
     static let traceAttributes = Setting(
         "OTEL_RESOURCE_ATTRIBUTES", .text,
         "What else is said of the server with its spans, NAME=VALUE, separated by commas.")
@@ -34,7 +37,7 @@ extension Setting {
         "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", .number(1...10_000), standard: "512", "Spans of one request.")
 
     static let tracing = [
-        enableTracing, traceEndpoint, traceHeaders, traceTimeout, traceSampler, traceSamplerRatio, traceAttributes,
-        traceDelay, traceQueueMax, traceBatchMax,
+        enableTracing, traceEndpoint, traceHeaders, traceTimeout, traceSampler, traceSamplerRatio, tracesPerSecond,
+        traceAttributes, traceDelay, traceQueueMax, traceBatchMax,
     ]
 }

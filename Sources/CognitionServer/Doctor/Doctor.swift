@@ -58,8 +58,7 @@ struct Doctor {
     private var path: String { configuration.dataDirectory }
 
     private var folder: Diagnosis {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
+        guard access(path, F_OK) == 0 else {
             let reason = String(cString: strerror(errno))
             guard errno == ENOENT else {
                 return Diagnosis(
@@ -76,14 +75,18 @@ struct Doctor {
             return Diagnosis(
                 name: "data folder", status: .ok, message: "\(path) is not there yet; it is made when it is needed")
         }
-        guard status.st_mode & S_IFMT == S_IFDIR, access(path, R_OK | W_OK | X_OK) == 0 else {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue,
+            access(path, R_OK | W_OK | X_OK) == 0
+        else {
             return Diagnosis(
                 name: "data folder", status: .failed, message: "\(path) is no folder that this user may write into",
                 advice: "chown it to the user that runs the server, or name another one with DATA_DIR")
         }
         let open = [path, KeyFile.path(in: path), ServerFiles.tokenPath(in: path)].filter { file in
-            var status = stat()
-            return stat(file, &status) == 0 && status.st_mode & 0o077 != 0
+            // One that cannot be looked at is not open to others.
+            guard let rights = try? PrivateFile.rights(of: file) else { return false }
+            return rights & 0o077 != 0
         }
         guard open.isEmpty else {
             return Diagnosis(

@@ -2,6 +2,8 @@ import CognitionCore
 import CognitionObservability
 import Logging
 import Metrics
+import MetricsTestKit
+import Synchronization
 import Testing
 import Tracing
 
@@ -24,6 +26,28 @@ import Tracing
         #expect(first.spanID != second.spanID && first.spanID.description != "00f067aa0ba902b7")
         #expect(second.state == "a=b" && second.isSampled)
         #expect(tracer.startSpan("root", context: .topLevel).context.trace?.traceID != first.traceID)
+    }
+
+    @Test("Of the traces that begin here so many a second are recorded, and those of others always")
+    func limit() throws {
+        let now = Atomic<Int64>(5)
+        let metrics = TestMetrics()
+        let limit = TraceLimit(perSecond: 3, factory: metrics) { now.load(ordering: .relaxed) }
+        let tracer = OTLPTracer(
+            sampler: TraceSampler(.parentAlwaysOn), limit: limit,
+            queue: SpanQueue(countMax: 8, batchMax: 8, factory: NOOPMetricsHandler.instance))
+        let begin = { try #require(tracer.startSpan("root", context: .topLevel).context.trace) }
+        let first = try (0..<5).map { _ in try begin() }
+        #expect(first.map(\.isSampled) == [true, true, true, false, false])
+        let refused = try #require(first.last)
+        var context = InstrumentationContext.topLevel
+        context.trace = refused
+        #expect(tracer.startSpan("child", context: context).context.trace?.isSampled == false)
+        context.trace = TraceContext(traceparent: Self.parent, tracestate: nil)
+        #expect(tracer.startSpan("child", context: context).context.trace?.isSampled == true)
+        now.add(333_333_334, ordering: .relaxed)
+        #expect(try (0..<2).map { _ in try begin().isSampled } == [true, false])
+        #expect(try metrics.expectCounter("tracing.traces.limited").totalValue == 3)
     }
 
     @Test("An id that was asked for is that of the next span alone")

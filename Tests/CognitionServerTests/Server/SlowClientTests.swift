@@ -2,7 +2,7 @@ import CognitionCore
 import Testing
 
 /// Clients that take their time, on purpose or not, and how little that is to others.
-@Suite("Slow clients", .liveServer(["API_REQUEST_TIMEOUT": "2s", "API_IDLE_TIMEOUT": "2s"]), .timeLimit(.minutes(2)))
+@Suite("Slow clients", .liveServer(["API_REQUEST_TIMEOUT": "5s", "API_IDLE_TIMEOUT": "2s"]), .timeLimit(.minutes(2)))
 struct SlowClientTests {
     /// Runs `body` while somebody else looks at the server all the time, who has to be served.
     private func besideOthers<Value: Sendable>(_ body: @escaping @Sendable (LiveServer) async throws -> Value)
