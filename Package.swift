@@ -123,7 +123,11 @@ let package = Package(
             with: ["CognitionCore", "CognitionStorage", "CognitionTestSupport", .grdbSQLite, .metrics, .metricsTestKit]),
         .tests(
             of: "CognitionPostgres",
-            with: ["CognitionCore", "CognitionPostgresServer", "CognitionStorage", "CognitionTestSupport", .logging]),
+            with: [
+                "CognitionCore", "CognitionPostgresServer", "CognitionSQLite", "CognitionStorage",
+                "CognitionTestSupport",
+                .logging,
+            ]),
         .tests(
             of: "CognitionEvents",
             with: [

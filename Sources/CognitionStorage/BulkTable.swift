@@ -26,8 +26,14 @@ package struct BulkTable: Sendable {
     package init(
         _ name: StaticString, _ columns: KeyValuePairs<StaticString, ColumnType>, suffix: StaticString = ""
     ) {
-        let columns = columns.map { Column(name: String(describing: $0.key), type: $0.value) }
-        self.name = String(describing: name)
+        self.init(
+            named: String(describing: name),
+            columns.map { Column(name: String(describing: $0.key), type: $0.value) }, suffix: suffix)
+    }
+
+    /// A table whose names the program has read from the database itself.
+    init(named name: String, _ columns: [Column], suffix: StaticString = "") {
+        self.name = name
         self.columns = columns
         let head = "INSERT INTO \(name) (\(columns.map(\.name).joined(separator: ", ")))"
         arrayStatement = "\(head) SELECT * FROM \(columns.unnested) \(suffix)"

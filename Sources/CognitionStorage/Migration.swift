@@ -40,25 +40,30 @@ extension Database {
             throw StorageError(
                 .databaseOlder, "the database lacks migration \(missing), which the process that owns it has to apply")
         }
-        try await write { tx in
-            // Whoever comes second waits, and finds nothing left to do.
-            try tx.allow(Migration.timeMax)
-            try tx.lock("storage.migrations")
+        try await write { try Migration.apply(migrations, now: now, in: $0) }
+    }
+}
+
+extension Migration {
+    /// The same as a part of another transaction.
+    static func apply(_ migrations: [Migration], now: Timestamp, in tx: borrowing Transaction) throws {
+        // Whoever comes second waits, and finds nothing left to do.
+        try tx.allow(timeMax)
+        try tx.lock("storage.migrations")
+        try tx.execute(
+            """
+            CREATE TABLE IF NOT EXISTS schema_migrations (
+                name \(fragment: .text) NOT NULL PRIMARY KEY, fingerprint \(fragment: .text) NOT NULL,
+                applied_at \(fragment: .int64) NOT NULL
+            ) \(fragment: .strict)
+            """)
+        for migration in try pending(migrations, in: tx) {
+            for statement in migration.statements { try tx.execute(statement) }
             try tx.execute(
                 """
-                CREATE TABLE IF NOT EXISTS schema_migrations (
-                    name \(fragment: .text) NOT NULL PRIMARY KEY, fingerprint \(fragment: .text) NOT NULL,
-                    applied_at \(fragment: .int64) NOT NULL
-                ) \(fragment: .strict)
+                INSERT INTO schema_migrations (name, fingerprint, applied_at)
+                VALUES (\(migration.name), \(migration.fingerprint), \(now))
                 """)
-            for migration in try pending(migrations, in: tx) {
-                for statement in migration.statements { try tx.execute(statement) }
-                try tx.execute(
-                    """
-                    INSERT INTO schema_migrations (name, fingerprint, applied_at)
-                    VALUES (\(migration.name), \(migration.fingerprint), \(now))
-                    """)
-            }
         }
     }
 }

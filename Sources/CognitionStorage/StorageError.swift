@@ -72,6 +72,10 @@ extension ErrorCode {
     package static let migrationChanged = ErrorCode("storage.migration_changed", category: .internal)
     /// A file that must not be replaced is there already.
     package static let storageExists = ErrorCode("storage.exists", category: .conflict)
+    /// A database that a copy is to go into has something in it already.
+    package static let copyRefused = ErrorCode("storage.copy_refused", category: .conflict)
+    /// A database and its copy do not hold the same.
+    package static let copyDiffers = ErrorCode("storage.copy_differs", category: .internal)
     /// The engine has no such power.
     package static let storageUnsupported = ErrorCode("storage.unsupported", category: .unsupported)
 }

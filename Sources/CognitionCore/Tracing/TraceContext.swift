@@ -65,7 +65,21 @@ package struct TraceContext: Sendable, Hashable {
     }
 
     /// The value of the header `traceparent`, version 00.
-    package var traceparent: String { "00-\(traceID)-\(spanID)-\(isSampled ? "01" : "00")" }
+    package var traceparent: String {
+        String(unsafeUninitializedCapacity: 55) { text in
+            text[0] = UInt8(ascii: "0")
+            text[1] = UInt8(ascii: "0")
+            traceID.high.write(to: text, at: 3)
+            traceID.low.write(to: text, at: 19)
+            spanID.value.write(to: text, at: 36)
+            text[53] = UInt8(ascii: "0")
+            text[54] = isSampled ? UInt8(ascii: "1") : UInt8(ascii: "0")
+            text[2] = Self.dash
+            text[35] = Self.dash
+            text[52] = Self.dash
+            return 55
+        }
+    }
 
     /// The same trace, at another of its spans.
     package func at(_ spanID: SpanID) -> TraceContext {
@@ -98,11 +112,15 @@ extension UInt64 {
     /// 16 lower-case digits.
     package var hexadecimal: String {
         String(unsafeUninitializedCapacity: 16) { digits in
-            for index in 0..<16 {
-                let digit = UInt8(truncatingIfNeeded: self >> UInt64(60 - 4 * index)) & 0xF
-                digits[index] = digit < 10 ? 0x30 + digit : 0x57 + digit
-            }
+            write(to: digits, at: 0)
             return 16
+        }
+    }
+
+    fileprivate func write(to text: UnsafeMutableBufferPointer<UInt8>, at start: Int) {
+        for index in 0..<16 {
+            let digit = UInt8(truncatingIfNeeded: self >> UInt64(60 - 4 * index)) & 0xF
+            text[start + index] = digit < 10 ? 0x30 + digit : 0x57 + digit
         }
     }
 }

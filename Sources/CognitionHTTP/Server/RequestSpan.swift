@@ -15,12 +15,11 @@ struct RequestSpan {
         if let given = request.headers[.traceparent] {
             context.trace = TraceContext(traceparent: given, tracestate: request.headers[.tracestate])
         }
-        let method = request.method.rawValue
-        let name = metrics.isKnown ? "\(method) \(metrics.route)" : method
+        let name = metrics.isKnown ? metrics.spanName : request.method.rawValue
         span = tracer.startAnySpan(name, context: context, ofKind: .server)
         guard span.isRecording else { return }
         var attributes: SpanAttributes = [
-            "http.request.method": .string(method), "url.path": .string(request.uri.path),
+            "http.request.method": .string(request.method.rawValue), "url.path": .string(request.uri.path),
             "url.scheme": .string(request.head.scheme ?? "http"), "network.protocol.version": "1.1",
         ]
         if metrics.isKnown { attributes["http.route"] = metrics.route }

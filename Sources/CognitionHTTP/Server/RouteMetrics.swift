@@ -12,6 +12,8 @@ final class RouteMetrics: Sendable {
     var isKnown: Bool { route.hasPrefix("/") }
     /// Asked every few seconds by machines that look after the server.
     let isProbe: Bool
+    /// What a span of a request is called, where the route is known.
+    let spanName: String
     private let duration: Metrics.Timer
     /// By status; a route answers with a handful.
     private let requests = Mutex<[Int: Counter]>([:])
@@ -19,6 +21,7 @@ final class RouteMetrics: Sendable {
     init(method: String, route: String) {
         self.method = method
         self.route = route
+        spanName = "\(method) \(route)"
         isProbe = route == "/metrics" || route.hasPrefix("/health") || route.hasPrefix("/api/v3/health")
         duration = Timer(label: "http.server.duration", dimensions: [("method", method), ("route", route)])
     }

@@ -20,6 +20,9 @@ final class HashPool: Sendable {
         var isClosing = false
     }
 
+    /// Linux's `SCHED_IDLE`, which the C headers show to C alone.
+    private static let idleClass: Int32 = 5
+
     private let waitingMax: Int
     private let metrics: IdentityMetrics
     private let state = Mutex(State())
@@ -86,7 +89,7 @@ final class HashPool: Sendable {
     /// more.
     private func yieldToOthers() {
         var parameter = sched_param()
-        _ = sched_setscheduler(0, SCHED_IDLE, &parameter)
+        _ = sched_setscheduler(0, Self.idleClass, &parameter)
     }
 
     private func serve() {

@@ -41,7 +41,7 @@ package final class OTLPTracer: Tracer {
             sampler.samples(ids.trace, parent: parent) && (parent?.isSampled == true || limit?.take() ?? true)
         let trace = TraceContext(traceID: ids.trace, spanID: ids.span, isSampled: isSampled, state: parent?.state)
         context.trace = trace
-        context.nextSpanID = nil
+        if context.nextSpanID != nil { context.nextSpanID = nil }
         return OTLPSpan(
             operationName, kind, trace, parent: parent?.spanID, in: context,
             startedAt: trace.isSampled ? instant().nanosecondsSinceEpoch : 0, queue: trace.isSampled ? queue : nil)

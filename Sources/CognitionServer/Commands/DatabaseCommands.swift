@@ -5,22 +5,6 @@ import CognitionSQLite
 import CognitionStorage
 import Foundation
 
-struct MigrateCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "migrate", abstract: "Brings the database up to date, after a copy of what was there.")
-
-    func run() async throws {
-        try await reporting {
-            try await Node.withNode(ServerConfiguration(), .owner) { node in
-                switch try node.configuration.database {
-                case .sqlite(let path): Terminal.write("\(path) is up to date")
-                case .postgres: Terminal.write("the PostgreSQL database is up to date")
-                }
-            }
-        }
-    }
-}
-
 struct BackupCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "backup", abstract: "Copies the database into a file, while work goes on.")

@@ -39,15 +39,20 @@ extension ServerConfiguration {
                 if !self[.databaseHost].isEmpty { return .postgres(pool(PostgresOptions(keywords: keywords))) }
                 return .sqlite(path: dataDirectory + "/cognition.db")
             }
-            if url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") {
-                return .postgres(pool(PostgresOptions(url: url)))
-            }
-            guard url.hasPrefix("sqlite:") else {
-                throw CommandFailure("DATABASE_URL begins with sqlite:, postgres:// or postgresql://")
-            }
-            let path = url.dropFirst("sqlite:".count)
-            return .sqlite(path: absolute(String(path.hasPrefix("///") ? path.dropFirst(2) : path)))
+            return try database(at: url)
         }
+    }
+
+    /// - Throws: `CommandFailure` for an address of neither kind.
+    func database(at url: String) throws -> DatabaseTarget {
+        if url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") {
+            return .postgres(pool(PostgresOptions(url: url)))
+        }
+        guard url.hasPrefix("sqlite:") else {
+            throw CommandFailure("DATABASE_URL begins with sqlite:, postgres:// or postgresql://")
+        }
+        let path = url.dropFirst("sqlite:".count)
+        return .sqlite(path: absolute(String(path.hasPrefix("///") ? path.dropFirst(2) : path)))
     }
 
     private var keywords: [PostgresOptions.Keyword] {
