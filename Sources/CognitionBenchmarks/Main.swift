@@ -45,7 +45,12 @@ struct Main: AsyncParsableCommand {
         for benchmark in Self.all where only.isEmpty || only.contains(type(of: benchmark).name) {
             Terminal.progress("\(type(of: benchmark).name) …")
             try bench.disk.sample(100)
-            report.measurements += try await benchmark.run(bench)
+            do {
+                report.measurements += try await benchmark.run(bench)
+            } catch let failure as BenchmarkFailure {
+                // What the others have measured is not lost.
+                report.measurements.append(.missing(type(of: benchmark).name, failure.description))
+            }
         }
         try bench.disk.sample(100)
         report.disk = bench.disk.figures

@@ -31,6 +31,12 @@ extension ErrorCode {
     package static let eventInvalid = ErrorCode("event.invalid", category: .invalid)
     /// An event, or the events of one append together, have more bytes than the log takes.
     package static let eventTooLarge = ErrorCode("event.too_large", category: .limited)
+    /// There is no such stream.
+    package static let streamUnknown = ErrorCode("event.stream_unknown", category: .notFound)
+    /// More events than one request folds.
+    package static let historyTooLong = ErrorCode("event.history_too_long", category: .limited)
+    /// Streams of that type are written by the platform alone, or tell of accounts.
+    package static let streamReserved = ErrorCode("event.stream_reserved", category: .forbidden)
     /// Stored data is missing or is not JSON.
     package static let eventDamaged = ErrorCode("event.damaged", category: .internal)
     /// There is no subscription of that name.

@@ -42,6 +42,18 @@ extension EventLog {
                     failed_position \(fragment: .int64)
                 ) \(fragment: .strict)
                 """,
-            ])
+            ]),
+        Migration(
+            "events.002_snapshots",
+            [
+                // What the events of a stream up to `version` add up to, by the fold that `fold_version` counts.
+                """
+                CREATE TABLE snapshots (
+                    stream_key \(fragment: .int64) NOT NULL, name \(fragment: .text) NOT NULL, version \(fragment: .int64) NOT NULL,
+                    fold_version \(fragment: .int64) NOT NULL, state \(fragment: .bytes) NOT NULL,
+                    state_hash \(fragment: .bytes) NOT NULL, PRIMARY KEY (stream_key, name, version)
+                ) \(fragment: .strict)
+                """
+            ]),
     ]
 }

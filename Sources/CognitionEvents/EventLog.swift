@@ -1,5 +1,6 @@
 package import CognitionCore
 package import CognitionStorage
+package import Metrics
 
 /// What happened, in which order?
 ///
@@ -11,8 +12,13 @@ package import CognitionStorage
 /// Each way to read comes twice: `async`, and with `in tx` as a part of another transaction.
 package struct EventLog: Sendable {
     package let database: any Database
+    /// `event.store.append.duration` (seconds): of an append of its own, from the call until it is durable.
+    private let appendDuration: Metrics.Timer
 
-    package init(_ database: any Database) { self.database = database }
+    package init(_ database: any Database, metrics: any MetricsFactory = MetricsSystem.factory) {
+        self.database = database
+        appendDuration = Metrics.Timer(label: "event.store.append.duration", factory: metrics)
+    }
 
     /// Writes events in a transaction of their own.
     /// - Throws: As ``CognitionStorage/Transaction/append(_:to:expecting:context:)`` does.
@@ -20,7 +26,40 @@ package struct EventLog: Sendable {
     package func append(
         _ events: [NewEvent], to stream: StreamName, expecting expected: ExpectedVersion = .any, context: EventContext
     ) async throws -> AppendReceipt {
-        try await database.write { try $0.append(events, to: stream, expecting: expected, context: context) }
+        let start = ContinuousClock.now
+        let receipt = try await database.write {
+            try $0.append(events, to: stream, expecting: expected, context: context)
+        }
+        appendDuration.record(duration: ContinuousClock.now - start)
+        return receipt
+    }
+
+    /// Writes to several streams, all of it or nothing.
+    /// - Returns: A receipt for each, in their order.
+    /// - Throws: As ``append(_:to:expecting:context:)``.
+    @discardableResult
+    package func append(_ appends: [StreamAppend], context: EventContext) async throws -> [AppendReceipt] {
+        let start = ContinuousClock.now
+        let receipts = try await database.write { tx in
+            var receipts: [AppendReceipt] = []
+            for append in appends {
+                receipts.append(
+                    try tx.append(append.events, to: append.stream, expecting: append.expected, context: context))
+            }
+            return receipts
+        }
+        appendDuration.record(duration: ContinuousClock.now - start)
+        return receipts
+    }
+
+    /// Writes what users of the platform have to tell, which is not for the streams of the platform itself.
+    /// - Throws: `event.stream_reserved`; else as ``append(_:context:)``.
+    package func accept(_ appends: [StreamAppend], context: EventContext) async throws -> [AppendReceipt] {
+        if let reserved = appends.first(where: { PlatformStreams.types.contains($0.stream.type) }) {
+            throw EventError(
+                .streamReserved, "streams of type \(reserved.stream.type) are written by the platform alone")
+        }
+        return try await append(appends, context: context)
     }
 
     /// The position of the last event, 0 for an empty log.
@@ -35,21 +74,24 @@ package struct EventLog: Sendable {
     /// Events of one stream, in the order of their versions; none when there is no such stream.
     ///
     /// - Parameters:
-    ///   - fromVersion: The first version wanted; versions count from 1.
+    ///   - fromVersion: The first version wanted, which backward is the highest; versions count from 1.
     ///   - limit: 1...1,000; a page with much data may have fewer.
     package func readStream(
-        _ stream: StreamName, workspace: WorkspaceID, fromVersion: Int64 = 1, limit: Int = 1_000
+        _ stream: StreamName, workspace: WorkspaceID, fromVersion: Int64 = 1, _ direction: ReadDirection = .forward,
+        limit: Int = 1_000
     ) async throws -> StreamPage {
         try await database.read { tx in
-            try Self.readStream(stream, workspace: workspace, fromVersion: fromVersion, limit: limit, in: tx)
+            try Self.readStream(
+                stream, workspace: workspace, fromVersion: fromVersion, direction, limit: limit, in: tx)
         }
     }
 
     package static func readStream(
-        _ stream: StreamName, workspace: WorkspaceID, fromVersion: Int64 = 1, limit: Int = 1_000,
-        in tx: borrowing Transaction
+        _ stream: StreamName, workspace: WorkspaceID, fromVersion: Int64 = 1, _ direction: ReadDirection = .forward,
+        limit: Int = 1_000, in tx: borrowing Transaction
     ) throws -> StreamPage {
-        try EventReader.readStream(stream, workspace: workspace, fromVersion: fromVersion, limit: limit, in: tx)
+        try EventReader.readStream(
+            stream, workspace: workspace, fromVersion: fromVersion, direction, limit: limit, in: tx)
     }
 
     /// Events of the log, in the order of their positions.
@@ -68,6 +110,16 @@ package struct EventLog: Sendable {
         after position: Int64 = 0, limit: Int = 1_000, filter: EventFilter = .all, in tx: borrowing Transaction
     ) throws -> EventPage {
         try EventReader.readAll(after: position, limit: limit, filter: filter, in: tx)
+    }
+
+    /// Events of the log towards its beginning, the newest first; else as ``readAll(after:limit:filter:)``.
+    /// - Parameter position: Events before this one; `nil` for the end of the log.
+    package func readAll(
+        before position: Int64?, limit: Int = 1_000, filter: EventFilter = .all
+    ) async throws -> EventPage {
+        try await database.read {
+            try EventReader.readAll(before: position ?? .max, limit: limit, filter: filter, in: $0)
+        }
     }
 
     /// The events after `position` and then every new one, as long as they are pulled.

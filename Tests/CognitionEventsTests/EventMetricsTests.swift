@@ -22,7 +22,7 @@ import Testing
     func appended(on engine: TestDatabase.Engine) async throws {
         try await withMeasuredLog(engine) { log, metrics in
             try await log.append((1...3).map { .counted($0) }, to: stream, context: .test())
-            #expect(metrics.counterTotal(label: "events.appended") == 3)
+            #expect(metrics.counterTotal(label: "event.store.events") == 3)
 
             // One of many is undone, and one is a repeat.
             let id = UUIDGenerator().next()
@@ -40,10 +40,10 @@ import Testing
             }
             for request in requests { _ = await request.result }
             #expect(try await log.head() == 7)
-            #expect(metrics.counterTotal(label: "events.appended") == 7)
+            #expect(metrics.counterTotal(label: "event.store.events") == 7)
 
             try await log.execute("UPDATE log_head SET position = position")
-            #expect(metrics.counterTotal(label: "events.appended") == 7)
+            #expect(metrics.counterTotal(label: "event.store.events") == 7)
         }
     }
 

@@ -29,6 +29,38 @@ import Testing
         }
     }
 
+    @Test("Streams and the log are read backward, page by page, to their first event", arguments: TestDatabase.engines)
+    func backward(on engine: TestDatabase.Engine) async throws {
+        try await withLog(engine) { log in
+            let clock = ManualClock()
+            for number in 1...9 {
+                clock.advance(by: .seconds(1_000))
+                try await log.append(
+                    [.counted(number)], to: number % 3 == 0 ? StreamName("order", "2") : stream,
+                    context: .test(time: clock.now))
+            }
+            let last = try await log.readStream(stream, workspace: .default, fromVersion: .max, .backward, limit: 2)
+            #expect(last.events.compactMap(\.number) == [8, 7] && last.version == 6)
+            let rest = try await log.readStream(stream, workspace: .default, fromVersion: 4, .backward)
+            #expect(rest.events.map(\.version) == [4, 3, 2, 1])
+            func all(_ filter: EventFilter) async throws -> [Int] {
+                var (numbers, before): ([Int], Int64?) = ([], nil)
+                while true {
+                    let page = try await log.readAll(before: before, limit: 2, filter: filter)
+                    numbers += page.events.compactMap(\.number)
+                    if page.isAtEnd { return numbers }
+                    before = page.position
+                }
+            }
+            #expect(try await all(.all) == Array((1...9).reversed()))
+            #expect(try await all(EventFilter(workspace: .default, stream: StreamName("order", "2"))) == [9, 6, 3])
+            #expect(try await all(EventFilter(workspace: .default, stream: StreamName("order", "x"))) == [])
+            #expect(try await all(EventFilter(since: ManualClock().now + .seconds(4_000))) == [9, 8, 7, 6, 5, 4])
+            #expect(try await all(EventFilter(hiddenStreamTypes: ["order"])) == [])
+            #expect(try await log.readAll(before: 3, filter: .all).events.map(\.position) == [2, 1])
+        }
+    }
+
     @Test("Filters choose by workspace, type, stream and time", arguments: TestDatabase.engines)
     func filters(on engine: TestDatabase.Engine) async throws {
         try await withLog(engine) { log in

@@ -110,16 +110,35 @@ import Testing
 
     @Test("Prometheus takes the rules", .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/promtool")))
     func promtool() throws {
+        let rules = Self.folder.appendingPathComponent("prometheus/alerts.yml").path
+        let (status, said) = try Self.run("/usr/bin/promtool", ["check", "rules", rules])
+        #expect(status == 0, "\(said)")
+    }
+
+    @Test(
+        "systemd takes the unit", .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/systemd-analyze"))
+    )
+    func unit() throws {
+        let unit = FileManager.default.temporaryDirectory.appendingPathComponent("cognitionos-\(UUID()).service")
+        // It looks whether the program is there.
+        try Self.text("systemd/cognitionos.service").replacing("/usr/local/bin/cognitionos", with: "/bin/true")
+            .write(to: unit, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(at: unit) }
+        let (status, said) = try Self.run("/usr/bin/systemd-analyze", ["verify", "--man=no", unit.path])
+        #expect(status == 0 && !said.contains(unit.lastPathComponent), "\(said)")
+    }
+
+    private static func run(_ program: String, _ arguments: [String]) throws -> (status: Int32, output: String) {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/promtool")
-        process.arguments = ["check", "rules", Self.folder.appendingPathComponent("prometheus/alerts.yml").path]
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = arguments
         let output = Pipe()
         process.standardOutput = output
         process.standardError = output
         try process.run()
         let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "\(said)")
+        return (process.terminationStatus, said)
     }
 
     @Test("What there is not is found", arguments: ["nothing_total", "up{route=\"x\"}", "sum by (status) (up)"])

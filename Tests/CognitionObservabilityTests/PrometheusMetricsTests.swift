@@ -317,7 +317,7 @@ import Testing
                 #expect(MetricCatalog.standard[words[1]]?.kind == kinds[words[0]], "\(words[1]) in \(path)")
             }
         }
-        #expect(found.contains("events.appended") && found.contains("database.commit.duration"))
+        #expect(found.contains("event.store.events") && found.contains("database.commit.duration"))
     }
 
     @Test(

@@ -17,10 +17,12 @@ struct LoginFloodBenchmark: Benchmark {
         var settings = ServerProcess.standardSettings
         settings["SECURITY_BCRYPT_COST"] = "12"
         let script = bench.folder + "/login.lua"
-        try LoadGenerator.script(posting: ServerUser.credentials.jsonBytes).write(
-            toFile: script, atomically: true, encoding: .utf8)
+        // Somebody else, as who has too many sessions loses the oldest.
+        let intruder: JSONValue = ["email": "flood@example.com", "password": .string(ServerUser.password)]
+        try LoadGenerator.script(posting: intruder.jsonBytes).write(toFile: script, atomically: true, encoding: .utf8)
         let lines = try ServerProcess.with(bench.folder + "/login-flood", settings) { server in
             let user = try ServerUser(on: server)
+            try ServerUser.register(intruder, on: server)
             try user.store(ServerUser.threeTasks)
             let path = ServerUser.path(of: try user.start("three-tasks", waitSeconds: 30))
             let paced = PacedRequests(port: server.port, path: path, token: user.token, perSecond: Self.perSecond)

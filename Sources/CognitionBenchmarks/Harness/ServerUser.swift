@@ -11,10 +11,13 @@ struct ServerUser {
 
     /// Registers and logs in.
     init(on server: ServerProcess) throws {
-        let made = try HTTPConnection(port: server.port).post(
-            "/api/v3/auth/register", body: Self.credentials.jsonBytes)
-        guard made.status == 201 else { throw Self.failure("registering", made) }
+        try Self.register(Self.credentials, on: server)
         try self.init(returningTo: server)
+    }
+
+    static func register(_ credentials: JSONValue, on server: ServerProcess) throws {
+        let made = try HTTPConnection(port: server.port).post("/api/v3/auth/register", body: credentials.jsonBytes)
+        guard made.status == 201 else { throw failure("registering", made) }
     }
 
     /// Logs in on a server whose data folder another has registered on.

@@ -6,6 +6,10 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
     case writeWorkflows = "workflows:write"
     /// Start, cancel and delete executions.
     case execute = "workflows:execute"
+    /// See the event log.
+    case readEvents = "events:read"
+    /// Write events of one's own to it.
+    case appendEvents = "events:append"
     /// Set and delete secrets; nobody reads them.
     case manageSecrets = "secrets:manage"
     /// See the workspace and its members.

@@ -8,6 +8,8 @@ package struct EventFilter: Sendable, Hashable {
     /// Any of these, spelled out; at most ``typesMax``.
     package var types: [String]?
     package var streamType: String?
+    /// None of these.
+    package var hiddenStreamTypes: Set<String> = []
     /// One stream of `workspace`, which must then be given.
     package var stream: StreamName?
     /// Events of this moment or later. The clocks of the machines that write may differ by ``clockSkewMax``.
@@ -16,12 +18,13 @@ package struct EventFilter: Sendable, Hashable {
     package static let clockSkewMax: Duration = .seconds(300)
 
     package init(
-        workspace: WorkspaceID? = nil, types: [String]? = nil, streamType: String? = nil, stream: StreamName? = nil,
-        since: Timestamp? = nil
+        workspace: WorkspaceID? = nil, types: [String]? = nil, streamType: String? = nil,
+        hiddenStreamTypes: Set<String> = [], stream: StreamName? = nil, since: Timestamp? = nil
     ) {
         self.workspace = workspace
         self.types = types
         self.streamType = streamType
+        self.hiddenStreamTypes = hiddenStreamTypes
         self.stream = stream
         self.since = since
     }
@@ -39,23 +42,30 @@ package struct EventFilter: Sendable, Hashable {
     }
 }
 
+/// Which way the log or a stream is read.
+package enum ReadDirection: String, Sendable, Hashable, CaseIterable {
+    /// The oldest first.
+    case forward
+    /// The newest first.
+    case backward
+}
+
 /// A piece of the log.
 package struct EventPage: Sendable {
-    /// In the order of their positions.
+    /// In the order in which the log was read.
     package let events: [Event]
-    /// Up to where the log was looked through; the next page starts after it, also when this one has no events.
+    /// Up to where the log was looked through; the next page goes on from there, also when this one has no events.
     package let position: Int64
     /// The position of the log's last event when this page was read.
     package let head: Int64
-    /// Nothing follows: `position` was the end of the log.
+    /// Nothing follows: `position` was the end of the log, or its beginning.
     package let isAtEnd: Bool
 }
 
 /// A piece of one stream.
 package struct StreamPage: Sendable {
-    /// In the order of their versions.
+    /// In the order in which the stream was read.
     package let events: [Event]
-    /// The version of the stream's last event, 0 when there is no such stream; more follow while `events` ends before
-    /// it.
+    /// The version of the stream's last event, 0 when there is no such stream.
     package let version: Int64
 }

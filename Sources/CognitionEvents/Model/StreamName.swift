@@ -35,6 +35,19 @@ package enum ExpectedVersion: Sendable, Hashable {
     case exact(Int64)
 }
 
+/// What is to be written to one of several streams.
+package struct StreamAppend: Sendable {
+    package let stream: StreamName
+    package let expected: ExpectedVersion
+    package let events: [NewEvent]
+
+    package init(_ events: [NewEvent], to stream: StreamName, expecting expected: ExpectedVersion = .any) {
+        self.stream = stream
+        self.expected = expected
+        self.events = events
+    }
+}
+
 extension String {
     func hasSameBytes(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
 }

@@ -150,7 +150,7 @@ final class AppendStep: CommitStep {
 
     /// Once it has run, nothing is cut off any more.
     var committedWork: CommittedWork? {
-        pending.isEmpty ? nil : CommittedWork(metric: "events.appended", amount: pending.count)
+        pending.isEmpty ? nil : CommittedWork(metric: "event.store.events", amount: pending.count)
     }
 
     private static let streams = BulkTable(

@@ -16,17 +16,22 @@ enum EventReader {
     }
 
     static func readStream(
-        _ stream: StreamName, workspace: WorkspaceID, fromVersion: Int64, limit: Int, in tx: borrowing Transaction
+        _ stream: StreamName, workspace: WorkspaceID, fromVersion: Int64, _ direction: ReadDirection = .forward,
+        limit: Int, in tx: borrowing Transaction
     ) throws -> StreamPage {
         try check(limit)
         guard let row = try StreamRow.find(stream, workspace: workspace, in: tx) else {
             return StreamPage(events: [], version: 0)
         }
+        let range: SQL =
+            switch direction {
+            case .forward: "e.version >= \(fromVersion) ORDER BY e.version"
+            case .backward: "e.version <= \(fromVersion) ORDER BY e.version DESC"
+            }
         let rows = try tx.query(
             """
             SELECT \(columns: EventRow.columns) FROM events e CROSS JOIN streams s
-            WHERE s.key = e.stream_key AND e.stream_key = \(row.key) AND e.version >= \(fromVersion)
-            ORDER BY e.version LIMIT \(limit)
+            WHERE s.key = e.stream_key AND e.stream_key = \(row.key) AND \(range) LIMIT \(limit)
             """, as: EventRow.init)
         return StreamPage(events: try events(rows, in: tx), version: row.version)
     }
@@ -70,6 +75,42 @@ enum EventReader {
         return EventPage(events: events, position: end, head: head, isAtEnd: end == head)
     }
 
+    /// The same towards the beginning; a page looks through as much.
+    static func readAll(
+        before position: Int64, limit: Int, filter: EventFilter, in tx: borrowing Transaction
+    ) throws -> EventPage {
+        try check(limit)
+        try filter.check()
+        let head = try head(in: tx)
+        let start = min(position, head + 1)
+        let first = try startOfTime(filter.since, after: 0, head: head, in: tx) + 1
+        var end = max(first, start - scanMax)
+        guard start > first else { return EventPage(events: [], position: first, head: head, isAtEnd: true) }
+        var rows: [EventRow] = []
+        if let stream = filter.stream, let workspace = filter.workspace {
+            end = first
+            if let row = try StreamRow.find(stream, workspace: workspace, in: tx) {
+                rows = try tx.query(
+                    """
+                    SELECT \(columns: EventRow.columns) FROM events e CROSS JOIN streams s
+                    WHERE s.key = e.stream_key AND e.stream_key = \(row.key)
+                        AND e.position < \(start) AND e.position >= \(end)\(conditions(of: filter))
+                    ORDER BY e.version DESC LIMIT \(limit)
+                    """, as: EventRow.init)
+            }
+        } else {
+            rows = try tx.query(
+                """
+                SELECT \(columns: EventRow.columns) FROM events e CROSS JOIN streams s
+                WHERE s.key = e.stream_key AND e.position < \(start) AND e.position >= \(end)\(conditions(of: filter))
+                ORDER BY e.position DESC LIMIT \(limit)
+                """, as: EventRow.init)
+        }
+        let events = try events(rows, in: tx)
+        if events.count == limit || events.count < rows.count, let last = events.last { end = last.position }
+        return EventPage(events: events, position: end, head: head, isAtEnd: end <= first)
+    }
+
     /// Reads the data of `rows`; ends early when their payloads are too many bytes for one page, and before an event
     /// that is damaged, so that an error always concerns the first.
     private static func events(_ rows: [EventRow], in tx: borrowing Transaction) throws -> [Event] {
@@ -103,6 +144,9 @@ enum EventReader {
         var conditions: SQL = ""
         if let workspace = filter.workspace { conditions = "\(conditions) AND s.workspace_id = \(workspace)" }
         if let type = filter.streamType { conditions = "\(conditions) AND s.type = \(type)" }
+        if !filter.hiddenStreamTypes.isEmpty {
+            conditions = "\(conditions) AND s.type NOT IN \(list: filter.hiddenStreamTypes.sorted())"
+        }
         if let types = filter.types { conditions = "\(conditions) AND e.type IN \(list: types)" }
         if let since = filter.since { conditions = "\(conditions) AND e.time >= \(since)" }
         return conditions

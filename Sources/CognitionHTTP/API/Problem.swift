@@ -1,4 +1,5 @@
 import CognitionCore
+import CognitionEvents
 import CognitionIdentity
 import CognitionWorkflows
 import HTTPTypes
@@ -20,6 +21,8 @@ struct Problem: Sendable {
             self.init(error, details: ["faults": .array(error.faults.map(\.json))])
         case let error as RequestError:
             self.init(error, details: error.details)
+        case let error as EventError:
+            self.init(error, details: error.actualVersion.map { ["actual_version": .integer($0)] } ?? [:])
         case let error as any CodedError:
             self.init(error, details: [:])
         default:

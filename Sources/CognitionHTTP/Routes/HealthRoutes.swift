@@ -67,21 +67,44 @@ package struct RootHealthRoutes: RouteGroup {
         api.route(
             .get, "health", answers: [.ok(HealthShape.self), .unavailable(HealthShape.self, "Unhealthy.")],
             access: .open, summary: "Says in one word how the server is doing.", use: health)
-        for (part, check) in [("event-store", "event_log"), ("websocket", "websocket")] {
+        for part in [
+            Part("event-store", "event_log", totals: ["total_events", "total_snapshots"]),
+            Part("websocket", "websocket"),
+        ] {
             api.route(
-                .get, "health/\(part)",
+                .get, "health/\(part.path)",
                 answers: [.ok(PartHealthShape.self), .unavailable(PartHealthShape.self, "Unhealthy.")],
-                access: .optional, summary: "Says how one part of the server is doing: \(part).",
+                access: .optional, summary: "Says how one part of the server is doing: \(part.path).",
                 details: "Who has a token with `server:operate` sees details.",
-                use: { call in try await self.health(of: check, call) })
+                use: { call in try await self.health(of: part, call) })
         }
     }
 
-    private func health(of check: String, _ call: Call<Void>) async throws -> Answer {
-        let result = await monitor.check(named: check)
+    /// A part of the server that is asked for by itself.
+    private struct Part: Sendable {
+        let path: String
+        let check: String
+        /// What anybody sees of its details.
+        let totals: [String]
+
+        init(_ path: String, _ check: String, totals: [String] = []) {
+            self.path = path
+            self.check = check
+            self.totals = totals
+        }
+    }
+
+    private func health(of part: Part, _ call: Call<Void>) async throws -> Answer {
+        let result = await monitor.check(named: part.check)
         let status = state.isReady ? result?.status ?? .unhealthy : .unhealthy
         let seesDetails = call.optionalCaller?.principal.may(.operate) ?? false
-        return HealthRoutes.answer(PartHealthShape(status: status, result: seesDetails ? result : nil), status)
+        return HealthRoutes.answer(
+            PartHealthShape(
+                status: status,
+                totals: JSONObject(
+                    part.totals.compactMap { name in
+                        result?.details[name].map { (name, $0) }
+                    }), result: seesDetails ? result : nil), status)
     }
 
     @Sendable private func health(_ call: Call<Void>) async throws -> Answer {

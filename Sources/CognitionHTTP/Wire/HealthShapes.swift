@@ -46,11 +46,14 @@ struct HealthShape: AnswerBody {
 /// One part of the server.
 struct PartHealthShape: AnswerBody {
     let status: HealthStatus
+    /// For everybody.
+    let totals: JSONObject
     /// For those who may see it.
     let result: CheckResult?
 
     var json: JSONValue {
         var members: JSONObject = ["status": .string(status.rawValue)]
+        members.merge(totals)
         if let result {
             members["latency_ms"] = .number(Double(result.latency.microseconds) / 1_000)
             members["checked_at"] = .string(result.checkedAt.description)
@@ -66,7 +69,10 @@ struct PartHealthShape: AnswerBody {
             "status": .choice(HealthStatus.allCases.map(\.rawValue)),
             "latency_ms": ["type": "number", "minimum": 0], "checked_at": .moment,
             "details": .record([:]), "error_class": .text(),
-        ], optional: ["latency_ms", "checked_at", "details", "error_class"])
+            "total_events": .whole(0...(.max), "Of the log, of all workspaces."),
+            "total_snapshots": .whole(0...(.max), "States of aggregates that are kept."),
+        ],
+        optional: ["latency_ms", "checked_at", "details", "error_class", "total_events", "total_snapshots"])
     static let sample: JSONValue = ["status": "healthy"]
 }
 

@@ -4,10 +4,9 @@ extension Role {
     /// Which role may do what: the one place that says so.
     package var permissions: Set<Permission> {
         switch self {
-        case .viewer: [.readWorkflows, .readWorkspace]
-        case .user: [.readWorkflows, .readWorkspace, .writeWorkflows, .execute]
-        case .admin:
-            [.readWorkflows, .readWorkspace, .writeWorkflows, .execute, .manageSecrets, .manageWorkspace, .readAudit]
+        case .viewer: [.readWorkflows, .readWorkspace, .readEvents]
+        case .user: Role.viewer.permissions.union([.writeWorkflows, .execute, .appendEvents])
+        case .admin: Role.user.permissions.union([.manageSecrets, .manageWorkspace, .readAudit])
         case .operator: Set(Permission.allCases)
         }
     }

@@ -167,7 +167,13 @@ package struct MetricCatalog: Sendable {
             "Requests that the database refused and transactions that it ended, by code of the error"),
 
         // Event log
-        MetricDescription("events.appended", .counter, .items("events"), "Events that became durable in the log"),
+        MetricDescription("event.store.events", .counter, .items("events"), "Events that became durable in the log"),
+        MetricDescription(
+            "event.store.append.duration", .histogram, .seconds,
+            "Appends of their own, from the call until the events are durable"),
+        MetricDescription(
+            "event.store.replay.duration", .histogram, .seconds,
+            "Loads of aggregates, from the call until the events after the last snapshot are folded"),
         MetricDescription(
             "events.subscription.lag", .gauge, .items("events"), labels: ["subscription"],
             "Events of the log that a subscription of this process has not looked through yet"),
@@ -176,6 +182,9 @@ package struct MetricCatalog: Sendable {
         MetricDescription(
             "tracing.spans", .counter, .items("spans"), labels: ["outcome"],
             "Spans that have ended, by what became of them (exported, queue_full, failed, rejected)"),
+        MetricDescription(
+            "tracing.traces.limited", .counter, .items("traces"),
+            "Traces that began here and were not recorded, as more began than OBSERVABILITY_TRACES_PER_SECOND"),
         MetricDescription("tracing.queue.depth", .gauge, .items("spans"), "Spans that wait to be exported"),
 
         // The process and its metrics

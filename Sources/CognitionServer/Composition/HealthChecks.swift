@@ -34,7 +34,7 @@ extension HealthCheck {
     /// Whether the log can be read, and whether its subscribers follow.
     private static func eventLog(_ log: EventLog) -> HealthCheck {
         HealthCheck("event_log", isRequired: true) {
-            let head = try await log.head()
+            let (head, snapshots) = (try await log.head(), try await log.snapshotCount())
             let subscriptions = try await log.subscriptions()
             let lags = subscriptions.map { ($0.name, JSONValue.integer(max(0, head - $0.position))) }
             let stopped = subscriptions.filter { $0.failure != nil }.map { JSONValue.string($0.name) }
@@ -42,7 +42,8 @@ extension HealthCheck {
             return Finding(
                 stopped.isEmpty && !isBehind ? .healthy : .degraded,
                 details: [
-                    "position": .integer(head), "subscribers_behind": .object(JSONObject(lags)),
+                    "total_events": .integer(head), "total_snapshots": .integer(snapshots),
+                    "subscribers_behind": .object(JSONObject(lags)),
                     "subscribers_stopped": .array(stopped),
                 ])
         }

@@ -164,6 +164,8 @@ struct Server {
                 WorkflowRoutes(workflows: node.workflows),
                 ExecutionRoutes(workflows: node.workflows, engine: engine, log: node.log, identity: identity),
                 ScheduleRoutes(workflows: node.workflows), ExecutionControlRoutes(workflows: node.workflows),
+                EventLogRoutes(log: node.log, identity: identity, clock: node.clock, ids: node.ids),
+                StreamStateRoutes(log: node.log),
                 SecretRoutes(workflows: node.workflows, identity: identity),
                 ForkRoutes(workflows: node.workflows),
                 LanguageModelRoutes(database: node.database), LogLevelRoutes(levels: levels),

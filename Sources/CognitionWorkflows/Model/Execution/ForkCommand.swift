@@ -74,23 +74,6 @@ package struct ForkCommand: Sendable {
     }
 }
 
-extension JSONValue {
-    /// The value with a merge patch applied (RFC 7396, section 2): members of objects are replaced one by one, null takes
-    /// one away, anything else replaces the whole.
-    package func merged(with patch: JSONValue) -> JSONValue {
-        guard case .object(let changes) = patch else { return patch }
-        var members = objectValue ?? [:]
-        for (name, change) in changes {
-            if change.isNull {
-                members.removeValue(forKey: name)
-            } else {
-                members[name] = (members[name] ?? .null).merged(with: change)
-            }
-        }
-        return .object(members)
-    }
-}
-
 extension WorkflowDefinition {
     /// Sees that an execution of `other` can go on in this version.
     ///
