@@ -33,6 +33,14 @@ extension ErrorCode {
     package static let eventTooLarge = ErrorCode("event.too_large", category: .limited)
     /// There is no such stream.
     package static let streamUnknown = ErrorCode("event.stream_unknown", category: .notFound)
+    /// There is no projection of that name.
+    package static let projectionUnknown = ErrorCode("event.projection_unknown", category: .notFound)
+    /// It is made anew already.
+    package static let projectionRebuilding = ErrorCode("event.projection_rebuilding", category: .conflict)
+    /// A handler writes to a generation that was exchanged meanwhile; inside of this module only.
+    static let projectionRetired = ErrorCode("event.projection_retired", category: .unavailable)
+    /// No event at that position was put aside.
+    package static let parkedUnknown = ErrorCode("event.parked_unknown", category: .notFound)
     /// More events than one request folds.
     package static let historyTooLong = ErrorCode("event.history_too_long", category: .limited)
     /// Streams of that type are written by the platform alone, or tell of accounts.

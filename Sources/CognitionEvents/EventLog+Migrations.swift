@@ -55,5 +55,33 @@ extension EventLog {
                 ) \(fragment: .strict)
                 """
             ]),
+        Migration(
+            "events.003_projections",
+            [
+                // `live` is the generation that is read, `building` the one that is made, `generations` the last that there was.
+                """
+                CREATE TABLE projections (
+                    name \(fragment: .text) NOT NULL PRIMARY KEY, fold_version \(fragment: .int64) NOT NULL,
+                    live \(fragment: .int64) NOT NULL, building \(fragment: .int64),
+                    generations \(fragment: .int64) NOT NULL, paused_at \(fragment: .int64)
+                ) \(fragment: .strict)
+                """,
+                """
+                CREATE TABLE parked_events (
+                    subscription \(fragment: .text) NOT NULL, position \(fragment: .int64) NOT NULL,
+                    error \(fragment: .text) NOT NULL, parked_at \(fragment: .int64) NOT NULL,
+                    PRIMARY KEY (subscription, position)
+                ) \(fragment: .strict)
+                """,
+                """
+                CREATE TABLE event_types (
+                    generation \(fragment: .int64) NOT NULL, workspace_id \(fragment: .text) NOT NULL,
+                    type \(fragment: .text) NOT NULL, type_version \(fragment: .int64) NOT NULL,
+                    count \(fragment: .int64) NOT NULL, first_position \(fragment: .int64) NOT NULL,
+                    last_position \(fragment: .int64) NOT NULL, first_at \(fragment: .int64) NOT NULL,
+                    last_at \(fragment: .int64) NOT NULL, PRIMARY KEY (generation, workspace_id, type, type_version)
+                ) \(fragment: .strict)
+                """,
+            ]),
     ]
 }

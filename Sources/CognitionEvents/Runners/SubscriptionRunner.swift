@@ -10,7 +10,8 @@ package import Metrics
 ///
 /// A failure that may pass (an error of category `unavailable`) is tried again after ever longer delays. Any other
 /// error of the handler, and an event that is damaged, stop the subscription before that event, with the error in its
-/// row, until it is resumed; the runner waits for that.
+/// row, until it is resumed; the runner waits for that. With ``FailurePolicy/skip`` the event is put aside instead, which
+/// the counter `events.parked` counts by `subscription`.
 ///
 /// The gauge `events.subscription.lag` tells by `subscription` how many events of the log are still to be looked through.
 package struct SubscriptionRunner: Sendable {
@@ -24,7 +25,9 @@ package struct SubscriptionRunner: Sendable {
     private let clock: any Clock<Duration>
     private let polling: Duration
     private let retry: RetryPolicy
+    private let failurePolicy: FailurePolicy
     private let lag: Gauge
+    private let parked: Counter
     private let handler: Handler
 
     /// Positions without a matching event after which the place is stored all the same.
@@ -41,7 +44,8 @@ package struct SubscriptionRunner: Sendable {
     package init(
         _ subscription: Subscription, database: any Database, wallClock: any WallClock = SystemWallClock(),
         clock: any Clock<Duration> = ContinuousClock(), polling: Duration = .seconds(1),
-        retry: RetryPolicy = Self.standardRetry, metrics: any MetricsFactory = MetricsSystem.factory,
+        retry: RetryPolicy = Self.standardRetry, failurePolicy: FailurePolicy = .stop,
+        metrics: any MetricsFactory = MetricsSystem.factory,
         handler: @escaping Handler
     ) {
         self.subscription = subscription
@@ -50,8 +54,10 @@ package struct SubscriptionRunner: Sendable {
         self.clock = clock
         self.polling = polling
         self.retry = retry
-        lag = Gauge(
-            label: "events.subscription.lag", dimensions: [("subscription", subscription.name)], factory: metrics)
+        self.failurePolicy = failurePolicy
+        let dimensions = [("subscription", subscription.name)]
+        lag = Gauge(label: "events.subscription.lag", dimensions: dimensions, factory: metrics)
+        parked = Counter(label: "events.parked", dimensions: dimensions, factory: metrics)
         self.handler = handler
     }
 
@@ -189,7 +195,8 @@ package struct SubscriptionRunner: Sendable {
         try? await clock.sleep(for: delay)
     }
 
-    /// Stops the subscription before the event that cannot be handled; of a batch, that one is found first.
+    /// Stops the subscription before the event that cannot be handled, or goes on without it; of a batch, that one is found
+    /// first.
     private func stop(for error: any Error, _ progress: inout Progress) async throws {
         let failure = error as? HandlerFailure
         if let failure, failure.count > 1 {
@@ -201,7 +208,7 @@ package struct SubscriptionRunner: Sendable {
         }
         let cause = failure?.error ?? error
         Logger.current.error(
-            "Subscription stopped",
+            failurePolicy == .stop ? "Subscription stopped" : "Event put aside",
             metadata: [
                 "subscription.name": "\(subscription.name)", "event.position": "\(position)",
                 "error": "\(cause.codeName)",
@@ -211,7 +218,18 @@ package struct SubscriptionRunner: Sendable {
                 decoding: "\(cause)".utf8.filter { $0 != 0 }.prefix(SubscriptionStore.errorBytesMax), as: UTF8.self),
             time: wallClock.now, position: position)
         let name = subscription.name
-        try await database.write { try SubscriptionStore.park(name, at: stored, failure: entry, in: $0) }
+        switch failurePolicy {
+        case .stop: try await database.write { try SubscriptionStore.park(name, at: stored, failure: entry, in: $0) }
+        case .skip:
+            let isParked = try await database.write { tx in
+                guard try SubscriptionStore.move(name, from: stored, to: position, now: entry.time, in: tx) else {
+                    return false
+                }
+                try ParkedEventStore.park(position, of: name, error: entry.error, now: entry.time, in: tx)
+                return true
+            }
+            if isParked { parked.increment() }
+        }
         progress.stored = nil
     }
 }

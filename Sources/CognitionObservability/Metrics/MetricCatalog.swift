@@ -177,6 +177,12 @@ package struct MetricCatalog: Sendable {
         MetricDescription(
             "events.subscription.lag", .gauge, .items("events"), labels: ["subscription"],
             "Events of the log that a subscription of this process has not looked through yet"),
+        MetricDescription(
+            "events.parked", .counter, .items("events"), labels: ["subscription"],
+            "Events that a subscription could not handle and has put aside"),
+        MetricDescription(
+            "events.projection.rebuilds", .counter, .items("rebuilds"), labels: ["projection"],
+            "Projections that were made anew and taken up"),
 
         // Tracing
         MetricDescription(

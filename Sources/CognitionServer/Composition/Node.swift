@@ -38,6 +38,9 @@ struct Node: Sendable {
         + Identity.migrations
         + EpochStore.migrations + RepetitionStore.migrations
 
+    /// Read models that are made of the log, for as long as a server runs.
+    static let projections: [any Projection] = [EventTypesProjection()]
+
     enum Access {
         /// The folder's owner, or nothing.
         case owner

@@ -97,6 +97,11 @@ struct Server {
             Loop { try await RevocationRunner(identity).run() },
             Loop { try await MailRunner(identity, mail: MailFolder(configuration)).run() },
             Loop { try await repetitions.run() },
+        ]
+        services += Node.projections.map { projection in
+            Loop { try await ProjectionRunner(projection, database: node.database, wallClock: node.clock).run() }
+        }
+        services += [
             files,
             http,
             Announcement { state.advance(to: .draining) },
@@ -166,6 +171,8 @@ struct Server {
                 ScheduleRoutes(workflows: node.workflows), ExecutionControlRoutes(workflows: node.workflows),
                 EventLogRoutes(log: node.log, identity: identity, clock: node.clock, ids: node.ids),
                 StreamStateRoutes(log: node.log),
+                ProjectionRoutes(
+                    projections: Projections(node.database, clock: node.clock), known: Node.projections, log: node.log),
                 SecretRoutes(workflows: node.workflows, identity: identity),
                 ForkRoutes(workflows: node.workflows),
                 LanguageModelRoutes(database: node.database), LogLevelRoutes(levels: levels),

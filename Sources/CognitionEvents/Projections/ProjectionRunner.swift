@@ -1,0 +1,124 @@
+package import CognitionCore
+package import CognitionStorage
+import Logging
+package import Metrics
+
+/// Keeps one projection up to date, rebuilds it when that is wanted, and takes away what was before.
+///
+/// Any number of runners may serve one projection, on any number of machines. The counter `events.projection.rebuilds` tells
+/// by `projection` how often a rebuilt generation was taken up.
+package struct ProjectionRunner: Sendable {
+    private static let deletedMax = 500
+
+    package let projection: any Projection
+    private let database: any Database
+    private let wallClock: any WallClock
+    private let clock: any Clock<Duration>
+    private let polling: Duration
+    private let metrics: any MetricsFactory
+    private let rebuilds: Counter
+
+    /// - Parameters:
+    ///   - clock: What the runner sleeps on.
+    ///   - polling: How long it waits at most before it looks again.
+    package init(
+        _ projection: any Projection, database: any Database, wallClock: any WallClock = SystemWallClock(),
+        clock: any Clock<Duration> = ContinuousClock(), polling: Duration = .seconds(1),
+        metrics: any MetricsFactory = MetricsSystem.factory
+    ) {
+        self.projection = projection
+        self.database = database
+        self.wallClock = wallClock
+        self.clock = clock
+        self.polling = polling
+        self.metrics = metrics
+        rebuilds = Counter(
+            label: "events.projection.rebuilds", dimensions: [("projection", projection.name)], factory: metrics)
+    }
+
+    /// Runs until the task is cancelled, and then returns.
+    /// - Throws: What the database throws when it is closed; `event.invalid` for a name that is none.
+    package func run() async throws {
+        while !Task.isCancelled {
+            do {
+                let projection = projection
+                let row = try await database.write { try ProjectionStore.open(projection, in: $0) }
+                try await serve(row)
+            } catch is CancellationError {
+                return
+            } catch let error as StorageError where error.code == .storageClosed {
+                throw error
+            } catch let error as StorageError {
+                Logger.current.warning(
+                    "Projection is tried again",
+                    metadata: ["projection.name": "\(projection.name)", "error": "\(error.code.name)"])
+                try? await clock.sleep(for: polling)  // its only error is cancellation, which the loop looks at
+            }
+        }
+    }
+
+    /// Returns when another row has to be served.
+    private func serve(_ row: ProjectionStore.Row) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            if !row.isPaused {
+                for (number, isRebuild) in [(row.live, false)] + (row.building.map { [($0, true)] } ?? []) {
+                    let runner = try subscriptionRunner(Generation(number: number, isRebuild: isRebuild))
+                    group.addTask { try await runner.run() }
+                }
+                group.addTask { try await deleteAbandoned(row) }
+            }
+            group.addTask { try await watch(row) }
+            // The deletion of what was before comes to its end; whatever else ends, the row has changed.
+            while let _ = try await group.next() {
+                let current = try await database.read { try ProjectionStore.find(row.name, in: $0) }
+                if current != row || Task.isCancelled { break }
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func subscriptionRunner(_ generation: Generation) throws -> SubscriptionRunner {
+        let (name, projection) = (projection.name, projection)
+        let subscription = try Subscription(
+            ProjectionStore.subscription(of: name, generation: generation.number), filter: projection.filter)
+        return SubscriptionRunner(
+            subscription, database: database, wallClock: wallClock, clock: clock, polling: polling,
+            failurePolicy: projection.failurePolicy, metrics: metrics
+        ) { events, tx in
+            // Another node may have exchanged the generations, which this one has not noticed yet.
+            guard try ProjectionStore.isWanted(generation.number, of: name, in: tx) else {
+                throw EventError(
+                    .projectionRetired, "generation \(generation.number) of \(name) is not wanted any more")
+            }
+            try projection.apply(events, to: generation, in: tx)
+        }
+    }
+
+    /// Returns when the row is another one. Exchanges the generations once the new one is as far as the old one.
+    private func watch(_ row: ProjectionStore.Row) async throws {
+        while !Task.isCancelled {
+            let wakeUps = database.signals.wakeUps(for: .projections)
+            let current = try await database.read { try ProjectionStore.find(row.name, in: $0) }
+            guard current == row else { return }
+            if row.building != nil, try await database.write({ try ProjectionStore.exchange(row.name, in: $0) }) {
+                rebuilds.increment()
+                Logger.current.notice("Projection is rebuilt", metadata: ["projection.name": "\(row.name)"])
+                return
+            }
+            await wait(for: wakeUps, atMost: row.building == nil ? polling : min(polling, .milliseconds(50)), on: clock)
+        }
+    }
+
+    private func deleteAbandoned(_ row: ProjectionStore.Row) async throws {
+        let projection = projection
+        for generation in try await database.read({ try ProjectionStore.abandoned(row, in: $0) }) {
+            var deleted = Self.deletedMax
+            while deleted == Self.deletedMax {
+                deleted = try await database.write {
+                    try projection.delete(generation, limit: Self.deletedMax, in: $0)
+                }
+            }
+            try await database.write { try ProjectionStore.forget(generation, of: row.name, in: $0) }
+        }
+    }
+}

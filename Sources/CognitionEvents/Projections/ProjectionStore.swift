@@ -1,0 +1,164 @@
+import CognitionCore
+import CognitionStorage
+
+/// Which generation of each projection is read, and which is made.
+enum ProjectionStore {
+    struct Row: Sendable, Hashable {
+        let name: String
+        let foldVersion: Int
+        let live: Int64
+        let building: Int64?
+        let isPaused: Bool
+
+        static let columns: StaticString = "name, fold_version, live, building, paused_at"
+
+        init(_ row: borrowing CognitionStorage.Row) throws {
+            name = try row[0]
+            foldVersion = try row[1]
+            live = try row[2]
+            building = try row[3]
+            isPaused = try row[4] as Timestamp? != nil
+        }
+    }
+
+    static func subscription(of projection: String, generation: Int64) -> String {
+        "projection.\(projection).\(generation)"
+    }
+
+    static func find(_ name: String, locked: Bool = false, in tx: borrowing Transaction) throws -> Row? {
+        let lock: SQL = locked ? "\(fragment: .forUpdate)" : ""
+        return try tx.first(
+            "SELECT \(columns: Row.columns) FROM projections WHERE name = \(name) \(lock)", as: Row.init)
+    }
+
+    static func list(in tx: borrowing Transaction) throws -> [Row] {
+        try tx.query("SELECT \(columns: Row.columns) FROM projections ORDER BY name LIMIT 1000", as: Row.init)
+    }
+
+    /// The row of a projection; made when it is new, and told to be rebuilt when its fold is another than before.
+    static func open(_ projection: some Projection, in tx: borrowing Transaction) throws -> Row {
+        try tx.execute(
+            """
+            INSERT INTO projections (name, fold_version, live, generations) VALUES (\(projection.name), \(projection.foldVersion), 1, 1)
+            ON CONFLICT (name) DO NOTHING
+            """)
+        guard let row = try find(projection.name, locked: true, in: tx) else { throw unknown(projection.name) }
+        guard row.foldVersion < projection.foldVersion else { return row }
+        // A generation of the old fold that is on its way is given up.
+        try tx.execute(
+            """
+            UPDATE projections SET fold_version = \(projection.foldVersion), building = generations + 1,
+                generations = generations + 1
+            WHERE name = \(projection.name)
+            """)
+        guard let changed = try find(projection.name, in: tx) else { throw unknown(projection.name) }
+        return changed
+    }
+
+    /// - Throws: `event.projection_unknown`, `event.projection_rebuilding`.
+    static func rebuild(_ name: String, in tx: borrowing Transaction) throws {
+        guard let row = try find(name, locked: true, in: tx) else { throw unknown(name) }
+        guard row.building == nil else {
+            throw EventError(.projectionRebuilding, "the projection \(name) is being rebuilt already")
+        }
+        try tx.execute(
+            "UPDATE projections SET building = generations + 1, generations = generations + 1 WHERE name = \(name)")
+        tx.signal(.projections)
+    }
+
+    static func pause(_ name: String, since: Timestamp?, in tx: borrowing Transaction) throws {
+        guard try tx.execute("UPDATE projections SET paused_at = \(since) WHERE name = \(name)") == 1 else {
+            throw unknown(name)
+        }
+        tx.signal(.projections)
+    }
+
+    /// Lets readers have the generation that was made, once it is as far as theirs.
+    /// - Returns: Whether it is.
+    static func exchange(_ name: String, in tx: borrowing Transaction) throws -> Bool {
+        guard let row = try find(name, locked: true, in: tx), let building = row.building, !row.isPaused else {
+            return false
+        }
+        // What is read does not move meanwhile.
+        func position(_ generation: Int64) throws -> Int64 {
+            try tx.first(
+                """
+                SELECT position FROM subscriptions WHERE name = \(subscription(of: name, generation: generation))
+                \(fragment: .forUpdate)
+                """
+            ) { try $0[0] as Int64 } ?? 0
+        }
+        let old = try position(row.live)
+        guard try position(building) >= old else { return false }
+        try tx.execute("UPDATE projections SET live = \(building), building = NULL WHERE name = \(name)")
+        tx.signal(.projections)
+        return true
+    }
+
+    /// Whether rows of the generation are still wanted; held so until the commit.
+    static func isWanted(_ generation: Int64, of name: String, in tx: borrowing Transaction) throws -> Bool {
+        try tx.first(
+            """
+            SELECT 1 FROM projections
+            WHERE name = \(name) AND (live = \(generation) OR building = \(generation)) \(fragment: .forShare)
+            """
+        ) { try $0[0] as Int } != nil
+    }
+
+    /// Generations that nobody wants and that are still there, by their subscriptions.
+    static func abandoned(_ row: Row, in tx: borrowing Transaction) throws -> [Int64] {
+        let prefix = subscription(of: row.name, generation: 0).dropLast()
+        let names = try tx.query("SELECT name FROM subscriptions ORDER BY name LIMIT 1000") { try $0[0] as String }
+        return names.filter { $0.hasPrefix(prefix) }.compactMap { Int64($0.dropFirst(prefix.count)) }
+            .filter { $0 != row.live && $0 != row.building }
+    }
+
+    /// Takes away the place of a generation, the last thing that is left of it.
+    static func forget(_ generation: Int64, of name: String, in tx: borrowing Transaction) throws {
+        let subscription = subscription(of: name, generation: generation)
+        try tx.execute("DELETE FROM parked_events WHERE subscription = \(subscription)")
+        try tx.execute("DELETE FROM subscriptions WHERE name = \(subscription)")
+    }
+
+    static func unknown(_ name: String) -> EventError {
+        EventError(.projectionUnknown, "there is no projection named \(name)")
+    }
+}
+
+/// Events that subscriptions have gone on without.
+enum ParkedEventStore {
+    static func park(
+        _ position: Int64, of subscription: String, error: String, now: Timestamp, in tx: borrowing Transaction
+    ) throws {
+        try tx.execute(
+            """
+            INSERT INTO parked_events (subscription, position, error, parked_at)
+            VALUES (\(subscription), \(position), \(error), \(now)) ON CONFLICT (subscription, position) DO NOTHING
+            """)
+    }
+
+    static func count(_ subscription: String, in tx: borrowing Transaction) throws -> Int {
+        try tx.first("SELECT COUNT(*) FROM parked_events WHERE subscription = \(subscription)") { try $0[0] } ?? 0
+    }
+
+    static func list(
+        _ subscription: String, after position: Int64, limit: Int, in tx: borrowing Transaction
+    ) throws -> [ParkedEvent] {
+        try tx.query(
+            """
+            SELECT position, error, parked_at FROM parked_events
+            WHERE subscription = \(subscription) AND position > \(position) ORDER BY position LIMIT \(limit)
+            """
+        ) { ParkedEvent(position: try $0[0], error: try $0[1], parkedAt: try $0[2]) }
+    }
+
+    /// - Returns: Whether it was there.
+    static func remove(_ position: Int64, of subscription: String, in tx: borrowing Transaction) throws -> Bool {
+        try tx.execute("DELETE FROM parked_events WHERE subscription = \(subscription) AND position = \(position)") == 1
+    }
+}
+
+extension SignalTopic {
+    /// A projection was paused, resumed, told to be rebuilt or exchanged.
+    package static let projections: SignalTopic = "projections"
+}

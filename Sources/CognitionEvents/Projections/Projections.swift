@@ -1,0 +1,119 @@
+package import CognitionCore
+package import CognitionStorage
+
+/// How the projections of a database are doing, and what they are told to do; any node does it.
+package struct Projections: Sendable {
+    private let database: any Database
+    private let clock: any WallClock
+
+    package init(_ database: any Database, clock: any WallClock) {
+        self.database = database
+        self.clock = clock
+    }
+
+    /// All of them, by name; at most 1,000.
+    package func list() async throws -> [ProjectionState] {
+        try await database.read { tx in
+            let head = try EventReader.head(in: tx)
+            return try ProjectionStore.list(in: tx).map { try Self.state($0, head: head, in: tx) }
+        }
+    }
+
+    /// - Throws: `event.projection_unknown`.
+    package func state(of name: String) async throws -> ProjectionState {
+        try await database.read { tx in
+            guard let row = try ProjectionStore.find(name, in: tx) else { throw ProjectionStore.unknown(name) }
+            return try Self.state(row, head: try EventReader.head(in: tx), in: tx)
+        }
+    }
+
+    /// Makes it anew from the first event, beside what is read.
+    /// - Throws: `event.projection_unknown`, `event.projection_rebuilding`.
+    package func rebuild(_ name: String) async throws {
+        try await database.write { try ProjectionStore.rebuild(name, in: $0) }
+    }
+
+    /// Lets it stand still.
+    /// - Throws: `event.projection_unknown`.
+    package func pause(_ name: String) async throws {
+        let now = clock.now
+        try await database.write { try ProjectionStore.pause(name, since: now, in: $0) }
+    }
+
+    /// Lets it go on, also when an event has stopped it: that one is tried again.
+    /// - Parameter skippingFailed: Goes on after that event, which is then never handled.
+    /// - Throws: `event.projection_unknown`.
+    package func resume(_ name: String, skippingFailed: Bool = false) async throws {
+        let now = clock.now
+        try await database.write { tx in
+            try ProjectionStore.pause(name, since: nil, in: tx)
+            guard let row = try ProjectionStore.find(name, in: tx) else { throw ProjectionStore.unknown(name) }
+            for generation in [row.live, row.building].compactMap(\.self) {
+                let subscription = ProjectionStore.subscription(of: name, generation: generation)
+                guard try SubscriptionStore.find(subscription, in: tx)?.failure != nil else { continue }
+                try SubscriptionStore.resume(subscription, skipping: skippingFailed, now: now, in: tx)
+            }
+        }
+    }
+
+    // MARK: Events that were put aside
+
+    /// - Parameter limit: 1...200.
+    /// - Throws: `event.projection_unknown`.
+    package func parked(_ name: String, after position: Int64 = 0, limit: Int = 50) async throws -> [ParkedEvent] {
+        try await database.read { tx in
+            try ParkedEventStore.list(try Self.live(name, in: tx).subscription, after: position, limit: limit, in: tx)
+        }
+    }
+
+    /// Hands an event that was put aside to the projection once more.
+    /// - Throws: `event.projection_unknown`, `event.parked_unknown`; what the projection throws, and then it stays there.
+    package func retry(_ position: Int64, of projection: some Projection) async throws {
+        try await database.write { tx in
+            let (generation, subscription) = try Self.live(projection.name, in: tx)
+            guard try ParkedEventStore.remove(position, of: subscription, in: tx) else {
+                throw Self.notParked(position, projection.name)
+            }
+            let page = try EventReader.readAll(after: position - 1, limit: 1, filter: .all, in: tx)
+            try projection.apply(page.events, to: Generation(number: generation, isRebuild: false), in: tx)
+        }
+    }
+
+    /// Lets go of an event that was put aside.
+    /// - Throws: `event.projection_unknown`, `event.parked_unknown`.
+    package func discard(_ position: Int64, of name: String) async throws {
+        try await database.write { tx in
+            guard try ParkedEventStore.remove(position, of: try Self.live(name, in: tx).subscription, in: tx) else {
+                throw Self.notParked(position, name)
+            }
+        }
+    }
+
+    private static func live(
+        _ name: String, in tx: borrowing Transaction
+    ) throws -> (generation: Int64, subscription: String) {
+        guard let row = try ProjectionStore.find(name, in: tx) else { throw ProjectionStore.unknown(name) }
+        return (row.live, ProjectionStore.subscription(of: name, generation: row.live))
+    }
+
+    private static func notParked(_ position: Int64, _ name: String) -> EventError {
+        EventError(.parkedUnknown, "the projection \(name) has not put an event at position \(position) aside")
+    }
+
+    private static func state(
+        _ row: ProjectionStore.Row, head: Int64, in tx: borrowing Transaction
+    ) throws -> ProjectionState {
+        let subscription = ProjectionStore.subscription(of: row.name, generation: row.live)
+        let live = try SubscriptionStore.find(subscription, in: tx)
+        let rebuild = try row.building.map { building in
+            let place = try SubscriptionStore.find(
+                ProjectionStore.subscription(of: row.name, generation: building), in: tx)
+            return ProjectionState.Rebuild(
+                generation: building, position: place?.position ?? 0, failure: place?.failure)
+        }
+        return ProjectionState(
+            name: row.name, foldVersion: row.foldVersion, generation: row.live, position: live?.position ?? 0,
+            head: head, isPaused: row.isPaused, failure: live?.failure, rebuild: rebuild,
+            parked: try ParkedEventStore.count(subscription, in: tx))
+    }
+}
