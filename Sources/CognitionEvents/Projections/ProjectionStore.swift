@@ -1,5 +1,5 @@
 import CognitionCore
-import CognitionStorage
+package import CognitionStorage
 
 /// Which generation of each projection is read, and which is made.
 enum ProjectionStore {

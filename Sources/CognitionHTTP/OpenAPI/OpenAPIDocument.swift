@@ -182,7 +182,8 @@ enum ProblemShape: WireType {
                         "pointer": .text("Where, as a JSON pointer."), "message": .text(),
                         "line": .whole(1...(.max), "Of a definition."), "column": .whole(1...(.max)),
                     ], optional: ["line", "column"])),
-        ], optional: ["faults"], description: "An error as RFC 9457 has it.")
+            "actual_version": .whole(0...(.max), "Of `event.version_conflict`: the version that the stream has."),
+        ], optional: ["faults", "actual_version"], description: "An error as RFC 9457 has it.")
     static let sample: JSONValue = [
         "type": "urn:cognitionos:error:workflow.not_found", "title": "Not found", "status": 404,
         "detail": "there is no workflow default.digest of version 1.0.0", "code": "workflow.not_found",

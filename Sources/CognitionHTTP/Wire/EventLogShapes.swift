@@ -21,7 +21,7 @@ private struct AppendedEvents {
         var id: UUIDv7?
         if let text = json["event_id"]?.stringValue {
             guard let given = UUIDv7(text) else {
-                throw RequestError(.bodyInvalid, "the body is not valid: an event_id is a UUID of version 7")
+                throw RequestError(.bodyInvalid, "the body is not valid: an event_id is a UUID")
             }
             id = given
         }
@@ -32,7 +32,7 @@ private struct AppendedEvents {
 
     private static let eventSchema: JSONValue = .record(
         [
-            "event_id": .text("A UUIDv7 of one's own: sent again, the event is recognised.", length: 36...36),
+            "event_id": .text("A UUID of one's own, best of version 7: sent again, the event is recognised.", length: 36...36),
             "type": .text("Dotted, past tense, e.g. `order.placed`.", length: 3...200),
             "type_version": .whole(1...1_000_000, "Of the shape of `data`; 1 unless given."),
             "subject": .text("The person it is about.", length: 1...200),

@@ -25,7 +25,7 @@ struct ProjectionCommands: AsyncParsableCommand {
         @OptionGroup var projection: Named
 
         func run() async throws {
-            try await projection.tell { try await $0.show(projection.name) }
+            try await tell(projection) { try await $0.show(projection.name) }
         }
     }
 
@@ -37,7 +37,7 @@ struct ProjectionCommands: AsyncParsableCommand {
         @OptionGroup var projection: Named
 
         func run() async throws {
-            try await projection.tell { try await $0.rebuild(projection.name) }
+            try await tell(projection) { try await $0.rebuild(projection.name) }
         }
     }
 
@@ -47,7 +47,7 @@ struct ProjectionCommands: AsyncParsableCommand {
         @OptionGroup var projection: Named
 
         func run() async throws {
-            try await projection.tell { try await $0.pause(projection.name) }
+            try await tell(projection) { try await $0.pause(projection.name) }
         }
     }
 
@@ -59,7 +59,7 @@ struct ProjectionCommands: AsyncParsableCommand {
         @Flag(help: "Goes on after the event that has stopped it, which is then never handled.") var skipFailed = false
 
         func run() async throws {
-            try await projection.tell { try await $0.resume(projection.name, skippingFailed: skipFailed) }
+            try await tell(projection) { try await $0.resume(projection.name, skippingFailed: skipFailed) }
         }
     }
 
@@ -91,12 +91,17 @@ struct ProjectionCommands: AsyncParsableCommand {
     struct Named: ParsableArguments {
         @Argument(help: "The projection's name.") var name: String
         @Flag(help: "Prints JSON.") var json = false
+    }
+}
 
-        func tell(_ body: (any ProjectionDesk) async throws -> JSONValue) async throws {
-            try await reporting {
-                let answer = try await ProjectionDesks.withDesk(ServerConfiguration(), body)
-                Terminal.write(json ? answer.jsonText : line(answer))
-            }
+extension AsyncParsableCommand {
+    /// Prints the projection that `body` answers.
+    fileprivate func tell(
+        _ projection: ProjectionCommands.Named, _ body: (any ProjectionDesk) async throws -> JSONValue
+    ) async throws {
+        try await reporting {
+            let answer = try await ProjectionDesks.withDesk(ServerConfiguration(), body)
+            Terminal.write(projection.json ? answer.jsonText : line(answer))
         }
     }
 }

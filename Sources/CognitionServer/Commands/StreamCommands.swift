@@ -47,7 +47,7 @@ extension EventsCommands {
         @Argument(help: "TYPE/ID, e.g. order/17.") var stream: StreamName
         @Argument(help: "The event's type, e.g. order.placed.") var type: String
         @Option(help: "Its data as JSON.") var data = "{}"
-        @Option(help: "A UUIDv7 of one's own for it.") var eventID: String?
+        @Option(help: "A UUID of one's own for it.") var eventID: String?
         @Option(help: "The version that the stream has to have, or none.") var expectedVersion: ExpectedVersion = .any
 
         func run() async throws {
@@ -58,7 +58,7 @@ extension EventsCommands {
                 var id: UUIDv7?
                 if let eventID {
                     guard let given = UUIDv7(eventID) else {
-                        throw CommandFailure("\(eventID) is no UUID of version 7")
+                        throw CommandFailure("\(eventID) is no UUID")
                     }
                     id = given
                 }
