@@ -103,11 +103,12 @@ enum MailStore {
     static func waiting(
         for node: UUIDv7, limit: Int, _ tx: borrowing Transaction
     ) throws -> [(key: Int64, id: ExecutionID, isOwned: Bool, hasEnded: Bool)] {
+        // CROSS JOIN keeps SQLite's planner from going through all executions, as it would every quarter of a second.
         try tx.query(
             """
             SELECT DISTINCT e.key, e.id, e.owner, e.ended_at
-            FROM execution_messages m JOIN executions e ON e.key = m.execution_key
-            WHERE m.state = 0 AND (e.owner IS NULL OR e.owner = \(node))
+            FROM execution_messages m CROSS JOIN executions e
+            WHERE e.key = m.execution_key AND m.state = 0 AND (e.owner IS NULL OR e.owner = \(node))
                 AND (e.reason IS NULL OR e.reason <> \(StatusReason.quarantined)) LIMIT \(limit)
             """
         ) { row in
