@@ -96,9 +96,17 @@ struct Report: Sendable {
             - **WebSockets**: clients in this process, the server in another. The time of an event is taken where its
               append is asked for, so *from an append* has its commit in it. *From the commit* is what a client sees
               that started the execution itself: how much later than the answer the event is there.
+            - **Refresh**: one thread has 64 sessions; in each round it asks for all of them, then reads the answers. Each
+              is a commit.
+            - **Logins**: a flood of logins with the right password at bcrypt's cost 12, and GETs of an execution beside
+              it: 500 a second over one connection, each timed from the moment at which it was due; and as many as 8
+              connections can, where logins get what is left.
+            - **A million users**: rows of users, workspaces and members written behind a stopped server's back, with
+              one password that costs little; the same requests of a server with a thousand, in turns. Logins are of
+              users picked by chance.
             - **Observability**: the same requests as *GET of an execution*, of two servers in turns. One keeps metrics,
-              writes its log and sends a span for each request and each of its reads of the database to a sink in this
-              process, which takes part of the same two cores; the other does none of it.
+              writes its log and sends the spans of as many requests as its settings have it record (1,000 a second) to a
+              sink in this process, which takes part of the same two cores; the other does none of it.
             - **Start**: from making the process until `health/ready` answers 200, with standard settings. Resident
               memory is the kernel's `VmRSS`, shared libraries included; a WebSocket has logged in and subscribed to
               nothing.
