@@ -33,6 +33,8 @@ extension ErrorCode {
     package static let eventTooLarge = ErrorCode("event.too_large", category: .limited)
     /// There is no such stream.
     package static let streamUnknown = ErrorCode("event.stream_unknown", category: .notFound)
+    /// The data of an event cannot be told in the newest version of its type.
+    package static let upcastFailed = ErrorCode("event.upcast_failed", category: .internal)
     /// There is no projection of that name.
     package static let projectionUnknown = ErrorCode("event.projection_unknown", category: .notFound)
     /// It is made anew already.

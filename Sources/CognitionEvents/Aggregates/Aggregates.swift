@@ -16,19 +16,22 @@ package struct Aggregates<State: Aggregate>: Sendable {
     private let name: String
     private let policy: SnapshotPolicy
     private let eventsMax: Int
+    private let upcasters: Upcasters
     private let duration: Metrics.Timer
 
     /// - Parameters:
     ///   - name: Of its snapshots, where two aggregates read the same streams; 1...63 bytes.
     ///   - eventsMax: Events that one load folds at most.
+    ///   - upcasters: What events are read through.
     package init(
         _ log: EventLog, name: String = State.streamType, policy: SnapshotPolicy = SnapshotPolicy(),
-        eventsMax: Int = .max, metrics: any MetricsFactory = MetricsSystem.factory
+        eventsMax: Int = .max, upcasters: Upcasters = .none, metrics: any MetricsFactory = MetricsSystem.factory
     ) {
         self.log = log
         self.name = name
         self.policy = policy
         self.eventsMax = eventsMax
+        self.upcasters = upcasters
         duration = Metrics.Timer(label: "event.store.replay.duration", factory: metrics)
     }
 
@@ -59,7 +62,7 @@ package struct Aggregates<State: Aggregate>: Sendable {
             for event in page.events {
                 guard limit.includes(event) else { break folding }
                 guard version - first < eventsMax else { throw Self.tooLong(stream, eventsMax) }
-                try state.apply(event)
+                try state.apply(try upcasters.upcast(event))
                 version = event.version
                 last = event
             }

@@ -12,7 +12,7 @@ package struct Event: Sendable, Hashable {
     /// Dotted, past tense, e.g. `workflow.created`.
     package let type: String
     /// Version of the shape of `data`, from 1.
-    package let typeVersion: Int
+    package private(set) var typeVersion: Int
     package let time: Timestamp
     /// Who acted, as `Principal.actor` says it.
     package let actor: String
@@ -26,12 +26,20 @@ package struct Event: Sendable, Hashable {
     package let subject: String?
     /// The key that `data` is encrypted with.
     package let keyID: String?
-    package let data: JSONValue
+    package private(set) var data: JSONValue
     /// SHA-256 of the bytes that are stored for `data`.
     package let dataHash: SHA256Digest
 }
 
 extension Event {
+    /// The same as another version of its type tells it.
+    func with(data: JSONValue, typeVersion: Int) -> Event {
+        var event = self
+        event.data = data
+        event.typeVersion = typeVersion
+        return event
+    }
+
     /// The envelope as it is sent; members that have no value are left out.
     package var json: JSONValue {
         var members: JSONObject = [

@@ -15,22 +15,25 @@ package struct ProjectionRunner: Sendable {
     private let wallClock: any WallClock
     private let clock: any Clock<Duration>
     private let polling: Duration
+    private let upcasters: Upcasters
     private let metrics: any MetricsFactory
     private let rebuilds: Counter
 
     /// - Parameters:
     ///   - clock: What the runner sleeps on.
     ///   - polling: How long it waits at most before it looks again.
+    ///   - upcasters: What events are handed over through.
     package init(
         _ projection: any Projection, database: any Database, wallClock: any WallClock = SystemWallClock(),
         clock: any Clock<Duration> = ContinuousClock(), polling: Duration = .seconds(1),
-        metrics: any MetricsFactory = MetricsSystem.factory
+        upcasters: Upcasters = .none, metrics: any MetricsFactory = MetricsSystem.factory
     ) {
         self.projection = projection
         self.database = database
         self.wallClock = wallClock
         self.clock = clock
         self.polling = polling
+        self.upcasters = upcasters
         self.metrics = metrics
         rebuilds = Counter(
             label: "events.projection.rebuilds", dimensions: [("projection", projection.name)], factory: metrics)
@@ -78,7 +81,7 @@ package struct ProjectionRunner: Sendable {
     }
 
     private func subscriptionRunner(_ generation: Generation) throws -> SubscriptionRunner {
-        let (name, projection) = (projection.name, projection)
+        let (name, projection, upcasters) = (projection.name, projection, upcasters)
         let subscription = try Subscription(
             ProjectionStore.subscription(of: name, generation: generation.number), filter: projection.filter)
         return SubscriptionRunner(
@@ -90,7 +93,7 @@ package struct ProjectionRunner: Sendable {
                 throw EventError(
                     .projectionRetired, "generation \(generation.number) of \(name) is not wanted any more")
             }
-            try projection.apply(events, to: generation, in: tx)
+            try projection.apply(try events.map(upcasters.upcast), to: generation, in: tx)
         }
     }
 

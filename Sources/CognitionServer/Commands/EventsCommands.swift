@@ -8,7 +8,8 @@ struct EventsCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "events", abstract: "Reads and verifies the event log, and writes to it.",
         subcommands: [
-            Tail.self, ReadCommand.self, AppendCommand.self, StateCommand.self, Verify.self, PublishCommand.self,
+            Tail.self, ReadCommand.self, AppendCommand.self, StateCommand.self, Verify.self, CheckCommand.self,
+            PublishCommand.self,
         ])
 
     struct Tail: AsyncParsableCommand {
@@ -47,6 +48,49 @@ struct EventsCommands: AsyncParsableCommand {
                 position = page.position
                 if page.isAtEnd { return }
             }
+        }
+    }
+
+    struct CheckCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "check", abstract: "Runs the whole log through the upcasters and projections of this build.",
+            discussion: """
+                To be run with a new release before it is deployed, beside the one that runs. What handlers write is undone. \
+                Ends with 1 when an event cannot be taken, and names every type and version that cannot.
+                """)
+
+        @Flag(help: "Prints JSON.") var json = false
+
+        func run() async throws {
+            try await reporting {
+                let report = try await Node.withNode(ServerConfiguration(), .guest) { node in
+                    try await LogCheck(node.database, upcasters: Node.upcasters, projections: Node.projections).run()
+                }
+                if json {
+                    Terminal.write(Self.json(report).jsonText)
+                } else {
+                    for failure in report.failures {
+                        Terminal.write(
+                            "\(failure.type) \(failure.typeVersion), \(failure.part): \(failure.count) events, the first at position \(failure.position): \(failure.error)"
+                        )
+                    }
+                }
+                guard report.failures.isEmpty else {
+                    throw CommandFailure("this build cannot take \(report.failures.count) kinds of events")
+                }
+                if !json { Terminal.write("\(report.events) events: this build takes them all") }
+            }
+        }
+
+        private static func json(_ report: LogCheck.Report) -> JSONValue {
+            let failures = report.failures.map { failure -> JSONValue in
+                [
+                    "type": .string(failure.type), "type_version": .integer(Int64(failure.typeVersion)),
+                    "part": .string(failure.part), "count": .integer(Int64(failure.count)),
+                    "first_position": .integer(failure.position), "error": .string(failure.error),
+                ]
+            }
+            return ["events": .integer(report.events), "failures": .array(failures)]
         }
     }
 

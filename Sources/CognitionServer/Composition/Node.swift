@@ -38,6 +38,9 @@ struct Node: Sendable {
         + Identity.migrations
         + EpochStore.migrations + RepetitionStore.migrations
 
+    /// What events of older releases are read through. No type of ours has a second version yet.
+    static let upcasters = Upcasters.none
+
     /// Read models that are made of the log, for as long as a server runs.
     static let projections: [any Projection] = [EventTypesProjection()]
 

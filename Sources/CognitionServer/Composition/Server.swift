@@ -99,7 +99,11 @@ struct Server {
             Loop { try await repetitions.run() },
         ]
         services += Node.projections.map { projection in
-            Loop { try await ProjectionRunner(projection, database: node.database, wallClock: node.clock).run() }
+            Loop {
+                try await ProjectionRunner(
+                    projection, database: node.database, wallClock: node.clock, upcasters: Node.upcasters
+                ).run()
+            }
         }
         services += [
             files,
