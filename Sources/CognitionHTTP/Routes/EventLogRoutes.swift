@@ -72,13 +72,25 @@ package struct EventLogRoutes: RouteGroup {
     private static let after = position("after", in: .query, "The position after which to begin; not with `cursor`.")
     private static let lastEventID = position(
         "Last-Event-ID", in: .header, "Where a stream of server-sent events goes on.")
-    private static let type = Parameter.text(
-        "type", "Only events of these types, separated by commas; at most \(EventFilter.typesMax).", bytesMax: 8_192)
+    private static let type = Parameter<[String]>(
+        "type", in: .query, .text(length: 1...2_048, pattern: "^[a-z0-9_.,]+$"),
+        "Only events of these types, separated by commas; at most \(EventFilter.typesMax).",
+        read: { text in
+            guard (1...2_048).contains(text.utf8.count), text.utf8.allSatisfy(isTypeByte) else { return nil }
+            return text.split(separator: ",").map(String.init)
+        })
     private static let category = Parameter.text("category", "Only streams of this type.", bytesMax: 63)
     private static let since = Parameter.moment("since", "Only events of this moment or later.")
     private static let direction = Parameter<ReadDirection>(
         "direction", in: .query, .choice(ReadDirection.allCases.map(\.rawValue)),
         "`backward` has the newest first; `forward` unless given.", read: ReadDirection.init)
+
+    @Sendable private static func isTypeByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x61...0x7A, 0x30...0x39, UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: ","): true
+        default: false
+        }
+    }
 
     private static func position(_ name: String, in place: ParameterPlace, _ what: String) -> Parameter<Int64> {
         Parameter(name, in: place, .whole(0...(.max)), what, read: { Int64($0).flatMap { $0 >= 0 ? $0 : nil } })
@@ -166,7 +178,7 @@ package struct EventLogRoutes: RouteGroup {
 
     private func filter(_ call: Call<Void>) throws -> EventFilter {
         var filter = EventFilter(workspace: call.workspace)
-        filter.types = try call.query(Self.type)?.split(separator: ",").map(String.init)
+        filter.types = try call.query(Self.type)
         filter.streamType = try call.query(Self.category)
         filter.since = try call.query(Self.since)
         if !call.principal.may(.readAudit) { filter.hiddenStreamTypes = PlatformStreams.ofAccounts }

@@ -32,7 +32,8 @@ private struct AppendedEvents {
 
     private static let eventSchema: JSONValue = .record(
         [
-            "event_id": .text("A UUID of one's own, best of version 7: sent again, the event is recognised.", length: 36...36),
+            "event_id": .text(
+                "A UUID of one's own, best of version 7: sent again, the event is recognised.", length: 36...36),
             "type": .text("Dotted, past tense, e.g. `order.placed`.", length: 3...200),
             "type_version": .whole(1...1_000_000, "Of the shape of `data`; 1 unless given."),
             "subject": .text("The person it is about.", length: 1...200),

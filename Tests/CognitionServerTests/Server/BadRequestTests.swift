@@ -67,7 +67,8 @@ extension ServerTests {
                 if words[1].hasSuffix("/log-level") { continue }  // the same, see OperationTests
                 let path = words[1].replacing("/workspaces/{id}", with: "/workspaces/\(user.home)")
                     .replacing("/executions/{id}", with: "/executions/\(user.id)")
-                    .replacing("{id}", with: "a").replacing("{user}", with: user.id).replacing("{name}", with: "a")
+                    .replacing("{type}", with: "order").replacing("{id}", with: "a").replacing("{user}", with: user.id)
+                    .replacing("{name}", with: "a")
                     .replacing("{approval}", with: "1-1").replacing("{number}", with: "1")
                 func send(_ text: String?, _ type: String? = "application/json") async throws -> HTTPAnswer {
                     try await server.send(
