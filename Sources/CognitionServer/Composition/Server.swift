@@ -177,6 +177,7 @@ struct Server {
                 StreamStateRoutes(log: node.log),
                 ProjectionRoutes(
                     projections: Projections(node.database, clock: node.clock), known: Node.projections, log: node.log),
+                SagaRoutes(workflows: node.workflows, engine: engine),
                 SecretRoutes(workflows: node.workflows, identity: identity),
                 ForkRoutes(workflows: node.workflows),
                 LanguageModelRoutes(database: node.database), LogLevelRoutes(levels: levels),

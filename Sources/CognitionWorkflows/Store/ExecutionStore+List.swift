@@ -12,6 +12,12 @@ extension ExecutionStore {
             guard let nameKey = try WorkflowStore.nameKey(of: workflow, in: workspace, tx) else { return [] }
             conditions = "\(conditions) AND e.name_key = \(nameKey)"
         }
+        if let namespace = filter.namespace {
+            conditions = """
+                \(conditions) AND e.name_key IN (
+                    SELECT key FROM workflow_names WHERE workspace_id = \(workspace) AND namespace = \(namespace))
+                """
+        }
         if let status = filter.status {
             // The second condition says what the status implies, so that the index of the few such rows is used.
             conditions = "\(conditions) AND e.status = \(status)"

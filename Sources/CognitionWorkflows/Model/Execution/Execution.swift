@@ -65,14 +65,19 @@ package struct ExecutionSummary: Sendable {
 package struct ExecutionFilter: Sendable, Hashable {
     /// In any of its versions, also of a workflow that has been deleted.
     package var workflow: WorkflowID?
+    /// Of any workflow in this namespace.
+    package var namespace: String?
     package var status: ExecutionStatus?
     /// Created at this moment or later. The clocks of the machines that write may differ by ``clockSkewMax``.
     package var since: Timestamp?
 
     package static let clockSkewMax: Duration = .seconds(300)
 
-    package init(workflow: WorkflowID? = nil, status: ExecutionStatus? = nil, since: Timestamp? = nil) {
+    package init(
+        workflow: WorkflowID? = nil, namespace: String? = nil, status: ExecutionStatus? = nil, since: Timestamp? = nil
+    ) {
         self.workflow = workflow
+        self.namespace = namespace
         self.status = status
         self.since = since
     }
