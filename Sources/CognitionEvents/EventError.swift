@@ -39,7 +39,7 @@ extension ErrorCode {
     package static let projectionUnknown = ErrorCode("event.projection_unknown", category: .notFound)
     /// It is made anew already.
     package static let projectionRebuilding = ErrorCode("event.projection_rebuilding", category: .conflict)
-    /// A handler writes to a generation that was exchanged meanwhile; inside of this module only.
+    /// A handler writes to a generation that was exchanged or paused meanwhile; inside of this module only.
     static let projectionRetired = ErrorCode("event.projection_retired", category: .unavailable)
     /// No event at that position was put aside.
     package static let parkedUnknown = ErrorCode("event.parked_unknown", category: .notFound)

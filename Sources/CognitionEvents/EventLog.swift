@@ -14,10 +14,13 @@ package struct EventLog: Sendable {
     package let database: any Database
     /// `event.store.append.duration` (seconds): of an append of its own, from the call until it is durable.
     private let appendDuration: Metrics.Timer
+    /// `event.store.replay.duration` (seconds): of a load of an aggregate, from the call to the state.
+    let replayDuration: Metrics.Timer
 
     package init(_ database: any Database, metrics: any MetricsFactory = MetricsSystem.factory) {
         self.database = database
         appendDuration = Metrics.Timer(label: "event.store.append.duration", factory: metrics)
+        replayDuration = Metrics.Timer(label: "event.store.replay.duration", factory: metrics)
     }
 
     /// Writes events in a transaction of their own.

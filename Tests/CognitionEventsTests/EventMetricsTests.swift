@@ -47,6 +47,17 @@ import Testing
         }
     }
 
+    @Test("Appends and loads of states are timed", arguments: TestDatabase.engines)
+    func durations(on engine: TestDatabase.Engine) async throws {
+        try await withMeasuredLog(engine) { log, metrics in
+            try await log.append([.counted(1)], to: stream, context: .test())
+            try await log.append([StreamAppend([.counted(2)], to: stream)], context: .test())
+            #expect(try await log.state(of: stream, in: .default)?.version == 2)
+            #expect(try metrics.expectTimer("event.store.append.duration").values.count == 2)
+            #expect(try metrics.expectTimer("event.store.replay.duration").values.count == 1)
+        }
+    }
+
     @Test("A subscription tells how far it is behind, also when it stands still", arguments: TestDatabase.engines)
     func lag(on engine: TestDatabase.Engine) async throws {
         try await withMeasuredLog(engine) { log, metrics in

@@ -1,13 +1,11 @@
 package import CognitionCore
 import CognitionStorage
 import Logging
-package import Metrics
+import Metrics
 
 /// Loads aggregates and changes them.
 ///
 /// A snapshot is never the truth: one that is damaged, of another fold, or newer than what is asked for, is passed over.
-///
-/// `event.store.replay.duration` (seconds): from the call of a load to the state.
 package struct Aggregates<State: Aggregate>: Sendable {
     /// Decisions that are made anew because somebody else was faster, before that is told.
     private static var attemptsMax: Int { 20 }
@@ -17,7 +15,6 @@ package struct Aggregates<State: Aggregate>: Sendable {
     private let policy: SnapshotPolicy
     private let eventsMax: Int
     private let upcasters: Upcasters
-    private let duration: Metrics.Timer
 
     /// - Parameters:
     ///   - name: Of its snapshots, where two aggregates read the same streams; 1...63 bytes.
@@ -25,14 +22,13 @@ package struct Aggregates<State: Aggregate>: Sendable {
     ///   - upcasters: What events are read through.
     package init(
         _ log: EventLog, name: String = State.streamType, policy: SnapshotPolicy = SnapshotPolicy(),
-        eventsMax: Int = .max, upcasters: Upcasters = .none, metrics: any MetricsFactory = MetricsSystem.factory
+        eventsMax: Int = .max, upcasters: Upcasters = .none
     ) {
         self.log = log
         self.name = name
         self.policy = policy
         self.eventsMax = eventsMax
         self.upcasters = upcasters
-        duration = Metrics.Timer(label: "event.store.replay.duration", factory: metrics)
     }
 
     /// The state after the events of its stream.
@@ -69,7 +65,7 @@ package struct Aggregates<State: Aggregate>: Sendable {
             if version >= page.version { break }
         }
         let took = ContinuousClock.now - start
-        duration.record(duration: took)
+        log.replayDuration.record(duration: took)
         if version - first >= policy.events || version > first && took >= policy.duration {
             await keep(state, at: version, of: stream, in: workspace)
         }

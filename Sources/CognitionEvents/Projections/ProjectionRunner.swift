@@ -88,10 +88,10 @@ package struct ProjectionRunner: Sendable {
             subscription, database: database, wallClock: wallClock, clock: clock, polling: polling,
             failurePolicy: projection.failurePolicy, metrics: metrics
         ) { events, tx in
-            // Another node may have exchanged the generations, which this one has not noticed yet.
+            // It may have been paused, or another node has exchanged the generations, which this one has not noticed yet.
             guard try ProjectionStore.isWanted(generation.number, of: name, in: tx) else {
                 throw EventError(
-                    .projectionRetired, "generation \(generation.number) of \(name) is not wanted any more")
+                    .projectionRetired, "generation \(generation.number) of \(name) is not wanted now")
             }
             try projection.apply(try events.map(upcasters.upcast), to: generation, in: tx)
         }

@@ -95,12 +95,14 @@ enum ProjectionStore {
         return true
     }
 
-    /// Whether rows of the generation are still wanted; held so until the commit.
+    /// Whether rows of the generation are wanted now; held so until the commit, so that whoever has paused it sees it stand
+    /// still.
     static func isWanted(_ generation: Int64, of name: String, in tx: borrowing Transaction) throws -> Bool {
         try tx.first(
             """
             SELECT 1 FROM projections
-            WHERE name = \(name) AND (live = \(generation) OR building = \(generation)) \(fragment: .forShare)
+            WHERE name = \(name) AND (live = \(generation) OR building = \(generation)) AND paused_at IS NULL
+            \(fragment: .forShare)
             """
         ) { try $0[0] as Int } != nil
     }

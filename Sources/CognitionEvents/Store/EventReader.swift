@@ -47,29 +47,8 @@ enum EventReader {
         guard start < head else {
             return EventPage(events: [], position: max(position, start), head: head, isAtEnd: true)
         }
-        var end = head
-        let rows: [EventRow]
-        if let stream = filter.stream, let workspace = filter.workspace {
-            guard let row = try StreamRow.find(stream, workspace: workspace, in: tx) else {
-                return EventPage(events: [], position: head, head: head, isAtEnd: true)
-            }
-            rows = try tx.query(
-                """
-                SELECT \(columns: EventRow.columns) FROM events e CROSS JOIN streams s
-                WHERE s.key = e.stream_key AND e.stream_key = \(row.key)
-                    AND e.position > \(start) AND e.position <= \(head)\(conditions(of: filter))
-                ORDER BY e.version LIMIT \(limit)
-                """, as: EventRow.init)
-        } else {
-            end = min(head, start + scanMax)
-            // CROSS JOIN keeps SQLite's planner from starting at the streams of a workspace.
-            rows = try tx.query(
-                """
-                SELECT \(columns: EventRow.columns) FROM events e CROSS JOIN streams s
-                WHERE s.key = e.stream_key AND e.position > \(start) AND e.position <= \(end)\(conditions(of: filter))
-                ORDER BY e.position LIMIT \(limit)
-                """, as: EventRow.init)
-        }
+        var end = filter.stream == nil ? min(head, start + scanMax) : head
+        let rows = try rows(filter, in: start + 1...end, .forward, limit: limit, in: tx)
         let events = try events(rows, in: tx)
         if events.count == limit || events.count < rows.count, let last = events.last { end = last.position }
         return EventPage(events: events, position: end, head: head, isAtEnd: end == head)
@@ -84,31 +63,34 @@ enum EventReader {
         let head = try head(in: tx)
         let start = min(position, head + 1)
         let first = try startOfTime(filter.since, after: 0, head: head, in: tx) + 1
-        var end = max(first, start - scanMax)
         guard start > first else { return EventPage(events: [], position: first, head: head, isAtEnd: true) }
-        var rows: [EventRow] = []
-        if let stream = filter.stream, let workspace = filter.workspace {
-            end = first
-            if let row = try StreamRow.find(stream, workspace: workspace, in: tx) {
-                rows = try tx.query(
-                    """
-                    SELECT \(columns: EventRow.columns) FROM events e CROSS JOIN streams s
-                    WHERE s.key = e.stream_key AND e.stream_key = \(row.key)
-                        AND e.position < \(start) AND e.position >= \(end)\(conditions(of: filter))
-                    ORDER BY e.version DESC LIMIT \(limit)
-                    """, as: EventRow.init)
-            }
-        } else {
-            rows = try tx.query(
-                """
-                SELECT \(columns: EventRow.columns) FROM events e CROSS JOIN streams s
-                WHERE s.key = e.stream_key AND e.position < \(start) AND e.position >= \(end)\(conditions(of: filter))
-                ORDER BY e.position DESC LIMIT \(limit)
-                """, as: EventRow.init)
-        }
+        var end = filter.stream == nil ? max(first, start - scanMax) : first
+        let rows = try rows(filter, in: end...start - 1, .backward, limit: limit, in: tx)
         let events = try events(rows, in: tx)
         if events.count == limit || events.count < rows.count, let last = events.last { end = last.position }
         return EventPage(events: events, position: end, head: head, isAtEnd: end <= first)
+    }
+
+    /// What matches among these positions.
+    private static func rows(
+        _ filter: EventFilter, in positions: ClosedRange<Int64>, _ direction: ReadDirection, limit: Int,
+        in tx: borrowing Transaction
+    ) throws -> [EventRow] {
+        var wanted: SQL =
+            "e.position >= \(positions.lowerBound) AND e.position <= \(positions.upperBound)\(conditions(of: filter))"
+        var order: SQL = "e.position"
+        if let stream = filter.stream, let workspace = filter.workspace {
+            guard let row = try StreamRow.find(stream, workspace: workspace, in: tx) else { return [] }
+            wanted = "e.stream_key = \(row.key) AND \(wanted)"
+            order = "e.version"
+        }
+        if direction == .backward { order = "\(order) DESC" }
+        // CROSS JOIN keeps SQLite's planner from starting at the streams of a workspace.
+        return try tx.query(
+            """
+            SELECT \(columns: EventRow.columns) FROM events e CROSS JOIN streams s
+            WHERE s.key = e.stream_key AND \(wanted) ORDER BY \(order) LIMIT \(limit)
+            """, as: EventRow.init)
     }
 
     /// Reads the data of `rows`; ends early when their payloads are too many bytes for one page, and before an event
