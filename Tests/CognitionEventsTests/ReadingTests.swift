@@ -2,6 +2,7 @@ import CognitionCore
 import CognitionEvents
 import CognitionStorage
 import CognitionTestSupport
+import Foundation
 import Testing
 
 @Suite struct ReadingTests {
@@ -27,6 +28,20 @@ import Testing
                 #expect(await code { _ = try await read(from: 1, limit: limit) } == "event.invalid")
             }
         }
+    }
+
+    @Test("Every kind of stream that the program itself writes is kept from others")
+    func reserved() throws {
+        let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appendingPathComponent("Sources")
+        let files = try #require(FileManager.default.enumerator(at: sources, includingPropertiesForKeys: nil))
+        var types: Set<String> = []
+        for case let file as URL in files
+        where file.pathExtension == "swift" && !file.path.contains("/CognitionBenchmarks/") {
+            let text = try String(contentsOf: file, encoding: .utf8)
+            types.formUnion(text.matches(of: #/StreamName\("([a-z_]+)",/#).map { String($0.output.1) })
+        }
+        #expect(types == PlatformStreams.types)
     }
 
     @Test("Streams and the log are read backward, page by page, to their first event", arguments: TestDatabase.engines)
