@@ -160,6 +160,8 @@ package struct EventLogRoutes: RouteGroup {
 
     @Sendable private func events(_ call: Call<Void>) async throws -> Answer {
         let filter = try filter(call)
+        // One that is none is refused, also where it says nothing.
+        _ = try call.header(Self.lastEventID)
         if call.accepts(EventStream.mediaType) { return try follow(filter, call) }
         let direction = try call.query(Self.direction) ?? .forward
         let list = "events-\(direction.rawValue)"

@@ -179,6 +179,8 @@ package struct ExecutionRoutes: RouteGroup {
 
     @Sendable private func events(_ call: Call<Void>) async throws -> Answer {
         let id = try call.path(Path.execution)
+        // One that is none is refused, also where it says nothing.
+        _ = try call.header(Self.lastEventID)
         if call.accepts(EventStream.mediaType) { return try await follow(id, call) }
         let page = try await workflows.events(
             of: id, fromVersion: (try call.cursor(of: "execution-events")?.key ?? 0) + 1, limit: try call.limit,

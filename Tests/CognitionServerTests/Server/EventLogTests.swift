@@ -119,6 +119,7 @@ extension ServerTests {
             let (third, time) = (try #require(all[1]["position"]?.integerValue), try all[2].text("time"))
             #expect(try await totals("events?category=order&after=\(third)") == [5, 7])
             #expect(try await totals("events?category=order&since=\(time)") == [5, 7])
+            #expect(try await user.get("events", headers: [("Last-Event-ID", "")]).status == 400)
             for query in ["from=0", "direction=up", "limit=201", "cursor=x"] {
                 #expect(try await user.get("streams/order/1?\(query)").status == 400, "\(query)")
             }
