@@ -33,10 +33,11 @@ serve: deps ## Release build, and serves on API_PORT (8100); ARGS=… goes to th
 	@exec .build/release/cognitionos serve $(ARGS)
 
 # One after the other: some tests kill a program at a certain moment, and must not be kept from it by a hundred others.
-# The second time with a PostgreSQL server behind the program; all other tests have both databases in one run.
+# The second time with a PostgreSQL server behind the program; all other tests have both databases in one run. By the line,
+# so that of a run that was broken off it can be seen where it stood.
 test: deps-test ## Runs every test
-	swift test --no-parallel $(CHECKED)
-	COGNITIONOS_TEST_DATABASE=postgres swift test --skip-build --no-parallel --filter CognitionServerTests
+	stdbuf -oL swift test --no-parallel $(CHECKED)
+	COGNITIONOS_TEST_DATABASE=postgres stdbuf -oL swift test --skip-build --no-parallel --filter CognitionServerTests
 
 check: deps-test ## Format, arrows between the modules, declared imports
 	swift format lint --strict --parallel --recursive $(SWIFT_FILES)

@@ -99,7 +99,7 @@ extension Identity {
         Migration(
             "identity.005_account_tokens_user_life",
             [
-                // What the links of mails carry. `password_hash` is that of the registration which a link confirms.
+                // What the links of mails carry. `password_hash` is no longer used.
                 """
                 CREATE TABLE account_tokens (
                     sha256 \(fragment: .bytes) NOT NULL PRIMARY KEY, purpose \(fragment: .text) NOT NULL,

@@ -115,7 +115,7 @@ extension Identity {
         let newHash = try await hasher.hash(new)
         let act = Act(actor: owner.actor, client: client, time: clock.now, ids: ids)
         try await database.write { tx in
-            guard try AccountTokenStore.consume(hash, .resetPassword, now: act.time, tx)?.user == owner.id,
+            guard try AccountTokenStore.consume(hash, .resetPassword, now: act.time, tx) == owner.id,
                 let wasPending = try UserStore.isPending(owner.id, tx),
                 let user = try UserStore.resetPassword(newHash, of: owner.id, now: act.time, tx)
             else { throw IdentityError.mailTokenInvalid }

@@ -51,6 +51,7 @@ extension Identity {
     }
 
     private func check(_ accessToken: String, now: Timestamp) async throws -> Caller {
+        let epoch = accessTokens.epoch
         let claims = try await accessTokens.verify(accessToken, now: now)
         // After a start nothing is known of what happened before it.
         if refused.readUntil == nil { try await readRefusals() }
@@ -60,7 +61,7 @@ extension Identity {
         guard let sid = claims.sid else {
             guard claims.sub == Principal.localOperator.actor else { throw IdentityError.tokenInvalid }
             return Caller(
-                actor: claims.sub, workspace: workspace, user: nil, session: nil, generation: 0, roles: roles,
+                actor: claims.sub, workspace: workspace, user: nil, session: nil, generation: epoch, roles: roles,
                 expiresAt: expiry)
         }
         guard let session = SessionID(sid), let user = UserID(claims.sub), let generation = claims.gen else {
@@ -80,8 +81,13 @@ extension Identity {
     package func isCurrent(_ caller: Caller) -> Bool {
         guard caller.expiresAt > clock.now else { return false }
         if let key = caller.apiKey { return isCurrent(key, version: caller.generation) }
-        return caller.session.map { isCurrent($0, generation: caller.generation) } ?? true
+        guard let session = caller.session else { return isCurrent(unbound: caller.generation) }
+        return isCurrent(session, generation: caller.generation)
     }
+
+    /// The same for a token without a session, of which only the generation was kept: whether no key is gone since with which
+    /// it may have been signed.
+    package func isCurrent(unbound generation: Int64) -> Bool { generation == accessTokens.epoch }
 
     /// The same for a caller of whom only this was kept.
     package func isCurrent(_ session: SessionID, generation: Int64) -> Bool {

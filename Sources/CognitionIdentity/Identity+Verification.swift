@@ -35,12 +35,14 @@ extension Identity {
                 return User(unstored: new, home: Self.randomHome(), now: act.time)
             }
             let user = try Self.insert(new, by: act, tx)
-            try self.mailVerification(of: user, address, passwordHash: new.passwordHash, now: act.time, tx)
+            try self.mailVerification(of: user, address, now: act.time, tx)
             return user
         }
     }
 
-    /// Somebody registers with the address of an account that is there.
+    /// Somebody registers with the address of an account that is there. As long as nobody has been in, nothing tells whose
+    /// address it is, and a link in a mail does not tell its reader whose password it lets in: so no password of any
+    /// registration counts any more, and whoever reads the mails chooses one.
     private func registerAgain(
         _ new: NewUser, _ owner: User, _ address: MailAddress, from client: ClientInfo, at now: Timestamp,
         _ tx: borrowing Transaction
@@ -50,12 +52,11 @@ extension Identity {
             .register, .failure, target: .user(owner.id), in: owner.homeWorkspace,
             details: ["reason": "address_taken"], tx)
         switch owner.status {
-        case .pending where owner.lastLoginAt == nil:
-            // Nobody has ever been in, and the address may be this one's as well as the other's.
-            guard try AccountTokenStore.mayMail(owner.id, .verifyEmail, now: now, tx) else { return }
-            try UserStore.replaceRegistration(owner.id, passwordHash: new.passwordHash, now: now, tx)
-            try mailVerification(of: owner, address, passwordHash: new.passwordHash, now: now, tx)
         case .active, .pending:
+            if owner.status == .pending, owner.lastLoginAt == nil {
+                try AccountTokenStore.expire(.verifyEmail, of: owner.id, now: now, tx)
+                try UserStore.dropPassword(owner.id, cost: settings.bcryptCost, now: now, tx)
+            }
             guard try AccountTokenStore.mayMail(owner.id, .resetPassword, now: now, tx) else { return }
             let (token, until) = try issue(.resetPassword, for: owner.id, now: now, tx)
             try outbox.add(mails.addressTaken(token, to: address, until: until), now: now, tx)
@@ -74,7 +75,7 @@ extension Identity {
         let now = clock.now
         try await database.write { tx in
             guard let used = try AccountTokenStore.consume(hash, .verifyEmail, now: now, tx),
-                let user = try UserStore.verify(used.user, passwordHash: used.passwordHash, now: now, tx)
+                let user = try UserStore.verify(used, now: now, tx)
             else { throw IdentityError.mailTokenInvalid }
             try AccountTokenStore.removeAll(of: user.id, tx)
             let act = Act(actor: user.actor, client: client, time: now, ids: self.ids)
@@ -108,7 +109,7 @@ extension Identity {
                     details: ["reason": "too_many"], tx)
             }
             try act.audit(.emailVerifyRequest, target: .user(user.id), in: user.homeWorkspace, tx)
-            try self.mailVerification(of: user, address, passwordHash: nil, now: now, tx)
+            try self.mailVerification(of: user, address, now: now, tx)
         }
     }
 
@@ -127,22 +128,19 @@ extension Identity {
 
     /// A token for a link, stored as a hash.
     func issue(
-        _ purpose: AccountTokenPurpose, for user: UserID, passwordHash: String? = nil, now: Timestamp,
-        _ tx: borrowing Transaction
+        _ purpose: AccountTokenPurpose, for user: UserID, now: Timestamp, _ tx: borrowing Transaction
     ) throws -> (token: Secret, expiresAt: Timestamp) {
         let token = OpaqueToken.random()
         guard let hash = OpaqueToken.hash(token) else { preconditionFailure("a token of ours has the form of one") }
         let expiresAt = now + purpose.life
-        try AccountTokenStore.insert(
-            AccountToken(hash: hash, purpose: purpose, user: user, passwordHash: passwordHash), expiresAt: expiresAt,
-            now: now, tx)
+        try AccountTokenStore.insert(hash, purpose, of: user, expiresAt: expiresAt, now: now, tx)
         return (token, expiresAt)
     }
 
     private func mailVerification(
-        of user: User, _ address: MailAddress, passwordHash: String?, now: Timestamp, _ tx: borrowing Transaction
+        of user: User, _ address: MailAddress, now: Timestamp, _ tx: borrowing Transaction
     ) throws {
-        let (token, until) = try issue(.verifyEmail, for: user.id, passwordHash: passwordHash, now: now, tx)
+        let (token, until) = try issue(.verifyEmail, for: user.id, now: now, tx)
         try outbox.add(mails.verifyEmail(token, to: address, until: until), now: now, tx)
     }
 
@@ -155,8 +153,11 @@ extension Identity {
         do {
             try outbox.add(notice(address), now: now, tx)
         } catch let error as IdentityError where error.code == .mailBacklog {
-            metrics.countMail(.dropped)
-            Logger.current.error("Mail dropped", metadata: ["reason": "too many wait", "user.id": "\(user.id)"])
+            let metrics = metrics
+            tx.afterCommit {
+                metrics.countMail(.dropped)
+                Logger.current.error("Mail dropped", metadata: ["reason": "too many wait", "user.id": "\(user.id)"])
+            }
         }
     }
 }

@@ -22,6 +22,8 @@ package final class Identity: Sendable {
     let ids: UUIDGenerator
     let hasher: PasswordHasher
     private let registrations = Mutex(0)
+    /// Whether signing keys are being exchanged.
+    let isRotatingKeys = Mutex(false)
     let metrics: IdentityMetrics
     let throttle: FailureThrottle
     /// Counts requests that may send a mail to somebody.
@@ -55,7 +57,7 @@ package final class Identity: Sendable {
         mails = AccountMail(serviceName: settings.serviceName, publicURL: settings.publicURL)
         accessTokens = AccessTokens(keys: keys, serviceName: settings.serviceName)
         refreshTokens = RefreshTokens(key: keys.refreshKey)
-        outbox = MailOutbox(secret: keys.refreshKey, ids: ids)
+        outbox = MailOutbox(keys: keys, ids: ids)
     }
 
     // MARK: Coming in

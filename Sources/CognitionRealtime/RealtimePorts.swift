@@ -2,8 +2,9 @@ package import CognitionCore
 
 /// Who is behind a token, as the real-time connection needs to know it.
 package protocol RealtimeAuthenticator: Sendable {
+    /// - Parameter address: Of the client, without a port; `nil` where it is not known.
     /// - Throws: A `CodedError`; of category `unauthenticated` for a token that is not valid or no longer.
-    func caller(token: String) async throws -> RealtimeCaller
+    func caller(token: String, from address: String?) async throws -> RealtimeCaller
 
     /// Whether the caller's session still stands. Asked for every connection every second, on an event loop: an answer
     /// from memory, without waiting.

@@ -114,7 +114,6 @@ extension ExpressionGenerator {
             "(.. | select(type == \"number\"))", "if .a? then .a else .b? end", "limit(1; .[]?)", "(.a | select(.))",
             "empty",
             "recurse(.[]?; true)", "(.a // null)", ".[\"a\"]?", "(null | .a)",
-            "reduce (\"a\", \"b\") as $k (.; .[$k]?)",
             "(label $l | .a, break $l, .b)", "(.a | tojson)", "(. as $x | .a)",
             "paths?", "error",
         ])

@@ -86,6 +86,13 @@ import Testing
             #expect(
                 await code { try await identity.withdraw(second.id, of: self.lab, as: ada, from: World.client) }
                     == "identity.invitation_not_found")
+            // Taking it back is no way to send the next one sooner.
+            while try await identity.pruneInvitations() {}
+            #expect(
+                await code { _ = try await self.invite(world, "eve@b.c", as: ada) } == "identity.invitations_max")
+            world.clock.advance(by: Invitation.interval)
+            while try await identity.pruneInvitations() {}
+            #expect(try await world.count("SELECT count(*) FROM workspace_invitations") == 0)
 
             let (_, last) = try await invite(world, "eve@b.c", as: ada)
             world.clock.advance(by: Invitation.life - .seconds(1))
@@ -172,12 +179,24 @@ import Testing
         }
     }
 
+    @Test("One address does not have mails sent to everybody by inviting them")
+    func throttle() async throws {
+        try await withLab(.sqliteMemory, { $0.authFailuresPerAddress = 3 }) { world, ada in
+            for number in 0..<3 {
+                let (invitation, _) = try await invite(world, "user-\(number)@b.c", as: ada)
+                try await world.identity.withdraw(invitation.id, of: lab, as: ada, from: World.client)
+            }
+            #expect(await code { _ = try await self.invite(world, "x@b.c", as: ada) } == "identity.too_many_mails")
+        }
+    }
+
     @Test("A workspace has a bounded number of invitations that wait")
     func bound() async throws {
         try await withLab { world, ada in
             for number in 0..<Invitation.perWorkspaceMax {
                 _ = try await world.identity.invite(
-                    email: "user-\(number)@b.c", role: .viewer, to: lab, as: ada, from: World.client)
+                    email: "user-\(number)@b.c", role: .viewer, to: lab, as: ada,
+                    from: ClientInfo(address: "192.0.2.\(number)"))
             }
             #expect(
                 await code {

@@ -126,19 +126,44 @@ import Testing
             let drawer = Drawer(try newRing(.edDSA, world))
             let identity = try identity(drawer.read(), world)
             let before = try await identity.operatorToken(life: .seconds(3_600)).reveal()
-            _ = try await identity.authenticate(before)
+            let caller = try await identity.authenticate(before)
+            _ = try await identity.rotateSigningKeys(
+                to: .edDSA, dropsPrevious: false, in: drawer, by: .localOperator, from: .local)
+            #expect(identity.isCurrent(caller))
             let user = try await world.register("ada@b.c")
             let tokens = try await identity.login(
                 LoginCommand(email: user.email, password: World.password), from: World.client)
             let ring = try await identity.rotateSigningKeys(
                 to: .edDSA, dropsPrevious: true, in: drawer, by: .localOperator, from: .local)
             #expect(ring.tokenKeys.count == 1 && ring.keys.count == 3)
+            #expect(!identity.isCurrent(caller), "a connection that it has opened ends")
+            let operatorToken = try await identity.operatorToken(life: .seconds(60)).reveal()
+            #expect(identity.isCurrent(try await identity.authenticate(operatorToken)))
             for token in [before, tokens.accessToken.reveal()] {
                 #expect(await code { _ = try await identity.authenticate(token) } == "identity.token_invalid")
             }
             // A session goes on.
             let renewed = try await identity.refresh(tokens.refreshToken, from: World.client)
             _ = try await identity.authenticate(renewed.accessToken.reveal())
+        }
+    }
+
+    @Test("Of two who exchange keys at once, neither undoes what the other does")
+    func together() async throws {
+        try await withWorld { world in
+            let drawer = Drawer(try newRing(.edDSA, world))
+            let identity = try identity(drawer.read(), world)
+            let codes = try await race(8) { _ in
+                await code {
+                    _ = try await identity.rotateSigningKeys(
+                        to: .es256, dropsPrevious: false, in: drawer, by: .localOperator, from: .local)
+                }
+            }
+            let done = codes.count { $0 == nil }
+            #expect(done >= 1 && codes.allSatisfy { $0 == nil || $0 == "identity.busy" }, "\(codes)")
+            #expect(try drawer.read().tokenKeys.count == 1 + done)
+            let token = try await identity.operatorToken(life: .seconds(60))
+            #expect(try header(of: token)["kid"] == .string(drawer.read().tokenKeys[0].id))
         }
     }
 

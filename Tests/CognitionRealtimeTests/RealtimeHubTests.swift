@@ -30,7 +30,7 @@ import Testing
     }
 
     private struct Accounts: RealtimeAuthenticator {
-        func caller(token: String) async throws -> RealtimeCaller { FakeConnection.ada }
+        func caller(token: String, from address: String?) async throws -> RealtimeCaller { FakeConnection.ada }
         func isValid(_ caller: RealtimeCaller) -> Bool { true }
     }
 

@@ -36,6 +36,8 @@ package struct TraceContext: Sendable, Hashable {
     package let isSampled: Bool
     /// What other tracing systems have to say to each other (`tracestate`), passed on as it came.
     package let state: String?
+    /// Whether somebody else says so, in the headers of a request.
+    package var isRemote = false
 
     package init(traceID: TraceID, spanID: SpanID, isSampled: Bool, state: String? = nil) {
         self.traceID = traceID

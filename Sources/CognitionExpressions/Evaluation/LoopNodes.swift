@@ -40,7 +40,8 @@ final class RangeNode: Node, @unchecked Sendable {
         }
         guard from.isNumber, upto.isNumber else { throw machine.fail("Range bounds must be numeric") }
         var next = from.double
-        while next < upto.double {
+        // Said so because of `nan`, which no number reaches: as in jq that range has no end.
+        while !(next >= upto.double) {
             try machine.step()
             try emit(JSONValue(jq: next, machine))
             next += 1

@@ -106,9 +106,20 @@ struct Parser {
 
     mutating func commas() throws(SyntaxFault) -> Syntax {
         let at = offset
-        var alternatives = [try binary(0)]
-        while try take(",") { alternatives.append(try binary(0)) }
+        var alternatives = [try binding()]
+        while try take(",") { alternatives.append(try binding()) }
         return alternatives.count == 1 ? alternatives[0] : Syntax(.comma(alternatives), at: at)
+    }
+
+    /// Operators, or `… as $x | …`, which reaches as far to the right as it can.
+    mutating func binding() throws(SyntaxFault) -> Syntax {
+        let at = offset
+        let source = try binary(0)
+        guard isAtWord("as") else { return source }
+        try advance()
+        let patterns = try patterns()
+        try expect("|")
+        return Syntax(.bind(source, patterns, try pipe()), at: at)
     }
 
     enum Joint {
@@ -169,7 +180,7 @@ struct Parser {
         }
     }
 
-    /// A term, or something that reaches as far to the right as it can: `term as $x | …`, `label $x | …`, `def …; …`.
+    /// A term, or something that reaches as far to the right as it can: `label $x | …`, `def …; …`.
     mutating func operand() throws(SyntaxFault) -> Syntax {
         let at = offset
         if isAtWord("def") { return try nested { (parser) throws(SyntaxFault) in try parser.definitionThenPipe() } }
@@ -180,12 +191,7 @@ struct Parser {
             try expect("|")
             return Syntax(.label(name, try pipe()), at: at)
         }
-        let term = try term()
-        guard isAtWord("as") else { return term }
-        try advance()
-        let patterns = try patterns()
-        try expect("|")
-        return Syntax(.bind(term, patterns, try pipe()), at: at)
+        return try term()
     }
 
     // MARK: Terms
@@ -386,7 +392,7 @@ struct Parser {
 
     mutating func fold(_ name: String, _ at: Int) throws(SyntaxFault) -> Syntax {
         try advance()
-        let source = try term()
+        let source = try binary(0)
         try expectWord("as")
         let patterns = try patterns()
         try expect("(")

@@ -6,20 +6,34 @@ package import NIOCore
 ///
 /// Every proxy adds to the right what it has seen itself, so the list is read from the right: as long as an entry is that of
 /// a declared proxy, the one before it is believed. Whatever stands further left anybody may have written.
+///
+/// A proxy that writes one kind of these headers may hand on the other as the client has sent it. So one kind alone is read:
+/// the one that was declared, or else the one that is there; where both are, neither is believed.
 package struct TrustedProxies: Sendable {
     /// Entries of a list that are looked at; more than any chain of proxies has.
     private static let hopsMax = 32
 
+    /// Which headers the proxies write.
+    package enum Headers: String, Sendable, CaseIterable {
+        case forwarded
+        case xForwarded = "x-forwarded"
+    }
+
     private let ranges: [IPRange]
+    /// `nil` when that was not declared.
+    private let headers: Headers?
 
     /// Nobody is believed.
-    package static let none = TrustedProxies(ranges: [])
+    package static let none = TrustedProxies()
 
-    private init(ranges: [IPRange]) { self.ranges = ranges }
+    private init() { (ranges, headers) = ([], nil) }
 
-    /// - Parameter texts: Addresses and CIDR ranges.
+    /// - Parameters:
+    ///   - texts: Addresses and CIDR ranges.
+    ///   - headers: Which the proxies write; the others are not read.
     /// - Throws: `request.proxy_invalid` that names every entry that is none of these.
-    package init(_ texts: [String]) throws {
+    package init(_ texts: [String], writing headers: Headers? = nil) throws {
+        self.headers = headers
         ranges = texts.compactMap { IPRange($0) }
         guard ranges.count == texts.count else {
             let wrong = texts.filter { IPRange($0) == nil }.map { "'\($0)'" }.joined(separator: ", ")
@@ -36,11 +50,12 @@ package struct TrustedProxies: Sendable {
     package func origin(of headers: HTTPFields, from peer: SocketAddress?, isEncrypted: Bool) -> ClientOrigin {
         var origin = ClientOrigin(peer: peer, isEncrypted: isEncrypted)
         guard let address = origin.address else { return origin }
-        guard !ranges.isEmpty, trusts(address) else {
+        guard trusts(address), let kind = self.headers ?? Self.kind(of: headers),
+            let hops = ForwardedHops(headers, kind, max: Self.hopsMax)
+        else {
             origin.isHearsay = Self.speaks(headers)
             return origin
         }
-        let hops = ForwardedHops(headers, max: Self.hopsMax)
         for hop in hops.reversed() {
             origin.scheme = hop.scheme ?? origin.scheme
             origin.host = hop.host ?? origin.host
@@ -53,6 +68,15 @@ package struct TrustedProxies: Sendable {
             guard trusts(next) else { break }
         }
         return origin
+    }
+
+    /// The kind of headers that is there; `nil` when none is, or both are.
+    private static func kind(of headers: HTTPFields) -> Headers? {
+        switch (headers.contains(.forwarded), headers.contains(.xForwardedFor)) {
+        case (true, false): .forwarded
+        case (false, true): .xForwarded
+        case (true, true), (false, false): nil
+        }
     }
 
     /// Whether somebody on the way has said that the client is somebody else.
@@ -99,12 +123,17 @@ private struct ForwardedHops {
 
     private var hops: [Hop] = []
 
-    /// `Forwarded` wins, as it says all in one place.
-    init(_ headers: HTTPFields, max: Int) {
-        if let text = headers[.forwarded] {
-            for element in Self.split(text, at: ",").suffix(max) { hops.append(Self.hop(element)) }
-            return
+    /// - Returns: `nil` when they say nothing.
+    init?(_ headers: HTTPFields, _ kind: TrustedProxies.Headers, max: Int) {
+        switch kind {
+        case .forwarded:
+            for element in Self.split(headers[.forwarded] ?? "", at: ",").suffix(max) { hops.append(Self.hop(element)) }
+        case .xForwarded: readList(headers, max)
         }
+        guard !hops.isEmpty else { return nil }
+    }
+
+    private mutating func readList(_ headers: HTTPFields, _ max: Int) {
         let schemes = Self.list(headers[.xForwardedProto], max)
         let hosts = Self.list(headers[.xForwardedHost], max)
         for text in Self.list(headers[.xForwardedFor], max) { hops.append(Hop(address: Self.address(text))) }

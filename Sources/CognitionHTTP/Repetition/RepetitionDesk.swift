@@ -1,5 +1,5 @@
 package import CognitionCore
-import CognitionIdentity
+package import CognitionIdentity
 package import CognitionStorage
 import HTTPTypes
 import HummingbirdCore
@@ -20,6 +20,7 @@ package struct RepetitionDesk: Sendable {
     private let database: any Database
     private let clock: any WallClock
     private let ids: UUIDGenerator
+    private let digest: KeyedDigest
     /// `http.server.repetitions`, by outcome.
     private let counters: [Outcome: Counter]
 
@@ -29,10 +30,12 @@ package struct RepetitionDesk: Sendable {
         case refused
     }
 
-    package init(database: any Database, clock: any WallClock, ids: UUIDGenerator) {
+    /// - Parameter digest: Of requests, which may hold passwords.
+    package init(database: any Database, clock: any WallClock, ids: UUIDGenerator, digest: KeyedDigest) {
         self.database = database
         self.clock = clock
         self.ids = ids
+        self.digest = digest
         counters = Dictionary(
             uniqueKeysWithValues: Outcome.allCases.map {
                 ($0, Counter(label: "http.server.repetitions", dimensions: [("outcome", $0.rawValue)]))
@@ -53,10 +56,10 @@ package struct RepetitionDesk: Sendable {
         guard let key = try exchange.idempotencyKey, let caller = exchange.caller else {
             return try await route.handle(exchange)
         }
-        let id = Self.digest([
+        let id = digest([
             caller.principal.workspace.name, caller.principal.actor, route.method.rawValue, route.path, key,
         ])
-        let request = Self.digest(
+        let request = digest(
             [exchange.request.head.path ?? "", MediaType.essence(of: exchange.request.headers[.contentType] ?? "")],
             try await exchange.collect())
         let owner = (ids.next() as UUIDv7).description
@@ -89,15 +92,18 @@ package struct RepetitionDesk: Sendable {
         return error.category != .internal && error.category != .unavailable
     }
 
-    private func claim(_ id: SHA256Digest, _ request: SHA256Digest, _ owner: String) async throws -> Claim {
+    private func claim(_ id: [UInt8], _ request: [UInt8], _ owner: String) async throws -> Claim {
         let now = clock.now
         let (until, expiresAt) = (now + Self.claim, now + Self.life)
         do {
             return try await database.write { tx in
-                guard let entry = try RepetitionStore.entry(id, tx) else {
-                    try RepetitionStore.insert(
-                        id, request: request, owner: owner, until: until, expiresAt: expiresAt, tx)
+                if try RepetitionStore.insert(
+                    id, request: request, owner: owner, until: until, expiresAt: expiresAt, tx)
+                {
                     return .mine
+                }
+                guard let entry = try RepetitionStore.entry(id, tx) else {
+                    throw RequestError(.keyInProgress, "a request with this Idempotency-Key ends at this moment")
                 }
                 if try Self.isFree(entry, request, now) {
                     try RepetitionStore.takeOver(
@@ -117,9 +123,8 @@ package struct RepetitionDesk: Sendable {
     }
 
     /// Whether a known key may be used as a new one.
-    private static func isFree(_ entry: RepetitionStore.Entry, _ request: SHA256Digest, _ now: Timestamp) throws -> Bool
-    {
-        guard entry.request == request.bytes else {
+    private static func isFree(_ entry: RepetitionStore.Entry, _ request: [UInt8], _ now: Timestamp) throws -> Bool {
+        guard entry.request == request else {
             throw RequestError(
                 .keyReused, "this Idempotency-Key came before with another request; take a new one for each")
         }
@@ -130,7 +135,7 @@ package struct RepetitionDesk: Sendable {
 
     /// Writes what became of a claim, also when the client has gone meanwhile.
     private func settle(
-        _ id: SHA256Digest, _ body: @escaping @Sendable (borrowing Transaction) throws -> Void
+        _ id: [UInt8], _ body: @escaping @Sendable (borrowing Transaction) throws -> Void
     ) async {
         // Unstructured, so that a cancelled request still ends its claim.
         let write = Task { [database] in try await database.write(body) }
@@ -140,12 +145,6 @@ package struct RepetitionDesk: Sendable {
             // A claim that stays ends by itself; what was done is marked.
             Logger.current.warning("The answer to a repeated request is not kept", metadata: ["error": "\(error)"])
         }
-    }
-
-    private static func digest(_ texts: [String], _ body: [UInt8] = []) -> SHA256Digest {
-        var bytes: [UInt8] = []
-        for text in texts { bytes += Array("\(text.utf8.count):\(text)".utf8) }
-        return SHA256Digest(of: bytes + body)
     }
 }
 

@@ -31,11 +31,11 @@ package enum RepetitionStore {
         let answer: KeptAnswer?
     }
 
-    static func entry(_ id: SHA256Digest, _ tx: borrowing Transaction) throws -> Entry? {
+    static func entry(_ id: [UInt8], _ tx: borrowing Transaction) throws -> Entry? {
         try tx.first(
             """
             SELECT request, owner, claimed_until, is_done, status, headers, body FROM http_repetitions
-            WHERE id = \(id.bytes) \(fragment: .forUpdate)
+            WHERE id = \(id) \(fragment: .forUpdate)
             """
         ) { row in
             let status: Int? = try row[4]
@@ -45,60 +45,62 @@ package enum RepetitionStore {
         }
     }
 
+    /// - Returns: Whether there was none; where there is one, also one that another commits at this moment, nothing is done.
     static func insert(
-        _ id: SHA256Digest, request: SHA256Digest, owner: String, until: Timestamp, expiresAt: Timestamp,
+        _ id: [UInt8], request: [UInt8], owner: String, until: Timestamp, expiresAt: Timestamp,
         _ tx: borrowing Transaction
-    ) throws {
+    ) throws -> Bool {
         try tx.execute(
             """
             INSERT INTO http_repetitions (id, request, owner, claimed_until, is_done, expires_at)
-            VALUES (\(id.bytes), \(request.bytes), \(owner), \(until), 0, \(expiresAt))
-            """)
+            VALUES (\(id), \(request), \(owner), \(until), 0, \(expiresAt))
+            ON CONFLICT (id) DO NOTHING
+            """) == 1
     }
 
     /// Gives a claim whose owner has not come back to another.
     static func takeOver(
-        _ id: SHA256Digest, request: SHA256Digest, owner: String, until: Timestamp, expiresAt: Timestamp,
+        _ id: [UInt8], request: [UInt8], owner: String, until: Timestamp, expiresAt: Timestamp,
         _ tx: borrowing Transaction
     ) throws {
         try tx.execute(
             """
-            UPDATE http_repetitions SET request = \(request.bytes), owner = \(owner), claimed_until = \(until),
+            UPDATE http_repetitions SET request = \(request), owner = \(owner), claimed_until = \(until),
                 is_done = 0, status = NULL, headers = NULL, body = NULL, expires_at = \(expiresAt)
-            WHERE id = \(id.bytes)
+            WHERE id = \(id)
             """)
     }
 
     /// Says in the transaction of its effect that a request was done.
     /// - Throws: `request.idempotency_key_in_progress` when the claim has gone to another.
-    static func markDone(_ id: SHA256Digest, owner: String, _ tx: borrowing Transaction) throws {
+    static func markDone(_ id: [UInt8], owner: String, _ tx: borrowing Transaction) throws {
         let count = try tx.execute(
-            "UPDATE http_repetitions SET is_done = 1 WHERE id = \(id.bytes) AND owner = \(owner)")
+            "UPDATE http_repetitions SET is_done = 1 WHERE id = \(id) AND owner = \(owner)")
         guard count == 1 else {
             throw RequestError(.keyInProgress, "the request took too long, and was begun again meanwhile")
         }
     }
 
-    static func keep(_ answer: KeptAnswer?, of id: SHA256Digest, owner: String, _ tx: borrowing Transaction) throws {
+    static func keep(_ answer: KeptAnswer?, of id: [UInt8], owner: String, _ tx: borrowing Transaction) throws {
         try tx.execute(
             """
             UPDATE http_repetitions SET is_done = 1, owner = NULL, status = \(answer?.status),
                 headers = \(answer?.headerBytes), body = \(answer?.body)
-            WHERE id = \(id.bytes) AND owner = \(owner)
+            WHERE id = \(id) AND owner = \(owner)
             """)
     }
 
     /// Lets the key go of a request that was refused or has changed nothing; of one that has failed behind a change, only
     /// the claim ends.
     static func release(
-        _ id: SHA256Digest, owner: String, isRefused: Bool, _ tx: borrowing Transaction
+        _ id: [UInt8], owner: String, isRefused: Bool, _ tx: borrowing Transaction
     ) throws {
         try tx.execute(
             """
             DELETE FROM http_repetitions
-            WHERE id = \(id.bytes) AND owner = \(owner) AND is_done <= \(isRefused ? 1 : 0)
+            WHERE id = \(id) AND owner = \(owner) AND is_done <= \(isRefused ? 1 : 0)
             """)
-        try tx.execute("UPDATE http_repetitions SET owner = NULL WHERE id = \(id.bytes) AND owner = \(owner)")
+        try tx.execute("UPDATE http_repetitions SET owner = NULL WHERE id = \(id) AND owner = \(owner)")
     }
 
     /// Ends the claims of a process that is no more; only where there is one process.

@@ -14,18 +14,25 @@ struct RequestSpan {
         var context = InstrumentationContext.topLevel
         if let given = request.headers[.traceparent] {
             context.trace = TraceContext(traceparent: given, tracestate: request.headers[.tracestate])
+            context.trace?.isRemote = true
         }
         let name = metrics.isKnown ? metrics.spanName : request.method.rawValue
         span = tracer.startAnySpan(name, context: context, ofKind: .server)
         guard span.isRecording else { return }
         var attributes: SpanAttributes = [
-            "http.request.method": .string(request.method.rawValue), "url.path": .string(request.uri.path),
+            "http.request.method": .string(request.method.rawValue),
+            "url.path": .string(Self.bounded(request.uri.path)),
             "url.scheme": .string(request.head.scheme ?? "http"), "network.protocol.version": "1.1",
         ]
         if metrics.isKnown { attributes["http.route"] = metrics.route }
         if let client { attributes["client.address"] = client }
-        if let agent = request.headers[.userAgent] { attributes["user_agent.original"] = agent }
+        if let agent = request.headers[.userAgent] { attributes["user_agent.original"] = Self.bounded(agent) }
         span.attributes = attributes
+    }
+
+    /// Clients write texts of any length, and spans wait in memory.
+    private static func bounded(_ text: String) -> String {
+        text.utf8.count <= 1_024 ? text : String(decoding: text.utf8.prefix(1_024), as: UTF8.self)
     }
 
     /// What whatever is done for the request belongs to.

@@ -108,7 +108,7 @@ final class FirstRequestHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private func conclude(_ context: ChannelHandlerContext) {
         guard case .deciding = state else { return }
         switch decision {
-        case .accepted(let headers, let caller) where hasEnd: accept(headers, caller, context)
+        case .accepted(let headers, let peer) where hasEnd: accept(headers, peer, context)
         case .refused(let refusal):
             decision = nil
             refuse(refusal, context)
@@ -116,14 +116,14 @@ final class FirstRequestHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
-    private func accept(_ headers: HTTPHeaders, _ caller: RealtimeCaller?, _ context: ChannelHandlerContext) {
+    private func accept(_ headers: HTTPHeaders, _ peer: WebSocketPeer, _ context: ChannelHandlerContext) {
         state = .done
         let answer = HTTPResponseHead(version: .http1_1, status: .switchingProtocols, headers: headers)
         context.writeAndFlush(Self.wrapOutboundOut(.head(answer)), promise: nil)
         let (channel, pipeline) = (context.channel, context.pipeline.syncOperations)
         for handler in handlers.dropLast() { pipeline.removeHandler(handler, promise: nil) }
         do {
-            try endpoint.open(channel, caller: caller)
+            try endpoint.open(channel, to: peer)
         } catch {
             outcome.fail(error)
             return channel.close(promise: nil)

@@ -9,8 +9,8 @@ import NIOWebSocket
 extension WebSocketEndpoint {
     /// What becomes of a request to be a WebSocket.
     enum Decision: Sendable {
-        /// The headers of the answer, and whose token came with the request.
-        case accepted(HTTPHeaders, RealtimeCaller?)
+        /// The headers of the answer, and who has asked.
+        case accepted(HTTPHeaders, WebSocketPeer)
         case refused(HandshakeRefusal)
     }
 
@@ -22,37 +22,34 @@ extension WebSocketEndpoint {
 
     /// Looks at the form, then at the origin, then at the token, and then whether there is room.
     func decide(_ head: HTTPRequestHead, on channel: any Channel) -> EventLoopFuture<Decision> {
-        if let (refusal, reason) = refusal(of: head, from: channel.remoteAddress) {
+        let client = settings.proxies.origin(
+            of: HTTPFields(head.headers, splitCookie: false), from: channel.remoteAddress, isEncrypted: false)
+        if let (refusal, reason) = refusal(of: head, from: client) {
             return refuse(refusal, reason, channel.eventLoop)
         }
         let handshake = WebSocketHandshake(head)
-        guard let token = handshake.token else { return accept(handshake, caller: nil, head, channel) }
+        let address = client.address?.description
+        guard let token = handshake.token else {
+            return accept(handshake, WebSocketPeer(caller: nil, address: address), head, channel)
+        }
         let promise = channel.eventLoop.makePromise(of: RealtimeCaller.self)
         let authenticator = hub.authenticator
-        promise.completeWithTask { try await authenticator.caller(token: token.reveal()) }
+        promise.completeWithTask { try await authenticator.caller(token: token.reveal(), from: address) }
         return promise.futureResult.flatMap { caller in
-            self.accept(handshake, caller: caller, head, channel)
+            self.accept(handshake, WebSocketPeer(caller: caller, address: address), head, channel)
         }.flatMapError { error in
             self.refuse(HandshakeRefusal(error), .unauthenticated, channel.eventLoop)
         }
     }
 
     private func refusal(
-        of head: HTTPRequestHead, from peer: SocketAddress?
+        of head: HTTPRequestHead, from client: ClientOrigin
     ) -> (HandshakeRefusal, RealtimeMetrics.Refusal)? {
         if let refusal = RequestGuard.refusal(of: head) { return (refusal, .handshake) }
         guard head.headers["Sec-WebSocket-Version"] == ["13"] else { return (.upgradeRequired, .handshake) }
         guard WebSocketHandshake.isWellFormed(head) else { return (.invalid, .handshake) }
-        let (origin, host) = (head.headers.first(name: "Origin"), host(of: head, from: peer))
+        let (origin, host) = (head.headers.first(name: "Origin"), client.host ?? head.headers.first(name: "Host"))
         return settings.origins.allows(origin, host: host) ? nil : (.origin, .origin)
-    }
-
-    /// The host that the client has named, be it to a proxy.
-    private func host(of head: HTTPRequestHead, from peer: SocketAddress?) -> String? {
-        let named = head.headers.first(name: "Host")
-        guard !settings.proxies.isEmpty else { return named }
-        let fields = HTTPFields(head.headers, splitCookie: false)
-        return settings.proxies.origin(of: fields, from: peer, isEncrypted: false).host ?? named
     }
 
     private func refuse(
@@ -63,7 +60,7 @@ extension WebSocketEndpoint {
     }
 
     private func accept(
-        _ handshake: WebSocketHandshake, caller: RealtimeCaller?, _ head: HTTPRequestHead, _ channel: any Channel
+        _ handshake: WebSocketHandshake, _ peer: WebSocketPeer, _ head: HTTPRequestHead, _ channel: any Channel
     ) -> EventLoopFuture<Decision> {
         let hub = hub
         // Counts the refusal itself.
@@ -77,8 +74,16 @@ extension WebSocketEndpoint {
             shouldUpgrade: { channel, _ in channel.eventLoop.makeSucceededFuture(chosen) },
             upgradePipelineHandler: { channel, _ in channel.eventLoop.makeSucceededVoidFuture() }
         ).buildUpgradeResponse(channel: channel, upgradeRequest: head, initialResponseHeaders: [:])
-            .map { .accepted($0, caller) }
+            .map { .accepted($0, peer) }
     }
+}
+
+/// Who is at the other end of a socket.
+struct WebSocketPeer: Sendable {
+    /// Whose token came with the handshake.
+    let caller: RealtimeCaller?
+    /// As far as it is known; without a port.
+    let address: String?
 }
 
 extension HTTPRequestHead {

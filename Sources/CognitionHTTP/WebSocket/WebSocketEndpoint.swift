@@ -82,7 +82,7 @@ package final class WebSocketEndpoint: Sendable {
     }
 
     /// Makes a channel whose upgrade was answered a socket.
-    func open(_ channel: any Channel, caller: RealtimeCaller?) throws {
+    func open(_ channel: any Channel, to peer: WebSocketPeer) throws {
         let options = channel.syncOptions
         try options?.setOption(
             .writeBufferWaterMark,
@@ -93,6 +93,6 @@ package final class WebSocketEndpoint: Sendable {
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(
             ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: settings.limits.messageBytesMax)))
-        try pipeline.addHandler(WebSocketHandler(lane: lane(on: channel.eventLoop), caller: caller))
+        try pipeline.addHandler(WebSocketHandler(lane: lane(on: channel.eventLoop), peer: peer))
     }
 }

@@ -14,6 +14,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private let lane: WebSocketLane
+    /// Of the client.
+    private let address: String?
     /// Set while the handler is in its pipeline.
     private var context: ChannelHandlerContext?
     private var machine: WebSocketConnectionMachine
@@ -28,12 +30,13 @@ final class WebSocketHandler: ChannelDuplexHandler {
     /// Between two messages with text of running tasks; what comes in the meantime goes together.
     private static let textInterval = TimeAmount.milliseconds(40)
 
-    /// - Parameter caller: Whose token came with the handshake.
-    init(lane: WebSocketLane, caller: RealtimeCaller?) {
+    init(lane: WebSocketLane, peer: WebSocketPeer) {
         self.lane = lane
+        address = peer.address
         machine = WebSocketConnectionMachine(
-            limits: lane.endpoint.settings.limits, isAuthenticated: caller != nil, now: .now())
-        session = ClientSession(lane.endpoint.ids.next(), port: self, rules: lane.endpoint.hub.rules, caller: caller)
+            limits: lane.endpoint.settings.limits, isAuthenticated: peer.caller != nil, now: .now())
+        session = ClientSession(
+            lane.endpoint.ids.next(), port: self, rules: lane.endpoint.hub.rules, caller: peer.caller)
     }
 
     private var hub: RealtimeHub { lane.endpoint.hub }
@@ -229,8 +232,8 @@ extension WebSocketHandler: SessionPort {
     }
 
     func verify(_ token: Secret, answering id: JSONValue?) {
-        let hub = hub
-        ask({ try await hub.authenticator.caller(token: token.reveal()) }) { handler, result in
+        let (hub, address) = (hub, address)
+        ask({ try await hub.authenticator.caller(token: token.reveal(), from: address) }) { handler, result in
             handler.verified(result, answering: id)
         }
     }

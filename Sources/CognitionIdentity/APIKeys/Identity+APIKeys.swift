@@ -24,6 +24,8 @@ extension Identity {
         let hash = SHA256Digest(of: Array(text.reveal().utf8))
         let key = try await database.write { tx in
             let user = try Self.owner(command.user, of: caller, tx)
+            // Who is removed from the workspace meanwhile gets no key for it.
+            try UserStore.hold(user.id, now: act.time, tx)
             let workspace =
                 command.workspace ?? (command.user == nil ? caller.principal.workspace : user.homeWorkspace)
             let scopes = try Self.scopes(command.scopes, of: user, in: workspace, tx)

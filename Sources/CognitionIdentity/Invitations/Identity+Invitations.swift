@@ -5,11 +5,12 @@ extension Identity {
     /// Sends somebody an invitation to a workspace; it takes the place of an earlier one to the same address.
     ///
     /// - Throws: `identity.workspace_not_found`, `identity.forbidden`, `identity.role_invalid`, `identity.email_invalid`,
-    ///   `identity.member_exists`, `identity.invitations_max`, `identity.mail_backlog`.
+    ///   `identity.member_exists`, `identity.invitations_max`, `identity.too_many_mails`, `identity.mail_backlog`.
     package func invite(
         email: String, role: Role, to id: WorkspaceID, as caller: Caller, from client: ClientInfo
     ) async throws -> Invitation {
         let email = try EmailAddress(email)
+        try countMailRequest(from: client)
         let act = act(of: caller, from: client)
         let token = OpaqueToken.random()
         guard let hash = OpaqueToken.hash(token) else { preconditionFailure("a token of ours has the form of one") }
@@ -50,7 +51,7 @@ extension Identity {
         let act = act(of: caller, from: client)
         try await database.write { tx in
             try Self.standing(of: caller, in: id, tx).checkManages()
-            guard let gone = try InvitationStore.delete(invitation, in: id, tx) else {
+            guard let gone = try InvitationStore.expire(invitation, in: id, now: act.time, tx) else {
                 throw IdentityError.invitationNotFound
             }
             try act.record(.invitationWithdrawn(gone.id), in: id, tx)
@@ -100,7 +101,7 @@ extension Identity {
 
     /// Removes invitations that have expired, a bounded number.
     /// - Returns: Whether more are left.
-    func pruneInvitations() async throws -> Bool {
+    package func pruneInvitations() async throws -> Bool {
         let now = clock.now
         return try await database.write { try InvitationStore.prune(now: now, limit: 1_000, $0) }
     }

@@ -55,6 +55,19 @@ enum InvitationStore {
             """, as: Invitation.init(row:))
     }
 
+    /// Ends one before its time. Its row stays for a while, so that the next one to the address does not come too soon.
+    /// - Returns: `nil` when there is none that could have been accepted.
+    static func expire(
+        _ id: InvitationID, in workspace: WorkspaceID, now: Timestamp, _ tx: borrowing Transaction
+    ) throws -> Invitation? {
+        try tx.first(
+            """
+            UPDATE workspace_invitations SET expires_at = \(now)
+            WHERE id = \(id) AND workspace_id = \(workspace) AND expires_at > \(now)
+            RETURNING \(columns: columns)
+            """, as: Invitation.init(row:))
+    }
+
     /// Uses an invitation up; of two who try at once, one finds it.
     static func take(
         _ hash: SHA256Digest, for email: String, now: Timestamp, _ tx: borrowing Transaction
@@ -85,8 +98,9 @@ enum InvitationStore {
         try tx.execute(
             """
             DELETE FROM workspace_invitations WHERE id IN
-                (SELECT id FROM workspace_invitations WHERE expires_at <= \(now) ORDER BY expires_at LIMIT \(limit)
-                 \(fragment: .skipLocked))
+                (SELECT id FROM workspace_invitations
+                 WHERE expires_at <= \(now) AND created_at <= \(now - Invitation.interval)
+                 ORDER BY expires_at LIMIT \(limit) \(fragment: .skipLocked))
             """) == limit
     }
 

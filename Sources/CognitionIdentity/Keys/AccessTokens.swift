@@ -36,6 +36,8 @@ final class AccessTokens: Sendable {
         var keys: SigningKeys
         /// Made of them at first use, because it is an actor that has to be waited for; two that are made at once are equal.
         var collection: JWTKeyCollection?
+        /// Counts the exchanges that ended tokens without a session.
+        var epoch: Int64 = 0
     }
 
     private let serviceName: String
@@ -48,8 +50,17 @@ final class AccessTokens: Sendable {
 
     var keys: SigningKeys { state.withLock { $0.keys } }
 
+    /// A number that tells connections which outlast a request, and came with a token without a session, that its key may be
+    /// gone.
+    var epoch: Int64 { state.withLock { $0.epoch } }
+
     /// Signs and checks with these from now on.
-    func exchange(_ keys: SigningKeys) { state.withLock { $0 = State(keys: keys) } }
+    /// - Parameter endsUnbound: Whether keys are gone with which a token without a session may have been signed.
+    func exchange(_ keys: SigningKeys, endsUnbound: Bool) {
+        state.withLock { state in
+            state = State(keys: keys, epoch: state.epoch + (endsUnbound ? 1 : 0))
+        }
+    }
 
     func sign(
         subject: String, session: SessionID?, workspace: WorkspaceID, roles: [Role], generation: Int64?,

@@ -1,5 +1,6 @@
 package import CognitionCore
 import CognitionStorage
+import Synchronization
 
 /// Where the ring of keys is kept; the server's part.
 package protocol KeyRingStore: Sendable {
@@ -20,11 +21,20 @@ extension Identity {
     ///   - algorithm: Of the new key.
     ///   - dropsPrevious: Refuses what earlier keys have signed, at once. Sessions go on with a refresh.
     /// - Returns: The new ring.
-    /// - Throws: `identity.keys_given`, and what the store throws; the keys then stay as they were.
+    /// - Throws: `identity.keys_given`; `identity.busy` while another exchange is under way; and what the store throws. The
+    ///   keys then stay as they were.
     package func rotateSigningKeys(
         to algorithm: SigningAlgorithm, dropsPrevious: Bool, in store: any KeyRingStore, by principal: Principal,
         from client: ClientInfo
     ) async throws -> KeyRing {
+        let isFirst = isRotatingKeys.withLock { isRotating in
+            defer { isRotating = true }
+            return !isRotating
+        }
+        guard isFirst else {
+            throw IdentityError(.identityBusy, "the signing keys are being exchanged at this moment; try again shortly")
+        }
+        defer { isRotatingKeys.withLock { $0 = false } }
         let act = Act(actor: principal.actor, client: client, time: clock.now, ids: ids)
         var random = SystemRandomNumberGenerator()
         let old = try store.read()
@@ -40,7 +50,7 @@ extension Identity {
             try await audit(keys.currentID, algorithm, dropped, .failure, by: act)
             throw error
         }
-        accessTokens.exchange(keys)
+        accessTokens.exchange(keys, endsUnbound: !dropped.isEmpty)
         // What was checked with a key that is gone is checked again.
         cache.removeAll()
         return new

@@ -42,6 +42,12 @@ package struct SigningKeys: Sendable {
         refreshKey = SymmetricKey(data: refreshSecret)
     }
 
+    /// A key for something else than tokens, of 32 bytes; the same on all nodes with these keys.
+    /// - Parameter purpose: Names what it is for, in the words `cognitionos …`.
+    func derivedKey(for purpose: String) -> SymmetricKey {
+        HKDF<SHA256>.deriveKey(inputKeyMaterial: refreshKey, info: Array(purpose.utf8), outputByteCount: 32)
+    }
+
     /// The public keys by which others can check tokens, as a JWK set (RFC 7517): that of the key that signs first.
     package var publicKeySet: JSONValue {
         let ids = tokenKeys.keys.sorted { ($0 != currentID ? 1 : 0, $0) < ($1 != currentID ? 1 : 0, $1) }

@@ -33,9 +33,9 @@ struct AccountMail: Sendable {
             purpose: .addressTaken, to: to, subject: "You have an account already",
             text: """
                 Somebody, hopefully you, has tried to make an account at \(serviceName) with this e-mail address. There is
-                one already, so nothing was changed.
+                one already.
 
-                If you have forgotten the password, choose a new one here:
+                If you do not know its password, or have just made the account, choose a password here:
 
                 \(link("reset-password", token))
 

@@ -21,16 +21,6 @@ enum AccountTokenPurpose: String, Sendable, Hashable, CaseIterable, SQLEncodable
     static let pause: Duration = .seconds(60)
 }
 
-/// A token as it is stored.
-struct AccountToken: Sendable {
-    let hash: SHA256Digest
-    let purpose: AccountTokenPurpose
-    let user: UserID
-    /// Of the registration that the token belongs to. Whoever follows the link of one mail gets the password that was
-    /// chosen with it, and not that of somebody else who had registered with the same address before.
-    let passwordHash: String?
-}
-
 /// A link with which an operator lets somebody choose a new password.
 package struct PasswordResetLink: Sendable, Hashable {
     package let user: User

@@ -18,8 +18,8 @@ package struct Caller: Sendable, Hashable {
     package let session: SessionID?
     /// `nil` when the request came with a token.
     package let apiKey: APIKeyID?
-    /// Counts the tokens of the session, or what has changed about the API key, from 1; 0 without either. What came up to
-    /// some number is refused once the role that it tells has changed.
+    /// Counts the tokens of the session, or what has changed about the API key, from 1. What came up to some number is refused
+    /// once the role that it tells has changed. Without either, how often this process has dropped signing keys.
     package let generation: Int64
     package let roles: [Role]
     package let expiresAt: Timestamp

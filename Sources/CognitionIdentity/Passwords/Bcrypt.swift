@@ -58,6 +58,14 @@ enum Bcrypt {
         "$2b$" + (cost < 10 ? "0" : "") + String(cost) + "$" + String(repeating: ".", count: 22)
     }
 
+    /// What looks and costs like a hash, and is that of no password: its digest was drawn by lot.
+    static func hashOfNothing(cost: Int) -> String {
+        let setting = emptySetting(cost: cost)
+        let alphabet = Array("./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
+        let digest = (setting.utf8.count..<hashBytes).map { _ in alphabet[Int.random(in: alphabet.indices)] }
+        return setting + String(decoding: digest, as: UTF8.self)
+    }
+
     /// The cost that a hash was made with; `nil` for what is no `$2b$` hash.
     static func cost(of hash: String) -> Int? {
         let parts = hash.split(separator: "$", omittingEmptySubsequences: false)

@@ -3,12 +3,14 @@ import CognitionStorage
 
 /// Tokens of links in mails, as hashes.
 enum AccountTokenStore {
-    static func insert(_ token: AccountToken, expiresAt: Timestamp, now: Timestamp, _ tx: borrowing Transaction) throws
-    {
+    static func insert(
+        _ hash: SHA256Digest, _ purpose: AccountTokenPurpose, of user: UserID, expiresAt: Timestamp, now: Timestamp,
+        _ tx: borrowing Transaction
+    ) throws {
         try tx.execute(
             """
-            INSERT INTO account_tokens (sha256, purpose, user_id, password_hash, created_at, expires_at)
-            VALUES (\(token.hash.bytes), \(token.purpose), \(token.user), \(token.passwordHash), \(now), \(expiresAt))
+            INSERT INTO account_tokens (sha256, purpose, user_id, created_at, expires_at)
+            VALUES (\(hash.bytes), \(purpose), \(user), \(now), \(expiresAt))
             """)
     }
 
@@ -25,17 +27,28 @@ enum AccountTokenStore {
     }
 
     /// Uses a token up.
-    /// - Returns: `nil` when it is not good; of two who use it at once one gets it.
+    /// - Returns: Whose it was; `nil` when it is not good. Of two who use it at once one gets it.
     static func consume(
         _ hash: SHA256Digest, _ purpose: AccountTokenPurpose, now: Timestamp, _ tx: borrowing Transaction
-    ) throws -> AccountToken? {
+    ) throws -> UserID? {
         try tx.first(
             """
             DELETE FROM account_tokens
             WHERE sha256 = \(hash.bytes) AND purpose = \(purpose) AND expires_at > \(now)
-            RETURNING user_id, password_hash
+            RETURNING user_id
             """
-        ) { AccountToken(hash: hash, purpose: purpose, user: try $0[0], passwordHash: try $0[1]) }
+        ) { try $0[0] as UserID }
+    }
+
+    /// Lets links of one kind die; they still count against the next mail.
+    static func expire(
+        _ purpose: AccountTokenPurpose, of user: UserID, now: Timestamp, _ tx: borrowing Transaction
+    ) throws {
+        try tx.execute(
+            """
+            UPDATE account_tokens SET expires_at = \(now)
+            WHERE user_id = \(user) AND purpose = \(purpose) AND expires_at > \(now)
+            """)
     }
 
     /// Lets the other links of a user die.

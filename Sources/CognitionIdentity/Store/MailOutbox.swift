@@ -13,10 +13,8 @@ struct MailOutbox: Sendable {
     private let key: SymmetricKey
     private let ids: UUIDGenerator
 
-    /// - Parameter secret: That of refresh tokens; what is derived from it is good for mails alone.
-    init(secret: SymmetricKey, ids: UUIDGenerator) {
-        key = HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: secret, info: Array("cognitionos mails".utf8), outputByteCount: 32)
+    init(keys: SigningKeys, ids: UUIDGenerator) {
+        key = keys.derivedKey(for: "cognitionos mails")
         self.ids = ids
     }
 

@@ -3,29 +3,21 @@ import CognitionStorage
 
 /// What changes a user's password, and whether the address is theirs.
 extension UserStore {
-    /// Takes over the password of another registration with the address of a user who has never been in.
-    static func replaceRegistration(
-        _ id: UserID, passwordHash: String, now: Timestamp, _ tx: borrowing Transaction
-    ) throws {
+    /// Leaves a user who waits and has never been in without a password that anybody knows.
+    static func dropPassword(_ id: UserID, cost: Int, now: Timestamp, _ tx: borrowing Transaction) throws {
         try tx.execute(
             """
-            UPDATE users SET password_hash = \(passwordHash), updated_at = \(now)
+            UPDATE users SET password_hash = \(Bcrypt.hashOfNothing(cost: cost)), updated_at = \(now)
             WHERE id = \(id) AND status = \(UserStatus.pending) AND last_login_at IS NULL
             """)
     }
 
     /// Lets a user in whose address was found right.
-    ///
-    /// - Parameter passwordHash: Of the registration that was confirmed; counts for who has never been in.
     /// - Returns: `nil` for a user who does not wait for it.
-    static func verify(
-        _ id: UserID, passwordHash: String?, now: Timestamp, _ tx: borrowing Transaction
-    ) throws -> User? {
+    static func verify(_ id: UserID, now: Timestamp, _ tx: borrowing Transaction) throws -> User? {
         try tx.first(
             """
-            UPDATE users SET status = \(UserStatus.active), updated_at = \(now),
-                password_hash = CASE WHEN last_login_at IS NULL
-                    THEN coalesce(CAST(\(passwordHash) AS TEXT), password_hash) ELSE password_hash END
+            UPDATE users SET status = \(UserStatus.active), updated_at = \(now)
             WHERE id = \(id) AND status = \(UserStatus.pending) RETURNING \(columns: columns)
             """, as: User.init(row:))
     }

@@ -123,7 +123,7 @@ enum UserStore {
             """, as: User.init(row:))
     }
 
-    /// Holds a user until the end of the transaction, so that no login comes between.
+    /// Holds a user until the end of the transaction, so that no login and no change of status comes between.
     static func hold(_ id: UserID, now: Timestamp, _ tx: borrowing Transaction) throws {
         try tx.execute("UPDATE users SET updated_at = \(now) WHERE id = \(id)")
     }

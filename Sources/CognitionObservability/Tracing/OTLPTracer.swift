@@ -13,7 +13,7 @@ package final class OTLPTracer: Tracer {
     private let random: Mutex<SplitMix64>
 
     /// - Parameters:
-    ///   - limit: Of the traces that begin here; those that have begun elsewhere are recorded as the sampler says.
+    ///   - limit: Of the traces that begin here or come in here, whatever their headers say.
     ///   - seed: Of the ids.
     package init(
         sampler: TraceSampler, limit: TraceLimit? = nil, queue: SpanQueue,
@@ -37,8 +37,13 @@ package final class OTLPTracer: Tracer {
                 span: context.nextSpanID ?? Self.draw(&random) { TraceContext.SpanID($0.next()) }
             )
         }
+        // What was decided for the first span of a trace in this process holds for all the others.
         let isSampled =
-            sampler.samples(ids.trace, parent: parent) && (parent?.isSampled == true || limit?.take() ?? true)
+            if let parent, !parent.isRemote {
+                parent.isSampled
+            } else {
+                sampler.samples(ids.trace, parent: parent) && limit?.take() ?? true
+            }
         let trace = TraceContext(traceID: ids.trace, spanID: ids.span, isSampled: isSampled, state: parent?.state)
         context.trace = trace
         if context.nextSpanID != nil { context.nextSpanID = nil }
@@ -63,7 +68,9 @@ package final class OTLPTracer: Tracer {
     ) where Extract.Carrier == Carrier {
         guard let traceparent = extractor.extract(key: "traceparent", from: carrier) else { return }
         let state = extractor.extract(key: "tracestate", from: carrier)
-        if let trace = TraceContext(traceparent: traceparent, tracestate: state) { context.trace = trace }
+        guard var trace = TraceContext(traceparent: traceparent, tracestate: state) else { return }
+        trace.isRemote = true
+        context.trace = trace
     }
 
     package func inject<Carrier, Inject: Injector>(

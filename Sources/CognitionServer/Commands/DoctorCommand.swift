@@ -30,8 +30,9 @@ struct DoctorCommand: AsyncParsableCommand {
             return try await RemoteServer.withServer(configuration) { server in
                 await Doctor(configuration: configuration, server: server, asksOthers: online).examine()
             }
-        } catch let error as CommandFailure {
-            // A server that holds the folder and does not answer; everything else can be looked at all the same.
+        } catch let error where error is CommandFailure || error is ServerGone || error is ServerRefusal {
+            // A server that holds the folder and does not answer, or goes away meanwhile; everything else can be looked at
+            // all the same.
             let rest = await Doctor(configuration: configuration, server: nil, asksOthers: online).examine()
             return [
                 Diagnosis(

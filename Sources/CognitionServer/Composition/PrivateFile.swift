@@ -1,10 +1,18 @@
 import Foundation
 import Glibc
+import Synchronization
 
 /// A small file in the data folder that only its owner may read.
 enum PrivateFile {
+    /// Held while a file is written: its text goes through another file of one name.
+    private static let writing = Mutex(())
+
     /// Replaces the file as a whole, durably: a reader finds the old or the new text, also after a crash.
     static func write(_ text: String, to path: String) throws {
+        try writing.withLock { _ in try replace(path, with: text) }
+    }
+
+    private static func replace(_ path: String, with text: String) throws {
         let temporary = path + ".new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw failure(temporary) }

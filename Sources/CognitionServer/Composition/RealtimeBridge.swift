@@ -7,24 +7,26 @@ import CognitionWorkflows
 struct RealtimeIdentity: RealtimeAuthenticator {
     let identity: Identity
 
-    func caller(token: String) async throws -> RealtimeCaller {
-        let caller = try await identity.authenticate(token)
+    func caller(token: String, from address: String?) async throws -> RealtimeCaller {
+        let caller = try await identity.authenticate(token, from: ClientInfo(address: address))
         return RealtimeCaller(
             user: caller.user?.description ?? caller.principal.actor, principal: caller.principal,
             expiresAt: caller.expiresAt, session: Self.credential(of: caller))
     }
 
-    /// What is looked at again, as text: a session, or an API key, with its generation.
+    /// What is looked at again, as text: the generation, and of which API key or session it is, if of any.
     private static func credential(of caller: Caller) -> String {
-        if let key = caller.apiKey { return "key:\(key):\(caller.generation)" }
-        return caller.session.map { "session:\($0):\(caller.generation)" } ?? ""
+        if let key = caller.apiKey { return "\(caller.generation):key:\(key)" }
+        return "\(caller.generation)" + (caller.session.map { ":session:\($0)" } ?? "")
     }
 
-    /// A caller without a session has the machine's own token, which is good until it expires.
     func isValid(_ caller: RealtimeCaller) -> Bool {
         let parts = caller.session.split(separator: ":")
-        guard parts.count == 3, let id = UUIDv7(String(parts[1])), let generation = Int64(parts[2]) else { return true }
-        return parts[0] == "key"
+        guard let generation = parts.first.flatMap({ Int64($0) }) else { return false }
+        guard parts.count == 3, let id = UUIDv7(String(parts[2])) else {
+            return identity.isCurrent(unbound: generation)
+        }
+        return parts[1] == "key"
             ? identity.isCurrent(APIKeyID(id), version: generation)
             : identity.isCurrent(SessionID(id), generation: generation)
     }

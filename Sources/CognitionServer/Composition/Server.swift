@@ -144,7 +144,10 @@ struct Server {
                 levels: levels, onKeyRotation: files.renewToken),
             webSocket: WebSocketEndpoint(hub: hub, settings: try configuration.webSocket, ids: node.ids),
             identity: identity,
-            repetitions: RepetitionDesk(database: node.database, clock: node.clock, ids: node.ids), settings: settings,
+            repetitions: RepetitionDesk(
+                database: node.database, clock: node.clock, ids: node.ids,
+                digest: identity.keyedDigest(for: "cognitionos repetitions")),
+            settings: settings,
             ids: node.ids, logger: node.logger,
             onRunning: onRunning)
     }

@@ -1,14 +1,15 @@
 import CognitionCore
 import CognitionIdentity
 import Foundation
+import Logging
 import ServiceLifecycle
 
 /// How commands on this machine find the server that holds the data folder: `DATA_DIR/server.url` and, for whoever may
 /// read it, `DATA_DIR/operator.token`.
 struct ServerFiles: Service {
     private static let life: Duration = .seconds(2 * 3_600)
-    /// Long before a token ends, so that a command never finds one that is about to.
-    private static let interval: Duration = .seconds(3_600)
+    /// Long before a token ends, so that a command never finds one that is about to, even when writing fails a few times.
+    private static let interval: Duration = .seconds(900)
 
     let folder: String
     let identity: Identity
@@ -60,7 +61,12 @@ struct ServerFiles: Service {
     /// Renews the token until the server ends, then takes both files away.
     func run() async throws {
         for await _ in AsyncTimerSequence(interval: Self.interval).cancelOnGracefulShutdown() {
-            try await writeToken()
+            do {
+                try await writeToken()
+            } catch {
+                // A full disk, for one, is no reason to end; without a good token only commands do not find in.
+                Logger.current.error("The command line's token could not be renewed", metadata: ["error": "\(error)"])
+            }
         }
         for path in [Self.tokenPath(in: folder), Self.urlPath(in: folder)] { unlink(path) }
     }

@@ -16,7 +16,11 @@ extension ServerConfiguration {
     }
 
     /// - Throws: `request.proxy_invalid`.
-    var trustedProxies: TrustedProxies { get throws { try TrustedProxies(list(.trustedProxies)) } }
+    var trustedProxies: TrustedProxies {
+        get throws {
+            try TrustedProxies(list(.trustedProxies), writing: .init(rawValue: self[.proxyHeaders].lowercased()))
+        }
+    }
 
     /// - Throws: `request.proxy_invalid`.
     var edge: HTTPServer.Edge {

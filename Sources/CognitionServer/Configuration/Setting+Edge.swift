@@ -11,6 +11,10 @@ extension Setting {
     static let trustedProxies = Setting(
         "API_TRUSTED_PROXIES", .list,
         "Addresses and CIDR ranges of proxies whose Forwarded and X-Forwarded-* headers are believed.")
+    static let proxyHeaders = Setting(
+        "API_PROXY_HEADERS", .choice(["forwarded", "x-forwarded"]),
+        "Which headers the proxies write; the others are then not read. Empty: whichever of the two is there, and where both are, neither is believed."
+    )
     static let rateLimit = Setting(
         "API_RATE_LIMIT_PER_MINUTE", .number(0...60_000_000), standard: "0",
         "Requests a minute of one principal, and of one address where no token is needed, on each node; 0 for no limit."
@@ -26,6 +30,7 @@ extension Setting {
         "Answers of so many bytes are compressed for clients that take gzip; 0 for none.")
 
     static let edge = [
-        tlsCertificate, tlsKey, trustedProxies, rateLimit, workspaceRateLimit, addressRateLimit, compression,
+        tlsCertificate, tlsKey, trustedProxies, proxyHeaders, rateLimit, workspaceRateLimit, addressRateLimit,
+        compression,
     ]
 }

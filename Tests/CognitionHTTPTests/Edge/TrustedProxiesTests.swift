@@ -50,10 +50,6 @@ import Testing
             Case(
                 peer: "10.0.0.1", headers: [("Forwarded", "for=6.6.6.6, for=\"[2001:db8:cafe::17]:4711\";proto=https")],
                 address: "2001:db8:cafe::17"),
-            // `Forwarded` wins.
-            Case(
-                peer: "10.0.0.1", headers: [("X-Forwarded-For", "6.6.6.6"), ("Forwarded", "For=203.0.113.9")],
-                address: "203.0.113.9"),
             // What cannot be read ends the way back.
             Case(peer: "10.0.0.1", headers: [("X-Forwarded-For", "6.6.6.6, unknown")], address: "10.0.0.1"),
             Case(peer: "10.0.0.1", headers: [("X-Forwarded-For", "6.6.6.6, <script>")], address: "10.0.0.1"),
@@ -63,6 +59,27 @@ import Testing
     func addresses(_ sample: Case) throws {
         let origin = try origin(sample.peer, sample.headers)
         #expect(origin.address?.description == sample.address)
+    }
+
+    @Test("Of two kinds of headers the one that proxies do not write may be the client's, so neither is believed")
+    func kinds() throws {
+        let both = [
+            ("Forwarded", "for=127.0.0.1;proto=https;host=evil.example"), ("X-Forwarded-For", "203.0.113.9"),
+            ("X-Forwarded-Proto", "http"),
+        ]
+        let unclear = try origin("10.0.0.1", both)
+        #expect(unclear.address?.description == "10.0.0.1" && unclear.isHearsay)
+        #expect(!unclear.isEncrypted && unclear.host == nil)
+        #expect(try !origin("127.0.0.1", both).isLoopback)
+        // Those who have said what their proxies write are not disturbed by the other.
+        let listed = try origin("127.0.0.1", both, TrustedProxies(["127.0.0.1"], writing: .xForwarded))
+        #expect(listed.address?.description == "203.0.113.9" && !listed.isEncrypted && listed.host == nil)
+        let standard = try origin("127.0.0.1", both, TrustedProxies(["127.0.0.1"], writing: .forwarded))
+        #expect(standard.address?.description == "127.0.0.1" && standard.isEncrypted)
+        // What they write is missing: they have seen a request of their own, or are not set up as was said.
+        let silent = try origin(
+            "127.0.0.1", [("Forwarded", "for=203.0.113.9")], TrustedProxies(["127.0.0.1"], writing: .xForwarded))
+        #expect(silent.address?.description == "127.0.0.1" && silent.isHearsay && !silent.isLoopback)
     }
 
     @Test("Scheme and host are those that the client has used with the first proxy that is trusted")

@@ -28,13 +28,13 @@ import Tracing
         #expect(tracer.startSpan("root", context: .topLevel).context.trace?.traceID != first.traceID)
     }
 
-    @Test("Of the traces that begin here so many a second are recorded, and those of others always")
+    @Test("Of the traces that begin or come in here so many a second are recorded, and each as a whole")
     func limit() throws {
         let now = Atomic<Int64>(5)
         let metrics = TestMetrics()
         let limit = TraceLimit(perSecond: 3, factory: metrics) { now.load(ordering: .relaxed) }
         let tracer = OTLPTracer(
-            sampler: TraceSampler(.parentAlwaysOn), limit: limit,
+            sampler: TraceSampler(.alwaysOn), limit: limit,
             queue: SpanQueue(countMax: 8, batchMax: 8, factory: NOOPMetricsHandler.instance))
         let begin = { try #require(tracer.startSpan("root", context: .topLevel).context.trace) }
         let first = try (0..<5).map { _ in try begin() }
@@ -43,11 +43,15 @@ import Tracing
         var context = InstrumentationContext.topLevel
         context.trace = refused
         #expect(tracer.startSpan("child", context: context).context.trace?.isSampled == false)
-        context.trace = TraceContext(traceparent: Self.parent, tracestate: nil)
+        context.trace = first[0]
         #expect(tracer.startSpan("child", context: context).context.trace?.isSampled == true)
+        var remote = try #require(TraceContext(traceparent: Self.parent))
+        remote.isRemote = true
+        context.trace = remote
+        #expect(tracer.startSpan("server", context: context).context.trace?.isSampled == false)
         now.add(333_333_334, ordering: .relaxed)
         #expect(try (0..<2).map { _ in try begin().isSampled } == [true, false])
-        #expect(try metrics.expectCounter("tracing.traces.limited").totalValue == 3)
+        #expect(try metrics.expectCounter("tracing.traces.limited").totalValue == 4)
     }
 
     @Test("An id that was asked for is that of the next span alone")
@@ -88,6 +92,7 @@ import Tracing
         func isRecorded(after traceparent: String?) -> Bool {
             var context = InstrumentationContext.topLevel
             if let traceparent { context.trace = TraceContext(traceparent: traceparent) }
+            context.trace?.isRemote = true
             let span = tracer.startSpan("x", context: context)
             #expect(span.context.trace?.isSampled == span.isRecording)
             return span.isRecording

@@ -127,7 +127,7 @@ final class TestAccounts: RealtimeAuthenticator {
 
     func revoke(_ user: String) { revoked.withLock { _ = $0.insert(user) } }
 
-    func caller(token: String) async throws -> RealtimeCaller {
+    func caller(token: String, from address: String?) async throws -> RealtimeCaller {
         if token == "bad" { throw RealtimeError(.realtimeUnauthenticated, "the token is not valid") }
         let parts = token.split(separator: "!")
         let names = parts[0].split(separator: "@")
