@@ -76,8 +76,8 @@ extension Machine {
         var order = Array(keys.indices)
         try step(keys.count)
         order.sort { left, right in
-            let result = keys[left].compare(keys[right])
-            return result == 0 ? left < right : result < 0
+            // The one that came first is asked whether it is no greater: of two NaN, each smaller than the other, it stays so.
+            left < right ? keys[left].compare(keys[right]) <= 0 : keys[right].compare(keys[left]) > 0
         }
         return order
     }
