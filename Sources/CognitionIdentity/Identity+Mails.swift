@@ -6,7 +6,7 @@ extension Identity {
     /// Mails that one look at the outbox takes.
     private static let mailsPerClaim = 16
     /// For how long they are this process's; longer than handing over a few of them takes.
-    private static let mailLease: Duration = .seconds(120)
+    private static let mailLease: Duration = .seconds(30)
     private static let mailRetry = RetryPolicy(
         delay: .seconds(5), backoff: .exponential(), delayMax: .seconds(600), jitter: .added(.zero...(.seconds(2))))
 

@@ -77,7 +77,7 @@ extension Identity {
             guard let used = try AccountTokenStore.consume(hash, .verifyEmail, now: now, tx),
                 let user = try UserStore.verify(used, now: now, tx)
             else { throw IdentityError.mailTokenInvalid }
-            try AccountTokenStore.removeAll(of: user.id, tx)
+            try AccountTokenStore.expire(.verifyEmail, of: user.id, now: now, tx)
             let act = Act(actor: user.actor, client: client, time: now, ids: self.ids)
             try self.noteVerified(user, by: act, tx)
         }
