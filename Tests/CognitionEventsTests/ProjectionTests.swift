@@ -196,6 +196,30 @@ private struct Sums: Projection {
         }
     }
 
+    @Test(
+        "What was put aside is retried through the upcasters, and not while it is paused",
+        arguments: TestDatabase.engines)
+    func retries(on engine: TestDatabase.Engine) async throws {
+        try await withSums(engine) { log, projections in
+            let refused = Sums.Refused(2)
+            try await running([Sums(refusing: refused, .skip)], log) {
+                try await append(1...2, log)
+                _ = try await state(projections) { $0.parked == 1 }
+            }
+            refused.forget()
+            let upcasters = try Upcasters([
+                Upcaster("test.happened", from: 1) { ["number": .integer(($0["number"]?.integerValue ?? 0) * 100)] }
+            ])
+            let later = Projections(log.database, clock: SystemWallClock(), upcasters: upcasters)
+            try await later.pause("sums")
+            #expect(await code { try await later.retry(2, of: Sums()) } == "event.projection_paused")
+            #expect(try await later.state(of: "sums").parked == 1)
+            try await later.resume("sums")
+            try await later.retry(2, of: Sums())
+            #expect(try await total(log, generation: 1) == 201)
+        }
+    }
+
     @Test("The types of events are counted by workspace and version", arguments: TestDatabase.engines)
     func types(on engine: TestDatabase.Engine) async throws {
         try await withLog(engine) { log in

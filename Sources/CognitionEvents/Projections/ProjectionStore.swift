@@ -19,14 +19,30 @@ enum ProjectionStore {
             building = try row[3]
             isPaused = try row[4] as Timestamp? != nil
         }
+
+        /// Of the generation that is read.
+        var subscription: String { ProjectionStore.subscription(of: name, generation: live) }
     }
 
     static func subscription(of projection: String, generation: Int64) -> String {
         "projection.\(projection).\(generation)"
     }
 
-    static func find(_ name: String, locked: Bool = false, in tx: borrowing Transaction) throws -> Row? {
-        let lock: SQL = locked ? "\(fragment: .forUpdate)" : ""
+    /// Until the commit.
+    enum Lock {
+        case none
+        /// It stays as it is.
+        case share
+        case update
+    }
+
+    static func find(_ name: String, _ lock: Lock = .none, in tx: borrowing Transaction) throws -> Row? {
+        let lock: SQL =
+            switch lock {
+            case .none: ""
+            case .share: "\(fragment: .forShare)"
+            case .update: "\(fragment: .forUpdate)"
+            }
         return try tx.first(
             "SELECT \(columns: Row.columns) FROM projections WHERE name = \(name) \(lock)", as: Row.init)
     }
@@ -42,7 +58,7 @@ enum ProjectionStore {
             INSERT INTO projections (name, fold_version, live, generations) VALUES (\(projection.name), \(projection.foldVersion), 1, 1)
             ON CONFLICT (name) DO NOTHING
             """)
-        guard let row = try find(projection.name, locked: true, in: tx) else { throw unknown(projection.name) }
+        guard let row = try find(projection.name, .update, in: tx) else { throw unknown(projection.name) }
         guard row.foldVersion < projection.foldVersion else { return row }
         // A generation of the old fold that is on its way is given up.
         try tx.execute(
@@ -57,7 +73,7 @@ enum ProjectionStore {
 
     /// - Throws: `event.projection_unknown`, `event.projection_rebuilding`.
     static func rebuild(_ name: String, in tx: borrowing Transaction) throws {
-        guard let row = try find(name, locked: true, in: tx) else { throw unknown(name) }
+        guard let row = try find(name, .update, in: tx) else { throw unknown(name) }
         guard row.building == nil else {
             throw EventError(.projectionRebuilding, "the projection \(name) is being rebuilt already")
         }
@@ -76,7 +92,7 @@ enum ProjectionStore {
     /// Lets readers have the generation that was made, once it is as far as theirs.
     /// - Returns: Whether it is.
     static func exchange(_ name: String, in tx: borrowing Transaction) throws -> Bool {
-        guard let row = try find(name, locked: true, in: tx), let building = row.building, !row.isPaused else {
+        guard let row = try find(name, .update, in: tx), let building = row.building, !row.isPaused else {
             return false
         }
         // What is read does not move meanwhile.

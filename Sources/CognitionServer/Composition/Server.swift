@@ -176,7 +176,8 @@ struct Server {
                 EventLogRoutes(log: node.log, identity: identity, clock: node.clock, ids: node.ids),
                 StreamStateRoutes(log: node.log),
                 ProjectionRoutes(
-                    projections: Projections(node.database, clock: node.clock), known: Node.projections, log: node.log),
+                    projections: Projections(node.database, clock: node.clock, upcasters: Node.upcasters),
+                    known: Node.projections, log: node.log),
                 SagaRoutes(workflows: node.workflows, engine: engine),
                 SecretRoutes(workflows: node.workflows, identity: identity),
                 ForkRoutes(workflows: node.workflows),
