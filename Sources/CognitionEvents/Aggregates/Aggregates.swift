@@ -52,7 +52,6 @@ package struct Aggregates<State: Aggregate>: Sendable {
             (state, version) = (found, kept.version)
         }
         let first = version
-        var last: Event?
         folding: while version < limit.version {
             let page = try await log.readStream(stream, workspace: workspace, fromVersion: version + 1, limit: 500)
             for event in page.events {
@@ -60,7 +59,6 @@ package struct Aggregates<State: Aggregate>: Sendable {
                 guard version - first < eventsMax else { throw Self.tooLong(stream, eventsMax) }
                 try state.apply(try upcasters.upcast(event))
                 version = event.version
-                last = event
             }
             if version >= page.version { break }
         }
@@ -69,7 +67,7 @@ package struct Aggregates<State: Aggregate>: Sendable {
         if version - first >= policy.events || version > first && took >= policy.duration {
             await keep(state, at: version, of: stream, in: workspace)
         }
-        return Folded(state: state, version: version, last: last)
+        return Folded(state: state, version: version)
     }
 
     package func load(_ id: String, in workspace: WorkspaceID) async throws -> Folded<State> {
