@@ -18,6 +18,8 @@ package struct ProjectionRunner: Sendable {
     private let upcasters: Upcasters
     private let metrics: any MetricsFactory
     private let rebuilds: Counter
+    /// The gauge that the runner of a rebuild writes, to be set back when there is none any more.
+    private let rebuildLag: Gauge
 
     /// - Parameters:
     ///   - clock: What the runner sleeps on.
@@ -37,6 +39,10 @@ package struct ProjectionRunner: Sendable {
         self.metrics = metrics
         rebuilds = Counter(
             label: "events.projection.rebuilds", dimensions: [("projection", projection.name)], factory: metrics)
+        rebuildLag = Gauge(
+            label: "events.subscription.lag",
+            dimensions: [("subscription", ProjectionStore.label(of: projection.name, isRebuild: true))],
+            factory: metrics)
     }
 
     /// Runs until the task is cancelled, and then returns.
@@ -44,8 +50,8 @@ package struct ProjectionRunner: Sendable {
     package func run() async throws {
         while !Task.isCancelled {
             do {
-                let projection = projection
-                let row = try await database.write { try ProjectionStore.open(projection, in: $0) }
+                let (projection, now) = (projection, wallClock.now)
+                let row = try await database.write { try ProjectionStore.open(projection, now: now, in: $0) }
                 try await serve(row)
             } catch is CancellationError {
                 return
@@ -64,9 +70,13 @@ package struct ProjectionRunner: Sendable {
     private func serve(_ row: ProjectionStore.Row) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             if !row.isPaused {
-                for (number, isRebuild) in [(row.live, false)] + (row.building.map { [($0, true)] } ?? []) {
-                    let runner = try subscriptionRunner(Generation(number: number, isRebuild: isRebuild))
-                    group.addTask { try await runner.run() }
+                for number in row.generations {
+                    let generation = Generation(number: number, isRebuild: number != row.live)
+                    let runner = try subscriptionRunner(generation)
+                    group.addTask {
+                        try await runner.run()
+                        if generation.isRebuild { rebuildLag.record(0) }
+                    }
                 }
                 group.addTask { try await deleteAbandoned(row) }
             }
@@ -83,10 +93,12 @@ package struct ProjectionRunner: Sendable {
     private func subscriptionRunner(_ generation: Generation) throws -> SubscriptionRunner {
         let (name, projection, upcasters) = (projection.name, projection, upcasters)
         let subscription = try Subscription(
-            ProjectionStore.subscription(of: name, generation: generation.number), filter: projection.filter)
+            ProjectionStore.subscription(of: name, generation: generation.number), filter: projection.filter,
+            startAt: .existing)
         return SubscriptionRunner(
-            subscription, database: database, wallClock: wallClock, clock: clock, polling: polling,
-            failurePolicy: projection.failurePolicy, metrics: metrics
+            subscription, label: ProjectionStore.label(of: name, isRebuild: generation.isRebuild), database: database,
+            wallClock: wallClock, clock: clock, polling: polling, failurePolicy: projection.failurePolicy,
+            metrics: metrics
         ) { events, tx in
             // It may have been paused, or another node has exchanged the generations, which this one has not noticed yet.
             guard try ProjectionStore.isWanted(generation.number, of: name, in: tx) else {

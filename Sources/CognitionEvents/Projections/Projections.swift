@@ -32,7 +32,8 @@ package struct Projections: Sendable {
     /// Makes it anew from the first event, beside what is read.
     /// - Throws: `event.projection_unknown`, `event.projection_rebuilding`.
     package func rebuild(_ name: String) async throws {
-        try await database.write { try ProjectionStore.rebuild(name, in: $0) }
+        let now = clock.now
+        try await database.write { try ProjectionStore.rebuild(name, now: now, in: $0) }
     }
 
     /// Lets it stand still.
@@ -50,7 +51,7 @@ package struct Projections: Sendable {
         try await database.write { tx in
             try ProjectionStore.pause(name, since: nil, in: tx)
             let row = try Self.row(name, in: tx)
-            for generation in [row.live, row.building].compactMap(\.self) {
+            for generation in row.generations {
                 let subscription = ProjectionStore.subscription(of: name, generation: generation)
                 guard try SubscriptionStore.find(subscription, in: tx)?.failure != nil else { continue }
                 try SubscriptionStore.resume(subscription, skipping: skippingFailed, now: now, in: tx)

@@ -38,11 +38,13 @@ package struct SubscriptionRunner: Sendable {
         delay: .milliseconds(100), backoff: .exponential(), delayMax: .seconds(30))
 
     /// - Parameters:
+    ///   - label: What metrics call the subscription; its name unless given.
     ///   - clock: What the runner sleeps on.
     ///   - polling: How long it waits at most before it looks again, for the case that a wake-up was lost.
     ///   - retry: Delays between attempts; its bounds on their number and duration do not count.
     package init(
-        _ subscription: Subscription, database: any Database, wallClock: any WallClock = SystemWallClock(),
+        _ subscription: Subscription, label: String? = nil, database: any Database,
+        wallClock: any WallClock = SystemWallClock(),
         clock: any Clock<Duration> = ContinuousClock(), polling: Duration = .seconds(1),
         retry: RetryPolicy = Self.standardRetry, failurePolicy: FailurePolicy = .stop,
         metrics: any MetricsFactory = MetricsSystem.factory,
@@ -55,7 +57,7 @@ package struct SubscriptionRunner: Sendable {
         self.polling = polling
         self.retry = retry
         self.failurePolicy = failurePolicy
-        let dimensions = [("subscription", subscription.name)]
+        let dimensions = [("subscription", label ?? subscription.name)]
         lag = Gauge(label: "events.subscription.lag", dimensions: dimensions, factory: metrics)
         parked = Counter(label: "events.parked", dimensions: dimensions, factory: metrics)
         self.handler = handler

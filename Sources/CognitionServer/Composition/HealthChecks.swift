@@ -35,10 +35,10 @@ extension HealthCheck {
     private static func eventLog(_ log: EventLog) -> HealthCheck {
         HealthCheck("event_log", isRequired: true) {
             let (head, snapshots) = (try await log.head(), try await log.snapshotCount())
-            let subscriptions = try await log.subscriptions()
-            let lags = subscriptions.map { ($0.name, JSONValue.integer(max(0, head - $0.position))) }
-            let stopped = subscriptions.filter { $0.failure != nil }.map { JSONValue.string($0.name) }
-            let isBehind = subscriptions.contains { head - $0.position > lagMax }
+            let followers = try await log.followers()
+            let lags = followers.map { ($0.name, JSONValue.integer(max(0, head - $0.position))) }
+            let stopped = followers.filter { $0.failure != nil }.map { JSONValue.string($0.name) }
+            let isBehind = followers.contains { head - $0.position > lagMax && !$0.isRebuild }
             return Finding(
                 stopped.isEmpty && !isBehind ? .healthy : .degraded,
                 details: [
