@@ -15,6 +15,7 @@ package struct ProjectionRunner: Sendable {
     private let wallClock: any WallClock
     private let clock: any Clock<Duration>
     private let polling: Duration
+    private let rest: Duration
     private let upcasters: Upcasters
     private let metrics: any MetricsFactory
     private let rebuilds: Counter
@@ -24,17 +25,19 @@ package struct ProjectionRunner: Sendable {
     /// - Parameters:
     ///   - clock: What the runner sleeps on.
     ///   - polling: How long it waits at most before it looks again.
+    ///   - rest: How long it stands still each time it has come to the end of the log.
     ///   - upcasters: What events are handed over through.
     package init(
         _ projection: any Projection, database: any Database, wallClock: any WallClock = SystemWallClock(),
         clock: any Clock<Duration> = ContinuousClock(), polling: Duration = .seconds(1),
-        upcasters: Upcasters = .none, metrics: any MetricsFactory = MetricsSystem.factory
+        rest: Duration = .zero, upcasters: Upcasters = .none, metrics: any MetricsFactory = MetricsSystem.factory
     ) {
         self.projection = projection
         self.database = database
         self.wallClock = wallClock
         self.clock = clock
         self.polling = polling
+        self.rest = rest
         self.upcasters = upcasters
         self.metrics = metrics
         rebuilds = Counter(
@@ -97,7 +100,8 @@ package struct ProjectionRunner: Sendable {
             startAt: .existing)
         return SubscriptionRunner(
             subscription, label: ProjectionStore.label(of: name, isRebuild: generation.isRebuild), database: database,
-            wallClock: wallClock, clock: clock, polling: polling, failurePolicy: projection.failurePolicy,
+            wallClock: wallClock, clock: clock, polling: polling, rest: generation.isRebuild ? .zero : rest,
+            failurePolicy: projection.failurePolicy,
             metrics: metrics
         ) { events, tx in
             // It may have been paused, or another node has exchanged the generations, which this one has not noticed yet.

@@ -100,8 +100,10 @@ struct Server {
         ]
         services += Node.projections.map { projection in
             Loop {
+                // On a server with little to do, an append would otherwise cost a commit more.
                 try await ProjectionRunner(
-                    projection, database: node.database, wallClock: node.clock, upcasters: Node.upcasters
+                    projection, database: node.database, wallClock: node.clock, rest: .milliseconds(200),
+                    upcasters: Node.upcasters
                 ).run()
             }
         }
