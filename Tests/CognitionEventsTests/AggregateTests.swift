@@ -122,6 +122,22 @@ private struct Movements: Aggregate {
         }
     }
 
+    @Test("Snapshots are counted at most every ten seconds", arguments: TestDatabase.engines)
+    func counted(on engine: TestDatabase.Engine) async throws {
+        try await withLog(engine) { log in
+            let clock = ManualClock()
+            let count = SnapshotCount(log, clock: clock)
+            #expect(try await count.value == 0)
+            let accounts = Aggregates<Account>(log, policy: SnapshotPolicy(events: 1))
+            try await accounts.update("1", context: .test()) { _ in [Self.moved(1)] }
+            #expect(try await log.snapshotCount() == 1)
+            clock.advance(by: .seconds(9))
+            #expect(try await count.value == 0)
+            clock.advance(by: .seconds(1))
+            #expect(try await count.value == 1)
+        }
+    }
+
     @Test(
         "A state is that of a version or a moment, and a history that is too long is refused",
         arguments: TestDatabase.engines)
