@@ -39,6 +39,8 @@ extension ErrorCode {
     package static let projectionUnknown = ErrorCode("event.projection_unknown", category: .notFound)
     /// It is made anew already.
     package static let projectionRebuilding = ErrorCode("event.projection_rebuilding", category: .conflict)
+    /// It stands still until it is resumed.
+    package static let projectionPaused = ErrorCode("event.projection_paused", category: .conflict)
     /// A handler writes to a generation that was exchanged or paused meanwhile; inside of this module only.
     static let projectionRetired = ErrorCode("event.projection_retired", category: .unavailable)
     /// No event at that position was put aside.

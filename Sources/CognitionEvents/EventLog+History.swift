@@ -14,8 +14,16 @@ extension EventLog {
     package func state(
         of stream: StreamName, in workspace: WorkspaceID, at limit: FoldLimit = .end
     ) async throws -> Folded<MergedState>? {
-        guard try await exists(stream, in: workspace) else { return nil }
-        return try await states.load(stream, in: workspace, upTo: limit)
+        try await states.find(stream, in: workspace, upTo: limit)
+    }
+
+    /// The states after two versions: unless told otherwise, before and after the last event.
+    /// - Returns: `nil` when there is no such stream.
+    /// - Throws: `event.history_too_long`.
+    package func changes(
+        of stream: StreamName, in workspace: WorkspaceID, from: Int64? = nil, to: Int64? = nil
+    ) async throws -> (before: Folded<MergedState>, after: Folded<MergedState>)? {
+        try await states.changes(of: stream, in: workspace, from: from, to: to)
     }
 
     /// Which event has set each value of the state at a version or a moment.
@@ -39,10 +47,6 @@ extension EventLog {
             }
             if page.events.isEmpty || version >= page.version { return provenance.origins }
         }
-    }
-
-    private func exists(_ stream: StreamName, in workspace: WorkspaceID) async throws -> Bool {
-        try await database.read { try StreamRow.find(stream, workspace: workspace, in: $0) } != nil
     }
 
     /// How many states of aggregates are kept.

@@ -29,12 +29,7 @@ package struct EventLog: Sendable {
     package func append(
         _ events: [NewEvent], to stream: StreamName, expecting expected: ExpectedVersion = .any, context: EventContext
     ) async throws -> AppendReceipt {
-        let start = ContinuousClock.now
-        let receipt = try await database.write {
-            try $0.append(events, to: stream, expecting: expected, context: context)
-        }
-        appendDuration.record(duration: ContinuousClock.now - start)
-        return receipt
+        try await timed { try $0.append(events, to: stream, expecting: expected, context: context) }
     }
 
     /// Writes to several streams, all of it or nothing.
@@ -42,8 +37,7 @@ package struct EventLog: Sendable {
     /// - Throws: As ``append(_:to:expecting:context:)``.
     @discardableResult
     package func append(_ appends: [StreamAppend], context: EventContext) async throws -> [AppendReceipt] {
-        let start = ContinuousClock.now
-        let receipts = try await database.write { tx in
+        try await timed { tx in
             var receipts: [AppendReceipt] = []
             for append in appends {
                 receipts.append(
@@ -51,6 +45,13 @@ package struct EventLog: Sendable {
             }
             return receipts
         }
+    }
+
+    private func timed<Receipts: Sendable>(
+        _ body: @escaping @Sendable (borrowing Transaction) throws -> Receipts
+    ) async throws -> Receipts {
+        let start = ContinuousClock.now
+        let receipts = try await database.write(body)
         appendDuration.record(duration: ContinuousClock.now - start)
         return receipts
     }

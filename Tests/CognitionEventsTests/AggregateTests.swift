@@ -95,6 +95,49 @@ private struct Movements: Aggregate {
         }
     }
 
+    @Test("Looking at the past keeps nothing, and both sides of a change are one fold", arguments: TestDatabase.engines)
+    func past(on engine: TestDatabase.Engine) async throws {
+        try await withLog(engine) { log in
+            let accounts = Aggregates<Account>(log, policy: SnapshotPolicy(events: 5, duration: .seconds(60)))
+            let stream = StreamName("account", "1")
+            #expect(try await accounts.changes(of: stream, in: .default) == nil)
+            try await log.append((1...700).map { _ in Self.moved(1) }, to: stream, context: .test())
+            for limit in [FoldLimit.version(699), .version(20), .time(ManualClock().now - .seconds(1))] {
+                _ = try await accounts.load(stream, in: .default, upTo: limit)
+            }
+            _ = try await accounts.changes(of: stream, in: .default, from: 2, to: 600)
+            #expect(try await log.snapshotCount() == 0)
+            func versions(_ from: Int64?, _ to: Int64?) async throws -> [Int64] {
+                let changes = try #require(
+                    try await accounts.changes(of: stream, in: .default, from: from, to: to))
+                for side in [changes.before, changes.after] { #expect(side.state.balance == side.version) }
+                return [changes.before.version, changes.after.version]
+            }
+            #expect(try await versions(nil, nil) == [699, 700])
+            #expect(try await log.snapshotCount() == 1)
+            #expect(try await versions(3, 3) == [3, 3])
+            #expect(try await versions(nil, 501) == [500, 501])
+            #expect(try await versions(0, 900) == [0, 700])
+            #expect(try await versions(700, nil) == [700, 700])
+        }
+    }
+
+    @Test("Snapshots are counted at most every ten seconds", arguments: TestDatabase.engines)
+    func counted(on engine: TestDatabase.Engine) async throws {
+        try await withLog(engine) { log in
+            let clock = ManualClock()
+            let count = SnapshotCount(log, clock: clock)
+            #expect(try await count.value == 0)
+            let accounts = Aggregates<Account>(log, policy: SnapshotPolicy(events: 1))
+            try await accounts.update("1", context: .test()) { _ in [Self.moved(1)] }
+            #expect(try await log.snapshotCount() == 1)
+            clock.advance(by: .seconds(9))
+            #expect(try await count.value == 0)
+            clock.advance(by: .seconds(1))
+            #expect(try await count.value == 1)
+        }
+    }
+
     @Test(
         "A state is that of a version or a moment, and a history that is too long is refused",
         arguments: TestDatabase.engines)

@@ -2,6 +2,8 @@ import CognitionCore
 import CognitionEvents
 import CognitionStorage
 import CognitionTestSupport
+import Metrics
+import MetricsTestKit
 import Synchronization
 import Testing
 
@@ -193,6 +195,70 @@ private struct Sums: Projection {
             #expect(await code { try await projections.discard(7, of: "sums") } == "event.parked_unknown")
             #expect(try await projections.state(of: "sums").parked == 0)
             #expect(try await total(log, generation: 1) == 36 - 7)
+        }
+    }
+
+    @Test(
+        "What was put aside is retried through the upcasters, and not while it is paused",
+        arguments: TestDatabase.engines)
+    func retries(on engine: TestDatabase.Engine) async throws {
+        try await withSums(engine) { log, projections in
+            let refused = Sums.Refused(2)
+            try await running([Sums(refusing: refused, .skip)], log) {
+                try await append(1...2, log)
+                _ = try await state(projections) { $0.parked == 1 }
+            }
+            refused.forget()
+            let upcasters = try Upcasters([
+                Upcaster("test.happened", from: 1) { ["number": .integer(($0["number"]?.integerValue ?? 0) * 100)] }
+            ])
+            let later = Projections(log.database, clock: SystemWallClock(), upcasters: upcasters)
+            try await later.pause("sums")
+            #expect(await code { try await later.retry(2, of: Sums()) } == "event.projection_paused")
+            #expect(try await later.state(of: "sums").parked == 1)
+            try await later.resume("sums")
+            try await later.retry(2, of: Sums())
+            #expect(try await total(log, generation: 1) == 201)
+        }
+    }
+
+    @Test(
+        "A node that has not noticed an exchange brings nothing back, and names in reports have no generations",
+        arguments: TestDatabase.engines)
+    func abandoned(on engine: TestDatabase.Engine) async throws {
+        try await withSums(engine) { log, projections in
+            try await append(1...5, log)
+            let metrics = TestMetrics()
+            let node = Task {
+                try await ProjectionRunner(
+                    Sums(), database: log.database, polling: .milliseconds(20), metrics: metrics
+                ).run()
+            }
+            _ = try await state(projections) { $0.position == 5 }
+            try await projections.rebuild("sums")
+            #expect(try await log.followers().map(\.name).contains("projection.sums.rebuild"))
+            _ = try await state(projections) { $0.generation == 2 }
+            while try await log.subscriptions().count > 1 { try await Task.sleep(for: .milliseconds(5)) }
+            // As a node does that still serves the first generation.
+            let old = SubscriptionRunner(
+                try Subscription("projection.sums.1", startAt: .existing), database: log.database, clock: StillClock(),
+                metrics: NOOPMetricsHandler.instance
+            ) { _, _ in Issue.record("there is nothing to be handled") }
+            let lagging = Task { try await old.run() }
+            try await append(6...10, log)
+            _ = try await state(projections) { $0.position == 10 }
+            lagging.cancel()
+            try await lagging.value
+            node.cancel()
+            try await node.value
+            #expect(try await log.subscriptions().map(\.name) == ["projection.sums.2"])
+            #expect(try await log.followers().map(\.name) == ["projection.sums"])
+            let labels = metrics.recorders.filter { $0.label == "events.subscription.lag" }
+                .compactMap { $0.dimensions.first?.1 }
+            #expect(Set(labels) == ["projection.sums", "projection.sums.rebuild"])
+            let rebuild = try metrics.expectGauge(
+                "events.subscription.lag", [("subscription", "projection.sums.rebuild")])
+            #expect(rebuild.lastValue == 0)
         }
     }
 

@@ -88,6 +88,32 @@ import Testing
         }
     }
 
+    @Test("After a batch it rests, and then handles together what has come", arguments: TestDatabase.engines)
+    func rest(on engine: TestDatabase.Engine) async throws {
+        try await withHandled(engine) { log in
+            let clock = TickedClock()
+            let batches = Counter()
+            let runner = SubscriptionRunner(
+                try Subscription("copy"), database: log.database, wallClock: ManualClock(), clock: clock,
+                rest: .milliseconds(200)
+            ) { events, tx in
+                try EventLog.insert(events, in: tx)
+                let count = events.count
+                tx.afterCommit { batches.add([count]) }
+            }
+            try await log.append([.counted(1)], to: stream, context: .test())
+            let running = Task { try await runner.run() }
+            await batches.reached(1)
+            try await clock.endNextSleep {
+                for number in 2...5 { try await log.append([.counted(number)], to: stream, context: .test()) }
+            }
+            await batches.reached(2)
+            #expect(batches.values == [1, 4])
+            running.cancel()
+            try await running.value
+        }
+    }
+
     @Test("A failure that may pass is tried again after growing delays", arguments: TestDatabase.engines)
     func transientFailure(on engine: TestDatabase.Engine) async throws {
         try await withHandled(engine) { log in

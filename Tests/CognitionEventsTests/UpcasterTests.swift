@@ -80,7 +80,63 @@ import Testing
         for versions in [[1, 3], [1, 1], [2, 1, 4]] {
             #expect(throws: EventError.self) { try Upcasters(versions.map(step)) }
         }
-        #expect(try Upcasters([3, 1, 2].map(step)).isEmpty == false)
+        #expect(throws: Never.self) { try Upcasters([3, 1, 2].map(step)) }
+    }
+
+    /// Keeps the first number of each event.
+    private struct Firsts: Projection {
+        let name = "firsts"
+        let foldVersion = 1
+
+        func apply(_ events: [Event], to generation: Generation, in tx: borrowing Transaction) throws {
+            for event in events {
+                let number = event.data["numbers"]?[0]?.integerValue ?? 100
+                try tx.execute("INSERT INTO picked (number) VALUES (\(number))")
+            }
+        }
+
+        func delete(_ generation: Int64, limit: Int, in tx: borrowing Transaction) throws -> Int { 0 }
+    }
+
+    @Test(
+        "An upcaster that fails stops a projection, which says where and why, and goes on when it is mended",
+        .timeLimit(.minutes(1)), arguments: TestDatabase.engines)
+    func stops(on engine: TestDatabase.Engine) async throws {
+        try await withOldEvents(engine) { log, upcasters in
+            let projections = Projections(log.database, clock: SystemWallClock())
+            func run(_ upcasters: Upcasters, until fits: (ProjectionState) -> Bool) async throws -> ProjectionState {
+                let runner = ProjectionRunner(
+                    Firsts(), database: log.database, polling: .milliseconds(20), upcasters: upcasters)
+                let running = Task { try await runner.run() }
+                var state = try? await projections.state(of: "firsts")
+                while state.map(fits) != true {
+                    try await Task.sleep(for: .milliseconds(5))
+                    state = try? await projections.state(of: "firsts")
+                }
+                running.cancel()
+                try await running.value
+                return try #require(state)
+            }
+            let stopped = try await run(upcasters) { $0.status == .stopped }
+            #expect(stopped.position == 3 && stopped.failure?.position == 4)
+            #expect(
+                stopped.failure?.error
+                    == "event.upcast_failed: the test.happened of version 1 at position 4: its upcaster from version 2 fails: no number"
+            )
+            // Of the next release, which takes the fourth, and then the sixth too.
+            let lenient = Upcaster("test.happened", from: 2) {
+                ["numbers": [$0["number"]?.integerValue.map { .integer($0) } ?? 0]]
+            }
+            let second = try Upcasters([Self.chain[1], lenient])
+            try await projections.resume("firsts")
+            let again = try await run(second) { $0.status == .stopped }
+            #expect(again.position == 5 && again.failure?.position == 6)
+            #expect(again.failure?.error.hasSuffix("versions 1 to 3 are known") == true)
+            let third = try Upcasters([Self.chain[1], lenient, Upcaster("test.happened", from: 3) { $0 }])
+            try await projections.resume("firsts")
+            #expect(try await run(third) { $0.position == 8 }.status == .running)
+            #expect(try await log.count("SELECT COUNT(*) FROM picked") == 8)
+        }
     }
 
     @Test(

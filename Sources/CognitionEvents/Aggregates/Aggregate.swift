@@ -46,8 +46,6 @@ package struct Folded<State: Aggregate>: Sendable {
     package let state: State
     /// 0 before the first event.
     package let version: Int64
-    /// The last event that was taken in; `nil` when there is none, or a snapshot stands for it.
-    package let last: Event?
 }
 
 /// When a state is kept so that the next reader need not fold it again.

@@ -42,8 +42,6 @@ package struct Upcasters: Sendable {
         self.chains = chains
     }
 
-    package var isEmpty: Bool { chains.isEmpty }
-
     /// The event as the newest version of its type has it; one of a type without upcasters as it is.
     ///
     /// - Throws: `event.upcast_failed` when a step fails, the version is older than any that is taken, or newer than any

@@ -41,8 +41,7 @@ package struct LogCheck: Sendable {
         self.projections = projections
     }
 
-    /// - Parameter progress: Told now and then of the position and the end of the log.
-    package func run(progress: (Int64, Int64) -> Void = { _, _ in }) async throws -> Report {
+    package func run() async throws -> Report {
         var report = Report()
         var position: Int64 = 0
         while true {
@@ -61,7 +60,6 @@ package struct LogCheck: Sendable {
             }
             try await check(page.events, &report)
             position = page.position
-            progress(position, page.head)
             if page.isAtEnd { return report }
         }
     }

@@ -15,28 +15,37 @@ package struct ProjectionRunner: Sendable {
     private let wallClock: any WallClock
     private let clock: any Clock<Duration>
     private let polling: Duration
+    private let rest: Duration
     private let upcasters: Upcasters
     private let metrics: any MetricsFactory
     private let rebuilds: Counter
+    /// The gauge that the runner of a rebuild writes, to be set back when there is none any more.
+    private let rebuildLag: Gauge
 
     /// - Parameters:
     ///   - clock: What the runner sleeps on.
     ///   - polling: How long it waits at most before it looks again.
+    ///   - rest: How long it stands still each time it has come to the end of the log.
     ///   - upcasters: What events are handed over through.
     package init(
         _ projection: any Projection, database: any Database, wallClock: any WallClock = SystemWallClock(),
         clock: any Clock<Duration> = ContinuousClock(), polling: Duration = .seconds(1),
-        upcasters: Upcasters = .none, metrics: any MetricsFactory = MetricsSystem.factory
+        rest: Duration = .zero, upcasters: Upcasters = .none, metrics: any MetricsFactory = MetricsSystem.factory
     ) {
         self.projection = projection
         self.database = database
         self.wallClock = wallClock
         self.clock = clock
         self.polling = polling
+        self.rest = rest
         self.upcasters = upcasters
         self.metrics = metrics
         rebuilds = Counter(
             label: "events.projection.rebuilds", dimensions: [("projection", projection.name)], factory: metrics)
+        rebuildLag = Gauge(
+            label: "events.subscription.lag",
+            dimensions: [("subscription", ProjectionStore.label(of: projection.name, isRebuild: true))],
+            factory: metrics)
     }
 
     /// Runs until the task is cancelled, and then returns.
@@ -44,8 +53,8 @@ package struct ProjectionRunner: Sendable {
     package func run() async throws {
         while !Task.isCancelled {
             do {
-                let projection = projection
-                let row = try await database.write { try ProjectionStore.open(projection, in: $0) }
+                let (projection, now) = (projection, wallClock.now)
+                let row = try await database.write { try ProjectionStore.open(projection, now: now, in: $0) }
                 try await serve(row)
             } catch is CancellationError {
                 return
@@ -64,9 +73,13 @@ package struct ProjectionRunner: Sendable {
     private func serve(_ row: ProjectionStore.Row) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             if !row.isPaused {
-                for (number, isRebuild) in [(row.live, false)] + (row.building.map { [($0, true)] } ?? []) {
-                    let runner = try subscriptionRunner(Generation(number: number, isRebuild: isRebuild))
-                    group.addTask { try await runner.run() }
+                for number in row.generations {
+                    let generation = Generation(number: number, isRebuild: number != row.live)
+                    let runner = try subscriptionRunner(generation)
+                    group.addTask {
+                        try await runner.run()
+                        if generation.isRebuild { rebuildLag.record(0) }
+                    }
                 }
                 group.addTask { try await deleteAbandoned(row) }
             }
@@ -83,10 +96,13 @@ package struct ProjectionRunner: Sendable {
     private func subscriptionRunner(_ generation: Generation) throws -> SubscriptionRunner {
         let (name, projection, upcasters) = (projection.name, projection, upcasters)
         let subscription = try Subscription(
-            ProjectionStore.subscription(of: name, generation: generation.number), filter: projection.filter)
+            ProjectionStore.subscription(of: name, generation: generation.number), filter: projection.filter,
+            startAt: .existing)
         return SubscriptionRunner(
-            subscription, database: database, wallClock: wallClock, clock: clock, polling: polling,
-            failurePolicy: projection.failurePolicy, metrics: metrics
+            subscription, label: ProjectionStore.label(of: name, isRebuild: generation.isRebuild), database: database,
+            wallClock: wallClock, clock: clock, polling: polling, rest: generation.isRebuild ? .zero : rest,
+            failurePolicy: projection.failurePolicy,
+            metrics: metrics
         ) { events, tx in
             // It may have been paused, or another node has exchanged the generations, which this one has not noticed yet.
             guard try ProjectionStore.isWanted(generation.number, of: name, in: tx) else {

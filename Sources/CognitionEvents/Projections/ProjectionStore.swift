@@ -19,14 +19,40 @@ enum ProjectionStore {
             building = try row[3]
             isPaused = try row[4] as Timestamp? != nil
         }
+
+        /// Of the generation that is read.
+        var subscription: String { ProjectionStore.subscription(of: name, generation: live) }
+
+        /// All that are wanted.
+        var generations: [Int64] { [live] + (building.map { [$0] } ?? []) }
     }
+
+    static let subscriptionPrefix = "projection."
 
     static func subscription(of projection: String, generation: Int64) -> String {
-        "projection.\(projection).\(generation)"
+        "\(subscriptionPrefix)\(projection).\(generation)"
     }
 
-    static func find(_ name: String, locked: Bool = false, in tx: borrowing Transaction) throws -> Row? {
-        let lock: SQL = locked ? "\(fragment: .forUpdate)" : ""
+    /// Until the commit.
+    enum Lock {
+        case none
+        /// It stays as it is.
+        case share
+        case update
+    }
+
+    /// What a generation is called where generations come and go: in metrics and in reports.
+    static func label(of projection: String, isRebuild: Bool) -> String {
+        isRebuild ? "projection.\(projection).rebuild" : "projection.\(projection)"
+    }
+
+    static func find(_ name: String, _ lock: Lock = .none, in tx: borrowing Transaction) throws -> Row? {
+        let lock: SQL =
+            switch lock {
+            case .none: ""
+            case .share: "\(fragment: .forShare)"
+            case .update: "\(fragment: .forUpdate)"
+            }
         return try tx.first(
             "SELECT \(columns: Row.columns) FROM projections WHERE name = \(name) \(lock)", as: Row.init)
     }
@@ -35,15 +61,19 @@ enum ProjectionStore {
         try tx.query("SELECT \(columns: Row.columns) FROM projections ORDER BY name LIMIT 1000", as: Row.init)
     }
 
-    /// The row of a projection; made when it is new, and told to be rebuilt when its fold is another than before.
-    static func open(_ projection: some Projection, in tx: borrowing Transaction) throws -> Row {
+    /// The row of a projection, with the places of its generations; made when it is new, and told to be rebuilt when its
+    /// fold is another than before.
+    static func open(_ projection: some Projection, now: Timestamp, in tx: borrowing Transaction) throws -> Row {
         try tx.execute(
             """
             INSERT INTO projections (name, fold_version, live, generations) VALUES (\(projection.name), \(projection.foldVersion), 1, 1)
             ON CONFLICT (name) DO NOTHING
             """)
-        guard let row = try find(projection.name, locked: true, in: tx) else { throw unknown(projection.name) }
-        guard row.foldVersion < projection.foldVersion else { return row }
+        guard let row = try find(projection.name, .update, in: tx) else { throw unknown(projection.name) }
+        guard row.foldVersion < projection.foldVersion else {
+            try makePlaces(of: row, now: now, in: tx)
+            return row
+        }
         // A generation of the old fold that is on its way is given up.
         try tx.execute(
             """
@@ -52,17 +82,28 @@ enum ProjectionStore {
             WHERE name = \(projection.name)
             """)
         guard let changed = try find(projection.name, in: tx) else { throw unknown(projection.name) }
+        try makePlaces(of: changed, now: now, in: tx)
         return changed
     }
 
+    /// Only here and under the row's lock, so that a node that has not noticed an exchange does not bring back what was
+    /// taken away.
+    private static func makePlaces(of row: Row, now: Timestamp, in tx: borrowing Transaction) throws {
+        for generation in row.generations {
+            try SubscriptionStore.make(subscription(of: row.name, generation: generation), at: 0, now: now, in: tx)
+        }
+    }
+
     /// - Throws: `event.projection_unknown`, `event.projection_rebuilding`.
-    static func rebuild(_ name: String, in tx: borrowing Transaction) throws {
-        guard let row = try find(name, locked: true, in: tx) else { throw unknown(name) }
+    static func rebuild(_ name: String, now: Timestamp, in tx: borrowing Transaction) throws {
+        guard let row = try find(name, .update, in: tx) else { throw unknown(name) }
         guard row.building == nil else {
             throw EventError(.projectionRebuilding, "the projection \(name) is being rebuilt already")
         }
         try tx.execute(
             "UPDATE projections SET building = generations + 1, generations = generations + 1 WHERE name = \(name)")
+        guard let changed = try find(name, in: tx) else { throw unknown(name) }
+        try makePlaces(of: changed, now: now, in: tx)
         tx.signal(.projections)
     }
 
@@ -76,7 +117,7 @@ enum ProjectionStore {
     /// Lets readers have the generation that was made, once it is as far as theirs.
     /// - Returns: Whether it is.
     static func exchange(_ name: String, in tx: borrowing Transaction) throws -> Bool {
-        guard let row = try find(name, locked: true, in: tx), let building = row.building, !row.isPaused else {
+        guard let row = try find(name, .update, in: tx), let building = row.building, !row.isPaused else {
             return false
         }
         // What is read does not move meanwhile.

@@ -5,10 +5,13 @@ package import CognitionStorage
 package struct Projections: Sendable {
     private let database: any Database
     private let clock: any WallClock
+    private let upcasters: Upcasters
 
-    package init(_ database: any Database, clock: any WallClock) {
+    /// - Parameter upcasters: What events are handed over through.
+    package init(_ database: any Database, clock: any WallClock, upcasters: Upcasters = .none) {
         self.database = database
         self.clock = clock
+        self.upcasters = upcasters
     }
 
     /// All of them, by name; at most 1,000.
@@ -22,15 +25,15 @@ package struct Projections: Sendable {
     /// - Throws: `event.projection_unknown`.
     package func state(of name: String) async throws -> ProjectionState {
         try await database.read { tx in
-            guard let row = try ProjectionStore.find(name, in: tx) else { throw ProjectionStore.unknown(name) }
-            return try Self.state(row, head: try EventReader.head(in: tx), in: tx)
+            try Self.state(try Self.row(name, in: tx), head: try EventReader.head(in: tx), in: tx)
         }
     }
 
     /// Makes it anew from the first event, beside what is read.
     /// - Throws: `event.projection_unknown`, `event.projection_rebuilding`.
     package func rebuild(_ name: String) async throws {
-        try await database.write { try ProjectionStore.rebuild(name, in: $0) }
+        let now = clock.now
+        try await database.write { try ProjectionStore.rebuild(name, now: now, in: $0) }
     }
 
     /// Lets it stand still.
@@ -47,8 +50,8 @@ package struct Projections: Sendable {
         let now = clock.now
         try await database.write { tx in
             try ProjectionStore.pause(name, since: nil, in: tx)
-            guard let row = try ProjectionStore.find(name, in: tx) else { throw ProjectionStore.unknown(name) }
-            for generation in [row.live, row.building].compactMap(\.self) {
+            let row = try Self.row(name, in: tx)
+            for generation in row.generations {
                 let subscription = ProjectionStore.subscription(of: name, generation: generation)
                 guard try SubscriptionStore.find(subscription, in: tx)?.failure != nil else { continue }
                 try SubscriptionStore.resume(subscription, skipping: skippingFailed, now: now, in: tx)
@@ -62,20 +65,27 @@ package struct Projections: Sendable {
     /// - Throws: `event.projection_unknown`.
     package func parked(_ name: String, after position: Int64 = 0, limit: Int = 50) async throws -> [ParkedEvent] {
         try await database.read { tx in
-            try ParkedEventStore.list(try Self.live(name, in: tx).subscription, after: position, limit: limit, in: tx)
+            try ParkedEventStore.list(try Self.row(name, in: tx).subscription, after: position, limit: limit, in: tx)
         }
     }
 
     /// Hands an event that was put aside to the projection once more.
-    /// - Throws: `event.projection_unknown`, `event.parked_unknown`; what the projection throws, and then it stays there.
+    /// - Throws: `event.projection_unknown`, `event.projection_paused`, `event.parked_unknown`; what an upcaster or the
+    ///   projection throws, and then it stays there.
     package func retry(_ position: Int64, of projection: some Projection) async throws {
+        let upcasters = upcasters
         try await database.write { tx in
-            let (generation, subscription) = try Self.live(projection.name, in: tx)
-            guard try ParkedEventStore.remove(position, of: subscription, in: tx) else {
-                throw Self.notParked(position, projection.name)
+            // Held, so that it is neither paused nor exchanged before the commit.
+            let row = try Self.row(projection.name, .share, in: tx)
+            guard !row.isPaused else {
+                throw EventError(.projectionPaused, "the projection \(row.name) is paused; resume it first")
+            }
+            guard try ParkedEventStore.remove(position, of: row.subscription, in: tx) else {
+                throw Self.notParked(position, row.name)
             }
             let page = try EventReader.readAll(after: position - 1, limit: 1, filter: .all, in: tx)
-            try projection.apply(page.events, to: Generation(number: generation, isRebuild: false), in: tx)
+            try projection.apply(
+                try page.events.map(upcasters.upcast), to: Generation(number: row.live, isRebuild: false), in: tx)
         }
     }
 
@@ -83,17 +93,17 @@ package struct Projections: Sendable {
     /// - Throws: `event.projection_unknown`, `event.parked_unknown`.
     package func discard(_ position: Int64, of name: String) async throws {
         try await database.write { tx in
-            guard try ParkedEventStore.remove(position, of: try Self.live(name, in: tx).subscription, in: tx) else {
+            guard try ParkedEventStore.remove(position, of: try Self.row(name, in: tx).subscription, in: tx) else {
                 throw Self.notParked(position, name)
             }
         }
     }
 
-    private static func live(
-        _ name: String, in tx: borrowing Transaction
-    ) throws -> (generation: Int64, subscription: String) {
-        guard let row = try ProjectionStore.find(name, in: tx) else { throw ProjectionStore.unknown(name) }
-        return (row.live, ProjectionStore.subscription(of: name, generation: row.live))
+    private static func row(
+        _ name: String, _ lock: ProjectionStore.Lock = .none, in tx: borrowing Transaction
+    ) throws -> ProjectionStore.Row {
+        guard let row = try ProjectionStore.find(name, lock, in: tx) else { throw ProjectionStore.unknown(name) }
+        return row
     }
 
     private static func notParked(_ position: Int64, _ name: String) -> EventError {
@@ -103,8 +113,7 @@ package struct Projections: Sendable {
     private static func state(
         _ row: ProjectionStore.Row, head: Int64, in tx: borrowing Transaction
     ) throws -> ProjectionState {
-        let subscription = ProjectionStore.subscription(of: row.name, generation: row.live)
-        let live = try SubscriptionStore.find(subscription, in: tx)
+        let live = try SubscriptionStore.find(row.subscription, in: tx)
         let rebuild = try row.building.map { building in
             let place = try SubscriptionStore.find(
                 ProjectionStore.subscription(of: row.name, generation: building), in: tx)
@@ -114,6 +123,6 @@ package struct Projections: Sendable {
         return ProjectionState(
             name: row.name, foldVersion: row.foldVersion, generation: row.live, position: live?.position ?? 0,
             head: head, isPaused: row.isPaused, failure: live?.failure, rebuild: rebuild,
-            parked: try ParkedEventStore.count(subscription, in: tx))
+            parked: try ParkedEventStore.count(row.subscription, in: tx))
     }
 }

@@ -7,6 +7,8 @@ package struct Subscription: Sendable, Hashable {
         case beginning
         /// With the first event after the subscription was made.
         case end
+        /// Where its row says, which somebody else makes and takes away.
+        case existing
     }
 
     /// `[a-z0-9][a-z0-9_.-]{0,62}`; unique in the database.

@@ -24,6 +24,7 @@ package struct SubscriptionRunner: Sendable {
     private let wallClock: any WallClock
     private let clock: any Clock<Duration>
     private let polling: Duration
+    private let rest: Duration
     private let retry: RetryPolicy
     private let failurePolicy: FailurePolicy
     private let lag: Gauge
@@ -38,13 +39,17 @@ package struct SubscriptionRunner: Sendable {
         delay: .milliseconds(100), backoff: .exponential(), delayMax: .seconds(30))
 
     /// - Parameters:
+    ///   - label: What metrics call the subscription; its name unless given.
     ///   - clock: What the runner sleeps on.
     ///   - polling: How long it waits at most before it looks again, for the case that a wake-up was lost.
+    ///   - rest: How long it stands still after a batch that has come to the end of the log, so that what comes one by one
+    ///     is handled together and not with a commit for each.
     ///   - retry: Delays between attempts; its bounds on their number and duration do not count.
     package init(
-        _ subscription: Subscription, database: any Database, wallClock: any WallClock = SystemWallClock(),
+        _ subscription: Subscription, label: String? = nil, database: any Database,
+        wallClock: any WallClock = SystemWallClock(),
         clock: any Clock<Duration> = ContinuousClock(), polling: Duration = .seconds(1),
-        retry: RetryPolicy = Self.standardRetry, failurePolicy: FailurePolicy = .stop,
+        rest: Duration = .zero, retry: RetryPolicy = Self.standardRetry, failurePolicy: FailurePolicy = .stop,
         metrics: any MetricsFactory = MetricsSystem.factory,
         handler: @escaping Handler
     ) {
@@ -53,9 +58,10 @@ package struct SubscriptionRunner: Sendable {
         self.wallClock = wallClock
         self.clock = clock
         self.polling = polling
+        self.rest = rest
         self.retry = retry
         self.failurePolicy = failurePolicy
-        let dimensions = [("subscription", subscription.name)]
+        let dimensions = [("subscription", label ?? subscription.name)]
         lag = Gauge(label: "events.subscription.lag", dimensions: dimensions, factory: metrics)
         parked = Counter(label: "events.parked", dimensions: dimensions, factory: metrics)
         self.handler = handler
@@ -121,6 +127,7 @@ package struct SubscriptionRunner: Sendable {
         if try await handle(page, from: stored) {
             progress.stored = page.position
             progress.position = page.position
+            if page.isAtEnd, rest > .zero { try await clock.sleep(for: rest) }
         } else {
             progress.stored = nil
         }

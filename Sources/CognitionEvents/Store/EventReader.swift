@@ -19,10 +19,18 @@ enum EventReader {
         _ stream: StreamName, workspace: WorkspaceID, fromVersion: Int64, _ direction: ReadDirection = .forward,
         limit: Int, in tx: borrowing Transaction
     ) throws -> StreamPage {
-        try check(limit)
         guard let row = try StreamRow.find(stream, workspace: workspace, in: tx) else {
+            try check(limit)
             return StreamPage(events: [], version: 0)
         }
+        return try readStream(row, fromVersion: fromVersion, direction, limit: limit, in: tx)
+    }
+
+    static func readStream(
+        _ row: StreamRow, fromVersion: Int64, _ direction: ReadDirection = .forward, limit: Int,
+        in tx: borrowing Transaction
+    ) throws -> StreamPage {
+        try check(limit)
         let range: SQL =
             switch direction {
             case .forward: "e.version >= \(fromVersion) ORDER BY e.version"

@@ -13,15 +13,14 @@ enum SnapshotStore {
     }
 
     static func newest(
-        of stream: StreamName, workspace: WorkspaceID, name: String, fold: Int, upTo version: Int64,
-        in tx: borrowing Transaction
+        of stream: StreamRow, name: String, fold: Int, upTo version: Int64, in tx: borrowing Transaction
     ) throws -> Snapshot? {
         try tx.first(
             """
-            SELECT n.version, n.state, n.state_hash FROM streams s JOIN snapshots n ON n.stream_key = s.key
-            WHERE s.workspace_id = \(workspace) AND s.type = \(stream.type) AND s.id = \(stream.id) AND n.name = \(name)
-                AND n.fold_version = \(fold) AND n.version <= s.version AND n.version <= \(version)
-            ORDER BY n.version DESC LIMIT 1
+            SELECT version, state, state_hash FROM snapshots
+            WHERE stream_key = \(stream.key) AND name = \(name) AND fold_version = \(fold)
+                AND version <= \(min(stream.version, version))
+            ORDER BY version DESC LIMIT 1
             """
         ) { row in
             let (bytes, hash) = (try row[1] as [UInt8], try row[2] as [UInt8])

@@ -7,18 +7,27 @@ enum SubscriptionStore {
     static let listMax = 1_000
 
     /// Where the subscription is; made at its start when it is new.
+    /// - Throws: `event.subscription_unknown` when its row is made by somebody else and is not there.
     static func open(
         _ subscription: Subscription, now: Timestamp, in tx: borrowing Transaction
     ) throws -> SubscriptionState {
         if let state = try find(subscription.name, in: tx) { return state }
-        let position: Int64 = subscription.start == .end ? try EventReader.head(in: tx) : 0
-        try tx.execute(
-            """
-            INSERT INTO subscriptions (name, position, updated_at) VALUES (\(subscription.name), \(position), \(now))
-            ON CONFLICT (name) DO NOTHING
-            """)
+        switch subscription.start {
+        case .beginning: try make(subscription.name, at: 0, now: now, in: tx)
+        case .end: try make(subscription.name, at: try EventReader.head(in: tx), now: now, in: tx)
+        case .existing: break
+        }
         guard let state = try find(subscription.name, in: tx) else { throw unknown(subscription.name) }
         return state
+    }
+
+    /// Makes the row of a subscription that has none.
+    static func make(_ name: String, at position: Int64, now: Timestamp, in tx: borrowing Transaction) throws {
+        try tx.execute(
+            """
+            INSERT INTO subscriptions (name, position, updated_at) VALUES (\(name), \(position), \(now))
+            ON CONFLICT (name) DO NOTHING
+            """)
     }
 
     static func find(_ name: String, in tx: borrowing Transaction) throws -> SubscriptionState? {

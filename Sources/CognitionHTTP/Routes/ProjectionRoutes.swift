@@ -53,7 +53,7 @@ package struct ProjectionRoutes: RouteGroup {
             summary: "Lists events that a projection could not handle and has gone on without.", use: listParked)
         api.route(
             .post, "projections/{name}/parked/{position}/retry", parameters: [Self.name, Self.position],
-            answers: [.noContent], errors: [.notFound], access: .permission(.operate),
+            answers: [.noContent], errors: [.notFound, .conflict], access: .permission(.operate),
             summary: "Hands such an event to the projection once more.", use: retry)
         api.route(
             .delete, "projections/{name}/parked/{position}", parameters: [Self.name, Self.position],

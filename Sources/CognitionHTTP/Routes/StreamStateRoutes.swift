@@ -62,16 +62,14 @@ package struct StreamStateRoutes: RouteGroup {
 
     @Sendable private func changes(_ call: Call<Void>) async throws -> Answer {
         let stream = try EventLogRoutes.readable(call)
-        let limit = try call.query(Self.to).map(FoldLimit.version) ?? .end
-        guard let after = try await log.state(of: stream, in: call.workspace, at: limit) else {
+        let (from, to) = (try call.query(Self.from), try call.query(Self.to))
+        guard let changes = try await log.changes(of: stream, in: call.workspace, from: from, to: to) else {
             throw EventLogRoutes.unknown(stream)
         }
-        let from = try call.query(Self.from) ?? max(0, after.version - 1)
-        guard from <= after.version else {
-            throw RequestError(.parameterInvalid, "from is a version before to, which is \(after.version)")
+        let last = min(to ?? .max, changes.after.version)
+        guard from ?? 0 <= last else {
+            throw RequestError(.parameterInvalid, "from is a version before to, which is \(last)")
         }
-        let before = try await log.state(of: stream, in: call.workspace, at: .version(from))
-        guard let before else { throw EventLogRoutes.unknown(stream) }
-        return .ok(StreamChangesShape(stream: stream, before: before, after: after))
+        return .ok(StreamChangesShape(stream: stream, before: changes.before, after: changes.after))
     }
 }

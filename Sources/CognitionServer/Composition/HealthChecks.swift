@@ -9,7 +9,8 @@ extension HealthCheck {
     /// Everything that the server depends on.
     static func all(_ node: Node, _ engine: WorkflowEngine, _ hub: RealtimeHub) -> [HealthCheck] {
         [
-            database(node.database), eventLog(node.log), .diskSpace(ofFolder: node.configuration.dataDirectory),
+            database(node.database), eventLog(node.log, SnapshotCount(node.log, clock: node.clock)),
+            .diskSpace(ofFolder: node.configuration.dataDirectory),
             self.engine(engine), webSocket(hub),
         ]
     }
@@ -32,13 +33,13 @@ extension HealthCheck {
     private static let lagMax: Int64 = 10_000
 
     /// Whether the log can be read, and whether its subscribers follow.
-    private static func eventLog(_ log: EventLog) -> HealthCheck {
+    private static func eventLog(_ log: EventLog, _ snapshotCount: SnapshotCount) -> HealthCheck {
         HealthCheck("event_log", isRequired: true) {
-            let (head, snapshots) = (try await log.head(), try await log.snapshotCount())
-            let subscriptions = try await log.subscriptions()
-            let lags = subscriptions.map { ($0.name, JSONValue.integer(max(0, head - $0.position))) }
-            let stopped = subscriptions.filter { $0.failure != nil }.map { JSONValue.string($0.name) }
-            let isBehind = subscriptions.contains { head - $0.position > lagMax }
+            let (head, snapshots) = (try await log.head(), try await snapshotCount.value)
+            let followers = try await log.followers()
+            let lags = followers.map { ($0.name, JSONValue.integer(max(0, head - $0.position))) }
+            let stopped = followers.filter { $0.failure != nil }.map { JSONValue.string($0.name) }
+            let isBehind = followers.contains { head - $0.position > lagMax && !$0.isRebuild }
             return Finding(
                 stopped.isEmpty && !isBehind ? .healthy : .degraded,
                 details: [

@@ -100,8 +100,10 @@ struct Server {
         ]
         services += Node.projections.map { projection in
             Loop {
+                // On a server with little to do, an append would otherwise cost a commit more.
                 try await ProjectionRunner(
-                    projection, database: node.database, wallClock: node.clock, upcasters: Node.upcasters
+                    projection, database: node.database, wallClock: node.clock, rest: .milliseconds(200),
+                    upcasters: Node.upcasters
                 ).run()
             }
         }
@@ -179,7 +181,8 @@ struct Server {
                 EventLogRoutes(log: node.log, identity: identity, clock: node.clock, ids: node.ids),
                 StreamStateRoutes(log: node.log),
                 ProjectionRoutes(
-                    projections: Projections(node.database, clock: node.clock), known: Node.projections, log: node.log),
+                    projections: Projections(node.database, clock: node.clock, upcasters: Node.upcasters),
+                    known: Node.projections, log: node.log),
                 SagaRoutes(workflows: node.workflows, engine: engine),
                 SecretRoutes(workflows: node.workflows, identity: identity),
                 ForkRoutes(workflows: node.workflows),
