@@ -17,10 +17,13 @@ struct Main: AsyncParsableCommand {
 
     /// Every benchmark, in the order of the report.
     static let all: [any Benchmark] = [
-        ExecutionBenchmark(), LatencyBenchmark(), TaskBenchmark(), AppendBenchmark(), RecoveryBenchmark(),
+        ExecutionBenchmark(), LatencyBenchmark(), TaskBenchmark(), AppendBenchmark(), LogBenchmark(),
+        RecoveryBenchmark(),
+
         WaitingBenchmark(), ExpressionBenchmark(),
         ParsingBenchmark(), RequestBenchmark(), RequestedExecutionBenchmark(), WebSocketLatencyBenchmark(),
-        ObservabilityBenchmark(), RefreshBenchmark(), LoginFloodBenchmark(), UserCountBenchmark(), StartupBenchmark(),
+        TwoNodeBenchmark(), ObservabilityBenchmark(), RefreshBenchmark(), LoginFloodBenchmark(), UserCountBenchmark(),
+        StartupBenchmark(),
     ]
 
     @Option(help: "Runs one benchmark only. May be repeated.") var only: [String] = []

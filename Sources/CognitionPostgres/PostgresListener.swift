@@ -8,8 +8,8 @@ import Synchronization
 /// Carries wake-ups between the nodes of a database, on a connection and a thread of its own; between two of them it looks
 /// after ``YoungTables``.
 ///
-/// What this node has committed is told to the others by NOTIFY, after the commit and at most every 25 ms, since a NOTIFY
-/// holds a lock of the whole server while it commits. Wake-ups may be lost with the connection; so everybody who waits for
+/// What this node has committed is told to the others by NOTIFY, after the commit and at most every 5 ms, since a NOTIFY
+/// holds a lock of the whole server while it commits, though without waiting for the disk. Wake-ups may be lost with the connection; so everybody who waits for
 /// one also looks now and then, and is woken when the connection is there again.
 final class PostgresListener: Sendable {
     private struct State {
@@ -24,7 +24,7 @@ final class PostgresListener: Sendable {
     /// Ends a wait of the thread: reading and writing end.
     private let bell: (read: Int32, write: Int32)
 
-    private static let notifyPause: Duration = .milliseconds(25)
+    private static let notifyPause: Duration = .milliseconds(5)
     private static let checkPause: Duration = .seconds(20)
 
     init(opener: PostgresOpener, logger: Logger) {

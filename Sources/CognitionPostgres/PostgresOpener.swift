@@ -40,7 +40,9 @@ struct PostgresOpener: Sendable {
 
     /// A statement that sets what a session keeps to, or a transaction where sessions do not last.
     ///
-    /// A commit is always waited for: a server that acknowledges before its disk has it is told not to. And there are ways
+    /// A commit is always waited for: a server that acknowledges before its disk has it is told not to. Only the listener's,
+    /// whose wake-ups may be lost, never waits for the disk, and holds the server's lock on notifications no longer than that.
+    /// And there are ways
     /// that the planner is not to go where there is another: our statements find their rows by an index, while with statistics
     /// from when a table was small, or was filled otherwise, it would rather read the whole of it.
     func settings(for role: Role, inTransaction isLocal: Bool) -> String {
@@ -50,9 +52,11 @@ struct PostgresOpener: Sendable {
             ("idle_in_transaction_session_timeout", "'\((options.statementTimeout * 2).wholeMilliseconds)'"),
             (
                 "synchronous_commit",
-                """
-                CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END
-                """
+                role == .listener
+                    ? "'off'"
+                    : """
+                    CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END
+                    """
             ),
         ]
         settings += ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"].map { ($0, "'off'") }

@@ -83,7 +83,7 @@ struct AppendBenchmark: Benchmark {
         let log = EventLog(database)
         let clock = SystemWallClock()
         let ids = UUIDGenerator(clock: clock)
-        let values = (0..<load.batch).map(Self.data)
+        let values = (0..<load.batch).map(BenchOrder.data)
         let append: @Sendable (Int) async throws -> Void = { caller in
             let events = values.map { NewEvent(Self.type, data: $0) }
             let context = EventContext(.localOperator, time: clock.now, ids: ids)
@@ -98,7 +98,7 @@ struct AppendBenchmark: Benchmark {
     private func rawRate(_ load: Load, on engine: BenchEngine) throws -> Double {
         let raw = try engine.openRaw()
         defer { raw.close() }
-        let events = (0..<load.batch).map { RawEvent(type: Self.type, data: Self.data($0)) }
+        let events = (0..<load.batch).map { RawEvent(type: Self.type, data: BenchOrder.data($0)) }
         let appends = (0..<load.callers).map { RawAppend(stream: Self.stream($0), events: events) }
         let perRound = load.batch * load.callers
         let rounds = load.count / perRound
@@ -111,7 +111,7 @@ struct AppendBenchmark: Benchmark {
     /// - Parameter count: Transactions of each of the 16 clients.
     private func pgbench(_ server: PostgresServer, _ url: String, count: Int) throws -> Double {
         // Its own language would read `:true` as a variable.
-        let data = Self.data(0).jsonBytes.map { String(UInt16($0) + 256, radix: 16).dropFirst() }.joined()
+        let data = BenchOrder.data(0).jsonBytes.map { String(UInt16($0) + 256, radix: 16).dropFirst() }.joined()
         let script = """
             BEGIN;
             INSERT INTO streams (workspace_id, type, id, version) VALUES ('default', 'pgbench', :client_id, 1)
@@ -138,11 +138,4 @@ struct AppendBenchmark: Benchmark {
     private static let type = "order.placed"
 
     private static func stream(_ number: Int) -> String { "019385a0-0000-7000-8000-0000000000\(10 + number)" }
-
-    private static func data(_ number: Int) -> JSONValue {
-        [
-            "order_id": .string("A-\(1000 + number)"), "customer": "Ada Lovelace", "items": .integer(Int64(number % 7)),
-            "total": ["micros": 12_340_000, "currency": "EUR"], "express": true,
-        ]
-    }
 }

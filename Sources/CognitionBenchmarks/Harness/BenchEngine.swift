@@ -17,6 +17,14 @@ enum BenchEngine: Sendable {
         }
     }
 
+    /// Whether several nodes may have it open at once.
+    var isShared: Bool {
+        switch self {
+        case .sqlite: false
+        case .postgres: true
+        }
+    }
+
     func open() async throws -> any Database {
         switch self {
         case .sqlite(let path): return try await SQLiteDatabase.open(at: path)

@@ -6,7 +6,17 @@ import CognitionCore
 protocol RawLog {
     /// Writes `appends`, each of which goes to one stream, in one transaction.
     func append(_ appends: [RawAppend]) throws
+    /// Reads what makes an event, of the positions 1...head in pages of 1,000, and does nothing with it.
+    func readAll(to head: Int64) throws
     func close()
+}
+
+enum RawRead {
+    static let page: Int64 = 1_000
+    static let columns = """
+        e.position, s.workspace_id, s.type, s.id, e.version, e.event_id, e.type, e.type_version, e.time, e.actor, e.data,
+        e.data_hash
+        """
 }
 
 struct RawAppend {

@@ -8,7 +8,7 @@ final class RawPostgresLog: RawLog {
 
     /// Their names are the cases'.
     private enum Statement: String, CaseIterable {
-        case stream, head, event
+        case stream, head, event, read
 
         var text: String {
             switch self {
@@ -24,6 +24,11 @@ final class RawPostgresLog: RawLog {
                 INSERT INTO events (
                     position, stream_key, version, event_id, type, type_version, time, actor, data, data_hash
                 ) VALUES ($1, $2, $3, $4, $5, 1, $6, 'operator', $7, $8)
+                """
+            case .read:
+                """
+                SELECT \(RawRead.columns) FROM events e CROSS JOIN streams s
+                WHERE s.key = e.stream_key AND e.position > $1 AND e.position <= $2 ORDER BY e.position
                 """
             }
         }
@@ -67,6 +72,18 @@ final class RawPostgresLog: RawLog {
         }
         try control("COMMIT")
         _ = try answers(count + 1)
+    }
+
+    func readAll(to head: Int64) throws {
+        for position in stride(from: 0, to: head, by: Int(RawRead.page)) {
+            try send(.read, [bytes(position), bytes(position + RawRead.page)])
+            guard PQpipelineSync(connection) == 1 else { throw failure() }
+            let result = PQgetResult(connection)
+            defer { PQclear(result) }
+            guard PQresultStatus(result) == PGRES_TUPLES_OK else { throw failure() }
+            PQclear(PQgetResult(connection))
+            PQclear(PQgetResult(connection))
+        }
     }
 
     private func bytes(_ number: some FixedWidthInteger) -> [UInt8] {

@@ -8,7 +8,7 @@ final class RawSQLiteLog: RawLog {
     private let ids = UUIDGenerator()
 
     /// The order of `texts`.
-    private enum Text: Int { case begin, commit, stream, head, event }
+    private enum Text: Int { case begin, commit, stream, head, event, read }
 
     private static let texts = [
         "BEGIN IMMEDIATE", "COMMIT",
@@ -21,6 +21,10 @@ final class RawSQLiteLog: RawLog {
         """
         INSERT INTO events (position, stream_key, version, event_id, type, type_version, time, actor, data, data_hash)
         VALUES (?, ?, ?, ?, ?, 1, ?, 'operator', ?, ?)
+        """,
+        """
+        SELECT \(RawRead.columns) FROM events e CROSS JOIN streams s
+        WHERE s.key = e.stream_key AND e.position > ? AND e.position <= ? ORDER BY e.position
         """,
     ]
 
@@ -75,6 +79,21 @@ final class RawSQLiteLog: RawLog {
             }
         }
         try run(.commit)
+    }
+
+    func readAll(to head: Int64) throws {
+        let statement = statements[Text.read.rawValue]
+        for position in stride(from: 0, to: head, by: Int(RawRead.page)) {
+            sqlite3_bind_int64(statement, 1, position)
+            sqlite3_bind_int64(statement, 2, position + RawRead.page)
+            var code = sqlite3_step(statement)
+            while code == SQLITE_ROW {
+                for column in 0..<sqlite3_column_count(statement) { _ = sqlite3_column_blob(statement, column) }
+                code = sqlite3_step(statement)
+            }
+            guard code == SQLITE_DONE else { throw failure(code) }
+            sqlite3_reset(statement)
+        }
     }
 
     private func run(_ text: Text, bind: (OpaquePointer?) -> Void = { _ in }) throws {
