@@ -11,7 +11,8 @@ struct Main: AsyncParsableCommand {
         discussion: """
             A figure counts as a ratio within one run: machines, and above all disks, differ from hour to hour.
 
-            Benchmarks: \(all.map { type(of: $0).name }.joined(separator: ", ")).
+            Benchmarks: \(all.map { type(of: $0).name }.joined(separator: ", ")). With --only alone: \
+            \(long.map { type(of: $0).name }.joined(separator: ", ")).
             """,
         version: Release.version)
 
@@ -26,6 +27,9 @@ struct Main: AsyncParsableCommand {
         StartupBenchmark(),
     ]
 
+    /// Those that run only when they are asked for.
+    static let long: [any Benchmark] = [SoakBenchmark()]
+
     @Option(help: "Runs one benchmark only. May be repeated.") var only: [String] = []
     @Flag(help: "Fewer repetitions: to see that everything works, not how fast it is.") var quick = false
     @Option(help: "Folder for the databases, on the disk that is to be measured; emptied afterwards.")
@@ -34,7 +38,7 @@ struct Main: AsyncParsableCommand {
     var record: String?
 
     func validate() throws {
-        for name in only where !Self.all.contains(where: { type(of: $0).name == name }) {
+        for name in only where !(Self.all + Self.long).contains(where: { type(of: $0).name == name }) {
             throw ValidationError("There is no benchmark named \(name).")
         }
     }
@@ -45,7 +49,8 @@ struct Main: AsyncParsableCommand {
         defer { try? FileManager.default.removeItem(atPath: folder) }  // what is left over harms nobody
         let bench = Bench(folder: folder, isQuick: quick)
         var report = Report(machine: Machine(), date: SystemWallClock().now, repetitions: bench.repetitions)
-        for benchmark in Self.all where only.isEmpty || only.contains(type(of: benchmark).name) {
+        let chosen = (Self.all + Self.long).filter { only.contains(type(of: $0).name) }
+        for benchmark in only.isEmpty ? Self.all : chosen {
             Terminal.progress("\(type(of: benchmark).name) …")
             try bench.disk.sample(100)
             do {

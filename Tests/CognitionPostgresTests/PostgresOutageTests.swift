@@ -56,6 +56,30 @@ import Testing
         }
     }
 
+    @Test("Connections that break in the middle of a message lose and repeat nothing", arguments: [1, 2])
+    func brokenConnections(seed: UInt64) async throws {
+        try await PostgresServer.withServer(settings: PostgresServer.forTests) { server in
+            // Connecting takes some 3,000 bytes, a round of 16 writers some 5,000.
+            let proxy = try CuttingProxy(to: server.port, bytes: 4_000...60_000, seed: seed)
+            defer { proxy.close() }
+            let url = server.remoteAddress().replacing(":\(server.port)/", with: ":\(proxy.port)/")
+            let direct = try await openPostgres(server.remoteAddress())
+            try await lend(direct, tables) { _ in
+                let database = try await openPostgres(url + "?sslmode=disable")
+                try await lend(database) { database in
+                    let writers = Writers()
+                    let running = Task { await writers.run(on: database) }
+                    try await eventually { proxy.cuts > 40 && writers.acknowledged > 500 }
+                    proxy.heal()
+                    writers.close()
+                    await running.value
+                    try await writers.check(direct)
+                    #expect(writers.result.unknown.isEmpty)
+                }
+            }
+        }
+    }
+
     @Test("A commit whose answer was lost is acknowledged, and not repeated")
     func lostAnswer() async throws {
         try await withBreakable { server, database in
