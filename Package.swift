@@ -137,8 +137,8 @@ let package = Package(
         .tests(
             of: "CognitionRedis",
             with: [
-                "CognitionCore", "CognitionStorage", "CognitionTestSupport", .logging, .metrics, .metricsTestKit,
-                .nio("NIOCore"), .nio("NIOPosix"),
+                "CognitionCore", "CognitionStorage", "CognitionTestSupport", "CognitionWorkflows", .logging, .metrics,
+                .metricsTestKit, .nio("NIOCore"), .nio("NIOPosix"),
             ]),
         .tests(
             of: "CognitionEvents",

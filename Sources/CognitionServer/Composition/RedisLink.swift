@@ -1,13 +1,15 @@
 import CognitionCore
 import CognitionRedis
 import CognitionStorage
+import CognitionWorkflows
 import Logging
 
 /// The way over Redis to the other nodes of a database. Without it, or while it is down, everything goes on as the database
 /// alone has it.
 struct RedisLink: Sendable {
     let client: RedisClient
-    let relay: SignalRelay
+    let wakeUps: SignalRelay
+    let texts: TokenRelay
 
     /// - Parameter epoch: The name of the log.
     /// - Returns: `nil` where the settings name no Redis server, or the database has one node only.
@@ -19,18 +21,20 @@ struct RedisLink: Sendable {
         }
         let client = try RedisClient(options, logger: node.logger)
         let id: UUIDv7 = node.ids.next()
+        let channel = "cognitionos:\(epoch):\(place ?? "")"
         return RedisLink(
             client: client,
-            relay: SignalRelay(
-                node.database.signals, over: client, channel: "cognitionos:\(epoch):\(place ?? ""):wake",
-                node: id.description))
+            wakeUps: SignalRelay(
+                node.database.signals, over: client, channel: channel + ":wake", node: id.description),
+            texts: TokenRelay(node.workflows.tokens, over: client, channel: channel, node: id.description))
     }
 
     /// Runs until the task is cancelled.
     func run() async {
         await withTaskGroup { group in
             group.addTask { await client.run() }
-            group.addTask { await relay.run() }
+            group.addTask { await wakeUps.run() }
+            group.addTask { await texts.run() }
         }
     }
 }

@@ -94,6 +94,44 @@ import Testing
         return line.flatMap { Double($0.dropFirst(name.count)) } ?? 0
     }
 
+    @Test(
+        "Words of a model reach watchers on the node that does not run the task: those from before, new ones and a reset"
+    )
+    func words() async throws {
+        let model = ScriptedModel()
+        try await withPeer(model.serve) { peer in
+            try await RedisServer.with { redis in
+                let settings = ["REDIS_URL": "redis://127.0.0.1:\(redis.port)"].merging(model.environment(peer)) { $1 }
+                try await withNodes(settings) { near, far in
+                    try await standing("HEALTHY", [near, far])
+                    try await near.store(
+                        "ask", do: "[{ask: {call: llm, with: {provider: openai, model: m, prompt: Hi}}}]")
+                    let id = try await near.start("ask")
+                    try await near.following(id) { beside in
+                        #expect(try await beside.text(until: "Hello, there") == "Hello, there")
+                        try await far.following(id) { events in
+                            #expect(
+                                try await events.next(of: ["token"]).data == [
+                                    "task": 1, "name": "ask", "attempt": 1, "offset": 0, "text": "Hello, there",
+                                ])
+                            try await withSocket(to: far.server.port) { socket in
+                                var client = try await WebSocketClient(socket, token: far.token)
+                                try await client.send(["action": "subscribe", "execution_id": .string(id)])
+                                #expect(try await client.next()["type"] == "subscribed")
+                                #expect(try await client.next()["data"]?["text"] == "Hello, there")
+                                model.goOn()
+                                #expect(try await events.next(of: ["token_reset"]).data["attempt"] == 1)
+                                #expect(try await client.next()["data"]?["type"] == "task.token_reset")
+                                _ = try await client.messages(until: "execution.completed")
+                            }
+                            while try await events.next() != nil {}
+                        }
+                    }
+                }
+            }
+        }
+    }
+
     @Test("A server starts without the Redis that it is told of, and says so; what cannot be an address is refused")
     func absent() async throws {
         try await withNodes(["REDIS_HOST": "127.0.0.1", "REDIS_PORT": "1", "REDIS_PASSWORD": "secret-word"]) {
