@@ -138,7 +138,7 @@ let package = Package(
             of: "CognitionRedis",
             with: [
                 "CognitionCore", "CognitionStorage", "CognitionTestSupport", "CognitionWorkflows", .logging, .metrics,
-                .metricsTestKit, .nio("NIOCore"), .nio("NIOPosix"),
+                .metricsTestKit, .nio("NIOCore"), .nio("NIOPosix"), .tracing,
             ]),
         .tests(
             of: "CognitionEvents",

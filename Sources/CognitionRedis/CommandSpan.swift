@@ -5,12 +5,13 @@ import Tracing
 enum CommandSpan {
     /// - Parameter name: Of the command, e.g. `GET`; its arguments are not told.
     static func around<Value>(
-        _ name: String, of options: RedisOptions, _ body: () async throws -> Value
+        _ name: String, of options: RedisOptions, by tracer: (any Tracer)?, _ body: () async throws -> Value
     ) async throws -> Value {
         guard let context = InstrumentationContext.current, context.trace?.isSampled == true else {
             return try await body()
         }
-        let span = startSpan("redis \(name)", context: context, ofKind: .client)
+        let tracer = tracer ?? InstrumentationSystem.tracer
+        let span = tracer.startAnySpan("redis \(name)", context: context, ofKind: .client)
         defer { span.end() }
         // By OpenTelemetry's semantic conventions for databases.
         span.updateAttributes { attributes in

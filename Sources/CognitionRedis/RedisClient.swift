@@ -3,6 +3,7 @@ package import Logging
 package import Metrics
 import NIOSSL
 import Synchronization
+package import Tracing
 
 /// A client of one Redis server, 6 or newer, over one connection that all share.
 ///
@@ -30,12 +31,16 @@ package final class RedisClient: NodeMessages, Sendable {
     private let tls: NIOSSLContext?
     private let logger: Logger
     private let metrics: RedisMetrics
+    private let tracer: (any Tracer)?
     private let state = Mutex(State())
 
+    /// - Parameter tracer: `nil` for that of the process.
     /// - Throws: `redis.configuration_invalid` when the certificates cannot be used.
     package init(
-        _ options: RedisOptions, logger: Logger, metrics: any MetricsFactory = MetricsSystem.factory
+        _ options: RedisOptions, logger: Logger, metrics: any MetricsFactory = MetricsSystem.factory,
+        tracer: (any Tracer)? = nil
     ) throws {
+        self.tracer = tracer
         self.options = options
         tls = try options.tlsContext()
         self.logger = logger
@@ -48,7 +53,7 @@ package final class RedisClient: NodeMessages, Sendable {
     /// - Returns: Its answer, which is no error.
     /// - Throws: `RedisError`; `CancellationError`, and the command may take effect all the same.
     package func command(_ name: String, _ arguments: [UInt8]...) async throws -> RESPValue {
-        try await CommandSpan.around(name, of: options) {
+        try await CommandSpan.around(name, of: options, by: tracer) {
             let start = ContinuousClock.now
             do {
                 guard let connection = state.withLock({ $0.connection }) else { throw state.withLock { $0.failure } }

@@ -7,14 +7,15 @@ import NIOCore
 import NIOPosix
 import Synchronization
 import Testing
+import Tracing
 
 /// Lends a client that runs; it need not be connected.
 func withClient<Value: Sendable>(
     _ options: RedisOptions, metrics: any MetricsFactory = NOOPMetricsHandler.instance,
-    logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+    logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, tracer: (any Tracer)? = nil,
     _ body: @escaping @Sendable (RedisClient) async throws -> Value
 ) async throws -> Value {
-    let client = try RedisClient(options, logger: logger, metrics: metrics)
+    let client = try RedisClient(options, logger: logger, metrics: metrics, tracer: tracer)
     return try await withThrowingTaskGroup(of: Value?.self) { group in
         group.addTask {
             await client.run()
