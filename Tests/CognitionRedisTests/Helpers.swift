@@ -125,11 +125,8 @@ func withPeer<Value: Sendable>(
     _ body: @escaping @Sendable (_ port: Int) async throws -> Value
 ) async throws -> Value {
     let server = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
-        .bind(host: "127.0.0.1", port: 0) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-            }
-        }
+        .childChannelOption(.autoRead, value: false)
+        .bind(host: "127.0.0.1", port: 0) { channel in channel.eventLoop.makeSucceededFuture(channel) }
     let port = server.channel.localAddress?.port ?? 0
     return try await withThrowingTaskGroup(of: Value?.self) { group in
         group.addTask {
@@ -138,10 +135,7 @@ func withPeer<Value: Sendable>(
                     for try await connection in connections {
                         scripts.addTask {
                             // A client that goes away in mid-script is what some tests are about.
-                            try? await connection.executeThenClose { inbound, outbound in
-                                var peer = PeerConnection(inbound, outbound)
-                                try await script(&peer)
-                            }
+                            try? await serve(connection, script)
                         }
                     }
                 }
@@ -154,5 +148,19 @@ func withPeer<Value: Sendable>(
             if let value = next { return value }
         }
         throw CancellationError()
+    }
+}
+
+/// Wraps an accepted connection only now, so that one which nobody comes to serve is simply dropped at the end of a test.
+private func serve(
+    _ channel: any Channel, _ script: @Sendable (inout PeerConnection) async throws -> Void
+) async throws {
+    let wrapped = try await channel.eventLoop.submit {
+        try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+    }.get()
+    try await wrapped.executeThenClose { inbound, outbound in
+        try await channel.setOption(.autoRead, value: true).get()
+        var peer = PeerConnection(inbound, outbound)
+        try await script(&peer)
     }
 }

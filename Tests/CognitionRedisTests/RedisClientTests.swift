@@ -130,7 +130,7 @@ import Testing
             let plain = try await RedisServer.with { plain in
                 try await reached {
                     $0.port = plain.port
-                    $0.connectTimeout = .milliseconds(300)
+                    $0.connectTimeout = .milliseconds(500)
                 }
             }
             #expect(plain != "ok")
@@ -199,8 +199,8 @@ import Testing
     func pausedServer() async throws {
         try await RedisServer.with { server in
             let quick = options(of: server.port) {
-                $0.commandTimeout = .milliseconds(200)
-                $0.connectTimeout = .milliseconds(400)
+                $0.commandTimeout = .seconds(1)
+                $0.connectTimeout = .seconds(1)
             }
             try await withClient(quick) { client in
                 try await client.connected()

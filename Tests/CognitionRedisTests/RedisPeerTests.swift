@@ -74,7 +74,7 @@ import Testing
             try await peer.write("+PO")
             await peer.waitForEnd()
         } _: { port in
-            try await withClient(options(of: port) { $0.commandTimeout = .milliseconds(100) }) { client in
+            try await withClient(options(of: port) { $0.commandTimeout = .seconds(1) }) { client in
                 try await client.connected()
                 try await client.ping()
                 #expect(await code { try await client.ping() } == "redis.timeout")
