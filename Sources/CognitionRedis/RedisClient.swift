@@ -22,7 +22,7 @@ package final class RedisClient: NodeMessages, Sendable {
         /// Tried, and to be ended when the client is.
         var opening: [RedisConnection] = []
         var listeners: [String: Listener] = [:]
-        var failure = RedisError(.redisUnreachable, "there is no connection to Redis yet")
+        var failure = RedisError(.redisUnreachable, "it has not been reached yet")
         var outageSince: ContinuousClock.Instant?
         var version: String?
     }
@@ -56,8 +56,7 @@ package final class RedisClient: NodeMessages, Sendable {
         try await CommandSpan.around(name, of: options, by: tracer) {
             let start = ContinuousClock.now
             do {
-                guard let connection = state.withLock({ $0.connection }) else { throw state.withLock { $0.failure } }
-                let answer = try await connection.send([Array(name.utf8)] + arguments)
+                let answer = try await connection().send([Array(name.utf8)] + arguments)
                 if case .error(let text) = answer { throw RedisError.answered(text) }
                 metrics.took(ContinuousClock.now - start, failure: nil)
                 return answer
@@ -65,6 +64,15 @@ package final class RedisClient: NodeMessages, Sendable {
                 metrics.took(ContinuousClock.now - start, failure: error)
                 throw error
             }
+        }
+    }
+
+    private func connection() throws -> RedisConnection {
+        try state.withLock { state in
+            if let connection = state.connection { return connection }
+            guard state.failure.code != .redisClosed else { throw state.failure }
+            throw RedisError(
+                .redisUnreachable, "there is no connection to Redis: \(state.failure.message)", cause: state.failure)
         }
     }
 

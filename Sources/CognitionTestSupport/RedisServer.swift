@@ -67,7 +67,9 @@ package final class RedisServer: Sendable {
             server=$!
             echo $server > '\(folder)/pid.new' && mv '\(folder)/pid.new' '\(folder)/pid'
             while kill -0 \(getpid()) 2>/dev/null && kill -0 $server 2>/dev/null; do sleep 0.5; done
-            kill -0 \(getpid()) 2>/dev/null || kill -KILL $server 2>/dev/null
+            kill -0 \(getpid()) 2>/dev/null && exit
+            kill -KILL $server 2>/dev/null
+            rm -rf '\(folder)'
             """
         let shell = Process()
         shell.executableURL = URL(fileURLWithPath: "/bin/sh")

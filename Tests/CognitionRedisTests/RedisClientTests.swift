@@ -208,8 +208,7 @@ import Testing
                 #expect(await code { try await client.ping() } == "redis.timeout")
                 try await eventually { client.standing.failure?.code == .redisTimeout }
                 server.pause(false)
-                try await client.connected()
-                try await client.ping()
+                try await eventually { await code { try await client.ping() } == nil }
             }
         }
     }
