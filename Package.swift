@@ -40,6 +40,11 @@ let package = Package(
         .target(
             name: "CognitionPostgres",
             dependencies: ["CPostgres", "CognitionCore", "CognitionStorage", .logging, .metrics]),
+        .target(
+            name: "CognitionRedis",
+            dependencies: [
+                "CognitionCore", .deque, .logging, .metrics, .nio("NIOCore"), .nio("NIOPosix"), .nioSSL, .tracing,
+            ]),
         .target(name: "CognitionEvents", dependencies: ["CognitionCore", "CognitionStorage", .logging, .metrics]),
         .target(name: "CognitionObservability", dependencies: ["CognitionCore", .logging, .metrics, .tracing]),
         .target(
@@ -94,8 +99,9 @@ let package = Package(
             dependencies: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTP",
                 "CognitionHTTPClient", "CognitionIdentity", "CognitionLanguageModels", "CognitionObservability",
-                "CognitionPostgres", "CognitionRealtime", "CognitionSQLite", "CognitionSandbox", "CognitionStorage",
-                "CognitionWorkflows", .argumentParser, .configuration, .logging, .metrics, .serviceLifecycle,
+                "CognitionPostgres", "CognitionRealtime", "CognitionRedis", "CognitionSQLite", "CognitionSandbox",
+                "CognitionStorage", "CognitionWorkflows", .argumentParser, .configuration, .logging, .metrics,
+                .serviceLifecycle,
                 .tracing, .unixSignals,
             ]),
         .target(name: "CognitionPostgresServer", dependencies: ["CPostgres"]),
@@ -127,6 +133,12 @@ let package = Package(
                 "CognitionCore", "CognitionPostgresServer", "CognitionSQLite", "CognitionStorage",
                 "CognitionTestSupport",
                 .logging,
+            ]),
+        .tests(
+            of: "CognitionRedis",
+            with: [
+                "CognitionCore", "CognitionStorage", "CognitionTestSupport", "CognitionWorkflows", .logging, .metrics,
+                .metricsTestKit, .nio("NIOCore"), .nio("NIOPosix"), .tracing,
             ]),
         .tests(
             of: "CognitionEvents",

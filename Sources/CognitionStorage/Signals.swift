@@ -12,13 +12,20 @@ package final class Signals: Sendable {
     private struct State {
         var waiting: [SignalTopic: [Int: AsyncStream<Void>.Continuation]] = [:]
         var nextID = 0
+        var relays: [@Sendable (Set<SignalTopic>) -> Void]
     }
 
-    private let state = Mutex(State())
-    private let relay: (@Sendable (Set<SignalTopic>) -> Void)?
+    private let state: Mutex<State>
 
-    /// - Parameter relay: Told of each wake-up that began in this process, to pass it on to others; must be brief.
-    package init(relay: (@Sendable (Set<SignalTopic>) -> Void)? = nil) { self.relay = relay }
+    /// - Parameter relay: As that of ``relay(by:)``.
+    package init(relay: (@Sendable (Set<SignalTopic>) -> Void)? = nil) {
+        state = Mutex(State(relays: relay.map { [$0] } ?? []))
+    }
+
+    /// Passes each wake-up that begins in this process from now on to `relay` as well, which takes it to others; it must be brief.
+    package func relay(by relay: @escaping @Sendable (Set<SignalTopic>) -> Void) {
+        state.withLock { $0.relays.append(relay) }
+    }
 
     /// Wake-ups of `topic` from now on; at most one is kept for a listener that is busy.
     package func wakeUps(for topic: SignalTopic) -> AsyncStream<Void> {
@@ -37,7 +44,7 @@ package final class Signals: Sendable {
     /// Wakes those who wait for `topics`, here and in other processes.
     package func wake(_ topics: Set<SignalTopic>) {
         wakeHere(topics)
-        relay?(topics)
+        for relay in state.withLock({ $0.relays }) { relay(topics) }
     }
 
     /// Wakes everybody who waits for anything, as what others have said may have been missed.

@@ -166,6 +166,23 @@ package struct MetricCatalog: Sendable {
             "database.errors", .counter, .items("errors"), labels: ["code"],
             "Requests that the database refused and transactions that it ended, by code of the error"),
 
+        // Redis
+        MetricDescription(
+            "redis.commands", .counter, .items("commands"), labels: ["outcome"],
+            "Commands to Redis, by outcome (ok, cancelled, or the error)"),
+        MetricDescription(
+            "redis.command.duration", .histogram, .seconds, buckets: MetricBuckets.briefSeconds,
+            "From the call of a command to its answer"),
+        MetricDescription("redis.connected", .gauge, .items("connections"), "Whether there is a connection to Redis"),
+        MetricDescription(
+            "redis.connections.opened", .counter, .items("connections"),
+            "Connections to Redis that were made: the first, and one after each loss"),
+        MetricDescription(
+            "redis.messages.published", .counter, .items("messages"), "Messages to other nodes that Redis has taken"),
+        MetricDescription(
+            "redis.messages.received", .counter, .items("messages"),
+            "Messages of nodes that came over Redis, those of this node included"),
+
         // Event log
         MetricDescription("event.store.events", .counter, .items("events"), "Events that became durable in the log"),
         MetricDescription(

@@ -2,17 +2,19 @@ import CognitionCore
 import CognitionEvents
 import CognitionObservability
 import CognitionRealtime
+import CognitionRedis
 import CognitionStorage
 import CognitionWorkflows
 
 extension HealthCheck {
     /// Everything that the server depends on.
-    static func all(_ node: Node, _ engine: WorkflowEngine, _ hub: RealtimeHub) -> [HealthCheck] {
+    static func all(_ node: Node, _ engine: WorkflowEngine, _ hub: RealtimeHub, _ redis: RedisClient?) -> [HealthCheck]
+    {
         [
             database(node.database), eventLog(node.log, SnapshotCount(node.log, clock: node.clock)),
             .diskSpace(ofFolder: node.configuration.dataDirectory),
             self.engine(engine), webSocket(hub),
-        ]
+        ] + (redis.map { [self.redis($0)] } ?? [])
     }
 
     /// Whether the database answers a query, and how busy it is.
@@ -80,6 +82,19 @@ extension HealthCheck {
                     "subscriptions": .integer(Int64(stats.activeSubscriptions)),
                     "errors": .integer(Int64(stats.errors)),
                 ])
+        }
+    }
+
+    /// Whether Redis answers. Without it nodes hear of each other by the database, a little later.
+    private static func redis(_ client: RedisClient) -> HealthCheck {
+        HealthCheck("redis", isRequired: false) {
+            // Where there is no connection, the reason why is known already.
+            if client.standing.isConnected { try? await client.ping() }
+            let standing = client.standing
+            var details: JSONObject = ["connected": .bool(standing.isConnected)]
+            if let version = standing.version { details["version"] = .string(version) }
+            if let failure = standing.failure { details["error"] = .string(failure.code.name) }
+            return Finding(standing.isConnected ? .healthy : .degraded, details: details)
         }
     }
 }

@@ -2,7 +2,7 @@ import CognitionCore
 import CognitionRealtime
 import CognitionWorkflows
 
-/// Tells real-time connections what tasks of this node are writing.
+/// Tells real-time connections what tasks are writing: those of this node, and with Redis those of the others.
 struct RealtimeTexts: LiveTextSource {
     let streams: TokenStreams
 

@@ -22,6 +22,8 @@ struct Server {
     private let engine: WorkflowEngine
     private let identity: Identity
     private let hub: RealtimeHub
+    /// `nil` where no Redis is used.
+    private let redis: RedisLink?
     private let state: HealthState
     private let metrics: PrometheusMetrics
     private let levels: LogLevels
@@ -67,11 +69,12 @@ struct Server {
             node.database, source: RealtimeExecutions(workflows: node.workflows),
             authenticator: RealtimeIdentity(identity: identity), texts: RealtimeTexts(streams: node.workflows.tokens),
             settings: settings, wallClock: node.clock, ids: node.ids)
+        redis = try await RedisLink.make(for: node, epoch: hub.epoch)
     }
 
     private func run() async throws {
         let files = ServerFiles(folder: configuration.dataDirectory, identity: identity)
-        let monitor = HealthMonitor(HealthCheck.all(node, engine, hub))
+        let monitor = HealthMonitor(HealthCheck.all(node, engine, hub, redis?.client))
         let tls = try configuration.tls
         let repetitions = RepetitionRunner(database: node.database, clock: node.clock)
         try await repetitions.recover()
@@ -118,6 +121,7 @@ struct Server {
             services.insert(Loop { try await archiver.run() }, at: 0)
         }
         if let tls { services.insert(Loop { try await CertificateReload(tls: tls).run() }, at: 0) }
+        if let redis { services.insert(Loop { await redis.run() }, at: 0) }
         if let traces { services.insert(traces, at: 0) }
         var group = ServiceGroupConfiguration(
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: node.logger)

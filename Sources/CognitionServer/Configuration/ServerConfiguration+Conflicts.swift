@@ -1,5 +1,6 @@
 import CognitionCore
 import CognitionIdentity
+import CognitionRedis
 
 extension ServerConfiguration {
     /// - Throws: `CommandFailure` that names everything that cannot work together.
@@ -16,6 +17,7 @@ extension ServerConfiguration {
         let ids = UUIDGenerator(clock: clock)
         let checks: [(settings: String, check: () throws -> Void)] = [
             ("DATABASE_URL", { _ = try database }),
+            ("REDIS_*", { try redis?.check() }),
             ("EGRESS_DENY, EGRESS_ALLOW", { _ = try httpClient }),
             ("LLM_*", { _ = try languageModels(over: NoHTTP(), ids) }),
             ("OTEL_*", { try checkTracing() }),

@@ -41,8 +41,9 @@ struct ServerConfiguration: Sendable {
         self.values = values
         self.given = given
         let known = Set(Setting.all.map { Self.prefix + $0.name } + [Self.fileVariable])
-        warnings = environment.keys.filter { $0.hasPrefix(Self.prefix) && !known.contains($0) }.sorted()
-            .map { "\($0) is no setting of this release" }
+        warnings =
+            environment.keys.filter { $0.hasPrefix(Self.prefix) && !known.contains($0) }.sorted()
+            .map { "\($0) is no setting of this release" } + Self.redisWarnings(values)
     }
 
     subscript(setting: Setting) -> String { values[setting.name] ?? setting.standard }

@@ -3,7 +3,7 @@ import CognitionCore
 /// Every setting there is, by what it concerns.
 extension Setting {
     static let all =
-        general + server + storage + workflows + sandbox + languageModels + security + webSocket + observability
+        general + server + storage + redis + workflows + sandbox + languageModels + security + webSocket + observability
         + tracing
 
     // MARK: General

@@ -15,6 +15,7 @@ struct Doctor {
     func examine() async -> [Diagnosis] {
         var found = settings + [folder, disk, writes, clock, openFiles]
         found += await database
+        found += await redis
         found.append(address)
         if let server { found += await checks(of: server) }
         found.append(await sandbox)

@@ -34,21 +34,3 @@ enum TokenFollower {
         func take(_ body: () -> Void) { lock.withLock { _ in body() } }
     }
 }
-
-extension TokenUpdate {
-    /// As a server sends it; `nil` for what is none.
-    init?(_ json: JSONValue) {
-        guard let task = json["task"]?.integerValue, let name = json["name"]?.stringValue,
-            let attempt = json["attempt"]?.integerValue
-        else { return nil }
-        let change: Change
-        if let text = json["text"]?.stringValue, let offset = json["offset"]?.integerValue {
-            change = .text(text, offset: Int(offset))
-        } else if let reason = json["reason"]?.stringValue {
-            change = .reset(reason: reason)
-        } else {
-            return nil
-        }
-        self.init(task: Int(task), name: name, attempt: Int(attempt), change)
-    }
-}

@@ -2,10 +2,9 @@ package import CognitionCore
 import Metrics
 import Synchronization
 
-/// The texts that tasks of this node are writing just now, for whoever watches.
+/// The texts that tasks of this node are writing just now, for whoever watches; with a ``TokenRelay`` those of other nodes, too.
 ///
-/// They are no part of an execution's history: they are in memory only, of this process only, and gone with the end of their
-/// tasks. Nobody who writes waits for anybody who watches. A watcher is woken and takes what has come since it took last; how
+/// They are no part of an execution's history: they are in memory only, and gone with the end of their tasks. Nobody who writes waits for anybody who watches. A watcher is woken and takes what has come since it took last; how
 /// often it does is its own affair, ``interval`` is often enough for people.
 package final class TokenStreams: Sendable {
     /// Between two looks of a watcher.
@@ -14,6 +13,8 @@ package final class TokenStreams: Sendable {
     private struct State {
         var board: TokenBoard
         var wakes: [TokenBoard.WatcherID: @Sendable () -> Void] = [:]
+        /// Told when an execution is watched that was not, or is not any more.
+        var onInterest: (@Sendable () -> Void)?
     }
 
     private let state: Mutex<State>
@@ -31,13 +32,21 @@ package final class TokenStreams: Sendable {
     package func watch(
         _ execution: ExecutionID, in workspace: WorkspaceID, wake: @escaping @Sendable () -> Void
     ) -> TokenWatch {
-        let (id, hasNews) = state.withLock { state in
-            let watcher = state.board.watch(.init(workspace: workspace, execution: execution))
+        watch(.init(workspace: workspace, execution: execution), wake: wake)
+    }
+
+    func watch(
+        _ place: TokenBoard.Place, asRelay isRelay: Bool = false, wake: @escaping @Sendable () -> Void
+    ) -> TokenWatch {
+        let (watcher, onInterest) = state.withLock { state in
+            let isNew = !isRelay && !state.board.isWatched(place)
+            let watcher = state.board.watch(place, asRelay: isRelay)
             state.wakes[watcher.id] = wake
-            return watcher
+            return (watcher, isNew ? state.onInterest : nil)
         }
-        if hasNews { wake() }
-        return TokenWatch(streams: self, id: id)
+        if watcher.hasNews { wake() }
+        onInterest?()
+        return TokenWatch(streams: self, id: watcher.id, place: place)
     }
 
     /// Lends the text of an attempt; it is seen by others once something is written. It is void when `body` throws, and the
@@ -66,9 +75,17 @@ package final class TokenStreams: Sendable {
         return fault.detail ?? fault.title ?? "the task has failed"
     }
 
-    package func open(_ writer: TokenBoard.Writer) -> TokenWriter {
-        TokenWriter(streams: self, id: state.withLock { $0.board.open(writer) })
+    package func open(_ writer: TokenBoard.Writer, at start: Int = 0) -> TokenWriter {
+        TokenWriter(streams: self, id: state.withLock { $0.board.open(writer, at: start) })
     }
+
+    /// Calls `tell` whenever ``watched`` has changed; it must be brief.
+    func onInterest(_ tell: @escaping @Sendable () -> Void) { state.withLock { $0.onInterest = tell } }
+
+    /// Executions that somebody on this node watches.
+    var watched: [TokenBoard.Place] { state.withLock { $0.board.watched } }
+
+    func isWatched(_ place: TokenBoard.Place) -> Bool { state.withLock { $0.board.isWatched(place) } }
 
     fileprivate func change(_ body: (inout TokenBoard) -> [TokenBoard.WatcherID]) {
         let (wakes, lost) = state.withLock { state in
@@ -84,11 +101,20 @@ package final class TokenStreams: Sendable {
 
     fileprivate func take(_ id: TokenBoard.WatcherID) -> [TokenUpdate] { state.withLock { $0.board.take(id) } }
 
-    fileprivate func leave(_ id: TokenBoard.WatcherID) {
-        state.withLock { state in
+    fileprivate func takeWithLive(
+        _ id: TokenBoard.WatcherID, _ place: TokenBoard.Place
+    ) -> (updates: [TokenUpdate], live: [TokenBoard.Attempt]) {
+        state.withLock { ($0.board.take(id), $0.board.live(place)) }
+    }
+
+    fileprivate func leave(_ id: TokenBoard.WatcherID, _ place: TokenBoard.Place) {
+        let onInterest = state.withLock { state in
+            let wasWatched = state.board.isWatched(place)
             state.board.leave(id)
             state.wakes[id] = nil
+            return wasWatched && !state.board.isWatched(place) ? state.onInterest : nil
         }
+        onInterest?()
     }
 
     /// Nothing is written or watched.
@@ -99,11 +125,17 @@ package final class TokenStreams: Sendable {
 package struct TokenWatch: Sendable {
     fileprivate let streams: TokenStreams
     fileprivate let id: TokenBoard.WatcherID
+    let place: TokenBoard.Place
 
     /// What has come since the last call: who watches for the first time gets each text so far as one piece.
     package func take() -> [TokenUpdate] { streams.take(id) }
 
-    package func end() { streams.leave(id) }
+    /// The same, with the texts that are not at their end at that moment.
+    func takeWithLive() -> (updates: [TokenUpdate], live: [TokenBoard.Attempt]) { streams.takeWithLive(id, place) }
+
+    package func end() { streams.leave(id, place) }
+
+    func isSame(as other: TokenWatch) -> Bool { streams === other.streams && id == other.id }
 }
 
 /// The text of one attempt of a task, as the engine holds it.

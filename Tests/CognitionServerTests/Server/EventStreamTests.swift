@@ -146,7 +146,13 @@ extension APIUser {
         _ id: String, after last: Int64? = nil, query: String = "",
         _ body: (inout ServerSentEventStream) async throws -> Result
     ) async throws -> Result {
-        let path = "/api/v3/workflows/executions/\(id)/events\(query)"
+        try await following(path: "/api/v3/workflows/executions/\(id)/events\(query)", after: last, body)
+    }
+
+    /// Lends a stream of events to `body`.
+    func following<Result: Sendable>(
+        path: String, after last: Int64? = nil, _ body: (inout ServerSentEventStream) async throws -> Result
+    ) async throws -> Result {
         let headers = [("Accept", "text/event-stream")] + (last.map { [("Last-Event-ID", "\($0)")] } ?? [])
         return try await withSocket(to: server.port) { socket in
             try await socket.write(LiveServer.request("GET", path, token: token, headers: headers))

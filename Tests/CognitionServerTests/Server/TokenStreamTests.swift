@@ -141,7 +141,7 @@ import Testing
 }
 
 /// A model that speaks as OpenAI's API does: its first answer breaks off once it is told to go on, the second is whole.
-private final class ScriptedModel: Sendable {
+final class ScriptedModel: Sendable {
     private let isToldToGoOn: AsyncStream<Void>
     private let continuation: AsyncStream<Void>.Continuation
     private let requests = Mutex(0)
@@ -189,7 +189,7 @@ private final class ScriptedModel: Sendable {
 
 extension ServerSentEventStream {
     /// The next event of these types; others are passed over.
-    fileprivate mutating func next(of types: Set<String>) async throws -> ServerSentEvent {
+    mutating func next(of types: Set<String>) async throws -> ServerSentEvent {
         while let event = try await next() {
             if types.contains(event.type) { return event }
         }
@@ -197,7 +197,7 @@ extension ServerSentEventStream {
     }
 
     /// The text that has come once it ends like this.
-    fileprivate mutating func text(until end: String) async throws -> String {
+    mutating func text(until end: String) async throws -> String {
         var pieces: [JSONValue] = []
         while !pieces.text.hasSuffix(end) { pieces.append(try await next(of: ["token"]).data) }
         return pieces.text
@@ -206,7 +206,7 @@ extension ServerSentEventStream {
 
 extension WebSocketClient {
     /// The `data` of all messages until an event of this type.
-    fileprivate mutating func messages(until event: String) async throws -> [JSONValue] {
+    mutating func messages(until event: String) async throws -> [JSONValue] {
         var messages: [JSONValue] = []
         while messages.last?["event"]?.stringValue != event { messages.append(try await next()["data"] ?? .null) }
         return messages
@@ -215,7 +215,7 @@ extension WebSocketClient {
 
 extension [JSONValue] {
     /// Pieces put together, each where it says.
-    fileprivate var text: String {
+    var text: String {
         reduce(into: "") { text, piece in
             let offset = piece["offset"]?.integerValue ?? -1
             text = offset == 0 ? "" : offset == text.utf8.count ? text : "[\(offset) after \(text.utf8.count)]"

@@ -163,4 +163,29 @@ import Testing
         #expect(bytes <= 150 && updates.count <= 5 && !updates.isEmpty)
         #expect(board.bytes == 0)
     }
+
+    @Test("A relay sees what is written here, and its ends; a text of another node is for those who watch here")
+    func relays() {
+        var board = TokenBoard()
+        let watcher = board.watch(Self.place).id
+        let relay = board.watch(Self.place, asRelay: true).id
+        #expect(board.watched == [Self.place] && board.isWatched(Self.place) && !board.isWatched(Self.other))
+        let remote = board.open(
+            TokenBoard.Writer(place: Self.place, task: 2, name: "t2", attempt: 1, isRemote: true), at: 10)
+        #expect(board.write("far", to: remote) == [watcher] && board.shown == 0)
+        #expect(board.take(watcher) == [Self.text("far", at: 10, task: 2)] && board.take(relay).isEmpty)
+        #expect(board.watch(Self.place, asRelay: true).hasNews == false && board.live(Self.place).isEmpty)
+
+        let local = board.open(Self.writer())
+        #expect(Set(board.write("near", to: local)) == [watcher, relay, relay + 2])
+        #expect(board.take(relay) == [Self.text("near", at: 0)])
+        #expect(board.live(Self.place) == [TokenBoard.Attempt(task: 1, attempt: 1)] && board.shown == 1)
+        // The watcher has been told nothing of it yet, and the relay everything.
+        #expect(board.end(local, voidBecause: nil).contains(relay))
+        #expect(board.take(relay).isEmpty && board.live(Self.place).isEmpty)
+        #expect(board.end(remote, voidBecause: "lost") == [])
+        #expect(board.take(watcher) == [Self.text("near", at: 0), Self.reset("lost", task: 2)])
+        for id in [watcher, relay, relay + 2] { board.leave(id) }
+        #expect(board.isEmpty && board.watched.isEmpty)
+    }
 }

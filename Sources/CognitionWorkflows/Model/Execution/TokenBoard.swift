@@ -33,16 +33,30 @@ package struct TokenBoard: Sendable {
         package let task: Int
         package let name: String
         package let attempt: Int
+        /// The task runs on another node, which tells of it.
+        package let isRemote: Bool
 
-        package init(place: Place, task: Int, name: String, attempt: Int) {
+        package init(place: Place, task: Int, name: String, attempt: Int, isRemote: Bool = false) {
             self.place = place
             self.task = task
             self.name = name
             self.attempt = attempt
+            self.isRemote = isRemote
         }
 
         func update(_ change: TokenUpdate.Change) -> TokenUpdate {
             TokenUpdate(task: task, name: name, attempt: attempt, change)
+        }
+    }
+
+    /// One try of a task.
+    package struct Attempt: Sendable, Hashable {
+        package let task: Int
+        package let attempt: Int
+
+        package init(task: Int, attempt: Int) {
+            self.task = task
+            self.attempt = attempt
         }
     }
 
@@ -51,9 +65,9 @@ package struct TokenBoard: Sendable {
 
     private struct Text {
         let writer: Writer
-        var bytes: [UInt8] = []
         /// Bytes that were let go of before the first that is kept.
         var start = 0
+        var bytes: [UInt8] = []
         var isShown = false
         var end: Int { start + bytes.count }
 
@@ -66,6 +80,8 @@ package struct TokenBoard: Sendable {
 
     private struct Watcher {
         let place: Place
+        /// It tells another node, and only of what is written here; it is also woken when a text ends.
+        let isRelay: Bool
         /// Up to where each text was told; none for a text of which nothing was.
         var told: [TextID: Int] = [:]
         /// Resets, and what was left of texts that have ended.
@@ -84,6 +100,8 @@ package struct TokenBoard: Sendable {
     private var texts: [TextID: Text] = [:]
     private var watchers: [WatcherID: Watcher] = [:]
     private var scenes: [Place: Scene] = [:]
+    /// How many watch an execution who are no relays.
+    private var interest: [Place: Int] = [:]
     private var lastID = 0
     package private(set) var bytes = 0
     /// Texts that have begun and not ended.
@@ -100,9 +118,10 @@ package struct TokenBoard: Sendable {
 
     // MARK: Writing
 
-    package mutating func open(_ writer: Writer) -> TextID {
+    /// - Parameter start: Bytes of the text that are not to be had any more.
+    package mutating func open(_ writer: Writer, at start: Int = 0) -> TextID {
         lastID += 1
-        texts[lastID] = Text(writer: writer)
+        texts[lastID] = Text(writer: writer, start: start)
         return lastID
     }
 
@@ -111,14 +130,20 @@ package struct TokenBoard: Sendable {
         guard !piece.isEmpty, var text = texts.removeValue(forKey: id) else { return [] }
         if !text.isShown {
             text.isShown = true
-            shown += 1
+            if !text.writer.isRemote { shown += 1 }
             scenes[text.writer.place, default: Scene()].texts.append(id)
         }
         text.bytes.append(contentsOf: piece.utf8)
         bytes += piece.utf8.count
         shorten(&text)
         texts[id] = text
-        return wake(scenes[text.writer.place]?.watchers ?? [])
+        return wake(audience(of: text.writer))
+    }
+
+    /// Who sees a text.
+    private func audience(of writer: Writer) -> Set<WatcherID> {
+        let watching = scenes[writer.place]?.watchers ?? []
+        return writer.isRemote ? watching.filter { watchers[$0]?.isRelay == false } : watching
     }
 
     /// What was written so far is void, and something else follows.
@@ -137,20 +162,22 @@ package struct TokenBoard: Sendable {
     package mutating func end(_ id: TextID, voidBecause reason: String?) -> [WatcherID] {
         guard let text = texts.removeValue(forKey: id), text.isShown else { return [] }
         bytes -= text.bytes.count
-        shown -= 1
+        if !text.writer.isRemote { shown -= 1 }
         let place = text.writer.place
         var woken: [WatcherID] = []
         if let reason {
             woken = takeBack(id, text.writer, reason)
         } else {
-            let watching = scenes[place]?.watchers ?? []
-            for watcher in watching {
+            for watcher in audience(of: text.writer) {
                 guard let rest = text.piece(from: watchers[watcher]?.told[id] ?? 0) else { continue }
                 leave(rest, to: watcher)
                 woken += wake([watcher])
             }
         }
         for watcher in scenes[place]?.watchers ?? [] { watchers[watcher]?.told[id] = nil }
+        if !text.writer.isRemote {
+            woken += wake((scenes[place]?.watchers ?? []).filter { watchers[$0]?.isRelay == true })
+        }
         scenes[place]?.texts.removeAll { $0 == id }
         tidy(place)
         return woken
@@ -159,7 +186,7 @@ package struct TokenBoard: Sendable {
     /// Tells those who were told something of a text that it is void.
     private mutating func takeBack(_ id: TextID, _ writer: Writer, _ reason: String) -> [WatcherID] {
         var woken: [WatcherID] = []
-        for watcher in scenes[writer.place]?.watchers ?? [] {
+        for watcher in audience(of: writer) {
             guard let told = watchers[watcher]?.told.removeValue(forKey: id), told > 0 else { continue }
             leave(writer.update(.reset(reason: reason)), to: watcher)
             woken += wake([watcher])
@@ -195,11 +222,12 @@ package struct TokenBoard: Sendable {
     // MARK: Watching
 
     /// - Returns: The watcher, and whether there is something to take already.
-    package mutating func watch(_ place: Place) -> (id: WatcherID, hasNews: Bool) {
+    package mutating func watch(_ place: Place, asRelay isRelay: Bool = false) -> (id: WatcherID, hasNews: Bool) {
         lastID += 1
-        let hasNews = !(scenes[place]?.texts.isEmpty ?? true)
-        watchers[lastID] = Watcher(place: place, isWoken: hasNews)
+        let hasNews = scenes[place]?.texts.contains { !isRelay || texts[$0]?.writer.isRemote == false } ?? false
+        watchers[lastID] = Watcher(place: place, isRelay: isRelay, isWoken: hasNews)
         scenes[place, default: Scene()].watchers.insert(lastID)
+        if !isRelay { interest[place, default: 0] += 1 }
         return (lastID, hasNews)
     }
 
@@ -211,7 +239,9 @@ package struct TokenBoard: Sendable {
         watcher.unclaimedBytes = 0
         watcher.isWoken = false
         for id in scenes[watcher.place]?.texts ?? [] {
-            guard let text = texts[id], let piece = text.piece(from: watcher.told[id] ?? 0) else { continue }
+            guard let text = texts[id], !(watcher.isRelay && text.writer.isRemote),
+                let piece = text.piece(from: watcher.told[id] ?? 0)
+            else { continue }
             updates.append(piece)
             watcher.told[id] = text.end
         }
@@ -219,9 +249,25 @@ package struct TokenBoard: Sendable {
         return updates
     }
 
+    /// Tasks and attempts whose texts are written here just now.
+    package func live(_ place: Place) -> [Attempt] {
+        (scenes[place]?.texts ?? []).compactMap { id in
+            guard let writer = texts[id]?.writer, !writer.isRemote else { return nil }
+            return Attempt(task: writer.task, attempt: writer.attempt)
+        }
+    }
+
+    /// Executions that somebody watches who is no relay.
+    package var watched: [Place] { Array(interest.keys) }
+
+    package func isWatched(_ place: Place) -> Bool { interest[place] != nil }
+
     package mutating func leave(_ id: WatcherID) {
         guard let watcher = watchers.removeValue(forKey: id) else { return }
         scenes[watcher.place]?.watchers.remove(id)
+        if !watcher.isRelay, let left = interest[watcher.place].map({ $0 - 1 }) {
+            interest[watcher.place] = left > 0 ? left : nil
+        }
         tidy(watcher.place)
     }
 
@@ -240,5 +286,5 @@ package struct TokenBoard: Sendable {
     }
 
     /// Nothing is written or watched, and nothing kept.
-    package var isEmpty: Bool { texts.isEmpty && watchers.isEmpty && scenes.isEmpty && bytes == 0 }
+    package var isEmpty: Bool { texts.isEmpty && watchers.isEmpty && scenes.isEmpty && interest.isEmpty && bytes == 0 }
 }

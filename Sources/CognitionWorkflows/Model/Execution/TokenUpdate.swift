@@ -43,3 +43,21 @@ package struct TokenUpdate: Sendable, Hashable {
 
     var textBytes: Int { if case .text(let text, _) = change { text.utf8.count } else { 0 } }
 }
+
+extension TokenUpdate {
+    /// Reads what ``json`` writes; `nil` for what is none.
+    package init?(_ json: JSONValue) {
+        guard let task = json["task"]?.integerValue, let name = json["name"]?.stringValue,
+            let attempt = json["attempt"]?.integerValue
+        else { return nil }
+        let change: Change
+        if let text = json["text"]?.stringValue, let offset = json["offset"]?.integerValue {
+            change = .text(text, offset: Int(clamping: max(0, offset)))
+        } else if let reason = json["reason"]?.stringValue {
+            change = .reset(reason: reason)
+        } else {
+            return nil
+        }
+        self.init(task: Int(clamping: task), name: name, attempt: Int(clamping: attempt), change)
+    }
+}
