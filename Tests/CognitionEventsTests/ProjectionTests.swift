@@ -118,8 +118,11 @@ private struct Sums: Projection {
             try await running([Sums(), Sums()], log) {
                 _ = try await state(projections) { $0.position == 50 && $0.rebuild == nil }
                 #expect(try await total(log, generation: 1) == 1_275)
+                // Paused, so that it is not ready at once.
+                try await projections.pause("sums")
                 try await projections.rebuild("sums")
                 await #expect(throws: EventError.self) { try await projections.rebuild("sums") }
+                try await projections.resume("sums")
                 try await append(51...100, log)
                 let end = try await state(projections) { $0.generation == 2 && $0.position == 100 }
                 #expect(end.status == .running && end.lag == 0)

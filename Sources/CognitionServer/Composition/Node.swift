@@ -152,9 +152,11 @@ struct Node: Sendable {
         folders: [String], _ logger: Logger
     ) throws {
         self.configuration = configuration
-        self.database = database
         self.directory = directory
         clock = SystemWallClock()
+        let database = InlineDatabase.serving(
+            Self.projections, in: database, clock: clock, upcasters: Self.upcasters)
+        self.database = database
         ids = UUIDGenerator(clock: clock)
         self.logger = logger
         log = EventLog(database)
