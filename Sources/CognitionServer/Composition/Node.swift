@@ -21,6 +21,7 @@ struct Node: Sendable {
     let configuration: ServerConfiguration
     let database: any Database
     let log: EventLog
+    let schemas: EventSchemas
     let workflows: Workflows
     let functions: [any TaskFunction]
     let http: OutboundHTTPOnDemand
@@ -160,6 +161,7 @@ struct Node: Sendable {
         ids = UUIDGenerator(clock: clock)
         self.logger = logger
         log = EventLog(database)
+        schemas = EventSchemas(database, rules: JSONSchemaRules(), clock: clock, ids: ids)
         http = OutboundHTTPOnDemand(settings: try configuration.httpClient)
         functions = try Self.functions(
             folders: configuration.list(.fileRoots) + folders, models: try configuration.languageModels(over: http, ids)
