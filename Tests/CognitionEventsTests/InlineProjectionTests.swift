@@ -14,6 +14,7 @@ private struct Tally: Projection {
     var failurePolicy = FailurePolicy.stop
     var isInline = true
     var appends = false
+    var filter = EventFilter.all
     let refused: Refused
 
     final class Refused: Sendable {
@@ -232,6 +233,36 @@ private struct Tally: Projection {
                 _ = try await state(projections) { $0.position == 3 }
                 try await append(4, to: log)
                 #expect(try await found(log) == (4, 10, 4))
+            }
+        }
+    }
+
+    @Test(
+        "Events that it does not want keep it neither from appends nor from a rebuild", arguments: TestDatabase.engines)
+    func silence(on engine: TestDatabase.Engine) async throws {
+        var tally = Tally()
+        tally.filter = EventFilter(streamType: "order")
+        try await withTally(engine, tally) { [tally] log, projections in
+            func others(_ count: Int) async throws {
+                try await log.append(
+                    Array(repeating: NewEvent("a.b"), count: count), to: StreamName("other", "1"), context: .test())
+            }
+            try await others(500)
+            try await running(tally, [log]) {
+                _ = try await state(projections) { $0.position == 500 }
+                try await append(1, to: log)
+                #expect(try await found(log) == (1, 1, 501))
+                try await projections.pause("tally")
+                try await others(500)
+                try await projections.resume("tally")
+                _ = try await state(projections) { $0.lag == 0 }
+                try await append(2, to: log)
+                #expect(try await found(log) == (2, 3, 1_002))
+                try await others(500)
+                try await projections.rebuild("tally")
+                _ = try await state(projections) { $0.generation == 2 }
+                try await append(3, to: log)
+                #expect(try await found(log) == (3, 6, 1_503))
             }
         }
     }

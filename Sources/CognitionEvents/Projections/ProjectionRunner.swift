@@ -106,7 +106,8 @@ package struct ProjectionRunner: Sendable {
                         .projectionRetired, "generation \(generation.number) of \(name) is not wanted now")
                 }
             },
-            isInline: projection.isInline && !generation.isRebuild)
+            isInline: projection.isInline && !generation.isRebuild,
+            isExact: projection.isInline || generation.isRebuild)
         return SubscriptionRunner(
             subscription, label: ProjectionStore.label(of: name, isRebuild: generation.isRebuild), database: database,
             wallClock: wallClock, clock: clock, polling: polling, rest: generation.isRebuild ? .zero : rest,

@@ -25,6 +25,8 @@ package struct SubscriptionRunner: Sendable {
         let begin: @Sendable (_ tx: borrowing Transaction) throws -> Void
         /// Appends move the place as well, once it has come to the end of the log.
         let isInline: Bool
+        /// The place is stored at the end of the log also when nothing has matched, as others look at it.
+        let isExact: Bool
     }
 
     package let subscription: Subscription
@@ -138,7 +140,8 @@ package struct SubscriptionRunner: Sendable {
             return
         }
         let (page, stored) = try await next(&progress)
-        if page.events.isEmpty, page.position - stored < Self.silentPositionsMax {
+        let isArrival = attendance?.isExact == true && page.isAtEnd && page.position > stored
+        if page.events.isEmpty, page.position - stored < Self.silentPositionsMax, !isArrival {
             progress.position = page.position
             if page.isAtEnd { try await waitForMore(progress) }
             return
