@@ -300,7 +300,8 @@ private struct Tally: Projection {
                 _ = try await state(projections) { $0.generation == 2 && $0.lag == 0 }
                 try await append(1, to: logs[1])
             }
-            #expect(try await found(logs[0]) == (401, 401, 401))
+            let end = try await found(logs[0])
+            #expect(end == (401, 401, 401), "\(end)")
         }
     }
 }

@@ -152,7 +152,7 @@ package struct ProjectionRunner: Sendable {
 
     private func deleteAbandoned(_ row: ProjectionStore.Row) async throws {
         let projection = projection
-        for generation in try await database.read({ try ProjectionStore.abandoned(row, in: $0) }) {
+        for generation in try await database.read({ try ProjectionStore.abandoned(row.name, in: $0) }) {
             var deleted = Self.deletedMax
             while deleted == Self.deletedMax {
                 deleted = try await database.write {

@@ -170,12 +170,15 @@ enum ProjectionStore {
         ) { try $0[0] as Int } != nil
     }
 
-    /// Generations that nobody wants and that are still there, by their subscriptions.
-    static func abandoned(_ row: Row, in tx: borrowing Transaction) throws -> [Int64] {
+    /// Generations that nobody wants, now or ever again, and that are still there, by their subscriptions.
+    ///
+    /// Row and subscriptions are of one moment: a generation that has just begun would be taken for one that was let go.
+    static func abandoned(_ name: String, in tx: borrowing Transaction) throws -> [Int64] {
+        guard let row = try find(name, in: tx) else { return [] }
         let prefix = subscription(of: row.name, generation: 0).dropLast()
         let names = try tx.query("SELECT name FROM subscriptions ORDER BY name LIMIT 1000") { try $0[0] as String }
         return names.filter { $0.hasPrefix(prefix) }.compactMap { Int64($0.dropFirst(prefix.count)) }
-            .filter { $0 != row.live && $0 != row.building }
+            .filter { !row.generations.contains($0) }
     }
 
     /// Takes away the place of a generation, the last thing that is left of it.
