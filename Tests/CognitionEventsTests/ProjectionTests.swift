@@ -133,6 +133,21 @@ private struct Sums: Projection {
         }
     }
 
+    @Test("Rebuilt again and again on two nodes it has everything once", arguments: TestDatabase.engines)
+    func rebuildAgain(on engine: TestDatabase.Engine) async throws {
+        try await withSums(engine) { log, projections in
+            try await append(1...30, log)
+            try await running([Sums(), Sums()], log) {
+                _ = try await state(projections) { $0.position == 30 }
+                for generation in Int64(2)...12 {
+                    try await projections.rebuild("sums")
+                    _ = try await state(projections) { $0.generation == generation && $0.lag == 0 }
+                    #expect(try await total(log, generation: generation) == 465)
+                }
+            }
+        }
+    }
+
     @Test(
         "A release that folds otherwise rebuilds by itself, and one of before changes nothing",
         arguments: TestDatabase.engines)
