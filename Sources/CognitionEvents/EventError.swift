@@ -9,15 +9,18 @@ package struct EventError: CodedError {
     package let actualVersion: Int64?
     /// With `event.damaged`, where the damage is known to be: the event's position.
     package let position: Int64?
+    /// With `event.schema_violated` and `event.schema_incompatible`: what is wrong.
+    package let faults: [EventFault]
 
     package init(
         _ code: ErrorCode, _ message: String, actualVersion: Int64? = nil, position: Int64? = nil,
-        cause: (any Error)? = nil
+        faults: [EventFault] = [], cause: (any Error)? = nil
     ) {
         self.code = code
         self.message = message
         self.actualVersion = actualVersion
         self.position = position
+        self.faults = faults
         self.cause = cause
     }
 }
@@ -51,6 +54,16 @@ extension ErrorCode {
     package static let streamReserved = ErrorCode("event.stream_reserved", category: .forbidden)
     /// Stored data is missing or is not JSON.
     package static let eventDamaged = ErrorCode("event.damaged", category: .internal)
+    /// The data of an event does not fit the schema of its type and version.
+    package static let schemaViolated = ErrorCode("event.schema_violated", category: .invalid)
+    /// A schema breaks what the one before has promised.
+    package static let schemaIncompatible = ErrorCode("event.schema_incompatible", category: .conflict)
+    /// There is no schema of that type and version.
+    package static let schemaUnknown = ErrorCode("event.schema_unknown", category: .notFound)
+    /// A schema has more bytes than the registry takes.
+    package static let schemaTooLarge = ErrorCode("event.schema_too_large", category: .limited)
+    /// The workspace has as many schemas as it may.
+    package static let schemaTooMany = ErrorCode("event.schema_too_many", category: .limited)
     /// There is no subscription of that name.
     package static let subscriptionUnknown = ErrorCode("event.subscription_unknown", category: .notFound)
 }

@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 import CognitionStorage
 
 /// Whoever follows the log: a subscription, or a generation of a projection that is wanted.

@@ -83,5 +83,19 @@ extension EventLog {
                 ) \(fragment: .strict)
                 """,
             ]),
+        Migration(
+            "events.004_schemas",
+            [
+                """
+                CREATE TABLE event_schemas (
+                    key \(fragment: .identity), workspace_id \(fragment: .text) NOT NULL,
+                    type \(fragment: .text) NOT NULL, type_version \(fragment: .int64) NOT NULL,
+                    compatibility \(fragment: .text) NOT NULL, schema \(fragment: .bytes) NOT NULL,
+                    schema_hash \(fragment: .bytes) NOT NULL, revision \(fragment: .int64) NOT NULL,
+                    created_at \(fragment: .int64) NOT NULL, updated_at \(fragment: .int64) NOT NULL,
+                    actor \(fragment: .text) NOT NULL, UNIQUE (workspace_id, type, type_version)
+                ) \(fragment: .strict)
+                """
+            ]),
     ]
 }

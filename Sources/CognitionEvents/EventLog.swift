@@ -57,12 +57,16 @@ package struct EventLog: Sendable {
     }
 
     /// Writes what users of the platform have to tell, which is not for the streams of the platform itself.
-    /// - Throws: `event.stream_reserved`; else as ``append(_:context:)``.
-    package func accept(_ appends: [StreamAppend], context: EventContext) async throws -> [AppendReceipt] {
+    /// - Parameter schemas: What the events are checked against.
+    /// - Throws: `event.stream_reserved`, `event.schema_violated`; else as ``append(_:context:)``.
+    package func accept(
+        _ appends: [StreamAppend], context: EventContext, checkedBy schemas: EventSchemas
+    ) async throws -> [AppendReceipt] {
         if let reserved = appends.first(where: { PlatformStreams.types.contains($0.stream.type) }) {
             throw EventError(
                 .streamReserved, "streams of type \(reserved.stream.type) are written by the platform alone")
         }
+        try await schemas.check(appends, in: context.workspace)
         return try await append(appends, context: context)
     }
 

@@ -101,6 +101,29 @@ package struct Transaction: ~Copyable {
     /// Lets this transaction take longer, and wait longer for others, than the settings allow.
     package func allow(_ duration: Duration) throws { try connection.allow(duration) }
 
+    // MARK: What may fail
+
+    /// Runs `body` so that what it has written can be undone alone; not inside of another attempt.
+    ///
+    /// It adds nothing to a ``CommitStep``.
+    /// - Returns: Why it has failed and was undone; `nil` when it has not.
+    /// - Throws: What has ended the whole transaction.
+    package func attempt(_ body: () throws -> Void) throws -> (any Error)? {
+        try connection.settle()
+        let actions = writing.afterCommit.count
+        do {
+            try connection.setSavepoint()
+            try body()
+            try connection.releaseSavepoint()
+            return nil
+        } catch {
+            guard connection.isTransactionOpen, (error as? StorageError)?.isTransient != true else { throw error }
+            try connection.rollbackToSavepoint()
+            writing.afterCommit.removeSubrange(actions...)
+            return error
+        }
+    }
+
     // MARK: After the commit
 
     /// Calls `action` on the driver's thread once this body's writes are durable, before `write` returns; it must be brief.

@@ -118,8 +118,11 @@ private struct Sums: Projection {
             try await running([Sums(), Sums()], log) {
                 _ = try await state(projections) { $0.position == 50 && $0.rebuild == nil }
                 #expect(try await total(log, generation: 1) == 1_275)
+                // Paused, so that it is not ready at once.
+                try await projections.pause("sums")
                 try await projections.rebuild("sums")
                 await #expect(throws: EventError.self) { try await projections.rebuild("sums") }
+                try await projections.resume("sums")
                 try await append(51...100, log)
                 let end = try await state(projections) { $0.generation == 2 && $0.position == 100 }
                 #expect(end.status == .running && end.lag == 0)
@@ -127,6 +130,21 @@ private struct Sums: Projection {
                 while try await total(log, generation: 1) != 0 { try await Task.sleep(for: .milliseconds(5)) }
             }
             #expect(await code { try await projections.rebuild("other") } == "event.projection_unknown")
+        }
+    }
+
+    @Test("Rebuilt again and again on two nodes it has everything once", arguments: TestDatabase.engines)
+    func rebuildAgain(on engine: TestDatabase.Engine) async throws {
+        try await withSums(engine) { log, projections in
+            try await append(1...30, log)
+            try await running([Sums(), Sums()], log) {
+                _ = try await state(projections) { $0.position == 30 }
+                for generation in Int64(2)...12 {
+                    try await projections.rebuild("sums")
+                    _ = try await state(projections) { $0.generation == generation && $0.lag == 0 }
+                    #expect(try await total(log, generation: generation) == 465)
+                }
+            }
         }
     }
 

@@ -48,6 +48,33 @@ import Testing
         }
     }
 
+    @Test("Schemas are set and checked, with and without a server", arguments: [false, true])
+    func schemas(withServer: Bool) async throws {
+        try await withSandbox { sandbox in
+            let server = withServer ? try await sandbox.serve() : nil
+            let loose = try sandbox.file("loose.json", #"{"properties": {"total": {"type": "number"}}}"#)
+            let strict = try sandbox.file("strict.json", #"{"properties": {"total": {"type": "integer"}}}"#)
+            let made = try await sandbox.json("events", "schema", "set", "order.placed", "1", loose)
+            #expect(made["revision"] == 1 && made["compatibility"] == "full")
+            let refused = try await sandbox.run("events", "schema", "set", "order.placed", "1", strict)
+            #expect(refused.exitCode == 1 && refused.errors.contains("type_narrowed"), "\(refused)")
+            let set = try await sandbox.json(
+                "events", "schema", "set", "order.placed", "1", strict, "--compatibility", "none")
+            #expect(set["revision"] == 2)
+            let bad = try await sandbox.run("events", "append", "order/1", "order.placed", "--data", #"{"total": 1.5}"#)
+            #expect(bad.exitCode == 1 && bad.errors.contains("[event.schema_violated]"), "\(bad)")
+            _ = try await sandbox.json("events", "append", "order/1", "order.placed", "--data", #"{"total": 1}"#)
+            let shown = try await sandbox.json("events", "schema", "show", "order.placed", "1")
+            #expect(shown["schema"]?["properties"]?["total"] == ["type": "integer"])
+            let list = try await sandbox.run("events", "schema", "list", "--type", "order.placed")
+            #expect(list.output.contains("order.placed 1") && list.output.contains("none"), "\(list)")
+            #expect(try await sandbox.run("events", "schema", "delete", "order.placed", "1").exitCode == 0)
+            let gone = try await sandbox.run("events", "schema", "show", "order.placed", "1")
+            #expect(gone.exitCode == 1 && gone.errors.contains("[event.schema_unknown]"), "\(gone)")
+            try await server?.stop()
+        }
+    }
+
     @Test("Projections are listed, paused, resumed and made anew")
     func projections() async throws {
         try await withSandbox { sandbox in

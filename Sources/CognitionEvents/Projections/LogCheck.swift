@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 package import CognitionStorage
 
 /// Runs the whole log through what this build makes of it, before it is deployed: upcasters, and the handlers of

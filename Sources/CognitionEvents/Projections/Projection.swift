@@ -15,11 +15,17 @@ package protocol Projection: Sendable {
     var foldVersion: Int { get }
     /// What becomes of an event that the handler cannot take.
     var failurePolicy: FailurePolicy { get }
+    /// Whether it is written in the transaction of the append (``InlineDatabase``), so that whoever is told of the append
+    /// finds it there; else a moment later.
+    ///
+    /// Every append then waits for the handler. An event that it cannot take is not appended, and the append fails with
+    /// the handler's error, or with ``FailurePolicy/skip`` it is put aside.
+    var isInline: Bool { get }
 
     /// Writes what follows from `events`, at least one, into rows of the generation.
     ///
     /// Synchronous and without effects outside of the transaction, as it may run more than once. What is for others to
-    /// know, such as a signal, is left out while it is rebuilt.
+    /// know, such as a signal, is left out while it is rebuilt. One that is inline only writes rows, and appends nothing.
     func apply(_ events: [Event], to generation: Generation, in tx: borrowing Transaction) throws
 
     /// Deletes rows of a generation that nobody reads any more.
@@ -30,6 +36,7 @@ package protocol Projection: Sendable {
 extension Projection {
     package var filter: EventFilter { .all }
     package var failurePolicy: FailurePolicy { .stop }
+    package var isInline: Bool { false }
 }
 
 /// What a handler writes to.

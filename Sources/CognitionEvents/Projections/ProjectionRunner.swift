@@ -94,23 +94,29 @@ package struct ProjectionRunner: Sendable {
     }
 
     private func subscriptionRunner(_ generation: Generation) throws -> SubscriptionRunner {
-        let (name, projection, upcasters) = (projection.name, projection, upcasters)
+        let (name, handler) = (projection.name, handler(for: generation))
         let subscription = try Subscription(
             ProjectionStore.subscription(of: name, generation: generation.number), filter: projection.filter,
             startAt: .existing)
+        let attendance = SubscriptionRunner.Attendance(
+            begin: { tx in
+                // It may have been paused, or another node has exchanged the generations, unnoticed here so far.
+                guard try ProjectionStore.isWanted(generation.number, of: name, in: tx) else {
+                    throw EventError(
+                        .projectionRetired, "generation \(generation.number) of \(name) is not wanted now")
+                }
+            },
+            isInline: projection.isInline && !generation.isRebuild,
+            isExact: projection.isInline || generation.isRebuild)
         return SubscriptionRunner(
             subscription, label: ProjectionStore.label(of: name, isRebuild: generation.isRebuild), database: database,
             wallClock: wallClock, clock: clock, polling: polling, rest: generation.isRebuild ? .zero : rest,
-            failurePolicy: projection.failurePolicy,
-            metrics: metrics
-        ) { events, tx in
-            // It may have been paused, or another node has exchanged the generations, which this one has not noticed yet.
-            guard try ProjectionStore.isWanted(generation.number, of: name, in: tx) else {
-                throw EventError(
-                    .projectionRetired, "generation \(generation.number) of \(name) is not wanted now")
-            }
-            try projection.apply(try events.map(upcasters.upcast), to: generation, in: tx)
-        }
+            failurePolicy: projection.failurePolicy, attendance: attendance, metrics: metrics,
+            handler: { try handler.hand($0, in: $1) })
+    }
+
+    private func handler(for generation: Generation) -> ProjectionHandler {
+        ProjectionHandler(projection: projection, generation: generation, upcasters: upcasters)
     }
 
     /// Returns when the row is another one. Exchanges the generations once the new one is as far as the old one.
@@ -119,7 +125,7 @@ package struct ProjectionRunner: Sendable {
             let wakeUps = database.signals.wakeUps(for: .projections)
             let current = try await database.read { try ProjectionStore.find(row.name, in: $0) }
             guard current == row else { return }
-            if row.building != nil, try await database.write({ try ProjectionStore.exchange(row.name, in: $0) }) {
+            if row.building != nil, try await exchange(row) {
                 rebuilds.increment()
                 Logger.current.notice("Projection is rebuilt", metadata: ["projection.name": "\(row.name)"])
                 return
@@ -128,9 +134,25 @@ package struct ProjectionRunner: Sendable {
         }
     }
 
+    private func exchange(_ row: ProjectionStore.Row) async throws -> Bool {
+        let (now, isInline) = (wallClock.now, projection.isInline)
+        do {
+            return try await database.write { tx in
+                try ProjectionStore.exchange(
+                    row.name, catchingUp: isInline ? { handler(for: Generation(number: $0, isRebuild: true)) } : nil,
+                    now: now, in: tx)
+            }
+        } catch let error as StorageError where error.isTransient || error.code == .storageClosed {
+            throw error
+        } catch {
+            // An event that it cannot take, to which its own runner comes as well, and says so.
+            return false
+        }
+    }
+
     private func deleteAbandoned(_ row: ProjectionStore.Row) async throws {
         let projection = projection
-        for generation in try await database.read({ try ProjectionStore.abandoned(row, in: $0) }) {
+        for generation in try await database.read({ try ProjectionStore.abandoned(row.name, in: $0) }) {
             var deleted = Self.deletedMax
             while deleted == Self.deletedMax {
                 deleted = try await database.write {

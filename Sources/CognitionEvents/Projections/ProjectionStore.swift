@@ -108,32 +108,54 @@ enum ProjectionStore {
     }
 
     static func pause(_ name: String, since: Timestamp?, in tx: borrowing Transaction) throws {
-        guard try tx.execute("UPDATE projections SET paused_at = \(since) WHERE name = \(name)") == 1 else {
-            throw unknown(name)
-        }
+        guard try tx.execute("UPDATE projections SET paused_at = \(since) WHERE name = \(name)") == 1,
+            let row = try find(name, in: tx)
+        else { throw unknown(name) }
+        // Appends that write it hold its place and not its row.
+        _ = try SubscriptionStore.hold(row.subscription, in: tx)
         tx.signal(.projections)
     }
 
+    /// Events that a generation may be behind to be brought to the end of the log while appends wait.
+    static let catchUpMax: Int64 = 256
+
     /// Lets readers have the generation that was made, once it is as far as theirs.
+    /// - Parameter inline: Of an inline projection, to which every append makes a difference: who brings a generation that is
+    ///   almost there to the end of the log.
     /// - Returns: Whether it is.
-    static func exchange(_ name: String, in tx: borrowing Transaction) throws -> Bool {
+    static func exchange(
+        _ name: String, catchingUp inline: ((_ generation: Int64) -> ProjectionHandler)? = nil, now: Timestamp,
+        in tx: borrowing Transaction
+    ) throws -> Bool {
         guard let row = try find(name, .update, in: tx), let building = row.building, !row.isPaused else {
             return false
         }
+        let made = subscription(of: name, generation: building)
         // What is read does not move meanwhile.
-        func position(_ generation: Int64) throws -> Int64 {
-            try tx.first(
-                """
-                SELECT position FROM subscriptions WHERE name = \(subscription(of: name, generation: generation))
-                \(fragment: .forUpdate)
-                """
-            ) { try $0[0] as Int64 } ?? 0
+        if let inline {
+            guard let position = try SubscriptionStore.find(made, in: tx)?.position,
+                try EventReader.head(in: tx) - position <= catchUpMax
+            else { return false }
+            let head = try EventReader.head(locked: true, in: tx)
+            guard let position = try SubscriptionStore.hold(made, in: tx), head - position <= 2 * catchUpMax else {
+                return false
+            }
+            let handler = inline(building)
+            try handler.each(after: position, in: tx) { try handler.hand($0, in: tx) }
+            guard try SubscriptionStore.move(made, from: position, to: head, now: now, in: tx) else { return false }
+        } else {
+            let old = try position(of: row.subscription, in: tx)
+            guard try position(of: made, in: tx) >= old else { return false }
         }
-        let old = try position(row.live)
-        guard try position(building) >= old else { return false }
         try tx.execute("UPDATE projections SET live = \(building), building = NULL WHERE name = \(name)")
         tx.signal(.projections)
         return true
+    }
+
+    private static func position(of subscription: String, in tx: borrowing Transaction) throws -> Int64 {
+        try tx.first("SELECT position FROM subscriptions WHERE name = \(subscription) \(fragment: .forUpdate)") {
+            try $0[0]
+        } ?? 0
     }
 
     /// Whether rows of the generation are wanted now; held so until the commit, so that whoever has paused it sees it stand
@@ -148,12 +170,15 @@ enum ProjectionStore {
         ) { try $0[0] as Int } != nil
     }
 
-    /// Generations that nobody wants and that are still there, by their subscriptions.
-    static func abandoned(_ row: Row, in tx: borrowing Transaction) throws -> [Int64] {
+    /// Generations that nobody wants, now or ever again, and that are still there, by their subscriptions.
+    ///
+    /// Row and subscriptions are of one moment: a generation that has just begun would be taken for one that was let go.
+    static func abandoned(_ name: String, in tx: borrowing Transaction) throws -> [Int64] {
+        guard let row = try find(name, in: tx) else { return [] }
         let prefix = subscription(of: row.name, generation: 0).dropLast()
         let names = try tx.query("SELECT name FROM subscriptions ORDER BY name LIMIT 1000") { try $0[0] as String }
         return names.filter { $0.hasPrefix(prefix) }.compactMap { Int64($0.dropFirst(prefix.count)) }
-            .filter { $0 != row.live && $0 != row.building }
+            .filter { !row.generations.contains($0) }
     }
 
     /// Takes away the place of a generation, the last thing that is left of it.

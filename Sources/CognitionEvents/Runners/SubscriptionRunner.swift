@@ -19,6 +19,16 @@ package struct SubscriptionRunner: Sendable {
     /// at least; all match the subscription's filter.
     package typealias Handler = @Sendable (_ events: [Event], _ tx: borrowing Transaction) throws -> Void
 
+    /// What a projection adds to its transactions.
+    struct Attendance: Sendable {
+        /// Called first; throws when the batch is not wanted.
+        let begin: @Sendable (_ tx: borrowing Transaction) throws -> Void
+        /// Appends move the place as well, once it has come to the end of the log.
+        let isInline: Bool
+        /// The place is stored at the end of the log also when nothing has matched, as others look at it.
+        let isExact: Bool
+    }
+
     package let subscription: Subscription
     private let database: any Database
     private let wallClock: any WallClock
@@ -27,6 +37,7 @@ package struct SubscriptionRunner: Sendable {
     private let rest: Duration
     private let retry: RetryPolicy
     private let failurePolicy: FailurePolicy
+    private let attendance: Attendance?
     private let lag: Gauge
     private let parked: Counter
     private let handler: Handler
@@ -50,8 +61,17 @@ package struct SubscriptionRunner: Sendable {
         wallClock: any WallClock = SystemWallClock(),
         clock: any Clock<Duration> = ContinuousClock(), polling: Duration = .seconds(1),
         rest: Duration = .zero, retry: RetryPolicy = Self.standardRetry, failurePolicy: FailurePolicy = .stop,
-        metrics: any MetricsFactory = MetricsSystem.factory,
-        handler: @escaping Handler
+        metrics: any MetricsFactory = MetricsSystem.factory, handler: @escaping Handler
+    ) {
+        self.init(
+            subscription, label: label, database: database, wallClock: wallClock, clock: clock, polling: polling,
+            rest: rest, retry: retry, failurePolicy: failurePolicy, attendance: nil, metrics: metrics, handler: handler)
+    }
+
+    init(
+        _ subscription: Subscription, label: String?, database: any Database, wallClock: any WallClock,
+        clock: any Clock<Duration>, polling: Duration, rest: Duration, retry: RetryPolicy = Self.standardRetry,
+        failurePolicy: FailurePolicy, attendance: Attendance?, metrics: any MetricsFactory, handler: @escaping Handler
     ) {
         self.subscription = subscription
         self.database = database
@@ -61,6 +81,7 @@ package struct SubscriptionRunner: Sendable {
         self.rest = rest
         self.retry = retry
         self.failurePolicy = failurePolicy
+        self.attendance = attendance
         let dimensions = [("subscription", label ?? subscription.name)]
         lag = Gauge(label: "events.subscription.lag", dimensions: dimensions, factory: metrics)
         parked = Counter(label: "events.parked", dimensions: dimensions, factory: metrics)
@@ -111,20 +132,21 @@ package struct SubscriptionRunner: Sendable {
     }
 
     private func step(_ progress: inout Progress) async throws {
-        guard let stored = progress.stored else {
+        guard progress.stored != nil else {
             let state = try await open()
             guard state.failure == nil else { return try await waitUntilResumed(at: state.position) }
             progress.stored = state.position
             progress.position = state.position
             return
         }
-        let page = try await next(progress)
-        if page.events.isEmpty, page.position - stored < Self.silentPositionsMax {
+        let (page, stored) = try await next(&progress)
+        let isArrival = attendance?.isExact == true && page.isAtEnd && page.position > stored
+        if page.events.isEmpty, page.position - stored < Self.silentPositionsMax, !isArrival {
             progress.position = page.position
             if page.isAtEnd { try await waitForMore(progress) }
             return
         }
-        if try await handle(page, from: stored) {
+        if let page = try await handle(page, from: stored, progress) {
             progress.stored = page.position
             progress.position = page.position
             if page.isAtEnd, rest > .zero { try await clock.sleep(for: rest) }
@@ -142,33 +164,54 @@ package struct SubscriptionRunner: Sendable {
         return try await database.write { try SubscriptionStore.open(subscription, now: now, in: $0) }
     }
 
-    private func next(_ progress: Progress) async throws -> EventPage {
-        let limit = progress.position < progress.singlyUntil ? 1 : subscription.batchMax
-        let (filter, position) = (subscription.filter, progress.position)
-        let page = try await database.read {
-            try EventReader.readAll(after: position, limit: limit, filter: filter, in: $0)
-        }
-        tellLag(of: position, behind: page.head)
-        return page
+    private func limit(at position: Int64, _ progress: Progress) -> Int {
+        position < progress.singlyUntil ? 1 : subscription.batchMax
     }
 
-    /// - Returns: Whether the place was `stored` still; else nothing was handled.
-    private func handle(_ page: EventPage, from stored: Int64) async throws -> Bool {
-        let (name, handler, now) = (subscription.name, handler, wallClock.now)
+    /// - Returns: What comes next, and the place as it is stored.
+    private func next(_ progress: inout Progress) async throws -> (EventPage, stored: Int64) {
+        let (known, subscription, isInline) = (progress, subscription, attendance?.isInline == true)
+        let (page, stored, start) = try await database.read { tx in
+            // At one moment, so that what appends have handled is not taken for something that is still to be done.
+            let place = isInline ? try SubscriptionStore.find(subscription.name, in: tx)?.position : nil
+            let stored = place ?? known.stored ?? known.position
+            let start = stored == known.stored ? known.position : stored
+            let page = try EventReader.readAll(
+                after: start, limit: limit(at: start, known), filter: subscription.filter, in: tx)
+            return (page, stored, start)
+        }
+        (progress.stored, progress.position) = (stored, start)
+        tellLag(of: start, behind: page.head)
+        return (page, stored)
+    }
+
+    /// - Returns: What was handled; `nil` when the place was not `stored` any more, and nothing was.
+    private func handle(_ page: EventPage, from stored: Int64, _ progress: Progress) async throws -> EventPage? {
+        let (start, limit) = (progress.position, limit(at: progress.position, progress))
+        let (subscription, handler, attendance, now) = (subscription, handler, attendance, wallClock.now)
         return try await database.write { tx in
-            guard try SubscriptionStore.move(name, from: stored, to: page.position, now: now, in: tx) else {
-                return false
+            try attendance?.begin(tx)
+            var page = page
+            if page.isAtEnd, attendance?.isInline == true {
+                // Nobody appends until the commit, so that the next append finds it at the end.
+                _ = try EventReader.head(locked: true, in: tx)
+                page = try EventReader.readAll(
+                    after: start, limit: limit, filter: subscription.filter, in: tx)
             }
-            guard let first = page.events.first else { return true }
-            do {
-                try handler(page.events, tx)
-            } catch  where error.mayPass {
-                throw error
-            } catch {
-                throw HandlerFailure(
-                    error: error, first: first.position, end: page.position, count: page.events.count)
+            guard
+                try SubscriptionStore.move(subscription.name, from: stored, to: page.position, now: now, in: tx)
+            else { return nil }
+            if let first = page.events.first {
+                do {
+                    try handler(page.events, tx)
+                } catch  where error.mayPass {
+                    throw error
+                } catch {
+                    throw HandlerFailure(
+                        error: error, first: first.position, end: page.position, count: page.events.count)
+                }
             }
-            return true
+            return page
         }
     }
 
@@ -221,9 +264,7 @@ package struct SubscriptionRunner: Sendable {
                 "error": "\(cause.codeName)",
             ])
         let entry = SubscriptionState.Failure(
-            error: String(
-                decoding: "\(cause)".utf8.filter { $0 != 0 }.prefix(SubscriptionStore.errorBytesMax), as: UTF8.self),
-            time: wallClock.now, position: position)
+            error: SubscriptionStore.text(of: cause), time: wallClock.now, position: position)
         let name = subscription.name
         switch failurePolicy {
         case .stop: try await database.write { try SubscriptionStore.park(name, at: stored, failure: entry, in: $0) }

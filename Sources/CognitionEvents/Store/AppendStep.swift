@@ -61,6 +61,8 @@ final class AppendStep: CommitStep {
     /// Pieces before this one have moved their streams, and had so when the current request began.
     private var movedCount = 0
     private var movedCountBefore = 0
+    /// Where the events of the round are, once that is known.
+    private(set) var positions: ClosedRange<Int64>?
 
     init() {}
 
@@ -144,6 +146,7 @@ final class AppendStep: CommitStep {
             try append(event, position: first + Int64(index), to: &values)
         }
         try tx.insert(into: Self.table, values)
+        positions = first...head
         for piece in pieces { piece.receipt.assign(positions: positions(of: piece, first: first)) }
         tx.signal(.log)
     }

@@ -9,8 +9,10 @@ enum EventReader {
     /// Bytes of payloads after which a page ends; one event is always read.
     static let payloadBytesMax = 16 << 20
 
-    static func head(in tx: borrowing Transaction) throws -> Int64 {
-        let head = try tx.first("SELECT position FROM log_head WHERE id = 1") { try $0[0] as Int64 }
+    /// - Parameter locked: Nobody appends until the commit.
+    static func head(locked: Bool = false, in tx: borrowing Transaction) throws -> Int64 {
+        let lock: SQL = locked ? "\(fragment: .forUpdate)" : ""
+        let head = try tx.first("SELECT position FROM log_head WHERE id = 1 \(lock)") { try $0[0] as Int64 }
         guard let head else { throw EventError(.eventDamaged, "the log has no head") }
         return head
     }

@@ -49,6 +49,19 @@ enum SubscriptionStore {
             """) == 1
     }
 
+    /// Waits until nobody else holds the place, and holds it.
+    /// - Returns: Where it is; `nil` when there is none, or it has stopped.
+    static func hold(_ name: String, in tx: borrowing Transaction) throws -> Int64? {
+        try tx.first(
+            "SELECT position FROM subscriptions WHERE name = \(name) AND failed_at IS NULL \(fragment: .forUpdate)"
+        ) { try $0[0] }
+    }
+
+    /// An error as it is kept.
+    static func text(of error: any Error) -> String {
+        String(decoding: "\(error)".utf8.filter { $0 != 0 }.prefix(errorBytesMax), as: UTF8.self)
+    }
+
     /// Stops a subscription that is still at `old`.
     static func park(
         _ name: String, at old: Int64, failure: SubscriptionState.Failure, in tx: borrowing Transaction

@@ -20,6 +20,9 @@ extension Transaction {
     ) throws -> AppendReceipt {
         try AppendLimits.check(events, to: stream, in: context)
         let step = commitStep(AppendStep.self)
+        guard step.positions == nil else {
+            throw EventError(.eventInvalid, "what is written with an append does not append anything itself")
+        }
         if events.contains(where: { $0.id != nil }) {
             let destination = StreamAddress(workspace: context.workspace, stream: stream)
             if let receipt = try step.receiptOfRepeat(events, to: destination, in: self) { return receipt }

@@ -22,7 +22,7 @@ struct Problem: Sendable {
         case let error as RequestError:
             self.init(error, details: error.details)
         case let error as EventError:
-            self.init(error, details: error.actualVersion.map { ["actual_version": .integer($0)] } ?? [:])
+            self.init(error, details: Self.details(of: error))
         case let error as any CodedError:
             self.init(error, details: [:])
         default:
@@ -45,6 +45,22 @@ struct Problem: Sendable {
         } else if error.category == .unavailable {
             headers[.retryAfter] = "1"
         }
+    }
+
+    private static func details(of error: EventError) -> JSONObject {
+        var details: JSONObject = [:]
+        if let version = error.actualVersion { details["actual_version"] = .integer(version) }
+        if !error.faults.isEmpty {
+            details["faults"] = .array(
+                error.faults.map { fault in
+                    var members: JSONObject = [
+                        "pointer": .string(fault.pointer.description), "message": .string(fault.message),
+                    ]
+                    if let reason = fault.reason { members["reason"] = .string(reason) }
+                    return .object(members)
+                })
+        }
+        return details
     }
 
     func json(requestID: String) -> JSONValue {
@@ -86,6 +102,7 @@ struct Problem: Sendable {
         .contentCodingUnsupported: .unsupportedMediaType,
         .bodyTooLarge: .contentTooLarge,
         .inputTooLarge: .contentTooLarge,
+        .schemaTooLarge: .contentTooLarge,
     ]
 
     private static let titles: [ErrorCategory: String] = [

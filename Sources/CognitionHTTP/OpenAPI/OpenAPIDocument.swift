@@ -181,7 +181,8 @@ enum ProblemShape: WireType {
                     [
                         "pointer": .text("Where, as a JSON pointer."), "message": .text(),
                         "line": .whole(1...(.max), "Of a definition."), "column": .whole(1...(.max)),
-                    ], optional: ["line", "column"])),
+                        "reason": .text("Of `event.schema_incompatible`, e.g. `type_narrowed`."),
+                    ], optional: ["line", "column", "reason"])),
             "actual_version": .whole(0...(.max), "Of `event.version_conflict`: the version that the stream has."),
         ], optional: ["faults", "actual_version"], description: "An error as RFC 9457 has it.")
     static let sample: JSONValue = [

@@ -7,12 +7,16 @@ import HTTPTypes
 package struct EventLogRoutes: RouteGroup {
     package static let tag = "Events"
     private let log: EventLog
+    private let schemas: EventSchemas
     private let identity: Identity
     private let clock: any WallClock
     private let ids: UUIDGenerator
 
-    package init(log: EventLog, identity: Identity, clock: any WallClock, ids: UUIDGenerator) {
+    package init(
+        log: EventLog, schemas: EventSchemas, identity: Identity, clock: any WallClock, ids: UUIDGenerator
+    ) {
         self.log = log
+        self.schemas = schemas
         self.identity = identity
         self.clock = clock
         self.ids = ids
@@ -51,7 +55,8 @@ package struct EventLogRoutes: RouteGroup {
         let rules = """
             All of them or none. Ids make a repetition harmless: the same events again are answered with their places. A \
             stream that has another version than expected answers 409 with `event.version_conflict` and `actual_version`. \
-            Streams that the platform writes itself (`execution`, `workflow`, …) are not written to.
+            Streams that the platform writes itself (`execution`, `workflow`, …) are not written to. Data that does not fit \
+            the schema of its type and version answers 400 with `event.schema_violated` and `faults`.
             """
         api.route(
             .post, "streams/{type}/{id}", body: AppendRequest.self, parameters: [Self.streamType, Self.streamID],
@@ -119,7 +124,7 @@ package struct EventLogRoutes: RouteGroup {
         let context = EventContext(
             call.principal, time: clock.now, ids: ids, causationID: reason.causationID,
             correlationID: reason.correlationID ?? call.requestID, traceparent: TraceContext.current?.traceparent)
-        return try await log.accept(appends, context: context)
+        return try await log.accept(appends, context: context, checkedBy: schemas)
     }
 
     // MARK: Reading

@@ -9,7 +9,7 @@ struct EventsCommands: AsyncParsableCommand {
         commandName: "events", abstract: "Reads and verifies the event log, and writes to it.",
         subcommands: [
             Tail.self, ReadCommand.self, AppendCommand.self, StateCommand.self, Verify.self, CheckCommand.self,
-            PublishCommand.self,
+            PublishCommand.self, SchemaCommands.self,
         ])
 
     struct Tail: AsyncParsableCommand {

@@ -21,6 +21,7 @@ struct Node: Sendable {
     let configuration: ServerConfiguration
     let database: any Database
     let log: EventLog
+    let schemas: EventSchemas
     let workflows: Workflows
     let functions: [any TaskFunction]
     let http: OutboundHTTPOnDemand
@@ -152,12 +153,15 @@ struct Node: Sendable {
         folders: [String], _ logger: Logger
     ) throws {
         self.configuration = configuration
-        self.database = database
         self.directory = directory
         clock = SystemWallClock()
+        let database = InlineDatabase.serving(
+            Self.projections, in: database, clock: clock, upcasters: Self.upcasters)
+        self.database = database
         ids = UUIDGenerator(clock: clock)
         self.logger = logger
         log = EventLog(database)
+        schemas = EventSchemas(database, rules: JSONSchemaRules(), clock: clock, ids: ids)
         http = OutboundHTTPOnDemand(settings: try configuration.httpClient)
         functions = try Self.functions(
             folders: configuration.list(.fileRoots) + folders, models: try configuration.languageModels(over: http, ids)

@@ -182,7 +182,9 @@ struct Server {
                 WorkflowRoutes(workflows: node.workflows),
                 ExecutionRoutes(workflows: node.workflows, engine: engine, log: node.log, identity: identity),
                 ScheduleRoutes(workflows: node.workflows), ExecutionControlRoutes(workflows: node.workflows),
-                EventLogRoutes(log: node.log, identity: identity, clock: node.clock, ids: node.ids),
+                EventLogRoutes(
+                    log: node.log, schemas: node.schemas, identity: identity, clock: node.clock, ids: node.ids),
+                EventSchemaRoutes(schemas: node.schemas),
                 StreamStateRoutes(log: node.log),
                 ProjectionRoutes(
                     projections: Projections(node.database, clock: node.clock, upcasters: Node.upcasters),

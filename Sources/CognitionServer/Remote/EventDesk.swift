@@ -35,7 +35,7 @@ private struct LocalEventDesk: EventDesk {
     ) async throws -> JSONValue {
         let context = EventContext(.localOperator, time: node.clock.now, ids: node.ids)
         let append = StreamAppend([NewEvent(type, data: data, id: id)], to: stream, expecting: expected)
-        let receipts = try await node.log.accept([append], context: context)
+        let receipts = try await node.log.accept([append], context: context, checkedBy: node.schemas)
         return .array(receipts.map { AppendedShape(stream: stream, receipt: $0).json })
     }
 

@@ -65,6 +65,11 @@ extension APIUser {
             body: json?.jsonBytes, sourceLocation: sourceLocation)
     }
 
+    func put(_ path: String, _ json: JSONValue) async throws -> HTTPAnswer {
+        try await server.send(
+            "PUT", "/api/v3/" + path, token: token, type: "application/json", body: json.jsonBytes)
+    }
+
     func patch(_ path: String, _ json: JSONValue) async throws -> HTTPAnswer {
         try await server.send(
             "PATCH", "/api/v3/" + path, token: token, type: "application/json", body: json.jsonBytes)
