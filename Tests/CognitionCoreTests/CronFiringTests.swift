@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test("Half hours, days that are not there, and the other side of the world")
-    func zones() throws {
+    func elsewhere() throws {
         // Lord Howe Island moves its clock by half an hour.
         #expect(
             try firings("15 2 * * *", "Australia/Lord_Howe", after: "2026-10-02T12:00:00Z", count: 2)
