@@ -41,6 +41,10 @@ let package = Package(
             name: "CognitionPostgres",
             dependencies: ["CPostgres", "CognitionCore", "CognitionStorage", .logging, .metrics]),
         .target(name: "CognitionEvents", dependencies: ["CognitionCore", "CognitionStorage", .logging, .metrics]),
+        .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
+        .target(
+            name: "CognitionRabbitMQ",
+            dependencies: ["CRabbitMQ", "CognitionCore", "CognitionEvents", "CognitionStorage", .tracing]),
         .target(name: "CognitionObservability", dependencies: ["CognitionCore", .logging, .metrics, .tracing]),
         .target(
             name: "CognitionHTTPClient",
@@ -94,8 +98,9 @@ let package = Package(
             dependencies: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTP",
                 "CognitionHTTPClient", "CognitionIdentity", "CognitionLanguageModels", "CognitionObservability",
-                "CognitionPostgres", "CognitionRealtime", "CognitionSQLite", "CognitionSandbox", "CognitionStorage",
-                "CognitionWorkflows", .argumentParser, .configuration, .logging, .metrics, .serviceLifecycle,
+                "CognitionPostgres", "CognitionRabbitMQ", "CognitionRealtime", "CognitionSQLite", "CognitionSandbox",
+                "CognitionStorage", "CognitionWorkflows", .argumentParser, .configuration, .logging, .metrics,
+                .serviceLifecycle,
                 .tracing, .unixSignals,
             ]),
         .target(name: "CognitionPostgresServer", dependencies: ["CPostgres"]),
@@ -132,6 +137,12 @@ let package = Package(
             of: "CognitionEvents",
             with: [
                 "CognitionCore", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport", .metrics,
+                .metricsTestKit,
+            ]),
+        .tests(
+            of: "CognitionRabbitMQ",
+            with: [
+                "CognitionCore", "CognitionEvents", "CognitionStorage", "CognitionTestSupport", .metrics,
                 .metricsTestKit,
             ]),
         .tests(

@@ -51,4 +51,8 @@ extension ErrorCode {
     package static let eventDamaged = ErrorCode("event.damaged", category: .internal)
     /// There is no subscription of that name.
     package static let subscriptionUnknown = ErrorCode("event.subscription_unknown", category: .notFound)
+    /// The broker that carries events cannot be reached, or has not answered in time.
+    package static let busUnavailable = ErrorCode("bus.unavailable", category: .unavailable)
+    /// The broker refuses what it is asked for: user and password, an exchange or a queue.
+    package static let busRefused = ErrorCode("bus.refused", category: .forbidden)
 }

@@ -35,7 +35,8 @@ extension HealthCheck {
     private static func eventLog(_ log: EventLog) -> HealthCheck {
         HealthCheck("event_log", isRequired: true) {
             let (head, snapshots) = (try await log.head(), try await log.snapshotCount())
-            let subscriptions = try await log.subscriptions()
+            // Buses have a check of their own.
+            let subscriptions = try await log.subscriptions().filter { !BusPublisher.isOfBus($0.name) }
             let lags = subscriptions.map { ($0.name, JSONValue.integer(max(0, head - $0.position))) }
             let stopped = subscriptions.filter { $0.failure != nil }.map { JSONValue.string($0.name) }
             let isBehind = subscriptions.contains { head - $0.position > lagMax }

@@ -22,6 +22,8 @@ struct Server {
     private let engine: WorkflowEngine
     private let identity: Identity
     private let hub: RealtimeHub
+    /// `nil` when no setting names one.
+    private let bus: BusServices?
     private let state: HealthState
     private let metrics: PrometheusMetrics
     private let levels: LogLevels
@@ -60,6 +62,7 @@ struct Server {
         self.state = state
         self.metrics = metrics
         identity = try node.identity(mayCreateKeys: true)
+        bus = try BusServices(node)
         var settings = RealtimeHub.Settings()
         settings.connectionsPerUserMax = node.configuration.number(.connectionsPerUser)
         settings.heartbeat = node.configuration.duration(.heartbeatInterval)
@@ -71,7 +74,7 @@ struct Server {
 
     private func run() async throws {
         let files = ServerFiles(folder: configuration.dataDirectory, identity: identity)
-        let monitor = HealthMonitor(HealthCheck.all(node, engine, hub))
+        let monitor = HealthMonitor(HealthCheck.all(node, engine, hub) + (bus.map { [$0.healthCheck] } ?? []))
         let tls = try configuration.tls
         let repetitions = RepetitionRunner(database: node.database, clock: node.clock)
         try await repetitions.recover()
@@ -105,6 +108,7 @@ struct Server {
                 ).run()
             }
         }
+        services += bus?.services ?? []
         services += [
             files,
             http,
@@ -187,7 +191,7 @@ struct Server {
 }
 
 /// Work without an end of its own, ended when the server is.
-private struct Loop: Service {
+struct Loop: Service {
     let body: @Sendable () async throws -> Void
 
     func run() async throws { try await cancelWhenGracefulShutdown(body) }

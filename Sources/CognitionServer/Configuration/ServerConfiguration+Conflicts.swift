@@ -16,6 +16,7 @@ extension ServerConfiguration {
         let ids = UUIDGenerator(clock: clock)
         let checks: [(settings: String, check: () throws -> Void)] = [
             ("DATABASE_URL", { _ = try database }),
+            ("RABBITMQ_*", { _ = try rabbitMQ }),
             ("EGRESS_DENY, EGRESS_ALLOW", { _ = try httpClient }),
             ("LLM_*", { _ = try languageModels(over: NoHTTP(), ids) }),
             ("OTEL_*", { try checkTracing() }),
