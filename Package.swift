@@ -187,7 +187,8 @@ let package = Package(
             of: "CognitionServer",
             with: [
                 "CognitionCore", "CognitionDocuments", "CognitionExpressions", "CognitionHTTP", "CognitionPostgres",
-                "CognitionPostgresServer", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport", .crypto,
+                "CognitionPostgresServer", "CognitionRabbitMQ", "CognitionSQLite", "CognitionStorage",
+                "CognitionTestSupport", .crypto,
                 .nio("NIOCore"), .nio("NIOPosix"),
             ], exclude: ["Peer"]),
     ]

@@ -103,9 +103,8 @@ final class AMQPArena {
 
 extension RabbitMQMessage {
     /// Copies a message out of the library's memory. Headers of other kinds than ours are left out.
-    init(_ message: amqp_message_t) {
-        self.init(body: message.body.copy)
-        let properties = message.properties
+    init(_ properties: amqp_basic_properties_t, body: [UInt8]) {
+        self.init(body: body)
         func text(_ flag: Int32, _ bytes: amqp_bytes_t) -> String? {
             properties._flags & amqp_flags_t(flag) == 0 ? nil : bytes.text
         }

@@ -15,7 +15,12 @@ package final class RabbitMQConnection {
     let options: RabbitMQOptions
     let state: amqp_connection_state_t
     let channel: amqp_channel_t = 1
+    /// Names the connection among those of a thread.
+    let session: UInt64
     private var confirms = ConfirmTracker()
+    /// Messages that have come and that nobody has asked for yet; the broker's prefetch bounds them.
+    private var received: [RabbitMQDelivery] = []
+    private var incoming: Incoming?
     /// The broker takes nothing at the moment.
     private(set) var isBlocked = false
 
@@ -26,8 +31,11 @@ package final class RabbitMQConnection {
 
     /// Connects and logs in.
     /// - Throws: `bus.unavailable`, `bus.refused`.
-    package init(_ options: RabbitMQOptions) throws(EventError) {
+    package convenience init(_ options: RabbitMQOptions) throws(EventError) { try self.init(options, session: 0) }
+
+    init(_ options: RabbitMQOptions, session: UInt64) throws(EventError) {
         self.options = options
+        self.session = session
         guard let state = amqp_new_connection() else { preconditionFailure("no memory for a connection") }
         self.state = state
         try connect()
@@ -120,6 +128,15 @@ package final class RabbitMQConnection {
         return Int(reply.pointee.message_count)
     }
 
+    /// How many messages wait in a queue.
+    package func count(of queue: String) throws(EventError) -> Int {
+        let reply = AMQPArena.lend { arena in
+            amqp_queue_declare(state, channel, arena.bytes(queue), 1, 1, 0, 0, amqp_table_t())
+        }
+        guard let reply else { throw failure("has no queue '\(queue)'") }
+        return Int(reply.pointee.message_count)
+    }
+
     package func bind(_ queue: String, to exchange: String, routingKey: String) throws(EventError) {
         let reply = AMQPArena.lend { arena in
             amqp_queue_bind(
@@ -184,11 +201,37 @@ package final class RabbitMQConnection {
             amqp_maybe_release_buffers(state)
         }
         return RabbitMQDelivery(
-            message: RabbitMQMessage(message), routingKey: key, tag: tag, isRedelivered: isRedelivered)
+            message: RabbitMQMessage(message.properties, body: message.body.copy), routingKey: key, tag: tag,
+            isRedelivered: isRedelivered, isTooLong: false)
+    }
+
+    /// From here on the broker hands out the messages of a queue, at most `prefetch` that were not acknowledged.
+    func consume(_ queue: String, prefetch: Int) throws(EventError) {
+        if amqp_basic_qos(state, channel, 0, UInt16(clamping: prefetch), 0) == nil { throw failure("sets no prefetch") }
+        let reply = AMQPArena.lend { arena in
+            amqp_basic_consume(
+                state, channel, arena.bytes(queue), amqp_bytes_t(), 0, 0, 0, amqp_table_t())
+        }
+        if reply == nil { throw failure("hands out nothing of '\(queue)'") }
+    }
+
+    /// Messages that have come; waits for the first as long as `limit`.
+    func receive(within limit: Duration) throws(EventError) -> [RabbitMQDelivery] {
+        let deadline = ContinuousClock.now + limit
+        while received.isEmpty, ContinuousClock.now < deadline { _ = try readFrame(within: deadline - .now) }
+        try pump()
+        defer { received = [] }
+        return received
     }
 
     package func acknowledge(_ tag: UInt64) throws(EventError) {
         let status = amqp_basic_ack(state, channel, tag, 0)
+        guard status == 0 else { throw lost(status) }
+    }
+
+    /// Has the broker move a message to the dead letters.
+    func reject(_ tag: UInt64) throws(EventError) {
+        let status = amqp_basic_reject(state, channel, tag, 0)
         guard status == 0 else { throw lost(status) }
     }
 
@@ -205,9 +248,26 @@ package final class RabbitMQConnection {
         let status = amqp_simple_wait_frame_noblock(state, &frame, &timeout)
         if status == AMQP_STATUS_TIMEOUT.rawValue { return false }
         guard status == 0 else { throw lost(status) }
-        guard Int32(frame.frame_type) == AMQP_FRAME_METHOD else { return true }
-        try handle(frame.payload.method)
+        switch Int32(frame.frame_type) {
+        case AMQP_FRAME_METHOD: try handle(frame.payload.method)
+        case AMQP_FRAME_HEADER:
+            guard let decoded = frame.payload.properties.decoded else { break }
+            incoming?.begin(
+                decoded.assumingMemoryBound(to: amqp_basic_properties_t.self).pointee,
+                bodyBytes: frame.payload.properties.body_size)
+            completeIncoming()
+        case AMQP_FRAME_BODY:
+            incoming?.add(frame.payload.body_fragment)
+            completeIncoming()
+        default: break
+        }
         return true
+    }
+
+    private func completeIncoming() {
+        guard let delivery = incoming?.delivery else { return }
+        received.append(delivery)
+        incoming = nil
     }
 
     private func handle(_ method: amqp_method_t) throws(EventError) {
@@ -218,6 +278,13 @@ package final class RabbitMQConnection {
         case amqp_method_basic_nack:
             guard let nack = method.decoded?.assumingMemoryBound(to: amqp_basic_nack_t.self).pointee else { return }
             confirms.settle(nack.delivery_tag, isMultiple: nack.multiple != 0, isConfirmed: false)
+        case amqp_method_basic_deliver:
+            guard let deliver = method.decoded?.assumingMemoryBound(to: amqp_basic_deliver_t.self).pointee else {
+                return
+            }
+            incoming = Incoming(deliver)
+        case amqp_method_basic_cancel:
+            throw EventError(.busUnavailable, "RabbitMQ at \(options.place) has taken the queue away")
         case amqp_method_connection_blocked: isBlocked = true
         case amqp_method_connection_unblocked: isBlocked = false
         case amqp_method_channel_close, amqp_method_connection_close:

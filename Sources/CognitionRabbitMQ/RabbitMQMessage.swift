@@ -43,9 +43,14 @@ package struct RabbitMQMessage: Sendable, Hashable {
 
 /// A message that was handed to us.
 package struct RabbitMQDelivery: Sendable {
+    /// Bytes of a message that is looked at; one that is longer has none here.
+    static let bodyBytesMax = 8 << 20
+
     package let message: RabbitMQMessage
     package let routingKey: String
     /// Names it on its connection until it is acknowledged.
     package let tag: UInt64
     package let isRedelivered: Bool
+    /// Its body was not kept.
+    package let isTooLong: Bool
 }

@@ -19,6 +19,11 @@ package struct RabbitMQOptions: Sendable {
     /// The topic exchange that events are published to; 1...255 bytes.
     package var exchange = "cognitionos.events"
 
+    /// The queue in which events of other systems arrive; 1...250 bytes.
+    package var inbox = "cognitionos.inbox"
+    /// Messages of it that one node may hold without an answer, 1...1,000.
+    package var prefetch = 64
+
     /// How long opening a connection may take.
     package var connectTimeout: Duration = .seconds(5)
     /// How long the broker has to answer, and to confirm a batch.
@@ -52,6 +57,9 @@ package struct RabbitMQOptions: Sendable {
         }
         virtualHost = name.isEmpty ? "/" : name
     }
+
+    /// Where messages lie that were put aside.
+    package var deadLetters: String { inbox + ".dead" }
 
     /// For people; without user and password.
     var place: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }

@@ -21,7 +21,11 @@ final class RabbitMQThread: Sendable {
     }
 
     /// Where the connection is, confined to the thread.
-    private final class Seat { var connection: RabbitMQConnection? }
+    private final class Seat {
+        var connection: RabbitMQConnection?
+        /// Connections that were opened so far.
+        var sessions: UInt64 = 0
+    }
 
     private let name: String
     private let options: RabbitMQOptions
@@ -166,7 +170,8 @@ final class RabbitMQThread: Sendable {
     }
 
     private func open(_ seat: Seat) throws -> RabbitMQConnection {
-        let connection = try RabbitMQConnection(options)
+        seat.sessions += 1
+        let connection = try RabbitMQConnection(options, session: seat.sessions)
         state.withLock { $0.descriptor = connection.descriptor }
         seat.connection = connection
         try prepare(connection)

@@ -1,5 +1,6 @@
 import CognitionPostgresServer
 import Foundation
+import Synchronization
 
 /// A RabbitMQ broker for tests, with an Erlang port mapper of its own: on free ports in a folder of its own.
 ///
@@ -10,6 +11,7 @@ package final class RabbitMQServer: Sendable {
     /// Where it speaks TLS; `nil` without.
     package let securePort: Int?
     private let portMapperPort: Int
+    private let hasPortMapper = Atomic(false)
     package static let user = "cognition"
     package static let password = "a password for tests"
 
@@ -73,6 +75,56 @@ package final class RabbitMQServer: Sendable {
 
     /// Starts it, under the eyes of a shell that ends it when this process is gone.
     package func start() throws {
+        if !hasPortMapper.exchange(true, ordering: .relaxed) { try startPortMapper() }
+        try? FileManager.default.removeItem(at: file("broker.pid"))
+        let shell = try startShell(
+            """
+            \(try prefix()) \(Self.program) >> '\(folder)/log.txt' 2>&1 < /dev/null &
+            server=$!
+            while kill -0 \(getpid()) 2>/dev/null && kill -0 $server 2>/dev/null; do sleep 0.2; done
+            kill -0 \(getpid()) 2>/dev/null && exit
+            kill -KILL $(cat '\(folder)/broker.pid') 2>/dev/null
+            wait $server
+            rm -rf '\(folder)'
+            """)
+        let deadline = ContinuousClock.now + .seconds(60)
+        while shell.isRunning, ContinuousClock.now < deadline {
+            if answers { return }
+            usleep(50_000)
+        }
+        let log = (try? String(contentsOf: file("log.txt"), encoding: .utf8)) ?? ""
+        throw Failure(description: "the broker does not start: \(log)")
+    }
+
+    /// Starts what Erlang's nodes are found by, in a shell that ends it when this process or the folder is gone. Without one,
+    /// a node would start one itself, and leave it.
+    private func startPortMapper() throws {
+        _ = try startShell(
+            """
+            \(try prefix()) /usr/bin/epmd -port \(portMapperPort) >> '\(folder)/log.txt' 2>&1 < /dev/null &
+            mapper=$!
+            while kill -0 \(getpid()) 2>/dev/null && [ -d '\(folder)' ]; do sleep 0.2; done
+            kill $mapper
+            """)
+    }
+
+    private func startShell(_ script: String) throws -> Process {
+        let shell = Process()
+        // Signals that this process blocks would be blocked there too, and a shell waits for ever without SIGCHLD.
+        shell.executableURL = URL(fileURLWithPath: "/usr/bin/perl")
+        shell.arguments = [
+            "-MPOSIX", "-e", "sigprocmask(SIG_SETMASK, POSIX::SigSet->new); exec @ARGV", "/bin/sh", "-c",
+            "trap '' INT HUP\ncd '\(folder)'\n" + script,
+        ]
+        shell.standardInput = FileHandle.nullDevice
+        shell.standardOutput = FileHandle.nullDevice
+        shell.standardError = FileHandle.nullDevice
+        try shell.run()
+        return shell
+    }
+
+    /// How a command begins that the server's user is to run with our settings and no others.
+    private func prefix() throws -> String {
         let settings = [
             "HOME": folder, "RABBITMQ_NODENAME": "test\(port)@localhost", "RABBITMQ_MNESIA_BASE": folder + "/data",
             "RABBITMQ_LOG_BASE": folder + "/log", "RABBITMQ_NODE_PORT": "\(port)",
@@ -82,44 +134,8 @@ package final class RabbitMQServer: Sendable {
             "RABBITMQ_PID_FILE": folder + "/broker.pid", "ERL_EPMD_PORT": "\(portMapperPort)",
             "ERL_EPMD_ADDRESS": "127.0.0.1", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8",
         ]
-        let environment = (["/usr/bin/env", "-i"] + settings.map { "\($0.key)=\($0.value)" }).map { "'\($0)'" }
-        let prefix = (Self.asServerUser.map { "'\($0)'" } + environment).joined(separator: " ")
-        let script = """
-            trap '' INT HUP
-            cd '\(folder)'
-            \(prefix) /usr/bin/epmd -port \(portMapperPort) >> '\(folder)/log.txt' 2>&1 < /dev/null &
-            mapper=$!
-            \(prefix) \(Self.program) >> '\(folder)/log.txt' 2>&1 < /dev/null &
-            server=$!
-            while kill -0 \(getpid()) 2>/dev/null && kill -0 $server 2>/dev/null; do sleep 0.2; done
-            if ! kill -0 \(getpid()) 2>/dev/null; then
-                kill -KILL $(cat '\(folder)/broker.pid') 2>/dev/null
-                kill $mapper 2>/dev/null
-                wait $server
-                rm -rf '\(folder)'
-            fi
-            kill $mapper 2>/dev/null
-            """
-        let shell = Process()
-        // Signals that this process blocks would be blocked there too, and a shell waits for ever without SIGCHLD.
-        shell.executableURL = URL(fileURLWithPath: "/usr/bin/perl")
-        shell.arguments = [
-            "-MPOSIX", "-e", "sigprocmask(SIG_SETMASK, POSIX::SigSet->new); exec @ARGV", "/bin/sh", "-c", script,
-        ]
-        shell.standardInput = FileHandle.nullDevice
-        shell.standardOutput = FileHandle.nullDevice
-        shell.standardError = FileHandle.nullDevice
-        try? FileManager.default.removeItem(at: file("broker.pid"))
-        try shell.run()
-        let deadline = ContinuousClock.now + .seconds(60)
-        while shell.isRunning, ContinuousClock.now < deadline {
-            if answers { return }
-            usleep(50_000)
-        }
-        throw Failure(
-            description:
-                "the broker does not start: \((try? String(contentsOf: file("log.txt"), encoding: .utf8)) ?? "")"
-        )
+        let words = Self.asServerUser + ["/usr/bin/env", "-i"] + settings.map { "\($0.key)=\($0.value)" }
+        return words.map { "'\($0)'" }.joined(separator: " ")
     }
 
     /// Ends it: in good order, or as when the machine loses its power.

@@ -20,6 +20,7 @@ extension RabbitMQOptions {
     static func test(_ server: RabbitMQServer) throws -> RabbitMQOptions {
         var options = try RabbitMQOptions(url: server.url())
         options.exchange = "test.\(UUID().uuidString)"
+        options.inbox = "inbox.\(options.exchange)"
         options.answerTimeout = .seconds(10)
         return options
     }

@@ -62,6 +62,12 @@ package struct MetricCatalog: Sendable {
         MetricDescription(
             "bus.lag", .gauge, .items("events"), labels: ["bus"],
             "Events of the log that the node that publishes has not looked through yet"),
+        MetricDescription(
+            "bus.consumed", .counter, .items("messages"), labels: ["bus", "outcome"],
+            "Messages of other systems that were taken, by outcome (accepted, or repeated: it had its effect already)"),
+        MetricDescription(
+            "bus.dead_lettered", .counter, .items("messages"), labels: ["bus"],
+            "Messages of other systems that could not be taken and were put aside"),
 
         // HTTP
         MetricDescription(

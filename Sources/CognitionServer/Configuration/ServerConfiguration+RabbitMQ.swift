@@ -17,12 +17,14 @@ extension ServerConfiguration {
                 options.isEncrypted = isOn(.busTLS)
                 options.port = options.isEncrypted && !isGiven(.busPort) ? 5_671 : number(.busPort)
                 options.user = self[.busUser]
-                options.password = Secret(isGiven(.busPassword) ? self[.busPassword] : "guest")
+                options.password = Secret(self[.busPassword])
                 options.virtualHost = self[.busVirtualHost]
             }
             options.rootCertificates = absolute(self[.busRootCertificates])
             options.connectionName = self[.serviceName]
             options.exchange = try busName(.busExchange)
+            options.inbox = try busName(.busInbox)
+            options.prefetch = number(.busPrefetch)
             return options
         }
     }
