@@ -22,7 +22,9 @@ package final class RabbitMQConnection {
     private var received: [RabbitMQDelivery] = []
     private var incoming: Incoming?
     /// The broker takes nothing at the moment.
-    private(set) var isBlocked = false
+    private(set) var isBlocked = false { didSet { whenBlocked?(isBlocked) } }
+    /// Told when that changes, which may be while messages are waited for.
+    var whenBlocked: ((Bool) -> Void)?
 
     /// Bytes of one frame, as RabbitMQ proposes them.
     private static let frameBytesMax: Int32 = 131_072

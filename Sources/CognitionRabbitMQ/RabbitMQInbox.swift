@@ -1,5 +1,6 @@
 package import CognitionCore
 package import CognitionEvents
+import Synchronization
 import Tracing
 
 /// A queue of RabbitMQ as the place where events of other systems arrive: a quorum queue, reachable by its name over the
@@ -8,6 +9,8 @@ package final class RabbitMQInbox: BusInbox {
     package let name = "rabbitmq"
     private let options: RabbitMQOptions
     private let thread: RabbitMQThread
+    /// What was handed out and not answered for, as it came; the prefetch bounds it.
+    private let held = Mutex<[BusDelivery.Key: RabbitMQMessage]>([:])
 
     /// How long the broker is waited for when there is no message.
     private static let patience: Duration = .seconds(1)
@@ -28,11 +31,18 @@ package final class RabbitMQInbox: BusInbox {
     package var connection: BusConnection { thread.connection }
 
     package func receive() async throws -> [BusDelivery] {
-        try await thread.run { connection in
-            try connection.receive(within: Self.patience).map { delivery in
-                BusDelivery(
-                    tag: delivery.tag, session: connection.session, body: delivery.message.body,
-                    isTooLong: delivery.isTooLong, correlationID: delivery.message.correlationID)
+        try await thread.run { [self] connection in
+            let received = try connection.receive(within: Self.patience)
+            return held.withLock { held in
+                // What an earlier connection has brought comes again.
+                if held.keys.contains(where: { $0.session != connection.session }) { held = [:] }
+                return received.map { delivery in
+                    let taken = BusDelivery(
+                        tag: delivery.tag, session: connection.session, body: delivery.message.body,
+                        isTooLong: delivery.isTooLong, correlationID: delivery.message.correlationID)
+                    held[taken.key] = delivery.message
+                    return taken
+                }
             }
         }
     }
@@ -41,7 +51,8 @@ package final class RabbitMQInbox: BusInbox {
         try await withSpan("rabbitmq.accept", ofKind: .consumer) { span in
             span.attributes["messaging.system"] = "rabbitmq"
             span.attributes["messaging.batch.message_count"] = deliveries.count
-            try await thread.run { connection in
+            try await thread.run { [self] connection in
+                held.withLock { held in for delivery in deliveries { held[delivery.key] = nil } }
                 for delivery in deliveries where delivery.session == connection.session {
                     try connection.acknowledge(delivery.tag)
                 }
@@ -50,14 +61,10 @@ package final class RabbitMQInbox: BusInbox {
     }
 
     package func putAside(_ delivery: BusDelivery, because error: any CodedError) async throws {
-        var message = RabbitMQMessage(body: delivery.body)
-        message.contentType = RabbitMQMessage.cloudEventType
-        message.correlationID = delivery.correlationID
+        var message = held.withLock { $0.removeValue(forKey: delivery.key) } ?? RabbitMQMessage(body: delivery.body)
         let reason = error.message.utf8.filter { $0 != 0 }.prefix(Self.reasonBytesMax)
-        message.headers = [
-            RabbitMQMessage.errorHeader: .text(error.code.name),
-            RabbitMQMessage.reasonHeader: .text(String(decoding: reason, as: UTF8.self)),
-        ]
+        message.headers[RabbitMQMessage.errorHeader] = .text(error.code.name)
+        message.headers[RabbitMQMessage.reasonHeader] = .text(String(decoding: reason, as: UTF8.self))
         let (letter, queue) = (message, options.deadLetters)
         try await thread.run { connection in
             guard delivery.session == connection.session else { return }
@@ -72,6 +79,15 @@ package final class RabbitMQInbox: BusInbox {
 
     /// Ends the connection in good order; nothing comes afterwards, and what was not answered comes again.
     package func close() async { await thread.close() }
+}
+
+extension BusDelivery {
+    fileprivate struct Key: Hashable {
+        let session: UInt64
+        let tag: UInt64
+    }
+
+    fileprivate var key: Key { Key(session: session, tag: tag) }
 }
 
 extension RabbitMQMessage {

@@ -44,7 +44,7 @@ package struct RabbitMQMessage: Sendable, Hashable {
 /// A message that was handed to us.
 package struct RabbitMQDelivery: Sendable {
     /// Bytes of a message that is looked at; one that is longer has none here.
-    static let bodyBytesMax = 8 << 20
+    static let bodyBytesMax = 2 << 20
 
     package let message: RabbitMQMessage
     package let routingKey: String

@@ -21,7 +21,7 @@ package struct RabbitMQOptions: Sendable {
 
     /// The queue in which events of other systems arrive; 1...250 bytes.
     package var inbox = "cognitionos.inbox"
-    /// Messages of it that one node may hold without an answer, 1...1,000.
+    /// Messages of it that one node may hold without an answer, 1...256.
     package var prefetch = 64
 
     /// How long opening a connection may take.

@@ -172,6 +172,9 @@ final class RabbitMQThread: Sendable {
     private func open(_ seat: Seat) throws -> RabbitMQConnection {
         seat.sessions += 1
         let connection = try RabbitMQConnection(options, session: seat.sessions)
+        connection.whenBlocked = { [self] isBlocked in
+            state.withLock { $0.connection = isBlocked ? .blocked : .open }
+        }
         state.withLock { $0.descriptor = connection.descriptor }
         seat.connection = connection
         try prepare(connection)

@@ -147,6 +147,12 @@ package final class RabbitMQServer: Sendable {
         while kill(id, 0) == 0, ContinuousClock.now < deadline { usleep(5_000) }
     }
 
+    /// Runs the broker's own command line on it.
+    package func control(_ arguments: String...) throws {
+        let words = (["/usr/lib/rabbitmq/bin/rabbitmqctl"] + arguments).map { "'\($0)'" }.joined(separator: " ")
+        try Self.run("/bin/sh", ["-c", "\(try prefix()) \(words)"], in: folder)
+    }
+
     package func remove() {
         // It may have been stopped already.
         try? stop(SIGKILL)

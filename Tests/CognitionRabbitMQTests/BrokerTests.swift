@@ -64,6 +64,30 @@ import Testing
         }
     }
 
+    @Test("A broker without memory is told as blocked and waited for")
+    func blocked() async throws {
+        try await RabbitMQServer.withServer { server in
+            let options = try RabbitMQOptions.test(server)
+            let queue = try await listen(options)
+            try await withLog(.sqliteFile) { log in
+                try await withBus(options) { bus in
+                    try await publishing(log, to: bus) {
+                        try await log.append(1...10)
+                        #expect(try await log.isTold())
+                        try server.control("set_vm_memory_high_watermark", "0")
+                        try await log.append(11...20)
+                        while bus.connection != .blocked { try await Task.sleep(for: .milliseconds(5)) }
+                        #expect(try await log.subscription(named: "bus.rabbitmq").position == 10)
+                        try server.control("set_vm_memory_high_watermark", "0.9")
+                        #expect(try await log.isTold())
+                        while bus.connection != .open { try await Task.sleep(for: .milliseconds(5)) }
+                    }
+                }
+            }
+            #expect(try await takeAll(options, from: queue).count == 20)
+        }
+    }
+
     @Test("A wrong password is said clearly, and stands in no message")
     func password() async throws {
         let server = try TestRabbitMQ.server

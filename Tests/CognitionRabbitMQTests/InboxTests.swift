@@ -40,7 +40,7 @@ import Testing
                 }
             }
             try await send(
-                [event(1), [UInt8]("{no".utf8), event(666), event(2), [UInt8](#"{"id": "x"}"#.utf8)], options)
+                [event(1), [UInt8]("{no".utf8), event(6_666), event(2), [UInt8](#"{"id": "x"}"#.utf8)], options)
             try await consume(effects: 2)
             #expect(try await effects(database) == [1, 2])
             let desk = RabbitMQDesk(options)
@@ -53,13 +53,13 @@ import Testing
             let reasons = dead.map { $0.message.headers["x-error"] }
             #expect(
                 reasons == [.text("bus.message_invalid"), .text("bus.message_invalid"), .text("event.invalid")])
-            #expect(dead.last?.message.headers["x-error-message"] == .text("666 is not wanted"))
-            #expect(dead.last?.message.body == event(666))
+            #expect(dead.last?.message.headers["x-error-message"] == .text("6666 is not wanted"))
+            #expect(dead.last?.message.body == event(6_666))
             isMended.withLock { $0 = true }
             while try await desk.queues().dead < 3 { try await Task.sleep(for: .milliseconds(10)) }
             #expect(try await desk.redrive(atMost: 1_000) == 3)
             try await consume(effects: 3)
-            #expect(try await effects(database) == [1, 2, 666])
+            #expect(try await effects(database) == [1, 2, 6_666])
             #expect(try await desk.counts == [0, 2])
             #expect(try await desk.redrive(atMost: 1) == 1)
             #expect(try await desk.counts == [1, 1])
@@ -91,7 +91,7 @@ import Testing
     func tooLong() async throws {
         let options = try RabbitMQOptions.test()
         try await withEffects(.sqliteMemory) { database in
-            try await send([[UInt8](repeating: 0x20, count: (8 << 20) + 1), event(1)], options)
+            try await send([[UInt8](repeating: 0x20, count: (2 << 20) + 1), event(1)], options)
             try await consuming(options, database) {
                 try await isEmptied(options, database, effects: 1)
                 while try await RabbitMQDesk(options).queues().dead == 0 {
@@ -99,6 +99,23 @@ import Testing
                 }
             }
             #expect(try await effects(database) == [1])
+        }
+    }
+
+    @Test("A broker that is stopped and started again in mid-stream: nothing is lost and nothing happens twice")
+    func restart() async throws {
+        try await RabbitMQServer.withServer { server in
+            let options = try RabbitMQOptions.test(server)
+            try await withEffects(.sqliteFile) { database in
+                try await send((1...2_000).map(event), options)
+                try await consuming(options, database) {
+                    while try await effects(database).count < 200 { try await Task.sleep(for: .milliseconds(1)) }
+                    try server.stop()
+                    try server.start()
+                    try await isEmptied(options, database, effects: 2_000)
+                }
+                #expect(try await effects(database).sorted() == Array(1...2_000))
+            }
         }
     }
 
@@ -188,7 +205,7 @@ import Testing
             event, delivery in
             let intake = try Effects.intake(event, delivery)
             return BusIntake(source: intake.source, id: intake.id) { tx in
-                if intake.id == "666", !isMended() { throw EventError(.eventInvalid, "666 is not wanted") }
+                if intake.id == "6666", !isMended() { throw EventError(.eventInvalid, "6666 is not wanted") }
                 try intake.apply(tx)
             }
         }

@@ -139,7 +139,9 @@ private struct TestBus {
         options.inbox = name + ".inbox"
         self.options = options
         settings = [
-            "RABBITMQ_URL": server.url(), "RABBITMQ_EXCHANGE": options.exchange, "RABBITMQ_INBOX": options.inbox,
+            "RABBITMQ_HOST": "127.0.0.1", "RABBITMQ_PORT": "\(server.port)", "RABBITMQ_USERNAME": RabbitMQServer.user,
+            "RABBITMQ_PASSWORD": RabbitMQServer.password, "RABBITMQ_EXCHANGE": options.exchange,
+            "RABBITMQ_INBOX": options.inbox,
             "RABBITMQ_START": "beginning",
         ]
     }

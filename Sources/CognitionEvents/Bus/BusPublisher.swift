@@ -133,6 +133,7 @@ package struct BusPublisher: Sendable {
                     }
                 }
             }
+            defer { metrics.lag.record(0) }  // from here on another node tells
             try await group.next()
             group.cancelAll()
         }

@@ -37,7 +37,7 @@ extension Setting {
     static let busInboxWorkspace = Setting(
         "RABBITMQ_INBOX_WORKSPACE", .text, standard: "default", "The workspace to whose workflows they are published.")
     static let busPrefetch = Setting(
-        "RABBITMQ_PREFETCH", .number(1...1_000), standard: "64",
+        "RABBITMQ_PREFETCH", .number(1...256), standard: "64",
         "Messages that this node may be handed before it has answered for them.")
 
     static let rabbitMQ = [
