@@ -77,6 +77,8 @@ package final class RabbitMQInbox: BusInbox {
         }
     }
 
+    package func giveBack() async { await thread.disconnect() }
+
     /// Ends the connection in good order; nothing comes afterwards, and what was not answered comes again.
     package func close() async { await thread.close() }
 }

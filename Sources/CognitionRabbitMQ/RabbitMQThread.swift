@@ -79,6 +79,16 @@ final class RabbitMQThread: Sendable {
         }
     }
 
+    /// Lets go of the connection, if there is one; the next job opens another.
+    func disconnect() async {
+        await withCheckedContinuation { continuation in
+            add { [self] seat in
+                if let seat, seat.connection != nil { drop(seat, .unused) }
+                continuation.resume()
+            }
+        }
+    }
+
     /// Ends the connection in good order, and the thread.
     func close() async {
         state.withLock { $0.isClosing = true }

@@ -88,6 +88,33 @@ import Testing
         }
     }
 
+    @Test("The rights that Operations.md names are enough")
+    func rights() async throws {
+        let server = try TestRabbitMQ.server
+        let name = "cognitionos.\(UUID().uuidString)"
+        try server.control("add_user", name, "a password")
+        try server.control(
+            "set_permissions", "-p", "/", name, #"^cognitionos\..*"#, #"^(cognitionos\..*|amq\.default)$"#,
+            #"^cognitionos\..*"#)
+        var options = try RabbitMQOptions(url: server.url(user: name, password: "a password"))
+        options.exchange = name + ".events"
+        options.inbox = name + ".inbox"
+        try await withBus(options) { try await $0.connect() }
+        let inbox = RabbitMQInbox(options)
+        let desk = RabbitMQDesk(options)
+        #expect(try await desk.queues().waiting == 0)
+        try await withConnection(options) { [options] connection in
+            try connection.confirmMessages()
+            try connection.send(RabbitMQMessage(body: [1]), to: "", routingKey: options.inbox)
+            try connection.waitForConfirms()
+        }
+        let delivery = try #require(try await inbox.receive().first)
+        try await inbox.putAside(delivery, because: EventError(.busMessageInvalid, "no event"))
+        while try await desk.queues().dead < 1 { try await Task.sleep(for: .milliseconds(10)) }
+        await inbox.close()
+        #expect(try await desk.redrive(atMost: 10) == 1)
+    }
+
     @Test("A wrong password is said clearly, and stands in no message")
     func password() async throws {
         let server = try TestRabbitMQ.server

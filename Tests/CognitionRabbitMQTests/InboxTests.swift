@@ -87,6 +87,32 @@ import Testing
         }
     }
 
+    @Test("What fails for a reason that is not the message's comes again")
+    func trouble() async throws {
+        let options = try RabbitMQOptions.test()
+        let failures = Mutex(3)
+        try await withEffects(.sqliteFile) { database in
+            try await send((1...10).map(event), options)
+            let inbox = RabbitMQInbox(options)
+            let consumer = BusConsumer(inbox, database: database, retry: RetryPolicy(delay: .milliseconds(20))) {
+                event, delivery in
+                let isFailing = failures.withLock { left in
+                    left -= 1
+                    return left >= 0
+                }
+                if isFailing { throw CocoaError(.fileReadUnknown) }
+                return try Effects.intake(event, delivery)
+            }
+            let running = Task { try await consumer.run() }
+            try await isEmptied(options, database, effects: 10)
+            running.cancel()
+            try await running.value
+            await inbox.close()
+            #expect(try await effects(database).sorted() == Array(1...10))
+            #expect(try await RabbitMQDesk(options).counts == [0, 0])
+        }
+    }
+
     @Test("A message too long to be looked at is put aside by the broker")
     func tooLong() async throws {
         let options = try RabbitMQOptions.test()
@@ -258,4 +284,5 @@ private final class DyingInbox: BusInbox {
     }
 
     func putAside(_ delivery: BusDelivery, because error: any CodedError) async throws {}
+    func giveBack() async {}
 }

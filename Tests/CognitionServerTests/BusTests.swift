@@ -36,6 +36,8 @@ import Testing
                 let status = try await sandbox.start(["bus", "status", "--json"], environment: settings).ending()
                 let told = try JSONValue(parsing: status.output)
                 #expect(status.exitCode == 0 && told["lag"] == 0 && told["dead"] == 0, "\(status)")
+                let resumed = try await sandbox.start(["bus", "resume"], environment: settings).ending()
+                #expect(resumed.exitCode == 0, "\(resumed)")
                 _ = await server.stop()
             }
             let sent = try await bus.takeAll(from: queue).compactMap(\.message.messageID)

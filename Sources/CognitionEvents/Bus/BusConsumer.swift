@@ -71,6 +71,7 @@ package struct BusConsumer: Sendable {
                     Logger.current.warning(
                         "Inbox not reached", metadata: ["bus": "\(inbox.name)", "error": "\(error)"])
                 }
+                await inbox.giveBack()
                 await pause(attempt)
             }
         }
@@ -170,7 +171,7 @@ package struct BusConsumer: Sendable {
 }
 
 extension StorageError {
-    fileprivate var mayPass: Bool { code != .storageClosed && (isTransient || code == .commitUnknown) }
+    fileprivate var mayPass: Bool { code != .storageClosed && !isLasting }
 }
 
 extension CodedError {

@@ -20,6 +20,9 @@ package protocol BusInbox: Sendable {
 
     /// Puts a message aside, where people find it with the reason.
     func putAside(_ delivery: BusDelivery, because error: any CodedError) async throws
+
+    /// Lets go of what was handed out and not answered for; it comes again.
+    func giveBack() async
 }
 
 /// A message of another system.
