@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 import CognitionEvents
 
 /// A message as it travels: properties, headers and a body.

@@ -1,5 +1,5 @@
 import CognitionCore
-package import CognitionStorage
+import CognitionStorage
 
 /// Which of the nodes of a database publishes to a bus.
 ///
