@@ -1,5 +1,5 @@
 import CognitionCore
-package import CognitionEvents
+import CognitionEvents
 
 /// What people look after at a broker: messages that were put aside.
 package struct RabbitMQDesk: Sendable {
