@@ -46,6 +46,10 @@ let package = Package(
                 "CognitionCore", .deque, .logging, .metrics, .nio("NIOCore"), .nio("NIOPosix"), .nioSSL, .tracing,
             ]),
         .target(name: "CognitionEvents", dependencies: ["CognitionCore", "CognitionStorage", .logging, .metrics]),
+        .systemLibrary(name: "CRabbitMQ", pkgConfig: "librabbitmq", providers: [.apt(["librabbitmq-dev"])]),
+        .target(
+            name: "CognitionRabbitMQ",
+            dependencies: ["CRabbitMQ", "CognitionCore", "CognitionEvents", "CognitionStorage", .tracing]),
         .target(name: "CognitionObservability", dependencies: ["CognitionCore", .logging, .metrics, .tracing]),
         .target(
             name: "CognitionHTTPClient",
@@ -99,7 +103,8 @@ let package = Package(
             dependencies: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTP",
                 "CognitionHTTPClient", "CognitionIdentity", "CognitionLanguageModels", "CognitionObservability",
-                "CognitionPostgres", "CognitionRealtime", "CognitionRedis", "CognitionSQLite", "CognitionSandbox",
+                "CognitionPostgres", "CognitionRabbitMQ", "CognitionRealtime", "CognitionRedis", "CognitionSQLite",
+                "CognitionSandbox",
                 "CognitionStorage", "CognitionWorkflows", .argumentParser, .configuration, .logging, .metrics,
                 .serviceLifecycle,
                 .tracing, .unixSignals,
@@ -147,6 +152,12 @@ let package = Package(
                 .metricsTestKit,
             ]),
         .tests(
+            of: "CognitionRabbitMQ",
+            with: [
+                "CognitionCore", "CognitionEvents", "CognitionStorage", "CognitionTestSupport", .metrics,
+                .metricsTestKit,
+            ]),
+        .tests(
             of: "CognitionObservability", with: ["CognitionCore", .logging, .metrics, .metricsTestKit, .tracing]),
         .tests(
             of: "CognitionHTTPClient",
@@ -188,7 +199,8 @@ let package = Package(
             of: "CognitionServer",
             with: [
                 "CognitionCore", "CognitionDocuments", "CognitionExpressions", "CognitionHTTP", "CognitionPostgres",
-                "CognitionPostgresServer", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport", .crypto,
+                "CognitionPostgresServer", "CognitionRabbitMQ", "CognitionSQLite", "CognitionStorage",
+                "CognitionTestSupport", .crypto,
                 .nio("NIOCore"), .nio("NIOPosix"),
             ], exclude: ["Peer"]),
     ]

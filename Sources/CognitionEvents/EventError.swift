@@ -66,4 +66,10 @@ extension ErrorCode {
     package static let schemaTooMany = ErrorCode("event.schema_too_many", category: .limited)
     /// There is no subscription of that name.
     package static let subscriptionUnknown = ErrorCode("event.subscription_unknown", category: .notFound)
+    /// The broker that carries events cannot be reached, or has not answered in time.
+    package static let busUnavailable = ErrorCode("bus.unavailable", category: .unavailable)
+    /// A message of another system is no event that can be taken.
+    package static let busMessageInvalid = ErrorCode("bus.message_invalid", category: .invalid)
+    /// The broker refuses what it is asked for: user and password, an exchange or a queue.
+    package static let busRefused = ErrorCode("bus.refused", category: .forbidden)
 }

@@ -12,13 +12,22 @@ extension Workflows {
     package func publish(
         _ attributes: JSONValue, as principal: Principal, correlationID: String? = nil
     ) async throws -> (event: CloudEvent, listeners: Int) {
+        let publication = try publication(
+            of: attributes, as: principal, correlationID: correlationID, traceparent: TraceContext.current?.traceparent)
+        let listeners = try await database.write { tx in try publication.run(principal.workspace, in: tx) }
+        return (publication.event, listeners)
+    }
+
+    /// The same as a part of another transaction, which runs it.
+    /// - Throws: As ``publish(_:as:correlationID:)``.
+    package func publication(
+        of attributes: JSONValue, as principal: Principal, correlationID: String?, traceparent: String?
+    ) throws -> EventPublication {
         let now = clock.now
         let event = try CloudEvent(attributes, id: (ids.next() as UUIDv7).description, now: now)
         let origin = ExecutionOrigin(
-            actor: principal.actor, correlationID: correlationID, traceparent: TraceContext.current?.traceparent)
-        let publication = EventPublication(event, origin, ids, now)
-        let listeners = try await database.write { tx in try publication.run(principal.workspace, in: tx) }
-        return (event, listeners)
+            actor: principal.actor, correlationID: correlationID, traceparent: traceparent)
+        return EventPublication(event, origin, ids, now)
     }
 
     /// Sends a signal to one execution: the first of its tasks that listens for an event of type `name` takes it, now or

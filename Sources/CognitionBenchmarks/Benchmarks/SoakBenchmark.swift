@@ -45,7 +45,7 @@ struct SoakBenchmark: Benchmark {
         var stranger: Stranger?
         for minute in 0..<minutes {
             if minute == minutes / 2 { stranger = try Stranger(at: url) }
-            if minute == minutes / 2 + 1 { stranger?.end() }
+            if minute == minutes / 2 + 1 { try stranger?.end() }
             samples.append(try sample(user, url))
             let last = samples[minute]
             Terminal.progress(
@@ -115,8 +115,10 @@ struct SoakBenchmark: Benchmark {
 /// Somebody who has read, and left the transaction open.
 private final class Stranger {
     private let child: Child
+    private let url: String
 
     init(at url: String) throws {
+        self.url = url
         child = try Child(
             "/usr/bin/env",
             [
@@ -125,5 +127,10 @@ private final class Stranger {
             ], environment: ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"])
     }
 
-    func end() { child.stop() }
+    /// The server does not notice by itself that nobody waits for its answer.
+    func end() throws {
+        try PostgresServer.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'", at: url)
+        child.stop()
+    }
 }

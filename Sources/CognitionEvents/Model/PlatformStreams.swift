@@ -2,8 +2,12 @@
 package enum PlatformStreams {
     /// Types of such streams, of all contexts.
     package static let types: Set<String> = [
-        "cloudevent", "event_schema", "execution", "secret", "user", "workflow", "workspace",
+        ofCloudEvents, "event_schema", "execution", "secret", "user", "workflow", "workspace",
     ]
     /// Those that tell of accounts, for whom may see the audit trail.
     package static let ofAccounts: Set<String> = ["user", "workspace"]
+    /// Those that tell of nothing but the administration of the platform.
+    package static let ofAdministration = ofAccounts.union(["secret"])
+    /// What workflows and people have published, each type in a stream of its own.
+    package static let ofCloudEvents = "cloudevent"
 }

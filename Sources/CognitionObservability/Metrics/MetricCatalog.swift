@@ -49,6 +49,26 @@ package struct MetricCatalog: Sendable {
             "workflow.token.dropped", .counter, .bytes,
             "Text that was let go of because it was too long or a watcher too slow; what tasks give is not touched"),
 
+        // Bus
+        MetricDescription(
+            "bus.published", .counter, .items("messages"), labels: ["bus"],
+            "Messages handed to a broker, those that were sent again included"),
+        MetricDescription(
+            "bus.confirmed", .counter, .items("messages"), labels: ["bus"],
+            "Messages that a broker has taken into its care"),
+        MetricDescription(
+            "bus.publish.duration", .histogram, .seconds, labels: ["bus"],
+            "One batch, from its first message to its last confirmation"),
+        MetricDescription(
+            "bus.lag", .gauge, .items("events"), labels: ["bus"],
+            "Events of the log that the node that publishes has not looked through yet"),
+        MetricDescription(
+            "bus.consumed", .counter, .items("messages"), labels: ["bus", "outcome"],
+            "Messages of other systems that were taken, by outcome (accepted, or repeated: it had its effect already)"),
+        MetricDescription(
+            "bus.dead_lettered", .counter, .items("messages"), labels: ["bus"],
+            "Messages of other systems that could not be taken and were put aside"),
+
         // HTTP
         MetricDescription(
             "http.server.requests", .counter, .items("requests"), labels: ["method", "route", "status"],

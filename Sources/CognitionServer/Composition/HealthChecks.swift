@@ -38,7 +38,8 @@ extension HealthCheck {
     private static func eventLog(_ log: EventLog, _ snapshotCount: SnapshotCount) -> HealthCheck {
         HealthCheck("event_log", isRequired: true) {
             let (head, snapshots) = (try await log.head(), try await snapshotCount.value)
-            let followers = try await log.followers()
+            // Buses have a check of their own.
+            let followers = try await log.followers().filter { !BusPublisher.isOfBus($0.name) }
             let lags = followers.map { ($0.name, JSONValue.integer(max(0, head - $0.position))) }
             let stopped = followers.filter { $0.failure != nil }.map { JSONValue.string($0.name) }
             let isBehind = followers.contains { head - $0.position > lagMax && !$0.isRebuild }

@@ -35,7 +35,8 @@ struct Node: Sendable {
     var isOwner: Bool { directory != nil }
 
     static let migrations =
-        NodeLease.migrations + EventLog.migrations + Workflows.migrations + LanguageModels.migrations
+        NodeLease.migrations + EventLog.migrations + EventLog.busMigrations + Workflows.migrations
+        + LanguageModels.migrations
         + Identity.migrations
         + EpochStore.migrations + RepetitionStore.migrations
 

@@ -24,6 +24,8 @@ struct Server {
     private let hub: RealtimeHub
     /// `nil` where no Redis is used.
     private let redis: RedisLink?
+    /// `nil` when no setting names one.
+    private let bus: BusServices?
     private let state: HealthState
     private let metrics: PrometheusMetrics
     private let levels: LogLevels
@@ -62,6 +64,7 @@ struct Server {
         self.state = state
         self.metrics = metrics
         identity = try node.identity(mayCreateKeys: true)
+        bus = try BusServices(node)
         var settings = RealtimeHub.Settings()
         settings.connectionsPerUserMax = node.configuration.number(.connectionsPerUser)
         settings.heartbeat = node.configuration.duration(.heartbeatInterval)
@@ -74,7 +77,8 @@ struct Server {
 
     private func run() async throws {
         let files = ServerFiles(folder: configuration.dataDirectory, identity: identity)
-        let monitor = HealthMonitor(HealthCheck.all(node, engine, hub, redis?.client))
+        let monitor = HealthMonitor(
+            HealthCheck.all(node, engine, hub, redis?.client) + (bus.map { [$0.healthCheck] } ?? []))
         let tls = try configuration.tls
         let repetitions = RepetitionRunner(database: node.database, clock: node.clock)
         try await repetitions.recover()
@@ -110,6 +114,7 @@ struct Server {
                 ).run()
             }
         }
+        services += bus?.services ?? []
         services += [
             files,
             http,
@@ -199,7 +204,7 @@ struct Server {
 }
 
 /// Work without an end of its own, ended when the server is.
-private struct Loop: Service {
+struct Loop: Service {
     let body: @Sendable () async throws -> Void
 
     func run() async throws { try await cancelWhenGracefulShutdown(body) }

@@ -18,6 +18,7 @@ extension ServerConfiguration {
         let checks: [(settings: String, check: () throws -> Void)] = [
             ("DATABASE_URL", { _ = try database }),
             ("REDIS_*", { try redis?.check() }),
+            ("RABBITMQ_*", { _ = try rabbitMQ }),
             ("EGRESS_DENY, EGRESS_ALLOW", { _ = try httpClient }),
             ("LLM_*", { _ = try languageModels(over: NoHTTP(), ids) }),
             ("OTEL_*", { try checkTracing() }),

@@ -3,8 +3,8 @@ import CognitionCore
 /// Every setting there is, by what it concerns.
 extension Setting {
     static let all =
-        general + server + storage + redis + workflows + sandbox + languageModels + security + webSocket + observability
-        + tracing
+        general + server + storage + redis + rabbitMQ + workflows + sandbox + languageModels + security + webSocket
+        + observability + tracing
 
     // MARK: General
 

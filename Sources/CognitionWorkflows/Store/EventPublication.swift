@@ -1,10 +1,10 @@
-import CognitionCore
+package import CognitionCore
 import CognitionEvents
-import CognitionStorage
+package import CognitionStorage
 
 /// An event on its way: into the log, and into the mailboxes of those who listen for it, in one transaction.
-struct EventPublication: Sendable {
-    private let event: CloudEvent
+package struct EventPublication: Sendable {
+    package let event: CloudEvent
     private let actor: String
     private let correlationID: String?
     private let traceparent: String?
@@ -22,7 +22,7 @@ struct EventPublication: Sendable {
 
     /// - Returns: How many tasks it may be for.
     @discardableResult
-    func run(_ workspace: WorkspaceID, in tx: borrowing Transaction) throws -> Int {
+    package func run(_ workspace: WorkspaceID, in tx: borrowing Transaction) throws -> Int {
         let context = EventContext(
             Principal(actor: actor, workspace: workspace), time: time, ids: ids, correlationID: correlationID,
             traceparent: traceparent)

@@ -1,0 +1,140 @@
+import CRabbitMQ
+
+/// Memory for what is told to the client library in one call.
+final class AMQPArena {
+    private var pieces: [UnsafeMutableRawPointer] = []
+
+    /// Lends memory that lives until `body` has returned.
+    static func lend<Value>(_ body: (AMQPArena) -> Value) -> Value {
+        let arena = AMQPArena()
+        return withExtendedLifetime(arena) { body(arena) }
+    }
+
+    private init() {}
+
+    deinit { for piece in pieces { piece.deallocate() } }
+
+    func bytes(_ text: String) -> amqp_bytes_t { bytes(Array(text.utf8)) }
+
+    func bytes(_ bytes: [UInt8]) -> amqp_bytes_t {
+        guard !bytes.isEmpty else { return amqp_bytes_t() }
+        let piece = UnsafeMutableRawPointer.allocate(byteCount: bytes.count, alignment: 1)
+        piece.copyMemory(from: bytes, byteCount: bytes.count)
+        pieces.append(piece)
+        return amqp_bytes_t(len: bytes.count, bytes: piece)
+    }
+
+    func table(_ members: [(String, amqp_field_value_t)]) -> amqp_table_t {
+        guard !members.isEmpty else { return amqp_table_t() }
+        let entries = UnsafeMutablePointer<amqp_table_entry_t>.allocate(capacity: members.count)
+        for (index, member) in members.enumerated() {
+            (entries + index).initialize(to: amqp_table_entry_t(key: bytes(member.0), value: member.1))
+        }
+        pieces.append(UnsafeMutableRawPointer(entries))
+        return amqp_table_t(num_entries: Int32(members.count), entries: entries)
+    }
+
+    func table(_ headers: [String: RabbitMQMessage.Header]) -> amqp_table_t {
+        table(headers.sorted { $0.key < $1.key }.map { ($0.key, value($0.value)) })
+    }
+
+    func value(_ table: amqp_table_t) -> amqp_field_value_t {
+        var field = amqp_field_value_t()
+        field.kind = UInt8(AMQP_FIELD_KIND_TABLE.rawValue)
+        field.value.table = table
+        return field
+    }
+
+    func value(_ header: RabbitMQMessage.Header) -> amqp_field_value_t {
+        var field = amqp_field_value_t()
+        switch header {
+        case .text(let text):
+            field.kind = UInt8(AMQP_FIELD_KIND_UTF8.rawValue)
+            field.value.bytes = bytes(text)
+        case .integer(let number):
+            field.kind = UInt8(AMQP_FIELD_KIND_I64.rawValue)
+            field.value.i64 = number
+        case .flag(let isSet):
+            field.kind = UInt8(AMQP_FIELD_KIND_BOOLEAN.rawValue)
+            field.value.boolean = isSet ? 1 : 0
+        }
+        return field
+    }
+
+    func properties(_ message: RabbitMQMessage) -> amqp_basic_properties_t {
+        var properties = amqp_basic_properties_t()
+        // Kept on disk.
+        properties.delivery_mode = 2
+        var flags = AMQP_BASIC_DELIVERY_MODE_FLAG
+        if let text = message.contentType {
+            properties.content_type = bytes(text)
+            flags |= AMQP_BASIC_CONTENT_TYPE_FLAG
+        }
+        if let text = message.messageID {
+            properties.message_id = bytes(text)
+            flags |= AMQP_BASIC_MESSAGE_ID_FLAG
+        }
+        if let text = message.correlationID {
+            properties.correlation_id = bytes(text)
+            flags |= AMQP_BASIC_CORRELATION_ID_FLAG
+        }
+        if let text = message.type {
+            properties.type = bytes(text)
+            flags |= AMQP_BASIC_TYPE_FLAG
+        }
+        if let text = message.application {
+            properties.app_id = bytes(text)
+            flags |= AMQP_BASIC_APP_ID_FLAG
+        }
+        if let seconds = message.timestamp {
+            properties.timestamp = seconds
+            flags |= AMQP_BASIC_TIMESTAMP_FLAG
+        }
+        if !message.headers.isEmpty {
+            properties.headers = table(message.headers)
+            flags |= AMQP_BASIC_HEADERS_FLAG
+        }
+        properties._flags = amqp_flags_t(flags)
+        return properties
+    }
+}
+
+// MARK: - What the library hands over
+
+extension RabbitMQMessage {
+    /// Copies a message out of the library's memory. Headers of other kinds than ours are left out.
+    init(_ properties: amqp_basic_properties_t, body: [UInt8]) {
+        self.init(body: body)
+        func text(_ flag: Int32, _ bytes: amqp_bytes_t) -> String? {
+            properties._flags & amqp_flags_t(flag) == 0 ? nil : bytes.text
+        }
+        contentType = text(AMQP_BASIC_CONTENT_TYPE_FLAG, properties.content_type)
+        messageID = text(AMQP_BASIC_MESSAGE_ID_FLAG, properties.message_id)
+        correlationID = text(AMQP_BASIC_CORRELATION_ID_FLAG, properties.correlation_id)
+        type = text(AMQP_BASIC_TYPE_FLAG, properties.type)
+        application = text(AMQP_BASIC_APP_ID_FLAG, properties.app_id)
+        if properties._flags & amqp_flags_t(AMQP_BASIC_TIMESTAMP_FLAG) != 0 { timestamp = properties.timestamp }
+        guard properties._flags & amqp_flags_t(AMQP_BASIC_HEADERS_FLAG) != 0 else { return }
+        for index in 0..<Int(properties.headers.num_entries) {
+            let entry = properties.headers.entries[index]
+            if let header = Header(entry.value) { headers[entry.key.text] = header }
+        }
+    }
+}
+
+extension RabbitMQMessage.Header {
+    fileprivate init?(_ field: amqp_field_value_t) {
+        switch amqp_field_value_kind_t(rawValue: UInt32(field.kind)) {
+        case AMQP_FIELD_KIND_UTF8: self = .text(field.value.bytes.text)
+        case AMQP_FIELD_KIND_I64: self = .integer(field.value.i64)
+        case AMQP_FIELD_KIND_I32: self = .integer(Int64(field.value.i32))
+        case AMQP_FIELD_KIND_BOOLEAN: self = .flag(field.value.boolean != 0)
+        default: return nil
+        }
+    }
+}
+
+extension amqp_bytes_t {
+    var copy: [UInt8] { bytes.map { Array(UnsafeRawBufferPointer(start: $0, count: len)) } ?? [] }
+    var text: String { String(decoding: copy, as: UTF8.self) }
+}

@@ -1,0 +1,288 @@
+import CognitionCore
+import CognitionEvents
+import CognitionRabbitMQ
+import CognitionStorage
+import CognitionTestSupport
+import Foundation
+import Synchronization
+import Testing
+
+@Suite("Events of other systems", .timeLimit(.minutes(3))) struct InboxTests {
+    private static let engines: [TestDatabase.Engine] = [.sqliteFile, .postgres]
+
+    @Test("Each has its effect once, in order, however often it is sent and whoever consumes", arguments: engines)
+    func exactlyOnce(on engine: TestDatabase.Engine) async throws {
+        let options = try RabbitMQOptions.test()
+        try await withEffects(engine) { database in
+            try await send((1...300).flatMap { [$0, $0] }.map(event), options)
+            try await consuming(options, database) {
+                try await send((250...320).map(event), options)
+                try await isEmptied(options, database, effects: 320)
+            }
+            #expect(try await effects(database) == Array(1...320))
+            // Two consumers at once, as on two nodes; then order is not promised.
+            try await send((321...600).flatMap { [$0, $0] }.map(event), options)
+            try await consuming(options, database) {
+                try await consuming(options, database) { try await isEmptied(options, database, effects: 600) }
+            }
+            #expect(try await effects(database).sorted() == Array(1...600))
+        }
+    }
+
+    @Test("What cannot be taken is put aside with the reason, and others go on; redriven it has its effect")
+    func poison() async throws {
+        let options = try RabbitMQOptions.test()
+        let isMended = Mutex(false)
+        try await withEffects(.sqliteFile) { database in
+            func consume(effects: Int) async throws {
+                try await consuming(options, database, isMended: { isMended.withLock { $0 } }) {
+                    try await isEmptied(options, database, effects: effects)
+                }
+            }
+            try await send(
+                [event(1), [UInt8]("{no".utf8), event(6_666), event(2), [UInt8](#"{"id": "x"}"#.utf8)], options)
+            try await consume(effects: 2)
+            #expect(try await effects(database) == [1, 2])
+            let desk = RabbitMQDesk(options)
+            #expect(try await desk.counts == [0, 3])
+            let dead = try await withConnection(options) { connection in
+                // Taken and not acknowledged, so they stay.
+                try (0..<3).compactMap { _ in try connection.take(from: options.inbox + ".dead") }
+            }
+            #expect(dead.count == 3)
+            let reasons = dead.map { $0.message.headers["x-error"] }
+            #expect(
+                reasons == [.text("bus.message_invalid"), .text("bus.message_invalid"), .text("event.invalid")])
+            #expect(dead.last?.message.headers["x-error-message"] == .text("6666 is not wanted"))
+            #expect(dead.last?.message.body == event(6_666))
+            isMended.withLock { $0 = true }
+            while try await desk.queues().dead < 3 { try await Task.sleep(for: .milliseconds(10)) }
+            #expect(try await desk.redrive(atMost: 1_000) == 3)
+            try await consume(effects: 3)
+            #expect(try await effects(database) == [1, 2, 6_666])
+            #expect(try await desk.counts == [0, 2])
+            #expect(try await desk.redrive(atMost: 1) == 1)
+            #expect(try await desk.counts == [1, 1])
+        }
+    }
+
+    @Test("A commit that the broker was not told of comes again and has no second effect", arguments: engines)
+    func crash(on engine: TestDatabase.Engine) async throws {
+        let options = try RabbitMQOptions.test()
+        try await withEffects(engine) { database in
+            try await send((1...50).map(event), options)
+            let inbox = RabbitMQInbox(options)
+            let dying = DyingInbox(inbox: inbox)
+            let consumer = BusConsumer(
+                dying, database: database, retry: RetryPolicy(delay: .seconds(3_600)), intake: Effects.intake)
+            let running = Task { try await consumer.run() }
+            while !dying.isDead { try await Task.sleep(for: .milliseconds(5)) }
+            let before = try await effects(database).count
+            #expect(before > 0)
+            running.cancel()
+            try await running.value
+            await inbox.close()
+            try await consuming(options, database) { try await isEmptied(options, database, effects: 50) }
+            #expect(try await effects(database) == Array(1...50))
+        }
+    }
+
+    @Test("What fails for a reason that is not the message's comes again")
+    func trouble() async throws {
+        let options = try RabbitMQOptions.test()
+        let failures = Mutex(3)
+        try await withEffects(.sqliteFile) { database in
+            try await send((1...10).map(event), options)
+            let inbox = RabbitMQInbox(options)
+            let consumer = BusConsumer(inbox, database: database, retry: RetryPolicy(delay: .milliseconds(20))) {
+                event, delivery in
+                let isFailing = failures.withLock { left in
+                    left -= 1
+                    return left >= 0
+                }
+                if isFailing { throw CocoaError(.fileReadUnknown) }
+                return try Effects.intake(event, delivery)
+            }
+            let running = Task { try await consumer.run() }
+            try await isEmptied(options, database, effects: 10)
+            running.cancel()
+            try await running.value
+            await inbox.close()
+            #expect(try await effects(database).sorted() == Array(1...10))
+            #expect(try await RabbitMQDesk(options).counts == [0, 0])
+        }
+    }
+
+    @Test("A message too long to be looked at is put aside by the broker")
+    func tooLong() async throws {
+        let options = try RabbitMQOptions.test()
+        try await withEffects(.sqliteMemory) { database in
+            try await send([[UInt8](repeating: 0x20, count: (2 << 20) + 1), event(1)], options)
+            try await consuming(options, database) {
+                try await isEmptied(options, database, effects: 1)
+                while try await RabbitMQDesk(options).queues().dead == 0 {
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+            }
+            #expect(try await effects(database) == [1])
+        }
+    }
+
+    @Test("A broker that is stopped and started again in mid-stream: nothing is lost and nothing happens twice")
+    func restart() async throws {
+        try await RabbitMQServer.withServer { server in
+            let options = try RabbitMQOptions.test(server)
+            try await withEffects(.sqliteFile) { database in
+                try await send((1...2_000).map(event), options)
+                try await consuming(options, database) {
+                    while try await effects(database).count < 200 { try await Task.sleep(for: .milliseconds(1)) }
+                    try server.stop()
+                    try server.start()
+                    try await isEmptied(options, database, effects: 2_000)
+                }
+                #expect(try await effects(database).sorted() == Array(1...2_000))
+            }
+        }
+    }
+
+    @Test("The connection is kept while the database is away, and what was held is taken afterwards")
+    func databaseAway() async throws {
+        var options = try RabbitMQOptions.test()
+        options.heartbeat = .seconds(2)
+        let isAway = Mutex(true)
+        try await withEffects(.sqliteFile) { database in
+            try await send((1...20).map(event), options)
+            let inbox = RabbitMQInbox(options)
+            let consumer = BusConsumer(inbox, database: database, retry: RetryPolicy(delay: .milliseconds(20))) {
+                event, delivery in
+                let intake = try Effects.intake(event, delivery)
+                return BusIntake(source: intake.source, id: intake.id) { tx in
+                    if isAway.withLock({ $0 }) { throw StorageError(.storageBusy, "away") }
+                    try intake.apply(tx)
+                }
+            }
+            let running = Task { try await consumer.run() }
+            // Longer than a broker waits for a heartbeat.
+            try await Task.sleep(for: .seconds(7))
+            #expect(inbox.connection == .open)
+            #expect(try await effects(database).isEmpty)
+            isAway.withLock { $0 = false }
+            try await isEmptied(options, database, effects: 20)
+            running.cancel()
+            try await running.value
+            await inbox.close()
+            #expect(try await effects(database) == Array(1...20))
+        }
+    }
+
+    // MARK: Help
+
+    private func event(_ number: Int) -> [UInt8] {
+        let event: JSONValue = [
+            "specversion": "1.0", "id": .string("\(number)"), "source": "/test", "type": "test.sent",
+            "data": .integer(Int64(number)),
+        ]
+        return event.jsonBytes
+    }
+
+    private func send(_ bodies: [[UInt8]], _ options: RabbitMQOptions) async throws {
+        _ = try await RabbitMQDesk(options).queues()
+        try await withConnection(options) { connection in
+            try connection.confirmMessages()
+            for body in bodies {
+                try connection.send(RabbitMQMessage(body: body), to: "", routingKey: options.inbox)
+            }
+            try connection.waitForConfirms()
+        }
+    }
+
+    /// Waits for so many effects, and until nothing has waited in the inbox for a while.
+    private func isEmptied(_ options: RabbitMQOptions, _ database: any Database, effects count: Int) async throws {
+        while try await effects(database).count < count { try await Task.sleep(for: .milliseconds(10)) }
+        try await withConnection(options) { connection in
+            var empty = 0
+            while empty < 3 {
+                usleep(100_000)
+                empty = try connection.count(of: options.inbox) == 0 ? empty + 1 : 0
+            }
+        }
+    }
+
+    private func withEffects(_ engine: TestDatabase.Engine, _ body: (any Database) async throws -> Void) async throws {
+        let table = Migration(
+            "test.001_effects",
+            [
+                "CREATE TABLE effects (number \(fragment: .int64) NOT NULL, place \(fragment: .identity)) \(fragment: .strict)"
+            ])
+        try await withTestDatabase(
+            engine, migrations: EventLog.migrations + EventLog.busMigrations + [table], body)
+    }
+
+    private func effects(_ database: any Database) async throws -> [Int] {
+        try await database.read { try $0.query("SELECT number FROM effects ORDER BY place") { try $0[0] as Int } }
+    }
+
+    private func consuming<Value: Sendable>(
+        _ options: RabbitMQOptions, _ database: any Database, isMended: @escaping @Sendable () -> Bool = { false },
+        _ body: () async throws -> Value
+    ) async throws -> Value {
+        let inbox = RabbitMQInbox(options)
+        let consumer = BusConsumer(inbox, database: database, retry: RetryPolicy(delay: .milliseconds(50))) {
+            event, delivery in
+            let intake = try Effects.intake(event, delivery)
+            return BusIntake(source: intake.source, id: intake.id) { tx in
+                if intake.id == "6666", !isMended() { throw EventError(.eventInvalid, "6666 is not wanted") }
+                try intake.apply(tx)
+            }
+        }
+        let running = Task { try await consumer.run() }
+        let value = try await body()
+        running.cancel()
+        try await running.value
+        await inbox.close()
+        return value
+    }
+}
+
+extension RabbitMQDesk {
+    /// Messages in the inbox and dead ones.
+    fileprivate var counts: [Int] {
+        get async throws {
+            let queues = try await queues()
+            return [queues.waiting, queues.dead]
+        }
+    }
+}
+
+/// Writes the number that an event carries.
+private enum Effects {
+    @Sendable static func intake(_ event: JSONValue, _ delivery: BusDelivery) throws -> BusIntake {
+        guard let source = event["source"]?.stringValue, let id = event["id"]?.stringValue,
+            let number = event["data"]?.integerValue
+        else { throw EventError(.busMessageInvalid, "no event") }
+        return BusIntake(source: source, id: id) { tx in
+            try tx.execute("INSERT INTO effects (number) VALUES (\(number))")
+        }
+    }
+}
+
+/// Takes messages, and is as good as dead before it tells the broker.
+private final class DyingInbox: BusInbox {
+    private let inbox: RabbitMQInbox
+    private let died = Mutex(false)
+
+    init(inbox: RabbitMQInbox) { self.inbox = inbox }
+
+    var isDead: Bool { died.withLock { $0 } }
+    var name: String { inbox.name }
+    var connection: BusConnection { inbox.connection }
+    func receive() async throws -> [BusDelivery] { try await inbox.receive() }
+
+    func accept(_ deliveries: [BusDelivery]) async throws {
+        died.withLock { $0 = true }
+        throw EventError(.busUnavailable, "killed")
+    }
+
+    func putAside(_ delivery: BusDelivery, because error: any CodedError) async throws {}
+    func giveBack() async {}
+}
