@@ -82,6 +82,13 @@ struct Report: Sendable {
               file, the appends of all callers to a transaction, with everything encoded and hashed beforehand. On
               PostgreSQL it is one connection of libpq that sends a prepared statement for each row, all of a
               transaction together in pipeline mode; pgbench runs the same statements in a transaction for each append.
+            - **The log**: 200,000 events read in pages of 1,000, the data of each parsed; raw SQL reads the
+              same columns and looks at nothing. *Projected* is a rebuild from the first event on, with a row for each.
+              A *state* is folded from a snapshot and the 199 events after it, the most there can be. *Followed* is one
+              event after the other, from the call of the append until a subscriber is handed it: in the same process
+              on SQLite, over another node's connection on PostgreSQL.
+            - **Two servers** on one PostgreSQL run executions of a task that waits for half a second, 64 at once on
+              each; one server gets all of them, or each of the two half of twice as many.
             - **Recovery**: 10,000 executions that wait for an hour; from opening the file until a new execution of
               three tasks has ended. *After a crash* all of them belong to a process that is gone, and have to be
               freed and read again.
