@@ -44,6 +44,8 @@ package struct CronFirings: Sequence, IteratorProtocol {
     /// Everything up to this second is told.
     private var cursor: Int64
     private var offset: Int64
+    /// Changes of the clock up to this second are behind.
+    private var passed: Int64 = .min
     /// Up to this second the clock shows what it has shown before.
     private var repeatsUntil: Int64 = .min
 
@@ -74,7 +76,7 @@ package struct CronFirings: Sequence, IteratorProtocol {
     private mutating func step() -> CronFiring? {
         while let local = expression.nextLocal(after: cursor + offset) {
             let second = local - offset
-            guard let change = zone.change(after: cursor, upTo: second) else {
+            guard let change = zone.change(after: Swift.max(cursor, passed), upTo: second) else {
                 cursor = second
                 return firing(second, regularDecision(second))
             }
@@ -89,7 +91,7 @@ package struct CronFirings: Sequence, IteratorProtocol {
     private mutating func pass(_ change: Int64) -> CronFiring? {
         let before = offset
         offset = zone.offset(at: change)
-        cursor = change - 1
+        (cursor, passed) = (change - 1, change)
         repeatsUntil = Swift.max(change, change + before - offset)
         guard !expression.followsClock else { return nil }
         if offset > before {
