@@ -30,6 +30,7 @@ static const amqp_method_number_t amqp_method_connection_unblocked = AMQP_CONNEC
 static const amqp_method_number_t amqp_method_channel_close = AMQP_CHANNEL_CLOSE_METHOD;
 static const amqp_method_number_t amqp_method_basic_ack = AMQP_BASIC_ACK_METHOD;
 static const amqp_method_number_t amqp_method_basic_nack = AMQP_BASIC_NACK_METHOD;
+static const amqp_method_number_t amqp_method_basic_return = AMQP_BASIC_RETURN_METHOD;
 static const amqp_method_number_t amqp_method_basic_deliver = AMQP_BASIC_DELIVER_METHOD;
 static const amqp_method_number_t amqp_method_basic_cancel = AMQP_BASIC_CANCEL_METHOD;
 static const amqp_method_number_t amqp_method_basic_get_ok = AMQP_BASIC_GET_OK_METHOD;

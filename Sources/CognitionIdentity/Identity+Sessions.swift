@@ -33,8 +33,14 @@ extension Identity {
         if let known = cache.find(accessToken) {
             caller = known
         } else {
+            let epoch = accessTokens.epoch
             caller = try await check(accessToken, now: now)
             cache.insert(caller, for: accessToken)
+            if accessTokens.epoch != epoch {
+                // Keys were dropped while it was checked, and what was known of tokens was forgotten a moment too early.
+                cache.remove(accessToken)
+                _ = try await accessTokens.verify(accessToken, now: now)
+            }
         }
         guard caller.expiresAt > now else {
             cache.remove(accessToken)

@@ -106,7 +106,8 @@ extension RabbitMQMessage {
     init(_ properties: amqp_basic_properties_t, body: [UInt8]) {
         self.init(body: body)
         func text(_ flag: Int32, _ bytes: amqp_bytes_t) -> String? {
-            properties._flags & amqp_flags_t(flag) == 0 ? nil : bytes.text
+            // What is no UTF-8 would be longer when it is sent on, and 255 bytes are all there is.
+            properties._flags & amqp_flags_t(flag) == 0 ? nil : String(validating: bytes.copy, as: UTF8.self)
         }
         contentType = text(AMQP_BASIC_CONTENT_TYPE_FLAG, properties.content_type)
         messageID = text(AMQP_BASIC_MESSAGE_ID_FLAG, properties.message_id)

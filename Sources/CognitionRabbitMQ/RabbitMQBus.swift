@@ -46,7 +46,12 @@ package final class RabbitMQBus: EventBus {
     /// `TYPE.WORKSPACE`, so that `order.#` is everything of orders, and `#.default` everything of a workspace.
     static func routingKey(of message: BusMessage) -> String {
         let workspace = "." + message.workspace.name
-        let type = message.type.utf8.prefix(max(0, routingKeyBytesMax - workspace.utf8.count))
-        return String(decoding: type, as: UTF8.self) + workspace
+        var left = routingKeyBytesMax - workspace.utf8.count
+        // Whole characters of Unicode: half of one would become a longer sign for what cannot be read.
+        let type = message.type.unicodeScalars.prefix { scalar in
+            left -= UTF8.width(scalar)
+            return left >= 0
+        }
+        return String(type) + workspace
     }
 }

@@ -18,6 +18,8 @@ package final class RabbitMQConnection {
     /// Names the connection among those of a thread.
     let session: UInt64
     private var confirms = ConfirmTracker()
+    /// The broker had no queue for a message that was for one.
+    private var hasReturned = false
     /// Messages that have come and that nobody has asked for yet; the broker's prefetch bounds them.
     private var received: [RabbitMQDelivery] = []
     private var incoming: Incoming?
@@ -154,11 +156,13 @@ package final class RabbitMQConnection {
         if amqp_confirm_select(state, channel) == nil { throw failure("does not confirm messages") }
     }
 
+    /// - Parameter exchange: Empty for the queue that the key names; it has to be there.
     package func send(_ message: RabbitMQMessage, to exchange: String, routingKey: String) throws(EventError) {
         let status = AMQPArena.lend { arena in
             var properties = arena.properties(message)
             return amqp_basic_publish(
-                state, channel, arena.bytes(exchange), arena.bytes(routingKey), 0, 0, &properties,
+                state, channel, arena.bytes(exchange), arena.bytes(routingKey), exchange.isEmpty ? 1 : 0, 0,
+                &properties,
                 arena.bytes(message.body))
         }
         guard status == 0 else { throw lost(status) }
@@ -177,6 +181,9 @@ package final class RabbitMQConnection {
             }
             if confirms.hasRefusal {
                 throw EventError(.busUnavailable, "RabbitMQ at \(options.place) could not keep a message")
+            }
+            if hasReturned {
+                throw EventError(.busUnavailable, "RabbitMQ at \(options.place) has no queue for a message any more")
             }
         }
     }
@@ -253,7 +260,9 @@ package final class RabbitMQConnection {
         switch Int32(frame.frame_type) {
         case AMQP_FRAME_METHOD: try handle(frame.payload.method)
         case AMQP_FRAME_HEADER:
-            guard let decoded = frame.payload.properties.decoded else { break }
+            guard frame.payload.properties.class_id == UInt16(AMQP_BASIC_CLASS),
+                let decoded = frame.payload.properties.decoded
+            else { break }
             incoming?.begin(
                 decoded.assumingMemoryBound(to: amqp_basic_properties_t.self).pointee,
                 bodyBytes: frame.payload.properties.body_size)
@@ -285,6 +294,8 @@ package final class RabbitMQConnection {
                 return
             }
             incoming = Incoming(deliver)
+        // Comes before the confirmation of the same message.
+        case amqp_method_basic_return: hasReturned = true
         case amqp_method_basic_cancel:
             throw EventError(.busUnavailable, "RabbitMQ at \(options.place) has taken the queue away")
         case amqp_method_connection_blocked: isBlocked = true

@@ -46,6 +46,9 @@ package struct RabbitMQOptions: Sendable {
         }
         isEncrypted = scheme == "amqps"
         port = parts.port ?? (isEncrypted ? 5671 : 5672)
+        guard (1...65_535).contains(port) else {
+            throw EventError(.busRefused, "the port in RabbitMQ's address is 1 to 65535")
+        }
         if let host = parts.host, !host.isEmpty {
             self.host = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
         }

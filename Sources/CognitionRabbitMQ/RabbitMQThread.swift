@@ -69,6 +69,8 @@ final class RabbitMQThread: Sendable {
             return try await withTaskCancellationHandler {
                 try await withCheckedThrowingContinuation { continuation in
                     add { [self] seat in continuation.resume(with: Result { try use(seat, body) }) }
+                    // Before it was added there was nothing to interrupt.
+                    if Task.isCancelled { interrupt() }
                 }
             } onCancel: {
                 interrupt()
@@ -171,7 +173,8 @@ final class RabbitMQThread: Sendable {
             defer { note(connection) }
             return try body(connection)
         } catch let error as EventError {
-            drop(seat, .down(EventBusFailure(error)))
+            // Whoever was interrupted has ended the connection itself.
+            drop(seat, state.withLock(\.isInterrupted) ? .unused : .down(EventBusFailure(error)))
             throw error
         } catch {
             drop(seat, .unused)

@@ -19,22 +19,19 @@ package struct RedisError: CodedError {
             .redisCommandFailed, "Redis answers with the error \(kind(of: text))", cause: RedisAnswer(text: text))
     }
 
-    /// Why a connection does not come about, by the server's own words.
+    /// Why a connection does not come about. What the server says may repeat the password, so its kind alone is told.
     static func refusal(_ text: String, by peer: String) -> RedisError {
         let kind = kind(of: text)
         switch kind {
         case "WRONGPASS", "NOAUTH", "NOPERM":
             return RedisError(
-                .redisRefused, "Redis at \(peer) refuses the user, the password or a channel (\(kind))",
-                cause: RedisAnswer(text: text))
+                .redisRefused, "Redis at \(peer) refuses the user, the password or a channel (\(kind))")
         case "NOPROTO":
             return tooOld(peer)
         default:
             // An old server repeats what it was sent, the password with it.
             if text.hasPrefix("ERR unknown command") { return tooOld(peer) }
-            return RedisError(
-                .redisRefused, "Redis at \(peer) does not take the connection (\(kind))", cause: RedisAnswer(text: text)
-            )
+            return RedisError(.redisRefused, "Redis at \(peer) does not take the connection (\(kind))")
         }
     }
 

@@ -79,6 +79,101 @@ import Testing
         #expect(Set(Self.reasons(old, new, backward: true, forward: true)) == Set(backward + forward))
     }
 
+    @Test(
+        "What is compared as it is written has to stay with all that it refers to",
+        arguments: [
+            "anyOf": [["$ref": "#/$defs/x"]], "oneOf": [["$ref": "#/$defs/x"]], "allOf": [["$ref": "#/$defs/x"]],
+            "not": ["items": ["$ref": "#/$defs/x"]], "prefixItems": [["$ref": "#/$defs/x"]],
+            "$ref": "#anchor", "$dynamicRef": "#/$defs/x", "items": [["$ref": "#/$defs/x"]],
+            "if": ["$ref": "#/$defs/y"],
+        ] as [String: JSONValue])
+    func references(_ keyword: String, _ value: JSONValue) {
+        func schema(_ type: String, _ note: String = "") -> JSONValue {
+            [
+                "description": .string(note), "properties": ["a": [keyword: value]],
+                "$defs": ["x": ["$anchor": "anchor", "type": .string(type)], "y": ["not": ["$ref": "#/$defs/x"]]],
+            ]
+        }
+        for (backward, forward) in [(true, false), (false, true)] {
+            let reasons = Self.reasons(schema("string"), schema("number"), backward: backward, forward: forward)
+            #expect(reasons == ["constraint_changed /a"])
+        }
+        #expect(Self.reasons(schema("string"), schema("string"), backward: true, forward: true) == [])
+        let renamed = Self.reasons(schema("string"), schema("string", "new"), backward: true, forward: true)
+        // An anchor may be anywhere in the document.
+        #expect(renamed == (value == "#anchor" ? ["constraint_changed /a"] : []))
+    }
+
+    @Test(
+        "A reference that is not followed has to stay with what it leads to",
+        arguments: [
+            // Beside another keyword, to what is not a definition, by a name that is written otherwise, below an `$id`.
+            ["$ref": "#/$defs/x", "minLength": 1], ["anyOf": [["$ref": "#/properties/b"]]],
+            ["anyOf": [["$ref": "#/%24defs/x"]]], ["$id": "https://example.org/a", "$ref": "#/$defs/x"],
+        ] as [JSONValue])
+    func unfollowed(_ member: JSONValue) {
+        func schema(_ type: JSONValue) -> JSONValue {
+            ["properties": ["a": member, "b": type], "$defs": ["x": type]]
+        }
+        for (backward, forward) in [(true, false), (false, true)] {
+            let reasons = Self.reasons(
+                schema(["type": "string"]), schema(["type": "null"]), backward: backward, forward: forward)
+            #expect(reasons.contains("constraint_changed /a"))
+        }
+    }
+
+    @Test(
+        "What only one side has counts for either direction where it frees others",
+        arguments: [
+            (
+                ["patternProperties": ["^x": true], "additionalProperties": false],
+                ["additionalProperties": false], "constraint_changed "
+            ),
+            (
+                ["prefixItems": [["type": "string"]], "items": ["type": "number"]],
+                ["items": ["type": "number"]], "constraint_changed "
+            ),
+            (["contains": ["const": 1], "minContains": 0], ["contains": ["const": 1]], "constraint_changed "),
+            (["items": [["type": "string"]]], ["items": [["type": "number"]]], "constraint_changed "),
+            (["items": [["type": "string"]]], ["items": ["type": "string"]], "constraint_changed "),
+        ] as [(JSONValue, JSONValue, String)])
+    func oneSide(_ old: JSONValue, _ new: JSONValue, _ reason: String) {
+        #expect(Self.reasons(old, new, backward: true, forward: false) == [reason])
+        #expect(Self.reasons(old, new, backward: false, forward: true) == [reason])
+    }
+
+    @Test("A property that goes is refused where nothing unevaluated is allowed")
+    func unevaluated() {
+        let old: JSONValue = ["properties": ["a": true, "b": true], "unevaluatedProperties": false]
+        let new: JSONValue = ["properties": ["a": true], "unevaluatedProperties": false]
+        #expect(Self.reasons(old, new, backward: true, forward: false) == ["values_refused /b"])
+        #expect(Self.reasons(old, new, backward: false, forward: true) == [])
+    }
+
+    @Test("Long lists are compared fast, and what takes too long is not compared to its end", .timeLimit(.minutes(1)))
+    func bounded() {
+        let values = (0..<10_000).map { JSONValue.string("value \($0)") }
+        let list: JSONValue = ["enum": .array(values), "required": .array(values)]
+        let longer: JSONValue = ["enum": .array(values + ["one more"]), "required": .array(values)]
+        #expect(Self.reasons(list, longer, backward: true, forward: false) == [])
+        #expect(Self.reasons(list, longer, backward: false, forward: true) == ["values_widened "])
+
+        // Each of many properties is held to what is demanded of all that have no name.
+        let many = JSONObject((0..<2_000).map { ("p\($0)", ["enum": ["a"], "required": []] as JSONValue) })
+        let rest: JSONValue = ["enum": .array(["a"] + values.prefix(2_000))]
+        #expect(
+            Self.reasons(
+                ["properties": .object(many), "additionalProperties": false], ["additionalProperties": rest],
+                backward: true, forward: false) == ["too_large "])
+        // Twice as much with each step down.
+        let tree: JSONValue = [
+            "$ref": "#/$defs/n",
+            "$defs": ["n": ["items": ["$ref": "#/$defs/n"], "additionalProperties": ["$ref": "#/$defs/n"]]],
+        ]
+        let reasons = Self.reasons(true, tree, backward: true, forward: false)
+        #expect(!reasons.isEmpty && reasons.count <= 20)
+    }
+
     /// Small schemas, closed, so that a property without a name is none.
     private static func schema(_ random: inout SplitMix64, depth: Int = 0) -> JSONValue {
         var schema: JSONObject = [:]

@@ -2,10 +2,11 @@ import CognitionCore
 import CognitionEvents
 import CognitionStorage
 import CognitionTestSupport
+import Synchronization
 import Testing
 
 /// The smallest language of schemas: a list of members that data must have, which may only grow shorter.
-private struct NeededMembers: EventSchemaRules {
+private final class NeededMembers: EventSchemaRules {
     private func names(_ schema: JSONValue) -> [String] { (schema.arrayValue ?? []).compactMap(\.stringValue) }
 
     func check(_ schema: JSONValue) throws {
@@ -19,10 +20,20 @@ private struct NeededMembers: EventSchemaRules {
         }
     }
 
-    func faults(in data: JSONValue, by schema: EventSchema) -> [EventFault] {
-        names(schema.schema).filter { data[$0] == nil }.map {
-            EventFault(pointer: .root.appending($0), message: "is missing")
+    /// How often a schema's text was asked for.
+    let made = Mutex(0)
+    private let kept = Mutex<[SHA256Digest: EventDataTest]>([:])
+
+    func test(of hash: SHA256Digest) -> EventDataTest? { kept.withLock { $0[hash] } }
+
+    func test(of schema: EventSchema) -> EventDataTest {
+        let names = names(schema.schema)
+        let test: EventDataTest = { data in
+            names.filter { data[$0] == nil }.map { EventFault(pointer: .root.appending($0), message: "is missing") }
         }
+        made.withLock { $0 += 1 }
+        kept.withLock { $0[schema.hash] = test }
+        return test
     }
 }
 
@@ -30,11 +41,12 @@ private struct NeededMembers: EventSchemaRules {
     private let boss = Principal(actor: "boss", workspace: .default)
 
     private func withSchemas(
-        _ engine: TestDatabase.Engine, _ body: (EventLog, EventSchemas) async throws -> Void
+        _ engine: TestDatabase.Engine, rules: NeededMembers = NeededMembers(),
+        _ body: (EventLog, EventSchemas) async throws -> Void
     ) async throws {
         try await withLog(engine) { log in
             let schemas = EventSchemas(
-                log.database, rules: NeededMembers(), clock: ManualClock(), ids: UUIDGenerator())
+                log.database, rules: rules, clock: ManualClock(), ids: UUIDGenerator())
             try await body(log, schemas)
         }
     }
@@ -142,6 +154,36 @@ private struct NeededMembers: EventSchemaRules {
             try await accept(NewEvent("order.placed", typeVersion: 2), NewEvent("order.paid"))
             try await accept(NewEvent("order.placed"), workspace: "other")
             #expect(try await log.head() == head + 4)
+        }
+    }
+
+    @Test(
+        "The text of a schema is read once for all events of its type and version, and the first that is wrong is named",
+        arguments: TestDatabase.engines)
+    func reads(on engine: TestDatabase.Engine) async throws {
+        let rules = NeededMembers()
+        try await withSchemas(engine, rules: rules) { _, schemas in
+            for version in 1...5 {
+                _ = try await schemas.set(
+                    [.string("v\(version)")], of: "order.placed", version: version, .unchecked, as: boss)
+            }
+            _ = try await schemas.set(["x"], of: "order.paid", version: 3, as: boss)
+            let right = (0..<6).map { index in
+                let version = 1 + index % 2
+                return NewEvent("order.placed", data: ["v\(version)": 1], typeVersion: version)
+            }
+            try await schemas.check([StreamAppend(right, to: StreamName("order", "1"))], in: .default)
+            try await schemas.check([StreamAppend(right, to: StreamName("order", "1"))], in: .default)
+            #expect(rules.made.withLock { $0 } == 2)
+
+            let wrong = [
+                right[0], NewEvent("order.placed", typeVersion: 2), NewEvent("order.placed"),
+                NewEvent("order.paid", typeVersion: 3), NewEvent("order.paid"),
+            ]
+            let refused = await #expect(throws: EventError.self) {
+                try await schemas.check([StreamAppend(wrong, to: StreamName("order", "1"))], in: .default)
+            }
+            #expect(refused?.faults.map(\.text) == ["/v2: is missing"])
         }
     }
 }

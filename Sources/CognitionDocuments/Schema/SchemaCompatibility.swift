@@ -17,6 +17,8 @@ package struct SchemaBreak: Sendable, Hashable {
         case valuesAdmitted = "values_admitted"
         /// A keyword that is not compared in detail.
         case constraintChanged = "constraint_changed"
+        /// Comparing would take too long; nothing is known.
+        case tooLarge = "too_large"
 
         fileprivate var reversed: Reason {
             switch self {
@@ -40,23 +42,31 @@ package struct SchemaBreak: Sendable, Hashable {
 /// Whether what one schema takes is taken by another.
 ///
 /// Types, values, bounds, required properties, `properties`, `additionalProperties`, `items` and references into the
-/// document are compared in detail; what any other keyword demands has to stay as it is. A property that a schema does not
-/// name is taken for one that its data does not have, unless the other schema refuses all that it does not name.
+/// document are compared in detail; what any other keyword demands has to stay as it is, with all that it refers to. A
+/// property that a schema does not name is taken for one that its data does not have, unless the other schema refuses all
+/// that it does not name.
 package struct SchemaCompatibility {
     private static let breaksMax = 20
     private static let depthMax = 100
+    /// Members, values and names that are looked at, of each direction.
+    private static let stepsMax = 1_000_000
 
     /// The schema whose data is looked at, and the one that has to take it.
     private let from: JSONValue
     private let to: JSONValue
+    /// Whether each `$id` is that of the whole document: a fragment then leads to the same place from everywhere.
+    private let isWhole: Bool
+    /// Whether definitions are the same on both sides, and refer to nothing but each other.
+    private let keepsDefinitions: Bool
     private var breaks: [SchemaBreak] = []
+    private var steps = 0
     /// Pairs of references that are being compared, or were.
     private var seen: Set<[String]> = []
 
     /// - Parameters:
     ///   - backward: Data of the old schema has to fit the new one.
     ///   - forward: Data of the new schema has to fit the old one.
-    /// - Returns: At most 20 of each kind.
+    /// - Returns: At most 20 of each direction; one alone, `tooLarge`, of a direction that takes too many steps.
     package static func breaks(
         old: JSONValue, new: JSONValue, backward: Bool, forward: Bool
     ) -> [SchemaBreak] {
@@ -72,14 +82,25 @@ package struct SchemaCompatibility {
     }
 
     private static func compare(from: JSONValue, to: JSONValue) -> [SchemaBreak] {
+        guard from != to else { return [] }
         var comparison = SchemaCompatibility(from: from, to: to)
         comparison.compare(from, to, at: .root, depth: 0)
+        guard comparison.steps < stepsMax else {
+            return [SchemaBreak(reason: .tooLarge, pointer: .root, message: "too large to be compared")]
+        }
         return comparison.breaks
     }
 
     private init(from: JSONValue, to: JSONValue) {
         self.from = from
         self.to = to
+        isWhole = ![from, to].contains { $0.objectValue?.values.contains(where: Self.holdsID) ?? false }
+        keepsDefinitions =
+            isWhole
+            && ["$defs", "definitions"].allSatisfy { name in
+                from[name] == to[name]
+                    && Self.references(in: to[name] ?? .null).allSatisfy(Self.leadsToDefinition)
+            }
     }
 
     private mutating func add(_ reason: SchemaBreak.Reason, _ pointer: JSONPointer, _ message: String) {
@@ -88,20 +109,22 @@ package struct SchemaCompatibility {
     }
 
     private mutating func compare(_ left: JSONValue, _ right: JSONValue, at place: JSONPointer, depth: Int) {
+        guard steps < Self.stepsMax, breaks.count < Self.breaksMax else { return }
+        steps += 1
         guard depth < Self.depthMax else {
             return add(.constraintChanged, place, "nested too deeply to be compared")
         }
-        let names = [left, right].map { $0["$ref"]?.stringValue ?? "" }
-        if names != ["", ""] {
-            // Two references are compared once, wherever they come again; what has none on one side ends by itself.
-            let key = names.contains("") ? names + [place.description] : names
-            guard seen.insert(key).inserted else { return }
-            guard seen.count < 10_000 else { return add(.constraintChanged, place, "too many references") }
-            guard let left = Self.resolve(left, in: from), let right = Self.resolve(right, in: to) else {
-                if left != right { add(.constraintChanged, place, "'$ref' is another, or leads out of the document") }
+        let names = [left, right].compactMap { $0["$ref"]?.stringValue }
+        if !names.isEmpty {
+            guard let before = resolve(left, in: from), let after = resolve(right, in: to) else {
+                if !isSame(left, right) {
+                    add(.constraintChanged, place, "'$ref', or what it leads to, is another or not to be followed")
+                }
                 return
             }
-            return compare(left, right, at: place, depth: depth + 1)
+            // Two references are compared once, wherever they come again; what has none on one side ends by itself.
+            guard names.count == 1 || seen.insert(names).inserted else { return }
+            return compare(before, after, at: place, depth: depth + 1)
         }
         switch (left, right) {
         case (_, .bool(true)), (.bool(false), _): return
@@ -112,6 +135,10 @@ package struct SchemaCompatibility {
     }
 
     private mutating func compare(_ left: JSONObject, _ right: JSONObject, at place: JSONPointer, depth: Int) {
+        for schema in [left, right] {
+            steps += schema.count + (schema["properties"]?.objectValue?.count ?? 0)
+            steps += ["type", "enum", "const", "required"].reduce(0) { $0 + Self.size(schema[$1] ?? .null) }
+        }
         compareTypes(left, right, at: place)
         compareValues(left, right, at: place)
         compareBounds(left, right, at: place)
@@ -120,13 +147,8 @@ package struct SchemaCompatibility {
             add(.propertyRequired, place.appending(name), "required by one schema and not by the other")
         }
         compareProperties(left, right, at: place, depth: depth)
-        if let items = right["items"] {
-            compare(left["items"] ?? true, items, at: place.appending("*"), depth: depth + 1)
-        }
-        for (keyword, value) in right where !Self.compared.contains(keyword) && left[keyword] != value {
-            if keyword == "anyOf", Self.isPart(left[keyword], of: value) { continue }
-            add(.constraintChanged, place, "'\(keyword)' is another")
-        }
+        compareItems(left, right, at: place, depth: depth)
+        compareOthers(left, right, at: place)
     }
 
     private mutating func compareTypes(_ left: JSONObject, _ right: JSONObject, at place: JSONPointer) {
@@ -145,7 +167,8 @@ package struct SchemaCompatibility {
         guard let found = Self.values(left) else {
             return add(.valuesNarrowed, place, "one schema lists the values, the other does not")
         }
-        for value in found where !allowed.contains(value) {
+        let known = Set(allowed)
+        for value in found where !known.contains(value) {
             add(.valuesNarrowed, place, "\(String(value.jsonText.prefix(80))) on one side only")
         }
     }
@@ -163,7 +186,7 @@ package struct SchemaCompatibility {
         _ left: JSONObject, _ right: JSONObject, at place: JSONPointer, depth: Int
     ) {
         let (before, after) = (left["properties"]?.objectValue ?? [:], right["properties"]?.objectValue ?? [:])
-        let rest = (before: left["additionalProperties"] ?? true, after: right["additionalProperties"] ?? true)
+        let rest = (before: Self.otherProperties(left), after: Self.otherProperties(right))
         for (name, schema) in before {
             compare(schema, after[name] ?? rest.after, at: place.appending(name), depth: depth + 1)
         }
@@ -173,6 +196,61 @@ package struct SchemaCompatibility {
         for (name, schema) in after where before[name] == nil {
             compare(rest.before, schema, at: place.appending(name), depth: depth + 1)
         }
+    }
+
+    private mutating func compareItems(_ left: JSONObject, _ right: JSONObject, at place: JSONPointer, depth: Int) {
+        let (before, after) = (left["items"], right["items"])
+        if before?.arrayValue != nil || after?.arrayValue != nil {
+            // Draft-07's way to say what `prefixItems` says.
+            if !isSame(before, after) { add(.constraintChanged, place, "'items' is another") }
+        } else if let after = after ?? right["unevaluatedItems"] {
+            let before = before ?? left["unevaluatedItems"] ?? true
+            compare(before, after, at: place.appending("*"), depth: depth + 1)
+        }
+    }
+
+    /// Keywords that are not compared in detail.
+    private mutating func compareOthers(_ left: JSONObject, _ right: JSONObject, at place: JSONPointer) {
+        let missing = Self.freeing.filter { left[$0] != nil && right[$0] == nil }
+        for keyword in right.keys + missing where !Self.compared.contains(keyword) {
+            let (before, after) = (left[keyword], right[keyword])
+            if keyword == "anyOf", let some = before?.arrayValue, let all = after?.arrayValue {
+                steps += some.reduce(0) { $0 + Self.size($1) } + all.reduce(0) { $0 + Self.size($1) }
+                if Set(all).isSuperset(of: some), keepsReferences(of: .array(all)) { continue }
+            } else if isSame(before.map { [keyword: $0] }, after.map { [keyword: $0] }) {
+                continue
+            }
+            add(.constraintChanged, place, "'\(keyword)' or what it refers to is another")
+        }
+    }
+
+    /// Whether two schemas, and all that they refer to, are the same.
+    private mutating func isSame(_ left: JSONValue?, _ right: JSONValue?) -> Bool {
+        steps += Self.size(right ?? .null)
+        return left == right && keepsReferences(of: right ?? .null)
+    }
+
+    /// Whether all that a schema refers to is the same in both documents, which differ.
+    private func keepsReferences(of schema: JSONValue) -> Bool {
+        let references = Self.references(in: schema)
+        return references.isEmpty || keepsDefinitions && references.allSatisfy(Self.leadsToDefinition)
+    }
+
+    /// What a reference leads to; a schema without one as it is.
+    /// - Returns: `nil` where that is not to be said: by an anchor, out of the document, or joined with other keywords.
+    private mutating func resolve(_ schema: JSONValue, in document: JSONValue) -> JSONValue? {
+        var (schema, hops) = (schema, 0)
+        while let reference = schema["$ref"]?.stringValue {
+            steps += reference.utf8.count + (schema.objectValue?.count ?? 0)
+            guard isWhole, hops < 50, steps < Self.stepsMax,
+                schema.objectValue?.keys.filter({ !Self.annotations.contains($0) }) == ["$ref"],
+                reference.hasPrefix("#"), let pointer = JSONPointer(fragment: String(reference.dropFirst())),
+                let target = document.at(pointer)
+            else { return nil }
+            schema = target
+            hops += 1
+        }
+        return schema
     }
 
     // MARK: Parts of schemas
@@ -201,25 +279,43 @@ package struct SchemaCompatibility {
         return schema["enum"]?.arrayValue
     }
 
-    private static func isPart(_ some: JSONValue?, of all: JSONValue) -> Bool {
-        guard let some = some?.arrayValue, let all = all.arrayValue else { return false }
-        return some.allSatisfy(all.contains)
+    /// What holds for properties that are not named.
+    private static func otherProperties(_ schema: JSONObject) -> JSONValue {
+        schema["additionalProperties"] ?? schema["unevaluatedProperties"] ?? true
     }
 
-    /// What a reference leads to; a schema without one as it is.
-    private static func resolve(_ schema: JSONValue, in document: JSONValue) -> JSONValue? {
-        var (schema, steps) = (schema, 0)
-        while let reference = schema["$ref"]?.stringValue {
-            // Keywords beside it would have to be joined with what it leads to.
-            let others = schema.objectValue?.keys.filter { !annotations.contains($0) } ?? []
-            guard others == ["$ref"], reference.hasPrefix("#"), steps < 50,
-                let pointer = try? JSONPointer(String(reference.dropFirst())), let target = document.at(pointer)
-            else { return nil }
-            schema = target
-            steps += 1
+    /// How many steps it takes to compare a value with another.
+    private static func size(_ value: JSONValue) -> Int {
+        switch value {
+        case .array(let elements): elements.reduce(1) { $0 + size($1) }
+        case .object(let members): members.reduce(1) { $0 + 1 + $1.key.utf8.count / 8 + size($1.value) }
+        case .string(let text): 1 + text.utf8.count / 8
+        default: 1
         }
-        return schema
     }
+
+    /// All that a schema refers to, as it is written.
+    private static func references(in schema: JSONValue) -> Set<String> {
+        var found: Set<String> = []
+        func visit(_ value: JSONValue) {
+            for name in ["$ref", "$dynamicRef"] { if let text = value[name]?.stringValue { found.insert(text) } }
+            for inner in value.arrayValue ?? value.objectValue?.values ?? [] { visit(inner) }
+        }
+        visit(schema)
+        return found
+    }
+
+    private static func leadsToDefinition(_ reference: String) -> Bool {
+        reference.hasPrefix("#/$defs/") || reference.hasPrefix("#/definitions/")
+    }
+
+    private static func holdsID(_ schema: JSONValue) -> Bool {
+        schema["$id"]?.stringValue != nil
+            || (schema.arrayValue ?? schema.objectValue?.values ?? []).contains(where: holdsID)
+    }
+
+    /// Keywords that free what the others would hold: that they go is a difference, too.
+    private static let freeing = ["patternProperties", "prefixItems", "minContains"]
 
     private static let annotations: Set<String> = [
         "$defs", "definitions", "$id", "$schema", "$comment", "title", "description", "default", "examples",

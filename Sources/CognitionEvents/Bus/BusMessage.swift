@@ -63,7 +63,8 @@ package struct BusMessage: Sendable, Hashable {
             ("causationid", event.causationID), ("correlationid", event.correlationID),
             ("traceparent", event.traceparent),
         ]
-        for case (let name, let value?) in others where members[name] == nil { members[name] = .string(value) }
+        // Whoever has published a CloudEvent with such attributes does not speak for the log.
+        for case (let name, let value?) in others { members[name] = .string(value) }
         return members
     }
 

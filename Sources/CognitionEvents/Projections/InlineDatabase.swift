@@ -81,6 +81,7 @@ struct InlineProjections: Sendable {
         for entry in entries {
             let name = entry.projection.name
             guard let row = try ProjectionStore.find(name, in: tx), !row.isPaused,
+                row.foldVersion <= entry.projection.foldVersion,
                 // One that is behind is not waited for.
                 try SubscriptionStore.find(row.subscription, in: tx)?.position == positions.lowerBound - 1,
                 try SubscriptionStore.hold(row.subscription, in: tx) == positions.lowerBound - 1,

@@ -72,7 +72,8 @@ package struct ProjectionRunner: Sendable {
     /// Returns when another row has to be served.
     private func serve(_ row: ProjectionStore.Row) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            if !row.isPaused {
+            // A newer release folds otherwise; what it has begun is its own.
+            if !row.isPaused, row.foldVersion <= projection.foldVersion {
                 for number in row.generations {
                     let generation = Generation(number: number, isRebuild: number != row.live)
                     let runner = try subscriptionRunner(generation)

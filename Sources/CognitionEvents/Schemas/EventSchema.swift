@@ -13,6 +13,12 @@ package struct EventSchema: Sendable, Hashable {
         case unchecked = "none"
     }
 
+    /// Which events it is for.
+    struct Kind: Sendable, Hashable {
+        let type: String
+        let version: Int
+    }
+
     package let type: String
     package let typeVersion: Int
     package let compatibility: Compatibility
@@ -53,6 +59,11 @@ package protocol EventSchemaRules: Sendable {
     func check(_ schema: JSONValue) throws
     /// What a new schema breaks; none for ``EventSchema/Compatibility/unchecked``.
     func breaks(old: JSONValue, new: JSONValue, _ compatibility: EventSchema.Compatibility) -> [EventFault]
-    /// In what data does not fit.
-    func faults(in data: JSONValue, by schema: EventSchema) throws -> [EventFault]
+    /// The test of a schema that was asked for before, if it is still at hand.
+    func test(of hash: SHA256Digest) -> EventDataTest?
+    /// Makes the test of a schema, and keeps it for a while.
+    func test(of schema: EventSchema) throws -> EventDataTest
 }
+
+/// In what data does not fit a schema.
+package typealias EventDataTest = @Sendable (JSONValue) -> [EventFault]

@@ -25,13 +25,17 @@ enum EventSchemaStore {
             """, as: schema)
     }
 
-    /// All versions of some types.
-    static func find(
-        types: [String], in workspace: WorkspaceID, _ tx: borrowing Transaction
-    ) throws -> [EventSchema] {
+    /// Hashes of schemas without their text, which may be long.
+    /// - Returns: One for each that has a schema, and may be for other versions of their types.
+    static func hashes(
+        of kinds: some Collection<EventSchema.Kind>, in workspace: WorkspaceID, _ tx: borrowing Transaction
+    ) throws -> [(kind: EventSchema.Kind, hash: SHA256Digest)] {
         try tx.query(
-            "SELECT \(columns: columns) FROM event_schemas WHERE workspace_id = \(workspace) AND type IN \(list: types)",
-            as: schema)
+            """
+            SELECT type, type_version, schema_hash FROM event_schemas WHERE workspace_id = \(workspace)
+                AND type IN \(list: Set(kinds.map(\.type))) AND type_version IN \(list: Set(kinds.map(\.version)))
+            """
+        ) { (EventSchema.Kind(type: try $0[0], version: try $0[1]), try hash($0[2], of: $0[0])) }
     }
 
     static func page(
@@ -81,12 +85,20 @@ enum EventSchemaStore {
 
     private static func schema(_ row: borrowing Row) throws -> EventSchema {
         let type = try row[0] as String
-        guard let compatibility = EventSchema.Compatibility(rawValue: try row[2]),
-            let hash = SHA256Digest(bytes: try row[4] as [UInt8])
-        else { throw EventError(.eventDamaged, "the schema of \(type) is damaged") }
+        guard let compatibility = EventSchema.Compatibility(rawValue: try row[2]) else { throw damaged(type) }
         return EventSchema(
             type: type, typeVersion: try row[1], compatibility: compatibility,
-            schema: try JSONValue(parsing: try row[3] as [UInt8]), hash: hash, revision: try row[5],
+            schema: try JSONValue(parsing: try row[3] as [UInt8]), hash: try hash(row[4], of: type),
+            revision: try row[5],
             createdAt: try row[6], updatedAt: try row[7], actor: try row[8])
+    }
+
+    private static func hash(_ bytes: [UInt8], of type: String) throws -> SHA256Digest {
+        guard let hash = SHA256Digest(bytes: bytes) else { throw damaged(type) }
+        return hash
+    }
+
+    private static func damaged(_ type: String) -> EventError {
+        EventError(.eventDamaged, "the schema of \(type) is damaged")
     }
 }

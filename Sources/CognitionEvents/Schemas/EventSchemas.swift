@@ -7,12 +7,12 @@ package import CognitionStorage
 /// of the nearest version before. What users append is checked against it; what the platform tells is not.
 package struct EventSchemas: Sendable {
     /// Bytes of a schema as JSON.
-    package static let schemaBytesMax = 256 << 10
+    package static let schemaBytesMax = 64 << 10
     /// Schemas of one workspace.
     package static let countMax = 1_000
     package static let versions = 1...1_000_000
     private static let attemptsMax = 20
-    private static let typesPerQuery = 64
+    private static let kindsPerQuery = 256
 
     private let database: any Database
     private let rules: any EventSchemaRules
@@ -145,25 +145,53 @@ package struct EventSchemas: Sendable {
     /// Checks events against the schemas of their types and versions, where there are some.
     /// - Throws: `event.schema_violated` with what is wrong with the first that does not fit.
     package func check(_ appends: [StreamAppend], in workspace: WorkspaceID) async throws {
-        let types = Set(appends.flatMap { $0.events.map(\.type) }).sorted()
-        let schemas = try await database.read { tx in
-            var found: [EventSchema] = []
-            for start in stride(from: 0, to: types.count, by: Self.typesPerQuery) {
-                let some = Array(types[start..<min(start + Self.typesPerQuery, types.count)])
-                found += try EventSchemaStore.find(types: some, in: workspace, tx)
-            }
-            return found
+        let events = appends.flatMap { append in
+            append.events.enumerated().map { (stream: append.stream, index: $0.offset, event: $0.element) }
         }
-        guard !schemas.isEmpty else { return }
-        for append in appends {
-            for (index, event) in append.events.enumerated() {
-                guard
-                    let schema = schemas.first(where: { $0.type == event.type && $0.typeVersion == event.typeVersion })
-                else { continue }
-                let faults = try rules.faults(in: try JSONValue(parsing: event.data), by: schema)
-                guard faults.isEmpty else { throw Self.violated(event, index, append.stream, faults) }
+        let places = Dictionary(grouping: events.indices) {
+            EventSchema.Kind(type: events[$0].event.type, version: events[$0].event.typeVersion)
+        }
+        var first: (place: Int, error: EventError)?
+        // Kind by kind: each schema is needed once, however its events are mixed with others.
+        for (kind, hash) in try await hashes(of: Array(places.keys), in: workspace) {
+            guard let places = places[kind], let test = try await test(of: kind, hash, in: workspace) else { continue }
+            for place in places where place < first?.place ?? .max {
+                let (stream, index, event) = events[place]
+                let faults = test(try JSONValue(parsing: event.data))
+                guard !faults.isEmpty else { continue }
+                first = (place, Self.violated(event, index, stream, faults))
+                break
             }
         }
+        if let first { throw first.error }
+    }
+
+    private func hashes(
+        of kinds: [EventSchema.Kind], in workspace: WorkspaceID
+    ) async throws -> [(kind: EventSchema.Kind, hash: SHA256Digest)] {
+        let (max, wanted) = (Self.kindsPerQuery, Set(kinds))
+        return try await database.read { tx in
+            var found: [EventSchema.Kind: SHA256Digest] = [:]
+            for start in stride(from: 0, to: kinds.count, by: max) {
+                let some = kinds[start..<min(start + max, kinds.count)]
+                for (kind, hash) in try EventSchemaStore.hashes(of: some, in: workspace, tx)
+                where wanted.contains(kind) {
+                    found[kind] = hash
+                }
+            }
+            return found.map { ($0.key, $0.value) }
+        }
+    }
+
+    /// - Returns: `nil` when the schema was deleted meanwhile.
+    private func test(
+        of kind: EventSchema.Kind, _ hash: SHA256Digest, in workspace: WorkspaceID
+    ) async throws -> EventDataTest? {
+        if let test = rules.test(of: hash) { return test }
+        let schema = try await database.read {
+            try EventSchemaStore.find(kind.type, kind.version, in: workspace, $0)
+        }
+        return try schema.map(rules.test(of:))
     }
 
     private static func violated(

@@ -191,14 +191,16 @@ private struct ForwardedHops {
     }
 
     /// Splits outside of quoted strings.
+    /// - Returns: Nothing for a text in which a quote stays open: a client could hide in it what a proxy has added.
     private static func split(_ text: String, at separator: Character) -> [Substring] {
         var isQuoted = false
         var isEscaped = false
-        return text.split { character in
+        let parts = text.split { character in
             defer { isEscaped = isQuoted && !isEscaped && character == "\\" }
             if character == "\"", !isEscaped { isQuoted.toggle() }
             return character == separator && !isQuoted
         }
+        return isQuoted ? [] : parts
     }
 
     private static func unquoted(_ text: String) -> String {

@@ -103,7 +103,9 @@ package struct RepetitionDesk: Sendable {
                     return .mine
                 }
                 guard let entry = try RepetitionStore.entry(id, tx) else {
-                    throw RequestError(.keyInProgress, "a request with this Idempotency-Key ends at this moment")
+                    throw RequestError(
+                        .keyInProgress, "a request with this Idempotency-Key ends at this moment",
+                        retryAfter: .seconds(1))
                 }
                 if try Self.isFree(entry, request, now) {
                     try RepetitionStore.takeOver(

@@ -14,7 +14,7 @@ struct EventSchemaRequest: RequestBody {
     static let schemaName = "EventSchemaRequest"
     static let schema: JSONValue = .record(
         [
-            "schema": .anything("JSON Schema, draft 2020-12, of at most 256 KiB, without references to elsewhere."),
+            "schema": .anything("JSON Schema, draft 2020-12, of at most 64 KiB, without references to elsewhere."),
             "compatibility": .choice(EventSchema.Compatibility.allCases.map(\.rawValue)),
         ], optional: ["compatibility"], isClosed: true)
     static let sample: JSONValue = [

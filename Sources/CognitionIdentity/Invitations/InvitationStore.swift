@@ -55,14 +55,15 @@ enum InvitationStore {
             """, as: Invitation.init(row:))
     }
 
-    /// Ends one before its time. Its row stays for a while, so that the next one to the address does not come too soon.
+    /// Ends one before its time, for clocks of other nodes too. Its row stays for a while, so that the next one to the address
+    /// does not come too soon.
     /// - Returns: `nil` when there is none that could have been accepted.
     static func expire(
         _ id: InvitationID, in workspace: WorkspaceID, now: Timestamp, _ tx: borrowing Transaction
     ) throws -> Invitation? {
         try tx.first(
             """
-            UPDATE workspace_invitations SET expires_at = \(now)
+            UPDATE workspace_invitations SET expires_at = 0
             WHERE id = \(id) AND workspace_id = \(workspace) AND expires_at > \(now)
             RETURNING \(columns: columns)
             """, as: Invitation.init(row:))

@@ -32,11 +32,18 @@ struct BusCommands: AsyncParsableCommand {
                         ]
                     }
                 }
-                let queues = try await RabbitMQDesk(options).queues()
-                status["inbox"] = .string(options.inbox)
-                status["waiting"] = .integer(Int64(queues.waiting))
-                status["dead"] = .integer(Int64(queues.dead))
+                var failure: EventError?
+                do {
+                    let queues = try await RabbitMQDesk(options).queues()
+                    status["inbox"] = .string(options.inbox)
+                    status["waiting"] = .integer(Int64(queues.waiting))
+                    status["dead"] = .integer(Int64(queues.dead))
+                } catch let error as EventError {
+                    failure = error
+                }
+                // What the log says is worth knowing above all when the broker says nothing.
                 Terminal.write(json ? JSONValue.object(status).jsonText : Self.text(status))
+                if let failure { throw failure }
             }
         }
 
@@ -46,9 +53,11 @@ struct BusCommands: AsyncParsableCommand {
             var lines = [
                 status["position"] == .null
                     ? "\(word("exchange")): nothing was published yet"
-                    : "\(word("exchange")): at \(number("position")) of \(number("head")), \(number("lag")) behind",
-                "\(word("inbox")): \(number("waiting")) waiting, \(number("dead")) put aside",
+                    : "\(word("exchange")): at \(number("position")) of \(number("head")), \(number("lag")) behind"
             ]
+            if status["inbox"] != nil {
+                lines.append("\(word("inbox")): \(number("waiting")) waiting, \(number("dead")) put aside")
+            }
             if let stopped = status["stopped"] {
                 lines.append(
                     "stopped before \(stopped["position"]?.integerValue ?? 0): \(stopped["error"]?.stringValue ?? "")")

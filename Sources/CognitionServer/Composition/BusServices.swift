@@ -1,5 +1,6 @@
 import CognitionCore
 import CognitionEvents
+import CognitionIdentity
 import CognitionObservability
 import CognitionRabbitMQ
 import CognitionWorkflows
@@ -22,6 +23,12 @@ struct BusServices: Sendable {
         publisher = try BusPublisher(
             bus, database: node.database, owner: node.ids.next(), settings: node.configuration.busPublisher,
             wallClock: node.clock)
+    }
+
+    /// - Throws: `identity.workspace_not_found` when events of other systems would be for nobody.
+    func check(_ identity: Identity) async throws {
+        guard inbox != nil else { return }
+        _ = try await identity.workspace(WorkspaceID(node.configuration[.busInboxWorkspace]), as: .localOperator)
     }
 
     var services: [any Service] {
@@ -55,7 +62,7 @@ struct BusServices: Sendable {
 
     /// What the log takes of a text that others have given, or nothing.
     private static func bounded(_ text: String?) -> String? {
-        text.flatMap { (1...200).contains($0.utf8.count) && !$0.utf8.contains { $0 < 0x20 } ? $0 : nil }
+        text.flatMap { (1...200).contains($0.utf8.count) && !$0.utf8.contains { $0 < 0x20 || $0 == 0x7F } ? $0 : nil }
     }
 
     /// Events that the bus may be behind before that is told.

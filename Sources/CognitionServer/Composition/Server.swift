@@ -82,6 +82,7 @@ struct Server {
         let tls = try configuration.tls
         let repetitions = RepetitionRunner(database: node.database, clock: node.clock)
         try await repetitions.recover()
+        try await bus?.check(identity)
         let http = try httpServer(monitor, files, tls) { port in
             let host = configuration[.host]
             do {

@@ -76,6 +76,11 @@ import Testing
         #expect(listed.address?.description == "203.0.113.9" && !listed.isEncrypted && listed.host == nil)
         let standard = try origin("127.0.0.1", both, TrustedProxies(["127.0.0.1"], writing: .forwarded))
         #expect(standard.address?.description == "127.0.0.1" && standard.isEncrypted)
+        // A quote that the client leaves open does not swallow what the proxy has added.
+        for text in [#"for=127.0.0.1;x=", for=203.0.113.9"#, #"for=127.0.0.1;x="\", for=203.0.113.9"#] {
+            let hidden = try origin("10.0.0.1", [("Forwarded", text)])
+            #expect(hidden.address?.description == "10.0.0.1" && hidden.isHearsay && !hidden.isLoopback)
+        }
         // What they write is missing: they have seen a request of their own, or are not set up as was said.
         let silent = try origin(
             "127.0.0.1", [("Forwarded", "for=203.0.113.9")], TrustedProxies(["127.0.0.1"], writing: .xForwarded))

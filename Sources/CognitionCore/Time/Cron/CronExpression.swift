@@ -24,6 +24,8 @@ package struct CronExpression: Sendable, Hashable {
     ]
     private static let bytesMax = 256
     private static let secondsPerDay: Int64 = 86_400
+    /// A leap day falls on one day of the week at least once in 40 years.
+    private static let daysMax = 41 * 366
 
     package init(_ text: String) throws(Invalid) {
         guard text.utf8.count <= Self.bytesMax else { throw Invalid(description: "a schedule is too long") }
@@ -44,19 +46,18 @@ package struct CronExpression: Sendable, Hashable {
         guard nextLocal(after: 0) != nil else { throw Invalid(description: "there is no such day in any year") }
     }
 
-    /// The first moment after `moment` that it names, in UTC; `nil` when there is none within nine years.
+    /// The first moment after `moment` that it names, in UTC; `nil` when there is none within 41 years.
     package func next(after moment: Timestamp) -> Timestamp? {
         nextLocal(after: moment.secondsFloored).map { Timestamp(microseconds: $0 * 1_000_000) }
     }
 
     /// The first second after `second` that it names; both count from the beginning of 1970 by the clock on the wall.
-    /// - Returns: `nil` when there is none within nine years.
+    /// - Returns: `nil` when there is none within 41 years.
     package func nextLocal(after second: Int64) -> Int64? {
         let first = second + 1
         var day = first.flooredDivision(by: Self.secondsPerDay)
         var time = Int(first - day * Self.secondsPerDay)
-        // Leap days may lie eight years apart.
-        for _ in 0..<(9 * 366) {
+        for _ in 0..<Self.daysMax {
             if days.contains(day), let found = firstTime(from: time) {
                 return day * Self.secondsPerDay + Int64(found)
             }
