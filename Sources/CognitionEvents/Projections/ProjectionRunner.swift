@@ -71,7 +71,8 @@ package struct ProjectionRunner: Sendable {
 
     /// Returns when another row has to be served.
     private func serve(_ row: ProjectionStore.Row) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        // Each tells whether the row has changed.
+        try await withThrowingTaskGroup(of: Bool.self) { group in
             // A newer release folds otherwise; what it has begun is its own.
             if !row.isPaused, row.foldVersion <= projection.foldVersion {
                 for number in row.generations {
@@ -80,16 +81,20 @@ package struct ProjectionRunner: Sendable {
                     group.addTask {
                         try await runner.run()
                         if generation.isRebuild { rebuildLag.record(0) }
+                        return true
                     }
                 }
-                group.addTask { try await deleteAbandoned(row) }
+                group.addTask {
+                    try await deleteAbandoned(row)
+                    return false
+                }
             }
-            group.addTask { try await watch(row) }
-            // The deletion of what was before comes to its end; whatever else ends, the row has changed.
-            while let _ = try await group.next() {
-                let current = try await database.read { try ProjectionStore.find(row.name, in: $0) }
-                if current != row || Task.isCancelled { break }
+            group.addTask {
+                try await watch(row)
+                return true
             }
+            // Whoever watches has seen another row, even if it has become what it was since.
+            while let hasChanged = try await group.next(), !hasChanged {}
             group.cancelAll()
         }
     }

@@ -165,8 +165,9 @@ package struct EventLogRoutes: RouteGroup {
 
     @Sendable private func events(_ call: Call<Void>) async throws -> Answer {
         let filter = try filter(call)
-        // One that is none is refused, also where it says nothing.
+        // What is none is refused, also where it says nothing.
         _ = try call.header(Self.lastEventID)
+        let after = try call.query(Self.after)
         if call.accepts(EventStream.mediaType) { return try follow(filter, call) }
         let direction = try call.query(Self.direction) ?? .forward
         let list = "events-\(direction.rawValue)"
@@ -175,7 +176,7 @@ package struct EventLogRoutes: RouteGroup {
             switch direction {
             case .forward:
                 try await log.readAll(
-                    after: try start ?? call.query(Self.after) ?? 0, limit: try call.limit, filter: filter)
+                    after: start ?? after ?? 0, limit: try call.limit, filter: filter)
             case .backward: try await log.readAll(before: start, limit: try call.limit, filter: filter)
             }
         let items = Page(

@@ -11,8 +11,9 @@ enum TimeZoneName {
     /// - Throws: `identity.time_zone_invalid`.
     static func read(_ name: String?) throws -> String? {
         guard let name else { return nil }
-        guard name.utf8.count <= bytesMax, name.contains("/") || withoutArea.contains(name),
-            TimeZone(identifier: name) != nil
+        // What Foundation has looked up before it finds again with a NUL behind it.
+        guard name.utf8.count <= bytesMax, name.utf8.allSatisfy({ (0x21..<0x7F).contains($0) }),
+            name.contains("/") || withoutArea.contains(name), TimeZone(identifier: name) != nil
         else {
             throw IdentityError(
                 .timeZoneInvalid, "a time zone is a name of the IANA database, such as Europe/Zurich or UTC")

@@ -68,7 +68,7 @@ extension ServerTests {
                 let path = words[1].replacing("/workspaces/{id}", with: "/workspaces/\(user.home)")
                     .replacing("/executions/{id}", with: "/executions/\(user.id)")
                     .replacing("{type}", with: "order").replacing("{id}", with: "a").replacing("{user}", with: user.id)
-                    .replacing("{name}", with: "a")
+                    .replacing("{name}", with: "a").replacing("{version}", with: "1")
                     .replacing("{approval}", with: "1-1").replacing("{number}", with: "1")
                 func send(_ text: String?, _ type: String? = "application/json") async throws -> HTTPAnswer {
                     try await server.send(
