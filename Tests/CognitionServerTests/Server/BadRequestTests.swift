@@ -67,6 +67,7 @@ extension ServerTests {
                 if words[1].hasSuffix("/log-level") { continue }  // the same, see OperationTests
                 let path = words[1].replacing("/workspaces/{id}", with: "/workspaces/\(user.home)")
                     .replacing("/executions/{id}", with: "/executions/\(user.id)")
+                    .replacing("/events/types/{type}", with: "/events/types/order.placed")
                     .replacing("{type}", with: "order").replacing("{id}", with: "a").replacing("{user}", with: user.id)
                     .replacing("{name}", with: "a").replacing("{version}", with: "1")
                     .replacing("{approval}", with: "1-1").replacing("{number}", with: "1")
