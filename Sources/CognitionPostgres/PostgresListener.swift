@@ -9,8 +9,8 @@ import Synchronization
 /// after ``YoungTables``.
 ///
 /// What this node has committed is told to the others by NOTIFY, after the commit and at most every 5 ms, since a NOTIFY
-/// holds a lock of the whole server while it commits, though without waiting for the disk. Wake-ups may be lost with the connection; so everybody who waits for
-/// one also looks now and then, and is woken when the connection is there again.
+/// holds a lock of the whole server while it commits, though without waiting for the disk. Wake-ups may be lost with the
+/// connection; so everybody who waits for one also looks now and then, and is woken when the connection is there again.
 final class PostgresListener: Sendable {
     private struct State {
         var topics: Set<SignalTopic> = []

@@ -87,7 +87,7 @@ struct CronDays: Sendable, Hashable {
     }
 
     private static func weekday(of day: Int64) -> Int {
-        Int((day + 4) - (day + 4).flooredDivision(by: 7) * 7)
+        Int((day + 4).floorDivided(by: 7).remainder)
     }
 
     /// Which day of the month is meant; 0 when it has none.

@@ -54,9 +54,8 @@ package struct CronExpression: Sendable, Hashable {
     /// The first second after `second` that it names; both count from the beginning of 1970 by the clock on the wall.
     /// - Returns: `nil` when there is none within 41 years.
     package func nextLocal(after second: Int64) -> Int64? {
-        let first = second + 1
-        var day = first.flooredDivision(by: Self.secondsPerDay)
-        var time = Int(first - day * Self.secondsPerDay)
+        let start = (second + 1).floorDivided(by: Self.secondsPerDay)
+        var (day, time) = (start.quotient, Int(start.remainder))
         for _ in 0..<Self.daysMax {
             if days.contains(day), let found = firstTime(from: time) {
                 return day * Self.secondsPerDay + Int64(found)
@@ -94,12 +93,5 @@ extension UInt64 {
 
 extension Timestamp {
     /// Whole seconds since 1970, towards the past.
-    package var secondsFloored: Int64 { microseconds.flooredDivision(by: 1_000_000) }
-}
-
-extension Int64 {
-    func flooredDivision(by divisor: Int64) -> Int64 {
-        let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
-        return remainder < 0 ? quotient - 1 : quotient
-    }
+    package var secondsFloored: Int64 { microseconds.floorDivided(by: 1_000_000).quotient }
 }

@@ -40,7 +40,6 @@ package struct CronFirings: Sequence, IteratorProtocol {
     private let gap: GapRule
     private let overlap: OverlapRule
     private var zone: ZoneOffsets
-    private let start: Int64
     /// Everything up to this second is told.
     private var cursor: Int64
     private var offset: Int64
@@ -60,20 +59,15 @@ package struct CronFirings: Sequence, IteratorProtocol {
         self.gap = gap
         self.overlap = overlap
         zone = ZoneOffsets(offset)
-        start = moment.secondsFloored
-        // A day before, so that a change of the clock shortly before is known of.
-        cursor = start - 86_400
+        cursor = moment.secondsFloored
         self.offset = offset(cursor)
+        // No clock is set back by more than a day.
+        guard let change = zone.change(after: cursor - 86_400, upTo: cursor) else { return }
+        repeatsUntil = change + offset(change - 1) - self.offset
+        if overlap == .first, !expression.followsClock { cursor = Swift.max(cursor, repeatsUntil - 1) }
     }
 
     package mutating func next() -> CronFiring? {
-        while let firing = step() {
-            if firing.at.secondsFloored > start { return firing }
-        }
-        return nil
-    }
-
-    private mutating func step() -> CronFiring? {
         while let local = expression.nextLocal(after: cursor + offset) {
             let second = local - offset
             guard let change = zone.change(after: Swift.max(cursor, passed), upTo: second) else {
