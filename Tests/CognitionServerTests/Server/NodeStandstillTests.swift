@@ -6,8 +6,6 @@ import Testing
 
 /// What others hold up: a node that stands still, and strangers in the database.
 @Suite("Nodes that stand still, and strangers", .timeLimit(.minutes(3))) struct NodeStandstillTests {
-    private static let settings = ["SECURITY_SECRET_KEY": "a key that both nodes know, as they have to"]
-
     /// Everything that the engine has written about executions.
     private func written(_ url: String) throws -> String? {
         try PostgresServer.execute(
@@ -20,42 +18,32 @@ import Testing
 
     @Test("A node that stood still past its lease goes on and writes nothing of what another has taken over")
     func standstill() async throws {
-        try await TestPostgres.withDatabase { url in
-            try await withSandbox(on: url) { first in
-                try await withSandbox(on: url) { second in
-                    let servers = (
-                        try await LiveServer.start(in: first, Self.settings),
-                        try await LiveServer.start(in: second, Self.settings)
-                    )
-                    let user = try await servers.0.newUser()
-                    let beside = APIUser(
-                        server: servers.1, email: user.email, id: user.id, home: user.home, token: user.token,
-                        refreshToken: user.refreshToken)
-                    try await user.store(
-                        "slow",
-                        do: "[{a: {set: {n: 1}}}, {b: {call: rehearse, with: {pause: PT3S}}}, {c: {set: {n: 3}}}]")
-                    var ids: [String] = []
-                    for _ in 0..<10 {
-                        let started = try await user.post("workflows/execute", ["workflow_id": "slow"])
-                        ids.append(try started.json.text("execution_id"))
-                    }
-                    servers.0.program.send(SIGSTOP)
-                    for id in ids { _ = try await beside.status(of: id) { $0 == "completed" } }
-                    let before = try written(url)
-                    // Its own calls return now, and what they bring is too late.
-                    servers.0.program.send(SIGCONT)
-                    try await Task.sleep(for: .seconds(4))
-                    #expect(try written(url) == before)
-                    #expect(
-                        try PostgresServer.execute(
-                            "SELECT count(*) FROM events WHERE type = 'execution.completed'", at: url) == "10")
-                    // It has found back, and works again.
-                    let again = try await user.post("workflows/execute", ["workflow_id": "slow"])
-                    _ = try await user.status(of: again.json.text("execution_id")) { $0 == "completed" }
-                    _ = await servers.0.stop()
-                    _ = await servers.1.stop()
-                }
+        try await TwoNodes.with { nodes in
+            let user = try await nodes.first.newUser()
+            let beside = user.asking(nodes.second)
+            try await user.store(
+                "slow",
+                do: "[{a: {set: {n: 1}}}, {b: {call: rehearse, with: {pause: PT3S}}}, {c: {set: {n: 3}}}]")
+            var ids: [String] = []
+            for _ in 0..<10 {
+                let started = try await user.post("workflows/execute", ["workflow_id": "slow"])
+                ids.append(try started.json.text("execution_id"))
             }
+            nodes.first.program.send(SIGSTOP)
+            for id in ids { _ = try await beside.status(of: id) { $0 == "completed" } }
+            let before = try written(nodes.url)
+            // Its own calls return now, and what they bring is too late.
+            nodes.first.program.send(SIGCONT)
+            try await Task.sleep(for: .seconds(4))
+            #expect(try written(nodes.url) == before)
+            #expect(
+                try PostgresServer.execute(
+                    "SELECT count(*) FROM events WHERE type = 'execution.completed'", at: nodes.url) == "10")
+            // It has found back, and works again.
+            let again = try await user.post("workflows/execute", ["workflow_id": "slow"])
+            _ = try await user.status(of: again.json.text("execution_id")) { $0 == "completed" }
+            _ = await nodes.first.stop()
+            _ = await nodes.second.stop()
         }
     }
 
@@ -65,7 +53,7 @@ import Testing
     func strangers() async throws {
         try await TestPostgres.withDatabase { url in
             try await withSandbox(on: url) { first in
-                let server = try await LiveServer.start(in: first, Self.settings)
+                let server = try await LiveServer.start(in: first, TwoNodes.settings)
                 let user = try await server.newUser()
                 try await user.store("quick", do: "[{a: {call: rehearse, with: {}}}]")
                 func run(_ count: Int) async throws {
@@ -81,7 +69,7 @@ import Testing
                 try await run(20)
                 try await withSandbox(on: url) { second in
                     // A node that comes now finds its tables as they are.
-                    let late = try await LiveServer.start(in: second, Self.settings)
+                    let late = try await LiveServer.start(in: second, TwoNodes.settings)
                     #expect(try await late.send("GET", "/api/v3/health/ready").status == 200)
                     _ = await late.stop()
                 }

@@ -6,75 +6,55 @@ import Testing
 
 /// Two servers of the real program on one PostgreSQL database, each with a data folder of its own.
 @Suite("Two nodes", .timeLimit(.minutes(3))) struct TwoNodeTests {
-    private static let settings = ["SECURITY_SECRET_KEY": "a key that both nodes know, as they have to"]
-
     @Test("Both answer for the same executions; when one is killed, the other goes on with what it ran within 20 s")
     func takeOver() async throws {
-        try await TestPostgres.withDatabase { url in
-            try await withSandbox(on: url) { first in
-                try await withSandbox(on: url) { second in
-                    let servers = (
-                        try await LiveServer.start(in: first, Self.settings),
-                        try await LiveServer.start(in: second, Self.settings)
-                    )
-                    let user = try await servers.0.newUser()
-                    let beside = APIUser(
-                        server: servers.1, email: user.email, id: user.id, home: user.home, token: user.token,
-                        refreshToken: user.refreshToken)
-                    try await user.store(
-                        "slow",
-                        do: "[{a: {set: {n: 1}}}, {b: {call: rehearse, with: {pause: PT3S}}}, {c: {set: {n: 3}}}]")
-                    var ids: [String] = []
-                    for _ in 0..<10 {
-                        let started = try await user.post("workflows/execute", ["workflow_id": "slow"])
-                        ids.append(try started.json.text("execution_id"))
-                    }
-                    try await sees(2, servers.1)
-                    let killedAt = ContinuousClock.now
-                    servers.0.program.kill()
-                    _ = await servers.0.program.ending()
-                    for id in ids {
-                        let ended = try await beside.status(of: id) { $0 == "completed" }
-                        #expect(ended["status"] == "completed")
-                    }
-                    #expect(ContinuousClock.now - killedAt < .seconds(20 + 4), "taken over, and run again")
-                    _ = await servers.1.stop()
-                }
+        try await TwoNodes.with { nodes in
+            let user = try await nodes.first.newUser()
+            let beside = user.asking(nodes.second)
+            try await user.store(
+                "slow",
+                do: "[{a: {set: {n: 1}}}, {b: {call: rehearse, with: {pause: PT3S}}}, {c: {set: {n: 3}}}]")
+            var ids: [String] = []
+            for _ in 0..<10 {
+                let started = try await user.post("workflows/execute", ["workflow_id": "slow"])
+                ids.append(try started.json.text("execution_id"))
             }
+            try await sees(2, nodes.second)
+            let killedAt = ContinuousClock.now
+            nodes.first.program.kill()
+            _ = await nodes.first.program.ending()
+            for id in ids {
+                let ended = try await beside.status(of: id) { $0 == "completed" }
+                #expect(ended["status"] == "completed")
+            }
+            #expect(ContinuousClock.now - killedAt < .seconds(20 + 4), "taken over, and run again")
+            _ = await nodes.second.stop()
         }
     }
 
     @Test("A session that is ended, and one whose user is suspended, is over on the other node within a second")
     func revocation() async throws {
-        try await TestPostgres.withDatabase { url in
-            try await withSandbox(on: url) { first in
-                try await withSandbox(on: url) { second in
-                    let servers = (
-                        try await LiveServer.start(in: first, Self.settings),
-                        try await LiveServer.start(in: second, Self.settings)
-                    )
-                    let user = try await servers.0.newUser()
-                    let ends: [@Sendable (APIUser) async throws -> HTTPAnswer] = [
-                        { try await $0.delete("auth/sessions") },
-                        { user in
-                            var boss = user
-                            boss.token = try await servers.0.operatorToken()
-                            return try await boss.patch("users/\(user.id)", ["status": "suspended"])
-                        },
-                    ]
-                    for end in ends {
-                        let token = try await servers.1.login(user.email).json.text("access_token")
-                        #expect(try await servers.1.send("GET", "/api/v3/auth/me", token: token).status == 200)
-                        let answer = try await end(user)
-                        #expect(answer.status == 200, "\(answer)")
-                        let start = ContinuousClock.now
-                        while try await servers.1.send("GET", "/api/v3/auth/me", token: token).status == 200 {}
-                        #expect(ContinuousClock.now - start < .seconds(1))
-                    }
-                    _ = await servers.0.stop()
-                    _ = await servers.1.stop()
-                }
+        try await TwoNodes.with { nodes in
+            let user = try await nodes.first.newUser()
+            let ends: [@Sendable (APIUser) async throws -> HTTPAnswer] = [
+                { try await $0.delete("auth/sessions") },
+                { user in
+                    var boss = user
+                    boss.token = try await nodes.first.operatorToken()
+                    return try await boss.patch("users/\(user.id)", ["status": "suspended"])
+                },
+            ]
+            for end in ends {
+                let token = try await nodes.second.login(user.email).json.text("access_token")
+                #expect(try await nodes.second.send("GET", "/api/v3/auth/me", token: token).status == 200)
+                let answer = try await end(user)
+                #expect(answer.status == 200, "\(answer)")
+                let start = ContinuousClock.now
+                while try await nodes.second.send("GET", "/api/v3/auth/me", token: token).status == 200 {}
+                #expect(ContinuousClock.now - start < .seconds(1))
             }
+            _ = await nodes.first.stop()
+            _ = await nodes.second.stop()
         }
     }
 
