@@ -80,6 +80,9 @@ let package = Package(
         .target(
             name: "CognitionRealtime",
             dependencies: ["CognitionCore", "CognitionEvents", "CognitionStorage", .deque, .logging, .metrics]),
+        .target(
+            name: "CognitionScheduler",
+            dependencies: ["CognitionCore", "CognitionEvents", "CognitionStorage", .logging, .metrics, .tracing]),
 
         // Edge
         .target(
@@ -87,8 +90,8 @@ let package = Package(
             dependencies: [
                 "CZlib", "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions",
                 "CognitionIdentity",
-                "CognitionLanguageModels", "CognitionObservability", "CognitionRealtime", "CognitionStorage",
-                "CognitionWorkflows", .hummingbird,
+                "CognitionLanguageModels", "CognitionObservability", "CognitionRealtime", "CognitionScheduler",
+                "CognitionStorage", "CognitionWorkflows", .hummingbird,
                 .hummingbirdCore, .httpTypes, .logging, .metrics, .nio("NIOCore"), .nio("NIOHTTP1"), .nio("NIOPosix"),
                 .nio("NIOWebSocket"), .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioSSL, .serviceLifecycle, .tracing,
             ],
@@ -104,7 +107,7 @@ let package = Package(
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTP",
                 "CognitionHTTPClient", "CognitionIdentity", "CognitionLanguageModels", "CognitionObservability",
                 "CognitionPostgres", "CognitionRabbitMQ", "CognitionRealtime", "CognitionRedis", "CognitionSQLite",
-                "CognitionSandbox",
+                "CognitionSandbox", "CognitionScheduler",
                 "CognitionStorage", "CognitionWorkflows", .argumentParser, .configuration, .logging, .metrics,
                 .serviceLifecycle,
                 .tracing, .unixSignals,
@@ -187,6 +190,12 @@ let package = Package(
             with: [
                 "CognitionCore", "CognitionEvents", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport",
                 .metrics,
+            ]),
+        .tests(
+            of: "CognitionScheduler",
+            with: [
+                "CognitionCore", "CognitionEvents", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport",
+                .logging, .metrics,
             ]),
         .tests(
             of: "CognitionHTTP",
