@@ -13,6 +13,8 @@ package enum Jitter: Sendable, Hashable {
     case none
     /// A uniform draw from zero to the delay. Source: AWS Architecture Blog, "Exponential Backoff And Jitter".
     case full
+    /// A uniform draw from half the delay to the delay: it spreads, and keeps a distance all the same.
+    case equal
     /// A uniform draw from the range is added to the delay, as `jitter: {from, to}` of the Serverless Workflow DSL
     /// says.
     case added(ClosedRange<Duration>)
@@ -67,6 +69,8 @@ package struct RetryPolicy: Sendable, Hashable {
             return .microseconds(base)
         case .full:
             return .microseconds(Int64.random(in: 0...base, using: &random))
+        case .equal:
+            return .microseconds(Int64.random(in: base / 2...base, using: &random))
         case .added(let range):
             let lower = max(0, range.lowerBound.microseconds)
             let drawn = Int64.random(in: lower...max(lower, range.upperBound.microseconds), using: &random)

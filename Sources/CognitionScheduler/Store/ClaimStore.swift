@@ -1,0 +1,314 @@
+import CognitionCore
+import CognitionStorage
+
+/// A job that this node has just taken.
+struct ClaimedJob: Sendable {
+    let key: Int64
+    let id: String
+    let workspace: WorkspaceID
+    let queueKey: Int64
+    let name: String?
+    let kind: String
+    let input: String
+    let optionsText: String?
+    let priority: JobPriority
+    /// From 1; those that were given back do not count.
+    let attempt: Int
+    let attemptsMax: Int
+    let crashes: Int
+    let epoch: Int64
+    let runAt: Timestamp
+    let startedAt: Timestamp
+    let limitKey: String?
+    let parents: Int
+    let scheduleKey: Int64?
+    let dueAt: Timestamp?
+    let actor: String
+    let traceparent: String?
+    /// The node that has claimed it.
+    let owner: UUIDv7?
+    /// Known once the claim is complete.
+    var queue = ""
+    var settings = QueueSettings()
+
+    static let columns: StaticString = """
+        key, id, workspace_id, queue_key, name, kind, input, options, priority, attempt, attempts_max, crashes, epoch, run_at,
+        started_at, limit_key, parents, schedule_key, due_at, actor, traceparent,
+        owner
+        """
+
+    init(row: borrowing Row) throws {
+        key = try row[0]
+        id = try row[1]
+        workspace = try row[2]
+        queueKey = try row[3]
+        name = try row[4]
+        kind = try row[5]
+        input = try row[6]
+        optionsText = try row[7]
+        priority = try row[8]
+        attempt = try row[9]
+        attemptsMax = try row[10]
+        crashes = try row[11]
+        epoch = try row[12]
+        runAt = try row[13]
+        startedAt = try row[14]
+        limitKey = try row[15]
+        parents = try row[16]
+        scheduleKey = try row[17]
+        dueAt = try row[18]
+        actor = try row[19]
+        traceparent = try row[20]
+        owner = try row[21]
+    }
+
+    var limit: LimitStore.Address? { limitKey.map { LimitStore.Address(workspace: workspace, key: $0) } }
+}
+
+/// What a node takes of what is ready.
+///
+/// One node of a database claims at a time (a lock, held to the commit), so every bound is counted exactly, and a claim takes
+/// as many jobs at once as there is room for.
+struct Claim: Sendable {
+    let node: UUIDv7
+    /// Jobs that this node has room for.
+    let room: Int
+    /// What this node can run.
+    let kinds: [String]
+    /// The queue that was served last; the others come first.
+    let after: Int64
+    /// Counts jobs, so that now and then the oldest goes first whatever its priority.
+    let turn: Int
+    /// How many more are looked at than can be started, to set those aside whose key has no room.
+    let lookahead: Int
+    let settings: Scheduler.Settings
+    let now: Timestamp
+
+    struct Result: Sendable {
+        var jobs: [ClaimedJob] = []
+        var lastQueue: Int64 = 0
+        /// A job of the highest priority found no slot: of this queue.
+        var starved: [Int64] = []
+        /// There may be more to claim at once.
+        var hasMore = false
+        /// How many were set aside.
+        var parked = 0
+        /// When a queue's rate allows the next one.
+        var opensAt: Timestamp?
+    }
+
+    /// A job that could be started, as far as its own queue goes.
+    private struct Candidate: Sendable {
+        let key: Int64
+        let limit: LimitStore.Address?
+        let amount: Int64
+    }
+
+    /// Candidates of a queue, and how many of them may start.
+    private struct Lane {
+        let queue: StoredQueue
+        let free: Int
+        let candidates: [Candidate]
+    }
+
+    private static let queuesMax = 64
+
+    func run(in tx: borrowing Transaction) throws -> Result {
+        try tx.lock("scheduler.claims")
+        var result = Result(lastQueue: after)
+        let queues = try QueueStore.find(readyQueues(tx), tx).filter { $0.pausedAt == nil }
+        let turns = queues.filter { $0.key > after } + queues.filter { $0.key <= after }
+        var room = room
+        var byWorkspace: [WorkspaceID: Int] = [:]
+        var lanes: [Lane] = []
+        for queue in turns where room > 0 {
+            var free = try free(in: queue, tx)
+            if let max = settings.workspaceConcurrency {
+                let running = try byWorkspace[queue.workspace] ?? running(in: queue.workspace, tx)
+                byWorkspace[queue.workspace] = running
+                free = min(free, max - running)
+            }
+            guard free > 0 else {
+                if try hasCritical(queue.key, tx) { result.starved.append(queue.key) }
+                continue
+            }
+            free = min(free, room)
+            let found = try candidates(in: queue, limit: free + lookahead, tx)
+            let count = min(free, found.count)
+            room -= count
+            byWorkspace[queue.workspace]? += count
+            result.lastQueue = queue.key
+            if count == free { result.hasMore = true }
+            if count > 0 { lanes.append(Lane(queue: queue, free: free, candidates: found)) }
+        }
+        let keys = try allowed(lanes, &result, tx)
+        result.jobs = try take(keys, queues, tx)
+        if queues.count == Self.queuesMax || result.parked > 0 { result.hasMore = true }
+        return result
+    }
+
+    // MARK: Queues
+
+    /// Queues that have something ready, those behind the last one first; by steps in the index, so that the cost is that of
+    /// the queues and not of their jobs.
+    private func readyQueues(_ tx: borrowing Transaction) throws -> [Int64] {
+        let later = try readyQueues(behind: after, upTo: .max, limit: Self.queuesMax, tx)
+        return try later + readyQueues(behind: 0, upTo: after, limit: Self.queuesMax - later.count, tx)
+    }
+
+    private func readyQueues(
+        behind first: Int64, upTo last: Int64, limit: Int, _ tx: borrowing Transaction
+    ) throws -> [Int64] {
+        var keys: [Int64] = []
+        while keys.count < limit {
+            let next = try tx.first(
+                """
+                SELECT queue_key FROM jobs WHERE state = 1 AND queue_key > \(keys.last ?? first) AND queue_key <= \(last)
+                ORDER BY queue_key, priority, run_at, key LIMIT 1
+                """
+            ) { try $0[0] as Int64 }
+            guard let next else { break }
+            keys.append(next)
+        }
+        return keys
+    }
+
+    private func free(in queue: StoredQueue, _ tx: borrowing Transaction) throws -> Int {
+        let running =
+            try tx.first("SELECT COUNT(*) FROM jobs WHERE state = 2 AND queue_key = \(queue.key)") {
+                try $0[0] as Int
+            } ?? 0
+        return (queue.settings.concurrency ?? settings.queueConcurrency) - running
+    }
+
+    private func running(in workspace: WorkspaceID, _ tx: borrowing Transaction) throws -> Int {
+        try tx.first(
+            """
+            SELECT COUNT(*) FROM job_queues q JOIN jobs j ON j.queue_key = q.key AND j.state = 2
+            WHERE q.workspace_id = \(workspace)
+            """
+        ) { try $0[0] as Int } ?? 0
+    }
+
+    private func hasCritical(_ queue: Int64, _ tx: borrowing Transaction) throws -> Bool {
+        try tx.first("SELECT 1 FROM jobs WHERE state = 1 AND queue_key = \(queue) AND priority = 0 LIMIT 1") {
+            try $0[0] as Int
+        } != nil
+    }
+
+    // MARK: Jobs
+
+    /// By priority, then by age; every tenth place goes to the oldest of all, so that nothing waits for ever.
+    private func candidates(
+        in queue: StoredQueue, limit: Int, _ tx: borrowing Transaction
+    ) throws -> [Candidate] {
+        let fair = (turn + limit) / 10 - turn / 10
+        var found: [Candidate] = []
+        if fair > 0 { found = try oldest(in: queue, limit: min(fair, limit), tx) }
+        guard found.count < limit else { return found }
+        let taken = Set(found.map(\.key))
+        let first = try tx.query(
+            """
+            SELECT key, limit_key, amount FROM jobs
+            WHERE state = 1 AND queue_key = \(queue.key) AND kind IN \(list: kinds)
+            ORDER BY priority, run_at, key LIMIT \(limit)
+            """
+        ) { try candidate($0, queue) }
+        found += first.filter { !taken.contains($0.key) }.prefix(limit - found.count)
+        return found
+    }
+
+    private func oldest(in queue: StoredQueue, limit: Int, _ tx: borrowing Transaction) throws -> [Candidate] {
+        var found: [(runAt: Int64, Candidate)] = []
+        for priority in JobPriority.allCases {
+            found += try tx.query(
+                """
+                SELECT key, limit_key, amount, run_at FROM jobs
+                WHERE state = 1 AND queue_key = \(queue.key) AND priority = \(priority) AND kind IN \(list: kinds)
+                ORDER BY run_at, key LIMIT \(limit)
+                """
+            ) { (try $0[3], try candidate($0, queue)) }
+        }
+        return found.sorted { ($0.runAt, $0.1.key) < ($1.runAt, $1.1.key) }.prefix(limit).map(\.1)
+    }
+
+    private func candidate(_ row: borrowing Row, _ queue: StoredQueue) throws -> Candidate {
+        let key: String? = try row[1]
+        return Candidate(
+            key: try row[0], limit: key.map { LimitStore.Address(workspace: queue.workspace, key: $0) },
+            amount: try row[2])
+    }
+
+    // MARK: Limits
+
+    /// What may start, by the keys of the jobs and the rates of the queues; what may not is set aside.
+    private func allowed(
+        _ lanes: [Lane], _ result: inout Result, _ tx: borrowing Transaction
+    ) throws -> [Int64] {
+        let rated = lanes.compactMap { $0.queue.settings.rate == nil ? nil : $0.queue.limitAddress }
+        let addresses = Set(lanes.flatMap { $0.candidates.compactMap(\.limit) } + rated)
+        guard !addresses.isEmpty else { return lanes.flatMap { $0.candidates.prefix($0.free).map(\.key) } }
+        try LimitStore.lock(addresses, tx)
+        var standings: [LimitStore.Address: LimitStore.Standing] = [:]
+        for address in addresses { standings[address] = try LimitStore.standing(of: address, tx) }
+        var keys: [Int64] = []
+        for lane in lanes { keys += try allowed(lane, &standings, &result, tx) }
+        for standing in standings.values.sorted(by: { $0.address < $1.address }) {
+            if let bucket = standing.bucket { try LimitStore.save(bucket, of: standing.address, tx) }
+        }
+        return keys
+    }
+
+    private func allowed(
+        _ lane: Lane, _ standings: inout [LimitStore.Address: LimitStore.Standing], _ result: inout Result,
+        _ tx: borrowing Transaction
+    ) throws -> [Int64] {
+        let own = lane.queue.settings.rate == nil ? nil : lane.queue.limitAddress
+        var (keys, parked) = ([Int64](), [Int64]())
+        for candidate in lane.candidates {
+            if let limit = candidate.limit, let obstacle = standings[limit]?.obstacle(for: candidate.amount, now: now) {
+                parked.append(candidate.key)
+                if case .empty(let until) = obstacle { try LimitStore.wake(limit, at: until, tx) }
+                continue
+            }
+            guard keys.count < lane.free else { continue }
+            if let own, case .empty(let until) = standings[own]?.obstacle(for: candidate.amount, now: now) {
+                result.opensAt = min(result.opensAt ?? until, until)
+                break
+            }
+            if let own { standings[own]?.take(candidate.amount, now: now) }
+            if let limit = candidate.limit { standings[limit]?.take(candidate.amount, now: now) }
+            keys.append(candidate.key)
+        }
+        try LimitStore.park(parked, tx)
+        result.parked += parked.count
+        return keys
+    }
+
+    private func take(
+        _ keys: [Int64], _ queues: [StoredQueue], _ tx: borrowing Transaction
+    ) throws -> [ClaimedJob] {
+        guard !keys.isEmpty else { return [] }
+        let byKey = Dictionary(uniqueKeysWithValues: queues.map { ($0.key, $0) })
+        return try tx.query(
+            """
+            UPDATE jobs SET state = 2, owner = \(node), epoch = epoch + 1, attempt = attempt + 1, started_at = \(now),
+                progress = NULL, request = 0
+            WHERE key IN \(list: keys) AND state = 1
+            RETURNING \(columns: ClaimedJob.columns)
+            """
+        ) { row in
+            var job = try ClaimedJob(row: row)
+            job.queue = byKey[job.queueKey]?.name ?? ""
+            job.settings = byKey[job.queueKey]?.settings ?? QueueSettings()
+            return job
+        }.sorted { ($0.priority.rawValue, $0.runAt, $0.key) < ($1.priority.rawValue, $1.runAt, $1.key) }
+    }
+}
+
+extension StoredQueue {
+    /// The key under which the queue's own rate is kept.
+    var limitAddress: LimitStore.Address {
+        LimitStore.Address(workspace: workspace, key: JobLimit.queuePrefix + name)
+    }
+}

@@ -1,0 +1,201 @@
+import CognitionCore
+import CognitionEvents
+import CognitionStorage
+
+/// What has become of an attempt, ready to be written.
+struct AttemptEnd: Sendable {
+    enum Next: Sendable, Hashable {
+        case completed(result: String)
+        /// It is due again at a moment; where the attempt does not count, it may be so at once.
+        case again(at: Timestamp, counts: Bool)
+        /// Failed, dead or cancelled.
+        case ended(JobState)
+    }
+
+    let job: ClaimedJob
+    let next: Next
+    let failure: JobFailure?
+    let endedAt: Timestamp
+    /// What a handler has to write together with the end.
+    var writes: [@Sendable (borrowing Transaction) throws -> Void] = []
+    /// The event of the end; made outside of the transaction, as it is hashed.
+    let event: NewEvent?
+
+    init(
+        _ job: ClaimedJob, _ next: Next, failure: JobFailure? = nil, at endedAt: Timestamp,
+        writes: [@Sendable (borrowing Transaction) throws -> Void] = []
+    ) {
+        self.job = job
+        self.next = next
+        self.failure = failure
+        self.endedAt = endedAt
+        self.writes = writes
+        let state: JobState =
+            switch next {
+            case .completed: .completed
+            case .again: .scheduled
+            case .ended(let state): state
+            }
+        self.state = state
+        event =
+            state.hasEnded
+            ? JobEvent.ended(job, state: state, failure: failure, took: endedAt - job.startedAt) : nil
+    }
+
+    /// The state that the job is in afterwards.
+    let state: JobState
+
+    /// How the log of attempts names it.
+    var outcome: String {
+        switch next {
+        case .completed: "completed"
+        case .again where failure == .lost: "lost"
+        case .again(_, let counts): counts ? "failed" : "released"
+        case .ended(let state): state == .dead ? "failed" : state.name
+        }
+    }
+}
+
+/// Writes the ends of attempts, many at once, guarded by the claims they belong to.
+enum EndStore {
+    private static let ends = BulkUpdate(
+        "jobs",
+        [
+            "key": .integer, "epoch": .integer, "state": .integer, "run_at": .integer, "uncounted": .integer,
+            "ended_at": .integer, "result": .text, "error": .text,
+        ],
+        """
+        SET state = v.state, run_at = v.run_at, attempt = jobs.attempt - v.uncounted, ended_at = v.ended_at,
+            result = v.result, error = v.error
+        WHERE jobs.key = v.key AND jobs.epoch = v.epoch AND jobs.state = 2
+        """)
+
+    /// - Throws: `scheduler.job_fenced` when one of the jobs is not this claim's any more; then nothing is written.
+    static func write(_ attempts: [AttemptEnd], _ log: JobLog, _ tx: borrowing Transaction) throws {
+        let sorted = attempts.sorted { $0.job.key < $1.job.key }
+        try LimitStore.lock(sorted.compactMap(\.job.limit), tx)
+        try tx.update(ends, sorted.flatMap(values)) { count in
+            guard count == sorted.count else {
+                throw SchedulerError(.jobFenced, "another node has taken the job over; this result is discarded")
+            }
+        }
+        try tx.settle()
+        for attempt in sorted { for write in attempt.writes { try write(tx) } }
+        try writeAttempts(sorted, tx)
+        try append(sorted, log, tx)
+        try DependencyStore.follow(try parents(among: sorted, tx), log, tx)
+        try ScheduleStore.noteEnds(sorted, tx)
+        for address in Set(sorted.compactMap(\.job.limit)).sorted() {
+            try LimitStore.promote(address, now: log.now, tx)
+        }
+        if sorted.contains(where: { !$0.state.hasEnded }) { tx.signal(.jobs) }
+    }
+
+    private static func values(_ end: AttemptEnd) -> [SQLValue] {
+        var (runAt, uncounted, result) = (end.job.runAt, 0, String?.none)
+        var state = end.state
+        switch end.next {
+        case .completed(let text): result = text
+        case .again(let moment, let counts):
+            (runAt, uncounted) = (moment, counts ? 0 : 1)
+            if moment <= end.endedAt { state = .ready }
+        case .ended: break
+        }
+        return [
+            end.job.key.sqlValue, end.job.epoch.sqlValue, state.sqlValue, runAt.sqlValue, uncounted.sqlValue,
+            (state.hasEnded ? end.endedAt : nil).sqlValue, result.sqlValue, (end.failure?.json.jsonText).sqlValue,
+        ]
+    }
+
+    // MARK: What goes with it
+
+    private static let attemptRows = BulkTable(
+        "job_attempts",
+        [
+            "job_key": .integer, "number": .integer, "node": .text, "started_at": .integer, "ended_at": .integer,
+            "outcome": .text, "error": .text, "epoch": .integer,
+        ], suffix: "ON CONFLICT DO NOTHING")
+
+    /// The log of attempts. A job that completes at once has its only one in its own row.
+    private static func writeAttempts(_ attempts: [AttemptEnd], _ tx: borrowing Transaction) throws {
+        let kept = attempts.filter { $0.state != .completed || $0.job.epoch > 1 }
+        guard !kept.isEmpty else { return }
+        try tx.insert(
+            into: attemptRows,
+            kept.flatMap { end in
+                [
+                    end.job.key.sqlValue, end.job.attempt.sqlValue, end.job.owner.sqlValue, end.job.startedAt.sqlValue,
+                    end.endedAt.sqlValue, end.outcome.sqlValue, (end.failure?.json.jsonText).sqlValue,
+                    end.job.epoch.sqlValue,
+                ]
+            })
+    }
+
+    private struct QueueName: Hashable, Comparable {
+        let workspace: String
+        let queue: String
+
+        static func < (left: QueueName, right: QueueName) -> Bool {
+            (left.workspace, left.queue) < (right.workspace, right.queue)
+        }
+    }
+
+    private static func append(_ attempts: [AttemptEnd], _ log: JobLog, _ tx: borrowing Transaction) throws {
+        let groups = Dictionary(grouping: attempts.filter { $0.event != nil }) {
+            QueueName(workspace: $0.job.workspace.name, queue: $0.job.queue)
+        }
+        for (name, ends) in groups.sorted(by: { $0.key < $1.key }) {
+            try log.append(ends.compactMap(\.event), of: name.queue, in: WorkspaceID(name.workspace), tx)
+        }
+    }
+
+    private static func parents(
+        among attempts: [AttemptEnd], _ tx: borrowing Transaction
+    ) throws -> [DependencyStore.Parent] {
+        let ended = attempts.filter { $0.state.hasEnded }
+        guard !ended.isEmpty else { return [] }
+        return try tx.query(
+            "SELECT key, state, children FROM jobs WHERE key IN \(list: ended.map(\.job.key)) AND children > 0 ORDER BY key"
+        ) { row in DependencyStore.Parent(key: try row[0], state: try row[1], children: try row[2]) }
+    }
+
+    // MARK: Jobs whose process is gone
+
+    /// What becomes of a job whose process ended while it ran.
+    static func afterLoss(of job: ClaimedJob, now: Timestamp) -> AttemptEnd {
+        // What runs elsewhere, and only waits here, takes no process down.
+        let endangers = job.kind != "workflow" && job.kind != "emit"
+        guard endangers, job.crashes + 1 >= crashesMax else {
+            return AttemptEnd(job, .again(at: now, counts: endangers), failure: .lost, at: now)
+        }
+        return AttemptEnd(job, .ended(.dead), failure: .quarantined, at: now)
+    }
+
+    static let crashesMax = 2
+
+    /// Frees the jobs that run on nobody.
+    /// - Parameter alive: `nil` where no other process runs jobs: then all but those of `node`.
+    /// - Returns: How many.
+    static func reap(except node: UUIDv7, isShared: Bool, _ log: JobLog, _ tx: borrowing Transaction) throws -> Int {
+        let condition: SQL =
+            isShared
+            ? """
+            owner NOT IN (SELECT id FROM nodes WHERE lease_until > \(fragment: .now)) AND owner <> \(node)
+            """ : "owner <> \(node)"
+        let lost = try tx.query(
+            """
+            SELECT \(columns: ClaimedJob.columns) FROM jobs WHERE state = 2 AND \(condition)
+            ORDER BY key LIMIT 500 \(fragment: .forUpdate)
+            """, as: ClaimedJob.init(row:))
+        guard !lost.isEmpty else { return 0 }
+        let queues = try QueueStore.find(Set(lost.map(\.queueKey)), tx)
+        try tx.execute("UPDATE jobs SET crashes = crashes + 1 WHERE key IN \(list: lost.map(\.key))")
+        let ends = lost.map { job in
+            var job = job
+            job.queue = queues.first { $0.key == job.queueKey }?.name ?? ""
+            return afterLoss(of: job, now: log.now)
+        }
+        try write(ends, log, tx)
+        return lost.count
+    }
+}

@@ -1,0 +1,81 @@
+import CognitionCore
+import CognitionStorage
+
+/// A queue as it is stored.
+struct StoredQueue: Sendable {
+    let key: Int64
+    let workspace: WorkspaceID
+    let name: String
+    let settings: QueueSettings
+    let pausedAt: Timestamp?
+    let pausedBy: String?
+
+    static let columns: StaticString = "key, workspace_id, name, settings, paused_at, paused_by"
+
+    init(row: borrowing Row) throws {
+        key = try row[0]
+        workspace = try row[1]
+        let name: String = try row[2]
+        self.name = name
+        let usual = QueueSettings.usual(of: name)
+        settings = try (row[3] as String?).map { try usual.changed(by: JSONValue(parsing: $0)) } ?? usual
+        pausedAt = try row[4]
+        pausedBy = try row[5]
+    }
+}
+
+enum QueueStore {
+    static func find(_ name: String, in workspace: WorkspaceID, _ tx: borrowing Transaction) throws -> StoredQueue? {
+        try tx.first(
+            """
+            SELECT \(columns: StoredQueue.columns) FROM job_queues WHERE workspace_id = \(workspace) AND name = \(name)
+            """, as: StoredQueue.init(row:))
+    }
+
+    static func find(_ keys: some Sequence<Int64>, _ tx: borrowing Transaction) throws -> [StoredQueue] {
+        try tx.query(
+            "SELECT \(columns: StoredQueue.columns) FROM job_queues WHERE key IN \(list: keys) ORDER BY key",
+            as: StoredQueue.init(row:))
+    }
+
+    static func all(in workspace: WorkspaceID, _ tx: borrowing Transaction) throws -> [StoredQueue] {
+        try tx.query(
+            """
+            SELECT \(columns: StoredQueue.columns) FROM job_queues WHERE workspace_id = \(workspace)
+            ORDER BY name LIMIT 1000
+            """, as: StoredQueue.init(row:))
+    }
+
+    /// The queue of that name, made when there is none.
+    static func open(_ name: String, in workspace: WorkspaceID, _ tx: borrowing Transaction) throws -> StoredQueue {
+        if let found = try find(name, in: workspace, tx) { return found }
+        try tx.execute(
+            """
+            INSERT INTO job_queues (workspace_id, name) VALUES (\(workspace), \(name))
+            ON CONFLICT (workspace_id, name) DO NOTHING
+            """)
+        guard let made = try find(name, in: workspace, tx) else {
+            throw SchedulerError(.queueNotFound, "the queue \(name) was removed at the same moment")
+        }
+        return made
+    }
+
+    static func save(_ settings: QueueSettings, of queue: Int64, _ tx: borrowing Transaction) throws {
+        try tx.execute("UPDATE job_queues SET settings = \(settings.json.jsonText) WHERE key = \(queue)")
+    }
+
+    /// - Returns: Whether it was otherwise before.
+    static func pause(_ queue: Int64, by actor: String, now: Timestamp, _ tx: borrowing Transaction) throws -> Bool {
+        try tx.execute(
+            """
+            UPDATE job_queues SET paused_at = \(now), paused_by = \(actor) WHERE key = \(queue) AND paused_at IS NULL
+            """) == 1
+    }
+
+    static func resume(_ queue: Int64, _ tx: borrowing Transaction) throws -> Bool {
+        try tx.execute(
+            """
+            UPDATE job_queues SET paused_at = NULL, paused_by = NULL WHERE key = \(queue) AND paused_at IS NOT NULL
+            """) == 1
+    }
+}
