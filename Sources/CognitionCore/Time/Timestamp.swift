@@ -87,7 +87,7 @@ extension Timestamp: CustomStringConvertible {
 
 extension Int64 {
     /// Quotient rounded toward negative infinity, and the remainder that is never negative; `divisor` is positive.
-    func floorDivided(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
+    package func floorDivided(by divisor: Int64) -> (quotient: Int64, remainder: Int64) {
         let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
         return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
     }

@@ -71,7 +71,8 @@ package enum AppendLimits {
         return text.utf8.allSatisfy(\.isNameByte)
     }
 
-    static func isEventType(_ text: String) -> Bool {
+    /// Whether a type of events may be called so.
+    package static func isEventType(_ text: String) -> Bool {
         guard let first = text.utf8.first, first.isLowercaseLetter, text.utf8.count <= textBytesMax else {
             return false
         }

@@ -26,10 +26,11 @@ struct CronDays: Sendable, Hashable {
     ) throws(CronExpression.Invalid) {
         months = try CronField.month.values(month)
         let days = days == "?" ? "*" : days
-        let weekdays = weekdays == "?" ? "*" : weekdays
+        let asksForBoth = weekdays.hasPrefix("+")
+        let weekdays = weekdays == "?" ? "*" : asksForBoth ? weekdays.dropFirst() : weekdays
         (self.days, specialDays) = try Self.days(days)
         (self.weekdays, lastWeekdays, nthWeekdays) = try Self.weekdays(weekdays)
-        eitherDay = !days.hasPrefix("*") && !weekdays.hasPrefix("*")
+        eitherDay = !asksForBoth && !days.hasPrefix("*") && !weekdays.hasPrefix("*")
     }
 
     private static func days(_ text: Substring) throws(CronExpression.Invalid) -> (UInt64, [OfMonth]) {
@@ -56,7 +57,8 @@ struct CronDays: Sendable, Hashable {
         var (plain, last, nth) = (UInt64(0), UInt64(0), [[Int]]())
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             if part.count > 1, part.hasSuffix("l") {
-                last |= 1 << UInt64(try CronField.dayOfWeek.number(part.dropLast()) % 7)
+                let day = part.hasSuffix("#l") ? part.dropLast(2) : part.dropLast()
+                last |= 1 << UInt64(try CronField.dayOfWeek.number(day) % 7)
             } else if let mark = part.firstIndex(of: "#") {
                 guard let number = Int(part[part.index(after: mark)...]), (1...5).contains(number) else {
                     throw CronExpression.Invalid(description: "'\(part)' names none of the five weeks of a month")

@@ -2,14 +2,19 @@
 ///
 /// Fields take `*`, numbers, ranges `a-b`, steps `/n`, lists with commas, names of months and days (`JAN`, `MON`), and 7 for
 /// Sunday. Days of the month also take `L` (the last), `L-3` (three before it), `15W` (the weekday nearest to the 15th within
-/// the month) and `LW` (the last weekday); days of the week `5L` (the last Friday) and `1#2` (the second Monday); `?` is `*`.
-/// Where day of month and day of week are both restricted, either is enough, as POSIX has it. `@hourly`, `@daily`,
-/// `@midnight`, `@weekly`, `@monthly`, `@yearly` and `@annually` stand for what they say.
+/// the month) and `LW` (the last weekday); days of the week `5L` or `5#L` (the last Friday) and `1#2` (the second Monday); `?`
+/// is `*`. Where day of month and day of week are both restricted, either is enough, as POSIX has it; a `+` before the day of
+/// week asks for both. `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`, `@yearly` and `@annually` stand for what they
+/// say.
+///
+/// Source of `L`, `#L`, `W` and `+`: Open Cron Pattern Specification 1.3 and 1.4 (draft).
 package struct CronExpression: Sendable, Hashable {
     package struct Invalid: Error, CustomStringConvertible {
         package let description: String
     }
 
+    /// As it was given, its fields one blank apart.
+    package let text: String
     private let seconds: UInt64
     private let minutes: UInt64
     private let hours: UInt64
@@ -29,8 +34,9 @@ package struct CronExpression: Sendable, Hashable {
 
     package init(_ text: String) throws(Invalid) {
         guard text.utf8.count <= Self.bytesMax else { throw Invalid(description: "a schedule is too long") }
-        let lower = text.lowercased()
-        var fields = (Self.macros[lower] ?? lower).split(whereSeparator: \.isWhitespace)
+        self.text = text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        let lower = self.text.lowercased()
+        var fields = (Self.macros[lower] ?? lower).split(separator: " ")
         guard fields.count == 5 || fields.count == 6 else {
             throw Invalid(
                 description:
