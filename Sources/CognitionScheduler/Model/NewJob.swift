@@ -71,6 +71,8 @@ package struct JobOptions: Sendable, Hashable {
     package var cascade: CascadePolicy
     /// Resolved with the queue's when the job is stored; `nil`: exactly the queue's.
     package var retry: JobRetry?
+    /// When it was to come, of a job that comes once; shown only.
+    package var schedule: JSONValue?
 
     package init(
         timeout: Duration? = nil, limit: JobLimit? = nil, isPreemptible: Bool? = nil, cascade: CascadePolicy = .cancel,
@@ -92,6 +94,7 @@ package struct JobOptions: Sendable, Hashable {
         if let isPreemptible { json["preemptible"] = .bool(isPreemptible) }
         if cascade != .cancel { json["cascade"] = .string(cascade.rawValue) }
         if let retry { json["retry"] = retry.json }
+        if let schedule { json["schedule"] = schedule }
         return json
     }
 
@@ -101,9 +104,10 @@ package struct JobOptions: Sendable, Hashable {
             self.init()
             return
         }
-        let fields = try JobFields(JSONValue(parsing: text), "options", Self.members + ["retry"])
+        let fields = try JobFields(JSONValue(parsing: text), "options", Self.members + ["retry", "schedule"])
         try self.init(fields)
         retry = try fields["retry"].map { try JobRetry($0, usual: JobRetry()) }
+        schedule = fields["schedule"]
     }
 
     static let members = ["timeout_seconds", "limit", "preemptible", "cascade"]

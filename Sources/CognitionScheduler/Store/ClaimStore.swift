@@ -33,7 +33,7 @@ struct ClaimedJob: Sendable {
 
     static let columns: StaticString = """
         key, id, workspace_id, queue_key, name, kind, input, options, priority, attempt, attempts_max, crashes, epoch, run_at,
-        started_at, limit_key, parents, schedule_key, due_at, actor, traceparent,
+        COALESCE(started_at, created_at), limit_key, parents, schedule_key, due_at, actor, traceparent,
         owner
         """
 

@@ -82,13 +82,45 @@ enum EndStore {
         try tx.settle()
         for attempt in sorted { for write in attempt.writes { try write(tx) } }
         try writeAttempts(sorted, tx)
-        try append(sorted, log, tx)
-        try DependencyStore.follow(try parents(among: sorted, tx), log, tx)
-        try ScheduleStore.noteEnds(sorted, tx)
+        try tell(sorted, log, tx)
         for address in Set(sorted.compactMap(\.job.limit)).sorted() {
             try LimitStore.promote(address, now: log.now, tx)
         }
         if sorted.contains(where: { !$0.state.hasEnded }) { tx.signal(.jobs) }
+    }
+
+    /// Ends jobs that do not run; those that do, or have ended, are left.
+    static func endIdle(
+        _ keys: [Int64], as state: JobState, failure: JobFailure? = nil, _ log: JobLog, _ tx: borrowing Transaction
+    ) throws {
+        let jobs = try withQueues(
+            tx.query(
+                """
+                SELECT \(columns: ClaimedJob.columns) FROM jobs
+                WHERE key IN \(list: keys) AND ended_at IS NULL AND state <> 2 ORDER BY key \(fragment: .forUpdate)
+                """, as: ClaimedJob.init(row:)), tx)
+        try tx.execute(
+            """
+            UPDATE jobs SET state = \(state), ended_at = \(log.now), error = \(failure?.json.jsonText)
+            WHERE key IN \(list: jobs.map(\.key))
+            """)
+        try tell(jobs.map { AttemptEnd($0, .ended(state), failure: failure, at: log.now) }, log, tx)
+    }
+
+    /// Tells the log, those that depend on the jobs, and the schedules that have made them.
+    private static func tell(_ ends: [AttemptEnd], _ log: JobLog, _ tx: borrowing Transaction) throws {
+        try append(ends, log, tx)
+        try DependencyStore.follow(try parents(among: ends, tx), log, tx)
+        try ScheduleStore.noteEnds(ends, tx)
+    }
+
+    private static func withQueues(_ jobs: [ClaimedJob], _ tx: borrowing Transaction) throws -> [ClaimedJob] {
+        let queues = try QueueStore.find(Set(jobs.map(\.queueKey)), tx)
+        return jobs.map { job in
+            var job = job
+            job.queue = queues.first { $0.key == job.queueKey }?.name ?? ""
+            return job
+        }
     }
 
     private static func values(_ end: AttemptEnd) -> [SQLValue] {
@@ -188,14 +220,8 @@ enum EndStore {
             ORDER BY key LIMIT 500 \(fragment: .forUpdate)
             """, as: ClaimedJob.init(row:))
         guard !lost.isEmpty else { return 0 }
-        let queues = try QueueStore.find(Set(lost.map(\.queueKey)), tx)
         try tx.execute("UPDATE jobs SET crashes = crashes + 1 WHERE key IN \(list: lost.map(\.key))")
-        let ends = lost.map { job in
-            var job = job
-            job.queue = queues.first { $0.key == job.queueKey }?.name ?? ""
-            return afterLoss(of: job, now: log.now)
-        }
-        try write(ends, log, tx)
+        try write(withQueues(lost, tx).map { afterLoss(of: $0, now: log.now) }, log, tx)
         return lost.count
     }
 }

@@ -16,8 +16,7 @@ struct JobInsert: Sendable {
         let workspace: WorkspaceID
         let actor: String
         var traceparent: String?
-        /// The schedule whose firing it is, and the moment that it is of.
-        var firing: (schedule: Int64, due: Timestamp)?
+        var firing: Firing?
         let now: Timestamp
 
         init(_ principal: Principal, traceparent: String? = nil, now: Timestamp) {
@@ -26,6 +25,12 @@ struct JobInsert: Sendable {
             self.traceparent = traceparent
             self.now = now
         }
+    }
+
+    /// The schedule that a run is of, and the moment that it is due at; none when it was asked for.
+    struct Firing: Sendable {
+        let schedule: Int64
+        let due: Timestamp?
     }
 
     private let jobs: [NewJob]
@@ -100,7 +105,7 @@ struct JobInsert: Sendable {
             Int64(0).sqlValue, (job.unique?.key).sqlValue, (job.unique.map { JobState.mask(of: $0.states) } ?? 0).sqlValue,
             (job.options.limit?.key).sqlValue, (job.options.limit?.amount ?? 1).sqlValue, pending.sqlValue,
             parents.count.sqlValue, Int64(0).sqlValue, Int64(0).sqlValue, endedAt.sqlValue, error.sqlValue,
-            Int64(0).sqlValue, (origin.firing?.schedule).sqlValue, (origin.firing?.due).sqlValue,
+            Int64(0).sqlValue, (origin.firing?.schedule).sqlValue, (origin.firing?.due ?? nil).sqlValue,
             origin.actor.sqlValue, origin.traceparent.sqlValue, job.tagsText.sqlValue,
         ]
         return NewRow(place: place, values: values, parents: parents)
@@ -188,9 +193,9 @@ struct JobInsert: Sendable {
         of place: Int, _ queues: [String: StoredQueue], _ outcomes: [Outcome?], _ tx: borrowing Transaction
     ) throws -> Outcome? {
         let job = jobs[place]
-        if let firing = origin.firing {
+        if let firing = origin.firing, let due = firing.due {
             let found = try tx.first(
-                "SELECT key, id FROM jobs WHERE schedule_key = \(firing.schedule) AND due_at = \(firing.due)"
+                "SELECT key, id FROM jobs WHERE schedule_key = \(firing.schedule) AND due_at = \(due)"
             ) { Outcome(key: try $0[0], id: try $0[1], isNew: false) }
             if let found { return found }
         }

@@ -1,0 +1,267 @@
+import CognitionCore
+import CognitionStorage
+
+/// A schedule that comes again and again, as it is stored.
+struct StoredSchedule: Sendable {
+    enum State: String, Sendable, SQLEncodable, SQLDecodable {
+        case active
+        case paused
+        /// Nothing comes any more.
+        case ended
+        case cancelled
+    }
+
+    let key: Int64
+    let id: String
+    let workspace: WorkspaceID
+    let schedule: JobSchedule
+    /// What each run is made of.
+    let template: JSONValue
+    let state: State
+    let anchor: Timestamp
+    let through: Timestamp
+    let nextAt: Timestamp?
+    let revision: Int64
+    let actor: String
+    let createdAt: Timestamp
+    let endedAt: Timestamp?
+    let runsCompleted: Int64
+    let runsFailed: Int64
+    /// Firings that did not come: missed, or while another ran.
+    let skipped: Int64
+    let lastRun: String?
+
+    static let columns: StaticString = """
+        key, id, workspace_id, schedule, template, state, anchor, through, next_at, revision, actor, created_at, ended_at,
+        runs_completed, runs_failed, skipped, last_run
+        """
+
+    init(row: borrowing Row) throws {
+        key = try row[0]
+        id = try row[1]
+        workspace = try row[2]
+        schedule = try JobSchedule(JSONValue(parsing: try row[3] as String))
+        template = try JSONValue(parsing: try row[4] as String)
+        state = try row[5]
+        anchor = try row[6]
+        through = try row[7]
+        nextAt = try row[8]
+        revision = try row[9]
+        actor = try row[10]
+        createdAt = try row[11]
+        endedAt = try row[12]
+        runsCompleted = try row[13]
+        runsFailed = try row[14]
+        skipped = try row[15]
+        lastRun = try row[16]
+    }
+
+    var principal: Principal { Principal(actor: actor, workspace: workspace) }
+}
+
+enum ScheduleStore {
+    /// - Returns: Its key; `nil` when the id is taken.
+    static func insert(
+        _ job: NewJob, _ schedule: JobSchedule, id: String, by principal: Principal, now: Timestamp,
+        _ tx: borrowing Transaction
+    ) throws -> Int64? {
+        let key = try tx.first(
+            """
+            INSERT INTO job_schedules (id, workspace_id, name, schedule, template, state, anchor, through, next_at,
+                event_type, revision, actor, created_at, runs_completed, runs_failed, skipped)
+            VALUES (\(id), \(principal.workspace), \(job.name), \(schedule.json.jsonText), \(job.template.jsonText),
+                'active', \(now), \(now), \(schedule.next(after: now, anchor: now)), \(schedule.eventType), 1,
+                \(principal.actor), \(now), 0, 0, 0)
+            ON CONFLICT (workspace_id, id) DO NOTHING RETURNING key
+            """
+        ) { try $0[0] as Int64 }
+        if key != nil {
+            try TagStore.add(job.tags, to: id, in: principal.workspace, tx)
+            tx.signal(.jobs)
+        }
+        return key
+    }
+
+    static func find(_ id: String, in workspace: WorkspaceID, _ tx: borrowing Transaction) throws -> StoredSchedule? {
+        try tx.first(
+            """
+            SELECT \(columns: StoredSchedule.columns) FROM job_schedules WHERE workspace_id = \(workspace) AND id = \(id)
+            """, as: StoredSchedule.init(row:))
+    }
+
+    /// The same, kept as it is until the commit.
+    static func hold(_ id: String, in workspace: WorkspaceID, _ tx: borrowing Transaction) throws -> StoredSchedule? {
+        try tx.first(
+            """
+            SELECT \(columns: StoredSchedule.columns) FROM job_schedules
+            WHERE workspace_id = \(workspace) AND id = \(id) \(fragment: .forUpdate)
+            """, as: StoredSchedule.init(row:))
+    }
+
+    static func find(key: Int64, _ tx: borrowing Transaction) throws -> StoredSchedule? {
+        try tx.first(
+            "SELECT \(columns: StoredSchedule.columns) FROM job_schedules WHERE key = \(key)",
+            as: StoredSchedule.init(row:))
+    }
+
+    static func update(
+        _ stored: StoredSchedule, _ schedule: JobSchedule, _ template: JSONValue, name: String?, now: Timestamp,
+        _ tx: borrowing Transaction
+    ) throws {
+        let isOther = schedule != stored.schedule
+        let through = isOther ? now : stored.through
+        let next = stored.state == .active ? schedule.next(after: through, anchor: stored.anchor) : nil
+        try tx.execute(
+            """
+            UPDATE job_schedules SET schedule = \(schedule.json.jsonText), template = \(template.jsonText),
+                name = \(name), through = \(through), next_at = \(next),
+                event_type = \(stored.state == .active ? schedule.eventType : nil), revision = revision + 1
+            WHERE key = \(stored.key)
+            """)
+        tx.signal(.jobs)
+    }
+
+    /// Pauses, resumes or ends a schedule; what was missed while it was paused is not made up for.
+    static func set(
+        _ state: StoredSchedule.State, of stored: StoredSchedule, now: Timestamp, _ tx: borrowing Transaction
+    ) throws {
+        let isActive = state == .active
+        try tx.execute(
+            """
+            UPDATE job_schedules SET state = \(state), revision = revision + 1,
+                through = \(isActive ? now : stored.through),
+                next_at = \(isActive ? stored.schedule.next(after: now, anchor: stored.anchor) : nil),
+                event_type = \(isActive ? stored.schedule.eventType : nil),
+                ended_at = \(state == .cancelled ? now : nil)
+            WHERE key = \(stored.key)
+            """)
+        tx.signal(.jobs)
+    }
+
+    // MARK: Firings
+
+    static func nextDue(_ tx: borrowing Transaction) throws -> Timestamp? {
+        try tx.first("SELECT MIN(next_at) FROM job_schedules WHERE next_at IS NOT NULL") {
+            try $0[0] as Timestamp?
+        } ?? nil
+    }
+
+    /// Makes the runs of schedules that are due. Their rows are locked, so of several nodes one does it; and a firing is
+    /// unique by its schedule and moment, whoever does.
+    /// - Returns: How many schedules.
+    static func fire(limit: Int, _ log: JobLog, _ tx: borrowing Transaction) throws -> Int {
+        let due = try tx.query(
+            """
+            SELECT \(columns: StoredSchedule.columns) FROM job_schedules WHERE next_at <= \(log.now)
+            ORDER BY next_at LIMIT \(limit) \(fragment: .skipLocked)
+            """, as: StoredSchedule.init(row:))
+        for stored in due {
+            let plan = stored.schedule.plan(after: stored.through, now: log.now, anchor: stored.anchor)
+            var skipped = plan.missed
+            for firing in plan.due where !(try fire(stored, at: firing.at, log, tx)) { skipped += 1 }
+            let isOver = plan.next == nil
+            try tx.execute(
+                """
+                UPDATE job_schedules SET through = \(plan.through), next_at = \(plan.next), skipped = skipped + \(skipped),
+                    state = CASE WHEN \(isOver) = 1 AND event_type IS NULL THEN 'ended' ELSE state END,
+                    ended_at = CASE WHEN \(isOver) = 1 AND event_type IS NULL THEN \(log.now) ELSE ended_at END
+                WHERE key = \(stored.key)
+                """)
+        }
+        return due.count
+    }
+
+    /// Makes one run, unless those before it forbid it.
+    /// - Parameter moment: `nil` for one that a person or an event asks for.
+    /// - Returns: Whether there is one.
+    @discardableResult
+    static func fire(
+        _ stored: StoredSchedule, at moment: Timestamp?, input: JSONValue? = nil, _ log: JobLog,
+        _ tx: borrowing Transaction
+    ) throws -> Bool {
+        var job = try NewJob(stored.template)
+        if let input { job.target = job.target.given(input) }
+        if let moment { job.runAt = stored.schedule.delayed(moment, of: stored.id) }
+        guard try makeRoom(for: &job, of: stored, log, tx) else { return false }
+        var origin = JobInsert.Origin(stored.principal, now: log.now)
+        origin.firing = JobInsert.Firing(schedule: stored.key, due: moment)
+        return try JobInsert([job], from: origin, ids: log.ids).run(in: tx).first?.isNew == true
+    }
+
+    /// What becomes of a firing while runs before it have not ended.
+    private static func makeRoom(
+        for job: inout NewJob, of stored: StoredSchedule, _ log: JobLog, _ tx: borrowing Transaction
+    ) throws -> Bool {
+        guard stored.schedule.overlapPolicy != .allowAll else { return true }
+        let runs = try tx.query(
+            """
+            SELECT key, id, state FROM jobs WHERE schedule_key = \(stored.key) AND ended_at IS NULL
+            ORDER BY key DESC LIMIT 1000
+            """
+        ) { row in (key: try row[0] as Int64, id: try row[1] as String, state: try row[2] as JobState) }
+        guard let last = runs.first else { return true }
+        switch stored.schedule.overlapPolicy {
+        case .allowAll: return true
+        case .skip: return false
+        case .bufferOne:
+            guard !runs.contains(where: { $0.state == .blocked }) else { return false }
+        case .bufferAll: break
+        case .cancelOther:
+            for run in runs { try CancelStore.cancel(run.key, log, tx) }
+        }
+        job.dependencies = [NewJob.Dependency(job: last.id, on: .completion)]
+        return true
+    }
+
+    // MARK: Ends of runs
+
+    /// Counts runs that have ended with the schedules that made them.
+    static func noteEnds(_ attempts: [AttemptEnd], _ tx: borrowing Transaction) throws {
+        let runs = attempts.filter { $0.state.hasEnded && $0.job.scheduleKey != nil }
+        for (key, ends) in Dictionary(grouping: runs, by: { $0.job.scheduleKey ?? 0 }).sorted(by: { $0.key < $1.key }) {
+            let completed = ends.count { $0.state == .completed }
+            guard let last = ends.max(by: { $0.endedAt < $1.endedAt }) else { continue }
+            try tx.send(
+                """
+                UPDATE job_schedules SET runs_completed = runs_completed + \(completed),
+                    runs_failed = runs_failed + \(ends.count - completed), last_run = \(last.runJSON.jsonText)
+                WHERE key = \(key)
+                """)
+        }
+    }
+}
+
+extension AttemptEnd {
+    /// As schedules show their last run.
+    fileprivate var runJSON: JSONValue {
+        [
+            "id": .string(job.id), "state": .string(state.name),
+            "due_at": job.dueAt.map { .string($0.description) } ?? .null,
+            "started_at": .string(job.startedAt.description), "ended_at": .string(endedAt.description),
+            "error": failure?.json ?? .null,
+        ]
+    }
+}
+
+extension JobSchedule {
+    /// The type of the events that it waits for; `nil` for any other trigger.
+    var eventType: String? {
+        if case .on(let trigger) = trigger { trigger.type } else { nil }
+    }
+}
+
+extension JobTarget {
+    /// The same with `value` where the target takes its input, as far as it says nothing itself.
+    func given(_ value: JSONValue) -> JobTarget {
+        guard var members = input.objectValue else { return self }
+        let place =
+            switch kind {
+            case "workflow": "input"
+            case "http": "body"
+            case "emit": "data"
+            default: "event"
+            }
+        if members[place] == nil { members[place] = value }
+        return JobTarget(kind: kind, input: .object(members))
+    }
+}
