@@ -76,6 +76,8 @@ package func openPostgres(
 package func lend<Opened: Database, Value>(
     _ database: Opened, _ migrations: [Migration] = [], _ body: (Opened) async throws -> Value
 ) async throws -> Value {
+    let watchdog = Watchdog()
+    defer { withExtendedLifetime(watchdog) {} }
     do {
         if !migrations.isEmpty { try await database.migrate(migrations, now: ManualClock().now) }
         let value = try await body(database)

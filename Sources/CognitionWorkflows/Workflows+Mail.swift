@@ -207,6 +207,7 @@ extension Workflows {
 
     /// One look at all of it; it also learns which lifecycle events anybody listens for.
     func errands(for node: UUIDv7, now: Timestamp) async throws -> Errands {
+        let additions = lifecycle.additions
         let (errands, types) = try await database.read { tx in
             (
                 Errands(
@@ -216,7 +217,7 @@ extension Workflows {
                 try ListenerStore.lifecycleTypes(tx)
             )
         }
-        lifecycle.set(types)
+        lifecycle.set(types, since: additions)
         return errands
     }
 

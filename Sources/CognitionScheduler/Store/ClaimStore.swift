@@ -30,6 +30,8 @@ struct ClaimedJob: Sendable {
     /// Known once the claim is complete.
     var queue = ""
     var settings = QueueSettings()
+    /// What the jobs that it depends on have come to, by their ids.
+    var parentResults: JSONObject = [:]
 
     static let columns: StaticString = """
         key, id, workspace_id, queue_key, name, kind, input, options, priority, attempt, attempts_max, crashes, epoch, run_at,
@@ -89,6 +91,8 @@ struct Claim: Sendable {
         var lastQueue: Int64 = 0
         /// A job of the highest priority found no slot: of this queue.
         var starved: [Int64] = []
+        /// Something is ready that found no slot in its queue.
+        var isWaiting = false
         /// There may be more to claim at once.
         var hasMore = false
         /// How many were set aside.
@@ -129,6 +133,7 @@ struct Claim: Sendable {
                 free = min(free, max - running)
             }
             guard free > 0 else {
+                result.isWaiting = true
                 if try hasCritical(queue.key, tx) { result.starved.append(queue.key) }
                 continue
             }
@@ -290,7 +295,7 @@ struct Claim: Sendable {
     ) throws -> [ClaimedJob] {
         guard !keys.isEmpty else { return [] }
         let byKey = Dictionary(uniqueKeysWithValues: queues.map { ($0.key, $0) })
-        return try tx.query(
+        var jobs = try tx.query(
             """
             UPDATE jobs SET state = 2, owner = \(node), epoch = epoch + 1, attempt = attempt + 1, started_at = \(now),
                 progress = NULL, request = 0
@@ -303,6 +308,12 @@ struct Claim: Sendable {
             job.settings = byKey[job.queueKey]?.settings ?? QueueSettings()
             return job
         }.sorted { ($0.priority.rawValue, $0.runAt, $0.key) < ($1.priority.rawValue, $1.runAt, $1.key) }
+        for place in jobs.indices where jobs[place].parents > 0 {
+            for (id, result) in try DependencyStore.results(of: jobs[place].key, tx) {
+                jobs[place].parentResults[id] = try result.map { try JSONValue(parsing: $0) } ?? .null
+            }
+        }
+        return jobs
     }
 }
 

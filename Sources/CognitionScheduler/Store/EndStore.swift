@@ -56,6 +56,14 @@ struct AttemptEnd: Sendable {
     }
 }
 
+/// How far a job is that runs.
+struct ProgressReport: Sendable {
+    let key: Int64
+    let epoch: Int64
+    /// 0...100.
+    let percent: Double
+}
+
 /// Writes the ends of attempts, many at once, guarded by the claims they belong to.
 enum EndStore {
     private static let ends = BulkUpdate(
@@ -137,6 +145,16 @@ enum EndStore {
             end.job.key.sqlValue, end.job.epoch.sqlValue, state.sqlValue, runAt.sqlValue, uncounted.sqlValue,
             (state.hasEnded ? end.endedAt : nil).sqlValue, result.sqlValue, (end.failure?.json.jsonText).sqlValue,
         ]
+    }
+
+    private static let progress = BulkUpdate(
+        "jobs", ["key": .integer, "epoch": .integer, "percent": .double],
+        "SET progress = v.percent WHERE jobs.key = v.key AND jobs.epoch = v.epoch AND jobs.state = 2")
+
+    /// Keeps how far running jobs are; of those that are others' by now nothing is written.
+    static func write(_ reports: [ProgressReport], _ tx: borrowing Transaction) throws {
+        guard !reports.isEmpty else { return }
+        try tx.update(progress, reports.flatMap { [$0.key.sqlValue, $0.epoch.sqlValue, $0.percent.sqlValue] })
     }
 
     // MARK: What goes with it

@@ -85,6 +85,13 @@ extension Scheduler {
                 ) \(fragment: .strictWithRoom)
                 """,
                 "CREATE INDEX job_limits_wake ON job_limits (wake_at) WHERE wake_at IS NOT NULL",
+                // Which node runs which kinds of jobs; times are those of the database's clock.
+                """
+                CREATE TABLE job_workers (
+                    node \(fragment: .text) NOT NULL, kind \(fragment: .text) NOT NULL,
+                    seen_until \(fragment: .int64) NOT NULL, PRIMARY KEY (node, kind)
+                ) \(fragment: .strict)
+                """,
                 // `through` is the moment up to which firings are dealt with, `anchor` from where intervals count.
                 """
                 CREATE TABLE job_schedules (

@@ -67,17 +67,32 @@ package enum LifecycleEvent {
 ///
 /// It is looked up at every tick of the engine, and kept up at once for what this node's executions begin to listen for.
 final class LifecycleInterest: Sendable {
-    private let wanted = Mutex<Set<String>>([])
+    private struct State {
+        var wanted: Set<String> = []
+        /// Counts what was kept up at once.
+        var additions = 0
+    }
 
-    var isNone: Bool { wanted.withLock(\.isEmpty) }
+    private let state = Mutex(State())
 
-    func contains(_ type: String) -> Bool { wanted.withLock { $0.contains(type) } }
+    var isNone: Bool { state.withLock { $0.wanted.isEmpty } }
 
-    func set(_ types: Set<String>) { wanted.withLock { $0 = types } }
+    func contains(_ type: String) -> Bool { state.withLock { $0.wanted.contains(type) } }
+
+    /// To be asked before what is looked up is read.
+    var additions: Int { state.withLock { $0.additions } }
+
+    /// Takes what was looked up, unless something was added meanwhile that the look cannot have seen.
+    func set(_ types: Set<String>, since additions: Int) {
+        state.withLock { if $0.additions == additions { $0.wanted = types } }
+    }
 
     func add(_ listeners: [Listener]) {
         let types = listeners.flatMap(\.keys).compactMap(\.type).filter { $0.hasPrefix(LifecycleEvent.prefix) }
         guard !types.isEmpty else { return }
-        wanted.withLock { $0.formUnion(types) }
+        state.withLock {
+            $0.wanted.formUnion(types)
+            $0.additions += 1
+        }
     }
 }

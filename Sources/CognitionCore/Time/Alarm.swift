@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Lets one waiter sleep until somebody rings or a time has passed. A ring while nobody waits is kept.
-final class Alarm: Sendable {
+package final class Alarm: Sendable {
     private struct State {
         var isRung = false
         var waiter: CheckedContinuation<Void, Never>?
@@ -9,7 +9,9 @@ final class Alarm: Sendable {
 
     private let state = Mutex(State())
 
-    func ring() {
+    package init() {}
+
+    package func ring() {
         let waiter = state.withLock { state in
             state.isRung = state.waiter == nil
             defer { state.waiter = nil }
@@ -19,7 +21,7 @@ final class Alarm: Sendable {
     }
 
     /// Returns after a ring, after `duration`, or when the task is cancelled.
-    func wait(atMost duration: Duration) async {
+    package func wait(atMost duration: Duration) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await Task.sleep(for: duration) }  // an error is the cancellation that ends the wait
             group.addTask { await self.waitForRing() }

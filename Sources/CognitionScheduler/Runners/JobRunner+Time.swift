@@ -1,0 +1,144 @@
+import CognitionCore
+import CognitionStorage
+import Logging
+import Synchronization
+
+/// What time makes due.
+extension JobRunner {
+    /// Moments that something waits for, and whether something is to be done at once.
+    private struct Outlook: Sendable {
+        var job: Timestamp?
+        var limit: Timestamp?
+        var schedule: Timestamp?
+        var hasResolutions = false
+
+        var next: Timestamp? { [job, limit, schedule].compactMap(\.self).min() }
+    }
+
+    /// Delayed jobs that become ready in one commit.
+    private static let dueMax = 1_000
+    private static let schedulesMax = 100
+
+    /// Makes jobs ready whose moment has come, fires schedules, and tells children of ends that were postponed.
+    func makeDue() async throws {
+        let now = clock.now
+        let isWanted = members.withLock { members in
+            defer { members.mayHaveDue = false }
+            return members.mayHaveDue || members.nextDue.map { $0 <= now } ?? false
+        }
+        guard isWanted, !members.withLock(\.isClosing) else { return }
+        let outlook = try await database.read { tx in
+            Outlook(
+                job: try tx.first("SELECT run_at FROM jobs WHERE state = 0 ORDER BY run_at LIMIT 1") { try $0[0] },
+                limit: try LimitStore.nextWake(tx), schedule: try ScheduleStore.nextDue(tx),
+                hasResolutions: try DependencyStore.hasResolutions(tx))
+        }
+        members.withLock { $0.nextDue = outlook.next }
+        let log = JobLog(now: now, ids: scheduler.ids)
+        if outlook.hasResolutions {
+            _ = try await database.write { tx in try DependencyStore.resolve(log, tx) }
+            noteDone()
+        }
+        if let schedule = outlook.schedule, schedule <= now {
+            _ = try await database.write { tx in try ScheduleStore.fire(limit: Self.schedulesMax, log, tx) }
+            noteDone()
+        }
+        if let limit = outlook.limit, limit <= now {
+            _ = try await database.write { tx in try LimitStore.promoteDue(now: now, tx) }
+            noteDone()
+        }
+        if let job = outlook.job, job <= now {
+            try await database.write { tx in
+                try tx.execute(
+                    """
+                    UPDATE jobs SET state = 1 WHERE state = 0 AND key IN (
+                        SELECT key FROM jobs WHERE state = 0 AND run_at <= \(now)
+                        ORDER BY run_at LIMIT \(Self.dueMax) \(fragment: .skipLocked))
+                    """)
+            }
+            noteDone()
+        }
+    }
+
+    /// Something was done, so there may be more, and jobs may be ready.
+    private func noteDone() {
+        members.withLock { members in
+            members.mayHaveDue = true
+            members.mayHaveReady = true
+        }
+    }
+
+    // MARK: Requests
+
+    /// Stops what somebody asks this node to stop.
+    func heed() async {
+        do {
+            let node = node
+            let requests = try await database.read { tx in try CancelStore.requests(of: node, tx) }
+            for (key, request) in requests {
+                guard let job = members.withLock({ $0.running[key]?.job }) else { continue }
+                stop(job, because: request == .cancel ? .cancel : .yield)
+            }
+        } catch {
+            // The next heartbeat looks again.
+            logger.debug("Requests to jobs not read", metadata: ["error": "\(error)"])
+        }
+    }
+
+    // MARK: Heartbeat
+
+    func keepBeating() async {
+        while !Task.isCancelled {
+            // Ends early when the task is cancelled, as the loop does then.
+            try? await Task.sleep(for: settings.heartbeat)
+            guard !Task.isCancelled else { return }
+            do {
+                try await beat()
+            } catch {
+                // The steps tell of a database that does not answer, and this comes again.
+                logger.debug("Jobs of dead nodes not looked for", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Says that this node lives and what it runs, frees the jobs of nodes that do not, and lets go of those that are others'
+    /// by now.
+    func beat() async throws {
+        let (node, kinds, isShared, life) = (node, kinds, database.isShared, settings.heartbeat * 3)
+        let log = log
+        let reaped = try await database.write { tx in
+            try WorkerStore.note(node, kinds, for: life, tx)
+            return try EndStore.reap(except: node, isShared: isShared, log, tx)
+        }
+        if reaped > 0 {
+            logger.notice("Jobs of processes that have ended were freed", metadata: ["count": "\(reaped)"])
+            wake()
+        }
+        try await dropLost()
+        await heed()
+        try await writeProgress()
+    }
+
+    /// Stops what another node has taken over, and gives back what is this node's by the rows and in nobody's hands.
+    private func dropLost() async throws {
+        let node = node
+        let owned = try await database.read { tx in
+            try tx.query("SELECT key, epoch FROM jobs WHERE state = 2 AND owner = \(node)") { row in
+                (key: try row[0] as Int64, epoch: try row[1] as Int64)
+            }
+        }
+        let epochs = Dictionary(owned.map { ($0.key, $0.epoch) }) { first, _ in first }
+        let start = clock.now - settings.heartbeat
+        let lost = members.withLock { members in
+            members.running.values.filter { epochs[$0.job.key] != $0.job.epoch && $0.job.startedAt < start }.map(\.job)
+        }
+        for job in lost { stop(job, because: .lost) }
+        if !lost.isEmpty { logger.error("Jobs are run by others now", metadata: ["count": "\(lost.count)"]) }
+    }
+
+    private func writeProgress() async throws {
+        let reports = takeProgress()
+        guard !reports.isEmpty else { return }
+        try await database.write { tx in try EndStore.write(reports, tx) }
+    }
+}

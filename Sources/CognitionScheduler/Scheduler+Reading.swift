@@ -1,0 +1,123 @@
+package import CognitionCore
+package import CognitionStorage
+
+/// Looking at jobs.
+extension Scheduler {
+    /// - Throws: `scheduler.job_not_found`.
+    package func job(_ id: String, in workspace: WorkspaceID) async throws -> JobView {
+        try await database.read { tx in
+            if let job = try JobReader.find(id, in: workspace, tx) {
+                var view = try job.view()
+                guard job.parents > 0, var json = view.json.objectValue else { return view }
+                json["depends_on"] = .array(
+                    try DependencyStore.parents(of: job.key, tx).map { parent in
+                        [
+                            "job": .string(parent.id), "on": .string(parent.wanted.rawValue),
+                            "state": .string(parent.state.name),
+                        ]
+                    })
+                view.json = .object(json)
+                return view
+            }
+            if let schedule = try ScheduleStore.find(id, in: workspace, tx) { return try schedule.view() }
+            throw SchedulerError.notFound(id)
+        }
+    }
+
+    /// What a list shows.
+    package struct Filter: Sendable {
+        package var queue: String?
+        /// As it is named on the wire.
+        package var state: String?
+        /// Only jobs that have all of these.
+        package var tags: [(name: String, value: String)] = []
+        /// Only schedules, or only jobs that come once; `nil` for both, without the runs of schedules.
+        package var isRecurring: Bool?
+
+        package init() {}
+    }
+
+    /// Jobs and schedules, by their ids from the highest down, which is the newest first for ids that were made here.
+    /// - Parameter after: The id behind which the page begins.
+    package func jobs(
+        _ filter: Filter, in workspace: WorkspaceID, after id: String?, limit: Int
+    ) async throws -> [JobView] {
+        try await database.read { tx in
+            var views: [JobView] = []
+            if filter.isRecurring != true {
+                views += try JobList.jobs(filter, in: workspace, after: id, limit: limit, tx)
+            }
+            if filter.isRecurring != false, filter.queue == nil {
+                views += try JobList.schedules(filter, in: workspace, after: id, limit: limit, tx)
+            }
+            return Array(views.sorted { $0.id > $1.id }.prefix(limit))
+        }
+    }
+
+    /// The runs of a schedule, the newest first; of a job that comes once its attempts.
+    /// - Throws: `scheduler.job_not_found`.
+    package func runs(
+        of id: String, in workspace: WorkspaceID, before key: Int64?, limit: Int
+    ) async throws -> (items: [JSONValue], last: Int64?) {
+        try await database.read { tx in
+            if let schedule = try ScheduleStore.find(id, in: workspace, tx) {
+                let runs = try JobReader.runs(of: schedule.key, before: key, limit: limit, tx)
+                return (try runs.map { try $0.view().json }, runs.count == limit ? runs.last?.key : nil)
+            }
+            guard let job = try JobReader.find(id, in: workspace, tx) else { throw SchedulerError.notFound(id) }
+            return (try JobReader.attempts(of: job, tx), nil)
+        }
+    }
+}
+
+/// Pages of jobs and schedules.
+enum JobList {
+    static func jobs(
+        _ filter: Scheduler.Filter, in workspace: WorkspaceID, after id: String?, limit: Int, _ tx: borrowing Transaction
+    ) throws -> [JobView] {
+        var condition: SQL = "j.workspace_id = \(workspace) AND j.schedule_key IS NULL"
+        if let id { condition = "\(condition) AND j.id < \(id)" }
+        if let queue = filter.queue { condition = "\(condition) AND q.name = \(queue)" }
+        if let state = filter.state { condition = "\(condition) AND j.state IN \(list: JobState.named(state))" }
+        for tag in filter.tags {
+            condition = """
+                \(condition) AND j.id IN (SELECT t.id FROM job_tags t WHERE t.workspace_id = \(workspace)
+                AND t.name = \(tag.name) AND t.value = \(tag.value))
+                """
+        }
+        return try tx.query(
+            "SELECT \(columns: StoredJob.columns) WHERE \(condition) ORDER BY j.id DESC LIMIT \(limit)"
+        ) { try StoredJob(row: $0).view() }
+    }
+
+    static func schedules(
+        _ filter: Scheduler.Filter, in workspace: WorkspaceID, after id: String?, limit: Int, _ tx: borrowing Transaction
+    ) throws -> [JobView] {
+        var condition: SQL = "workspace_id = \(workspace)"
+        if let id { condition = "\(condition) AND id < \(id)" }
+        if let state = filter.state { condition = "\(condition) AND state = \(StoredSchedule.state(named: state))" }
+        for tag in filter.tags {
+            condition = """
+                \(condition) AND id IN (SELECT t.id FROM job_tags t WHERE t.workspace_id = \(workspace)
+                AND t.name = \(tag.name) AND t.value = \(tag.value))
+                """
+        }
+        return try tx.query(
+            """
+            SELECT \(columns: StoredSchedule.columns) FROM job_schedules WHERE \(condition)
+            ORDER BY id DESC LIMIT \(limit)
+            """
+        ) { try StoredSchedule(row: $0).view() }
+    }
+}
+
+extension StoredSchedule {
+    /// How a schedule stands that is shown as `name`.
+    static func state(named name: String) -> String {
+        switch name {
+        case "scheduled": State.active.rawValue
+        case "completed": State.ended.rawValue
+        default: name
+        }
+    }
+}
