@@ -60,7 +60,7 @@ struct CronDays: Sendable, Hashable {
                 let day = part.hasSuffix("#l") ? part.dropLast(2) : part.dropLast()
                 last |= 1 << UInt64(try CronField.dayOfWeek.number(day) % 7)
             } else if let mark = part.firstIndex(of: "#") {
-                guard let number = Int(part[part.index(after: mark)...]), (1...5).contains(number) else {
+                guard let number = part[part.index(after: mark)...].digits, (1...5).contains(number) else {
                     throw CronExpression.Invalid(description: "'\(part)' names none of the five weeks of a month")
                 }
                 nth.append([try CronField.dayOfWeek.number(part[..<mark]) % 7, number])

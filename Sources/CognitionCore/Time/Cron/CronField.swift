@@ -34,8 +34,7 @@ enum CronField: String {
 
     func number(_ text: Substring) throws(CronExpression.Invalid) -> Int {
         if let place = names.firstIndex(of: String(text)) { return place + range.lowerBound }
-        guard text.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(text), range.contains(number)
-        else {
+        guard let number = text.digits, range.contains(number) else {
             throw CronExpression.Invalid(
                 description: "'\(text)' is no \(rawValue): it is \(range.lowerBound) to \(range.upperBound)")
         }
@@ -57,11 +56,16 @@ enum CronField: String {
         }
         var step = 1
         if pieces.count == 2 {
-            guard let given = Int(pieces[1]), given > 0 else {
+            guard let given = pieces[1].digits, given > 0 else {
                 throw CronExpression.Invalid(description: "'\(part)' of \(rawValue) has no step")
             }
             step = given
         }
         return stride(from: bounds.lowerBound, through: bounds.upperBound, by: step).reduce(0) { $0 | 1 << UInt64($1) }
     }
+}
+
+extension Substring {
+    /// A number that is digits and nothing else.
+    var digits: Int? { utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(self) : nil }
 }
