@@ -1,3 +1,4 @@
+import CognitionCore
 import Synchronization
 
 /// Tells waiters of this process that an execution has ended here; what ends elsewhere they find by asking now and then.
