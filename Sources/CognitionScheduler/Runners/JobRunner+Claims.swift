@@ -17,7 +17,7 @@ extension JobRunner {
                 members.ended.removeFirst(ends.count)
                 return ends
             }
-            let claim = nextClaim()
+            let claim = nextClaim(freesSlots: !ends.isEmpty)
             guard !ends.isEmpty || claim != nil else { return }
             let progress = takeProgress()
             do {
@@ -39,11 +39,12 @@ extension JobRunner {
         }
     }
 
-    private func nextClaim() -> Claim? {
+    /// - Parameter freesSlots: Ends are written before, so what found no slot may find one.
+    private func nextClaim(freesSlots: Bool) -> Claim? {
         let now = clock.now
         return members.withLock { members in
             let room = settings.slots - members.running.count
-            guard members.mayHaveReady, !members.isClosing, room > 0, !kinds.isEmpty else { return nil }
+            guard members.mayHaveReady || freesSlots && members.hasBacklog, !members.isClosing, room > 0, !kinds.isEmpty else { return nil }
             members.mayHaveReady = false
             return Claim(
                 node: node, room: room, kinds: kinds, after: members.lastQueue, turn: members.turn,
@@ -213,7 +214,6 @@ extension JobRunner {
                 members.progress[job.key] = nil
             }
             if let end { members.ended.append(end) }
-            if members.hasBacklog { members.mayHaveReady = true }
         }
         if let end { metrics.record(end) }
         alarm.ring()
