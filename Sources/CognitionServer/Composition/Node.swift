@@ -7,6 +7,7 @@ import CognitionObservability
 import CognitionRealtime
 import CognitionSQLite
 import CognitionSandbox
+import CognitionScheduler
 import CognitionStorage
 import CognitionWorkflows
 import Foundation
@@ -23,6 +24,7 @@ struct Node: Sendable {
     let log: EventLog
     let schemas: EventSchemas
     let workflows: Workflows
+    let scheduler: Scheduler
     let functions: [any TaskFunction]
     let http: OutboundHTTPOnDemand
     let sandbox: BubblewrapSandbox
@@ -36,8 +38,7 @@ struct Node: Sendable {
 
     static let migrations =
         NodeLease.migrations + EventLog.migrations + EventLog.busMigrations + Workflows.migrations
-        + LanguageModels.migrations
-        + Identity.migrations
+        + LanguageModels.migrations + Identity.migrations + Scheduler.migrations
         + EpochStore.migrations + RepetitionStore.migrations
 
     /// What events of older releases are read through. No type of ours has a second version yet.
@@ -171,6 +172,7 @@ struct Node: Sendable {
         workflows = Workflows(
             database: database, functions: functions, processes: configuration.processRules,
             cipher: Self.cipher(configuration, isOwner: directory != nil, ids), clock: clock, ids: ids, http: http)
+        scheduler = Scheduler(database: database, settings: configuration.scheduler, clock: clock, ids: ids)
     }
 
     private static func cipher(
