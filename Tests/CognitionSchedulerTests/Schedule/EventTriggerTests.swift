@@ -15,7 +15,8 @@ import Testing
     func matches() async throws {
         let events = try await withTestDatabase(.sqliteMemory, migrations: EventLog.migrations) { database in
             let log = EventLog(database)
-            let context = EventContext(Principal(actor: "tester"), time: ManualClock().now, ids: UUIDGenerator())
+            let context = EventContext(
+                Principal(actor: "tester", workspace: .default), time: ManualClock().now, ids: UUIDGenerator())
             for (type, stream) in [
                 ("order.placed", "7"), ("order.paid", "7"), ("orders.placed", "7"), ("order.placed", "8"),
             ] {

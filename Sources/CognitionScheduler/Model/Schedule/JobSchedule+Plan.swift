@@ -78,9 +78,13 @@ extension JobSchedule {
         return found
     }
 
-    func grid(anchor: Timestamp) -> IntervalGrid? {
+    private func grid(anchor: Timestamp) -> IntervalGrid? {
         guard case .every(let interval) = trigger else { return nil }
-        return IntervalGrid(every: interval, from: start ?? anchor, includesBase: start != nil)
+        return grid(every: interval, anchor: anchor)
+    }
+
+    func grid(every interval: Duration, anchor: Timestamp) -> IntervalGrid {
+        IntervalGrid(every: interval, from: start ?? anchor, includesBase: start != nil)
     }
 
     private func highest(_ moment: Timestamp) -> Timestamp { end.map { min(moment, $0.before) } ?? moment }

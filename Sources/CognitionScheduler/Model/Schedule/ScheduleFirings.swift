@@ -26,8 +26,7 @@ struct ScheduleFirings: Sequence, IteratorProtocol {
                     expression, after: first, gap: schedule.gap, overlap: schedule.overlap, offset: schedule.zone.offset
                 ))
         case .every(let interval):
-            let grid = IntervalGrid(
-                every: interval, from: schedule.start ?? anchor, includesBase: schedule.start != nil)
+            let grid = schedule.grid(every: interval, anchor: anchor)
             source = .grid(grid, index: grid.index(after: moment))
         case .at(let due): source = .once(due > moment ? due : nil)
         case .after(let delay): source = .once(anchor + delay > moment ? anchor + delay : nil)
