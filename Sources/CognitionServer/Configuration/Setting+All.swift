@@ -3,7 +3,7 @@ import CognitionCore
 /// Every setting there is, by what it concerns.
 extension Setting {
     static let all =
-        general + server + storage + redis + rabbitMQ + workflows + sandbox + languageModels + security + webSocket
+        general + server + storage + redis + rabbitMQ + workflows + scheduler + sandbox + languageModels + security + webSocket
         + observability + tracing
 
     // MARK: General
