@@ -16,8 +16,11 @@ package final class JobRunner: Sendable {
         package var heartbeat: Duration = .seconds(10)
         /// How often the database is asked for what others have left there, beside wake-ups.
         package var polling: Duration = .seconds(1)
+        /// How often jobs are deleted that have ended longer ago than their queues keep them.
+        package var retention: Duration = .seconds(60)
         /// How long running jobs may go on when the process ends; then they are cut off and given back.
         package var grace: Duration = .seconds(10)
+
         package init() {}
     }
 
@@ -60,17 +63,7 @@ package final class JobRunner: Sendable {
         let job: ClaimedJob
         let deadline: Timestamp
         var task: Task<Void, Never>?
-        var stop: Stop?
-    }
-
-    /// Why a job is stopped.
-    enum Stop {
-        case timeout
-        case cancel
-        /// It is given back, and the attempt does not count.
-        case yield
-        /// Others own it by now: nothing is written of it.
-        case lost
+        var stop: JobStop?
     }
 
     package init(
@@ -107,6 +100,7 @@ package final class JobRunner: Sendable {
                 for await _ in requests { await self.heed() }
             }
             group.addTask { await self.keepBeating() }
+            group.addTask { await self.retain() }
             group.addTask {
                 while !Task.isCancelled {
                     await self.step()

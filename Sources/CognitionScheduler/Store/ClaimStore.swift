@@ -12,7 +12,7 @@ struct ClaimedJob: Sendable {
     let input: String
     let optionsText: String?
     let priority: JobPriority
-    /// From 1; those that were given back do not count.
+    /// From 1; those that were given back do not count, those of processes that have ended do.
     let attempt: Int
     let attemptsMax: Int
     let crashes: Int
@@ -25,6 +25,8 @@ struct ClaimedJob: Sendable {
     let dueAt: Timestamp?
     let actor: String
     let traceparent: String?
+    /// From 1; one more each time that it was made ready again after its end.
+    let round: Int
     /// The node that has claimed it.
     let owner: UUIDv7?
     /// Known once the claim is complete.
@@ -32,11 +34,16 @@ struct ClaimedJob: Sendable {
     var settings = QueueSettings()
     /// What the jobs that it depends on have come to, by their ids.
     var parentResults: JSONObject = [:]
+    /// The schedule that it is a run of.
+    var scheduleID: String?
+
+    /// Attempts that have failed, and this one.
+    var tries: Int { attempt - crashes }
 
     static let columns: StaticString = """
         key, id, workspace_id, queue_key, name, kind, input, options, priority, attempt, attempts_max, crashes, epoch, run_at,
         COALESCE(started_at, created_at), limit_key, parents, schedule_key, due_at, actor, traceparent,
-        owner
+        owner, round
         """
 
     init(row: borrowing Row) throws {
@@ -62,6 +69,7 @@ struct ClaimedJob: Sendable {
         actor = try row[19]
         traceparent = try row[20]
         owner = try row[21]
+        round = try row[22]
     }
 
     var limit: LimitStore.Address? { limitKey.map { LimitStore.Address(workspace: workspace, key: $0) } }
@@ -312,6 +320,14 @@ struct Claim: Sendable {
             for (id, result) in try DependencyStore.results(of: jobs[place].key, tx) {
                 jobs[place].parentResults[id] = try result.map { try JSONValue(parsing: $0) } ?? .null
             }
+        }
+        let schedules = Set(jobs.compactMap(\.scheduleKey))
+        if !schedules.isEmpty {
+            let ids = Dictionary(
+                uniqueKeysWithValues: try tx.query("SELECT key, id FROM job_schedules WHERE key IN \(list: schedules)") {
+                    (try $0[0] as Int64, try $0[1] as String)
+                })
+            for place in jobs.indices { jobs[place].scheduleID = jobs[place].scheduleKey.flatMap { ids[$0] } }
         }
         return jobs
     }

@@ -216,7 +216,7 @@ enum EndStore {
         // What runs elsewhere, and only waits here, takes no process down.
         let endangers = job.kind != "workflow" && job.kind != "emit"
         guard endangers, job.crashes + 1 >= crashesMax else {
-            return AttemptEnd(job, .again(at: now, counts: endangers), failure: .lost, at: now)
+            return AttemptEnd(job, .again(at: now, counts: true), failure: .lost, at: now)
         }
         return AttemptEnd(job, .ended(.dead), failure: .quarantined, at: now)
     }

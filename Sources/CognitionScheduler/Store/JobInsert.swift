@@ -102,7 +102,7 @@ struct JobInsert: Sendable {
             job.target.kind.sqlValue, inputs[place].sqlValue,
             (options.isUsual ? nil : JSONValue.object(options.json).jsonText).sqlValue, state.sqlValue,
             job.priority.sqlValue, runAt.sqlValue, origin.now.sqlValue, Int64(0).sqlValue, attempts.sqlValue,
-            Int64(0).sqlValue, (job.unique?.key).sqlValue, (job.unique.map { JobState.mask(of: $0.states) } ?? 0).sqlValue,
+            Int64(0).sqlValue, Int64(1).sqlValue, (job.unique?.key).sqlValue, (job.unique.map { JobState.mask(of: $0.states) } ?? 0).sqlValue,
             (job.options.limit?.key).sqlValue, (job.options.limit?.amount ?? 1).sqlValue, pending.sqlValue,
             parents.count.sqlValue, Int64(0).sqlValue, Int64(0).sqlValue, endedAt.sqlValue, error.sqlValue,
             Int64(0).sqlValue, (origin.firing?.schedule).sqlValue, (origin.firing?.due ?? nil).sqlValue,
@@ -142,7 +142,7 @@ struct JobInsert: Sendable {
         [
             "id": .text, "workspace_id": .text, "queue_key": .integer, "name": .text, "kind": .text, "input": .text,
             "options": .text, "state": .integer, "priority": .integer, "run_at": .integer, "created_at": .integer,
-            "attempt": .integer, "attempts_max": .integer, "crashes": .integer, "unique_key": .text,
+            "attempt": .integer, "attempts_max": .integer, "crashes": .integer, "round": .integer, "unique_key": .text,
             "unique_mask": .integer, "limit_key": .text, "amount": .integer, "pending": .integer, "parents": .integer,
             "children": .integer, "epoch": .integer, "ended_at": .integer, "error": .text, "request": .integer,
             "schedule_key": .integer, "due_at": .integer, "actor": .text, "traceparent": .text, "tags": .text,

@@ -171,6 +171,19 @@ enum ScheduleStore {
         return due.count
     }
 
+    /// Schedules that wait for events; at most 1,000.
+    static func waitingForEvents(_ tx: borrowing Transaction) throws -> [StoredSchedule] {
+        try tx.query(
+            """
+            SELECT \(columns: StoredSchedule.columns) FROM job_schedules WHERE event_type IS NOT NULL
+            ORDER BY key LIMIT 1000
+            """, as: StoredSchedule.init(row:))
+    }
+
+    static func noteSkipped(_ count: Int, of key: Int64, _ tx: borrowing Transaction) throws {
+        try tx.execute("UPDATE job_schedules SET skipped = skipped + \(count) WHERE key = \(key)")
+    }
+
     /// Makes one run, unless those before it forbid it.
     /// - Parameter moment: `nil` for one that a person or an event asks for.
     /// - Returns: Whether there is one.

@@ -242,6 +242,17 @@ struct Node: Sendable {
             node: id, clock: clock, settings: settings, logger: logger)
     }
 
+    /// What runs jobs on this node, beside its engine.
+    func jobRunner(on engine: WorkflowEngine) -> JobRunner {
+        let handlers: [any JobHandler] = [
+            WorkflowJobs(workflows, on: engine), HTTPJobs(http, clock: clock),
+            EmitJobs(workflows, schemas, clock: clock, ids: ids),
+        ]
+        return JobRunner(
+            scheduler, handlers: handlers + MaintenanceJobs(scheduler, log: log).handlers, node: engine.node,
+            settings: configuration.jobRunner, clock: clock, logger: logger)
+    }
+
     /// Runs an engine while `body` runs; ends it in good order.
     func withEngine<Result: Sendable>(
         _ body: @escaping @Sendable (WorkflowEngine) async throws -> Result
