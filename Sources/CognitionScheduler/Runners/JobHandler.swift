@@ -51,6 +51,8 @@ package struct RunningJob: Sendable {
     package let attempt: Int
     package let attemptsMax: Int
     package let priority: JobPriority
+    /// What it shares with others that run no more than so many at once.
+    package let limitKey: String?
     /// What the jobs that it depends on have come to, by their ids.
     package let parents: JSONObject
     /// Higher than those of all claims before; whoever writes elsewhere can refuse lower ones.
@@ -77,6 +79,7 @@ package struct RunningJob: Sendable {
         attemptsMax = job.attemptsMax
         priority = job.priority
         self.parents = parents
+        limitKey = job.limitKey
         fencingToken = job.epoch
         idempotencyKey = "job:\(job.id):\(job.round).\(job.tries)"
         self.timeout = timeout

@@ -89,6 +89,9 @@ package final class JobRunner: Sendable {
     /// Frees what an earlier process left, then runs until the task is cancelled; returns once everything that ran has ended
     /// or was given back.
     package func run() async throws {
+        members.withLock { members in
+            (members.isClosing, members.mayHaveReady, members.mayHaveDue) = (false, true, true)
+        }
         try await beat()
         let wakeUps = database.signals.wakeUps(for: .jobs)
         let requests = database.signals.wakeUps(for: .jobRequests)
