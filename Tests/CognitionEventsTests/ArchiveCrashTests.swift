@@ -78,16 +78,27 @@ import Testing
         }
     }
 
+    /// Quicker than another database.
+    private func empty(_ log: EventLog) async throws {
+        let statements: [SQL] = [
+            "DELETE FROM events", "DELETE FROM streams", "DELETE FROM event_archives", "DELETE FROM archived_streams",
+            "UPDATE log_head SET position = 0", "UPDATE event_archiving SET archived_position = 0",
+        ]
+        try await log.database.write { tx in for statement in statements { try tx.execute(statement) } }
+    }
+
     @Test(
         "Whatever step archiving ends before or after, each event is there once, and the next run completes it",
         arguments: TestDatabase.engines, [false, true])
     func crash(on engine: TestDatabase.Engine, late: Bool) async throws {
         var steps = 0
-        while true {
-            let hasBlown = try await withLog(engine) { log in
+        try await withLog(engine) { log in
+            let shelf = Shelf()
+            let restarted = log.with(shelf)
+            while true {
                 try await fill(log)
-                let before = try await log.all()
-                let (shelf, fuse) = (Shelf(), Fuse(steps, late: late))
+                let before = try await restarted.all()
+                let fuse = Fuse(steps, late: late)
                 shelf.before.withLock { $0 = { _ in try fuse.check() } }
                 let fused = EventLog(
                     FusedDatabase(database: log.database, fuse: fuse), archives: EventArchives(shelf))
@@ -95,18 +106,18 @@ import Testing
                     try await fused.archive(eventsMax: 16)
                 } catch  where fuse.hasBlown {}
                 shelf.before.withLock { $0 = nil }
-                let restarted = log.with(shelf)
                 #expect(try await restarted.whole() == before, "step \(steps)")
                 try await log.execute("UPDATE event_archiving SET owned_until = 0")
                 try await restarted.archive(eventsMax: 16)
                 #expect(try await restarted.whole() == before, "step \(steps)")
                 #expect(try await log.count("SELECT count(*) FROM events") == 0)
                 #expect(try await log.count("SELECT count(*) FROM payloads") == 0)
-                #expect(try await log.count("SELECT CAST(sum(events) AS BIGINT) FROM event_archives") == 24)
-                return fuse.hasBlown
+                let archived = try await log.count("SELECT CAST(sum(events) AS BIGINT) FROM event_archives")
+                #expect(archived == before.count)
+                guard fuse.hasBlown else { break }
+                steps += 1
+                try await empty(log)
             }
-            guard hasBlown else { break }
-            steps += 1
         }
         #expect(steps > 20)
     }

@@ -1,6 +1,6 @@
 package import CognitionCore
 
-/// Something that has happened, as the log keeps it for ever.
+/// Something that has happened, as the log keeps it.
 package struct Event: Sendable, Hashable {
     /// Place in the whole log, from 1, without gaps, in the order of the commits.
     package let position: Int64
