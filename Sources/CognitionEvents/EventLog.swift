@@ -175,6 +175,13 @@ extension EventLog {
         }
     }
 
+    /// Takes away the place of a subscription that nobody serves any more, and what it has put aside: nothing waits for it, and
+    /// one of that name begins anew.
+    /// - Throws: `event.subscription_unknown`.
+    package func forgetSubscription(named name: String) async throws {
+        try await database.write { try SubscriptionStore.forget(name, in: $0) }
+    }
+
     /// Lets a subscription that has stopped go on.
     ///
     /// - Parameter skippingFailed: Go on after the event that failed, which is then never handled.

@@ -2,7 +2,7 @@ import CognitionCore
 import CognitionEvents
 import CognitionStorage
 import CognitionTestSupport
-import Foundation
+import Dispatch
 import Synchronization
 import Testing
 
@@ -154,11 +154,11 @@ import Testing
                             $0 += 1; return $0
                         }) == 1
                     else { return }
-                    let done = Latch()
+                    let done = DispatchSemaphore(value: 0)
                     Task {
                         _ = try? await database.write { try $0.execute("UPDATE event_archiving SET owned_until = 0") }
                         _ = try? await log.with(other).archive(eventsMax: 10)
-                        done.open()
+                        done.signal()
                     }
                     done.wait()
                 }
@@ -167,13 +167,6 @@ import Testing
             #expect(try await log.with(other).whole() == before)
             #expect(try other.events() == before.map(\.json))
         }
-    }
-
-    private final class Latch: Sendable {
-        private let isOpen = Mutex(false)
-        func open() { isOpen.withLock { $0 = true } }
-        /// On a thread of the archiver's, which writes a file meanwhile.
-        func wait() { while !isOpen.withLock({ $0 }) { Thread.sleep(forTimeInterval: 0.001) } }
     }
 
     // MARK: Where files are

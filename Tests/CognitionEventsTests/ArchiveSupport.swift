@@ -20,6 +20,8 @@ final class Shelf: Archive {
         return files.withLock { $0[name] }
     }
 
+    func has(_ name: String) -> Bool { files.withLock { $0[name] != nil } }
+
     func discard(_ name: String) throws { files.withLock { $0[name] = nil } }
 
     var names: [String] { files.withLock { $0.keys.filter { $0.hasSuffix(".gz") }.sorted() } }

@@ -214,6 +214,57 @@ import Testing
         }
     }
 
+    @Test(
+        "Whatever rules let go of, whoever reads sees all of it, in pages of any size", arguments: TestDatabase.engines,
+        [UInt64(1), 2, 3])
+    func chance(on engine: TestDatabase.Engine, seed: UInt64) async throws {
+        try await withLog(engine) { plain in
+            let log = plain.with(Shelf())
+            var random = SplitMix64(seed: seed)
+            let clock = ManualClock()
+            for _ in 0..<6 {
+                for number in 0..<Int.random(in: 20...60, using: &random) {
+                    clock.advance(by: .seconds(3_600 * Int.random(in: 0...20, using: &random)))
+                    let type = ["a.one", "a.two", "b.one", "b.two.three"].randomElement(using: &random) ?? ""
+                    let large = Int.random(in: 0..<20, using: &random) == 0
+                    let data: JSONValue =
+                        large ? .string(String(repeating: "x", count: 33_000)) : ["n": .integer(Int64(number))]
+                    try await log.append(
+                        [NewEvent(type, data: data)],
+                        to: StreamName("order", "\(Int.random(in: 0..<6, using: &random))"),
+                        context: .test(
+                            workspace: Bool.random(using: &random) ? "default" : "lab", time: clock.now))
+                }
+                let before = try await log.whole()
+                let rules = ["a.one=", "a.*=", "b.*=", "b.two.*="].filter { _ in Bool.random(using: &random) }.map {
+                    $0 + "\(Int.random(in: 1...40, using: &random))d"
+                }
+                try await EventArchiver(
+                    log, retention: EventRetention(rules), owner: UUIDGenerator().next(), wallClock: clock,
+                    eventsMax: Int.random(in: 1...30, using: &random)
+                ).archiveDue()
+                #expect(try await log.whole() == before, "seed \(seed): \(rules)")
+                for _ in 0..<3 {
+                    let limit = Int.random(in: 1...40, using: &random)
+                    let since = before.randomElement(using: &random)?.time
+                    for filter in [
+                        EventFilter.all, EventFilter(types: ["a.one", "b.two.three"]), EventFilter(since: since),
+                        EventFilter(workspace: WorkspaceID("lab"), stream: StreamName("order", "3")),
+                    ] {
+                        let wanted = before.filter { event in
+                            (filter.types?.contains(event.type) ?? true) && event.time >= filter.since ?? event.time
+                                && (filter.stream == nil
+                                    || event.stream == filter.stream && event.workspace == filter.workspace)
+                        }
+                        #expect(try await log.all(filter: filter, limit: limit) == wanted, "seed \(seed)")
+                        #expect(
+                            try await log.backward(filter: filter, limit: limit) == wanted.reversed(), "seed \(seed)")
+                    }
+                }
+            }
+        }
+    }
+
     @Test("What is archived is counted", arguments: [TestDatabase.Engine.sqliteMemory])
     func metrics(on engine: TestDatabase.Engine) async throws {
         let metrics = TestMetrics()

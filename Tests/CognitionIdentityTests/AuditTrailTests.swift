@@ -20,6 +20,8 @@ import Testing
 
         func load(_ name: String, bytesMax: Int) throws -> [UInt8]? { files.withLock { $0[name] } }
 
+        func has(_ name: String) -> Bool { files.withLock { $0[name] != nil } }
+
         func discard(_ name: String) throws { files.withLock { $0[name] = nil } }
 
         /// Ids of the entries in all files, in the order of names and lines.

@@ -1,5 +1,6 @@
 import CognitionCore
 import CognitionStorage
+import CognitionTestSupport
 import Foundation
 import Testing
 
@@ -122,6 +123,68 @@ import Testing
             try FileManager.default.moveItem(atPath: folder + ".away", toPath: folder)
             #expect(try await views(reader) == seen)
             _ = await third.stop()
+        }
+    }
+
+    @Test("Copies of a database have what is noted of archives, and go together with the files")
+    func copies() async throws {
+        try await withSandbox { sandbox in
+            let first = try await sandbox.serve()
+            for number in 1...5 {
+                _ = try await sandbox.json(
+                    "events", "append", "order/17", "order.placed", "--event-id", Self.id(number))
+            }
+            try await waitForFollowers(sandbox)
+            try await first.stop()
+            try await sandbox.changeDatabase(Self.makeOlder)
+            let before = try await lines(sandbox)
+            if Sandbox.isEmbedded { #expect(try await sandbox.run("backup", "early.db").exitCode == 0) }
+            let second = try await sandbox.serve(environment: retention)
+            _ = try await waitForArchived(Int64(before.count), sandbox)
+            try await second.stop()
+            #expect(try await lines(sandbox) == before)
+            guard Sandbox.isEmbedded else { return }
+            #expect(try await sandbox.run("backup", "late.db").exitCode == 0)
+
+            // What was archived since is in the database again, and the file is one that it does not know.
+            #expect(try await sandbox.run("restore", "early.db").exitCode == 0)
+            #expect(try await archives(sandbox)["items"] == [])
+            #expect(try await lines(sandbox) == before)
+            #expect(try await sandbox.run("events", "verify").exitCode == 0)
+            #expect(try await sandbox.run("restore", "late.db").exitCode == 0)
+            #expect(try await lines(sandbox) == before)
+            #expect(try await sandbox.run("events", "verify").exitCode == 0)
+
+            try await TestPostgres.withDatabase { url in
+                let copied = try await sandbox.run("migrate", "--to", url)
+                #expect(copied.exitCode == 0, "\(copied)")
+                let verified = try await sandbox.run("events", "verify", environment: ["DATABASE_URL": url])
+                #expect(
+                    verified.exitCode == 0 && verified.output.hasPrefix("0 events and 5 in archives"), "\(verified)")
+                let server = try await sandbox.serve(environment: retention.merging(["DATABASE_URL": url]) { $1 })
+                let state = try await sandbox.run("events", "state", "order/17", environment: ["DATABASE_URL": url])
+                #expect(try JSONValue(parsing: state.output)["version"] == 5)
+                try await server.stop()
+            }
+        }
+    }
+
+    private static func id(_ number: Int) -> String { "0198f2c5-6b10-7c3a-9c1e-2f4b5a6d7e9\(number)" }
+
+    @Test("A bus that is not used any more holds events back until it is forgotten")
+    func bus() async throws {
+        try await withSandbox { sandbox in
+            _ = try await sandbox.json("events", "append", "order/17", "order.placed")
+            let none = try await sandbox.run("bus", "forget")
+            #expect(none.exitCode == 1 && none.errors.contains("[event.subscription_unknown]"), "\(none)")
+            try await sandbox.changeDatabase(
+                "INSERT INTO subscriptions (name, position, updated_at) VALUES ('bus.rabbitmq', 0, 0)")
+            let listed = try await sandbox.run("events", "archive", "list")
+            #expect(listed.errors.contains("nothing after position 0 is archived: bus.rabbitmq is there"), "\(listed)")
+            let used = try await sandbox.run("bus", "forget", environment: ["RABBITMQ_HOST": "127.0.0.1"])
+            #expect(used.exitCode == 1 && used.errors.contains("there is a bus"), "\(used)")
+            #expect(try await sandbox.run("bus", "forget").exitCode == 0)
+            #expect(try await archives(sandbox)["held_by"] == .null)
         }
     }
 

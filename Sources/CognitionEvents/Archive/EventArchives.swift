@@ -53,9 +53,7 @@ package final class EventArchives: Sendable {
     }
 
     /// Whether a file is at hand, whatever is in it.
-    package func has(_ range: ArchivedRange) -> Bool {
-        ((try? archive?.load(range.name, bytesMax: ArchiveFile.packedBytesMax)) ?? nil) != nil
-    }
+    package func has(_ range: ArchivedRange) -> Bool { archive?.has(range.name) ?? false }
 
     // MARK: Pages
 

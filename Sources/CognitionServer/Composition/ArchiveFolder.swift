@@ -12,14 +12,13 @@ struct ArchiveFolder: Archive {
     }
 
     func load(_ name: String, bytesMax: Int) throws -> [UInt8]? {
-        let file = path + "/" + name
-        guard FileManager.default.fileExists(atPath: file) else { return nil }
-        return try BoundedFile.bytes(of: file, max: bytesMax)
+        guard has(name) else { return nil }
+        return try BoundedFile.bytes(of: path + "/" + name, max: bytesMax)
     }
 
+    func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: path + "/" + name) }
+
     func discard(_ name: String) throws {
-        let file = path + "/" + name
-        guard FileManager.default.fileExists(atPath: file) else { return }
-        try FileManager.default.removeItem(atPath: file)
+        if has(name) { try FileManager.default.removeItem(atPath: path + "/" + name) }
     }
 }

@@ -7,6 +7,9 @@ package protocol Archive: Sendable {
     /// - Throws: Also when there are more bytes than `bytesMax`.
     func load(_ name: String, bytesMax: Int) throws -> [UInt8]?
 
+    /// Whether anything was stored under `name`, whatever it is.
+    func has(_ name: String) -> Bool
+
     /// Takes away what was stored under `name`, if anything was.
     func discard(_ name: String) throws
 }
