@@ -162,7 +162,8 @@ struct Node: Sendable {
         self.database = database
         ids = UUIDGenerator(clock: clock)
         self.logger = logger
-        log = EventLog(database)
+        log = EventLog(
+            database, archives: EventArchives(ArchiveFolder(path: configuration.dataDirectory + "/events")))
         schemas = EventSchemas(database, rules: JSONSchemaRules(), clock: clock, ids: ids)
         http = OutboundHTTPOnDemand(settings: try configuration.httpClient)
         functions = try Self.functions(

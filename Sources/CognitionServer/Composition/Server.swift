@@ -115,7 +115,8 @@ struct Server {
             Loop {
                 // On a server with little to do, an append would otherwise cost a commit more.
                 try await ProjectionRunner(
-                    projection, database: node.database, wallClock: node.clock, rest: .milliseconds(200),
+                    projection, database: node.database, archives: node.log.archives, wallClock: node.clock,
+                    rest: .milliseconds(200),
                     upcasters: Node.upcasters
                 ).run()
             }
@@ -127,8 +128,17 @@ struct Server {
             Announcement { state.advance(to: .draining) },
         ]
         if let retention = configuration.auditRetention {
-            let folder = AuditFolder(path: configuration.dataDirectory + "/audit")
+            let folder = ArchiveFolder(path: configuration.dataDirectory + "/audit")
             let archiver = AuditArchiver(identity, archive: folder, retention: retention)
+            services.insert(Loop { try await archiver.run() }, at: 0)
+        }
+        let eventRetention = try configuration.eventRetention
+        if !eventRetention.isEmpty {
+            let archiver = EventArchiver(
+                node.log, retention: eventRetention,
+                // What an execution was at a moment is told by its events, as long as it is there.
+                keepers: [Workflows.executionStreamType: { try Workflows.existing($0, in: $1) }],
+                owner: node.ids.next(), wallClock: node.clock)
             services.insert(Loop { try await archiver.run() }, at: 0)
         }
         if let tls { services.insert(Loop { try await CertificateReload(tls: tls).run() }, at: 0) }
