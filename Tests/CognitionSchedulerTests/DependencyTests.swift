@@ -86,9 +86,9 @@ import Testing
                 try await harness.until {
                     try await harness.count("SELECT COUNT(*) FROM jobs WHERE state = 3") == count + 1
                 }
+                try await harness.until { try await harness.count("SELECT COUNT(*) FROM job_resolutions") == 0 }
             }
             #expect(harness.script.runs.count == count + 1)
-            #expect(try await harness.count("SELECT COUNT(*) FROM job_resolutions") == 0)
         }
     }
 }

@@ -22,7 +22,7 @@ import Testing
             try await harness.running {
                 for count in 1...3 {
                     clock.advance(by: .seconds(60))
-                    harness.database.signals.wakeHere([.jobs])
+                    harness.database.signals.wakeHere([.jobs, .jobsDue])
                     try await harness.until { try await harness.job(id)["runs_completed"] == .integer(Int64(count)) }
                 }
             }
@@ -63,7 +63,7 @@ import Testing
             try await harness.running {
                 for count in 1...3 {
                     clock.advance(by: .seconds(60))
-                    harness.database.signals.wakeHere([.jobs])
+                    harness.database.signals.wakeHere([.jobs, .jobsDue])
                     try await harness.until {
                         let made = try await harness.count("SELECT COUNT(*) FROM jobs WHERE schedule_key IS NOT NULL")
                         return try await made + (harness.job(id)["skipped"]?.integerValue.map(Int.init) ?? 0) == count
@@ -83,7 +83,7 @@ import Testing
             try await harness.running {
                 for count in 1...3 {
                     clock.advance(by: .seconds(60))
-                    harness.database.signals.wakeHere([.jobs])
+                    harness.database.signals.wakeHere([.jobs, .jobsDue])
                     try await harness.until { harness.script.runs.count == count }
                 }
                 try await harness.until { try await harness.count("SELECT COUNT(*) FROM jobs WHERE state = 5") == 2 }
@@ -128,11 +128,11 @@ import Testing
             #expect(try await harness.job(after)["schedule"]?["after"] != nil)
             try await harness.running {
                 clock.advance(by: .seconds(1_800))
-                harness.database.signals.wakeHere([.jobs])
+                harness.database.signals.wakeHere([.jobs, .jobsDue])
                 try await harness.until(after, "completed")
                 #expect(try await harness.state(at) == "scheduled")
                 clock.advance(by: .seconds(1_800))
-                harness.database.signals.wakeHere([.jobs])
+                harness.database.signals.wakeHere([.jobs, .jobsDue])
                 try await harness.until(at, "completed")
             }
         }

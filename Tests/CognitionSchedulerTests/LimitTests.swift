@@ -62,7 +62,7 @@ import Testing
                 #expect(reasons?[0]?["until"] == .string((clock.now + .seconds(12)).description))
                 for expected in 3...5 {
                     clock.advance(by: .seconds(expected == 3 ? 12 : 24))
-                    harness.database.signals.wakeHere([.jobs])
+                    harness.database.signals.wakeHere([.jobs, .jobsDue])
                     try await harness.until { harness.script.runs.count == expected }
                     #expect(harness.script.runs.count == expected)
                 }
@@ -85,7 +85,7 @@ import Testing
                 for id in others { try await harness.until(id, "completed") }
                 try await harness.until { harness.script.runs.count == 13 }
                 clock.advance(by: .seconds(10))
-                harness.database.signals.wakeHere([.jobs])
+                harness.database.signals.wakeHere([.jobs, .jobsDue])
                 for id in slow { try await harness.until(id, "completed") }
             }
             #expect(harness.script.runningMax == 4)

@@ -22,7 +22,7 @@ package struct EventFirings: Sendable {
     /// - Throws: What the database throws when it is closed.
     package func run() async throws {
         while !Task.isCancelled {
-            let wakeUps = scheduler.database.signals.wakeUps(for: .jobs)
+            let wakeUps = scheduler.database.signals.wakeUps(for: .jobsDue)
             let filter = try await filter()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await runner(filter).run() }

@@ -92,12 +92,16 @@ package final class JobRunner: Sendable {
         members.withLock { members in
             (members.isClosing, members.mayHaveReady, members.mayHaveDue) = (false, true, true)
         }
-        try await beat()
+        do { try await beat() } catch is CancellationError {}
         let wakeUps = database.signals.wakeUps(for: .jobs)
+        let moments = database.signals.wakeUps(for: .jobsDue)
         let requests = database.signals.wakeUps(for: .jobRequests)
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 for await _ in wakeUps { self.wake() }
+            }
+            group.addTask {
+                for await _ in moments { self.wakeForTime() }
             }
             group.addTask {
                 for await _ in requests { await self.heed() }
@@ -117,10 +121,12 @@ package final class JobRunner: Sendable {
     }
 
     func wake() {
-        members.withLock { members in
-            members.mayHaveReady = true
-            members.mayHaveDue = true
-        }
+        members.withLock { $0.mayHaveReady = true }
+        alarm.ring()
+    }
+
+    func wakeForTime() {
+        members.withLock { $0.mayHaveDue = true }
         alarm.ring()
     }
 
@@ -149,8 +155,9 @@ package final class JobRunner: Sendable {
     package func step() async {
         do {
             stopLate()
-            try await makeDue()
+            // What is ready does not wait for the look at what time has made due.
             try await settle()
+            try await makeDue()
             noteStep(failure: nil)
         } catch is CancellationError {
             return
