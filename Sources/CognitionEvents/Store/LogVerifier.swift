@@ -19,8 +19,6 @@ package struct LogVerification: Sendable, Hashable {
     package enum Problem: Sendable, Hashable {
         /// Positions that no event has.
         case positionsMissing(ClosedRange<Int64>)
-        /// An event lies beyond the end of the log.
-        case positionBeyondHead(Int64, head: Int64)
         /// The event before it in its stream is missing, or has a later position.
         case versionOutOfOrder(position: Int64, version: Int64)
         /// The event names a stream that does not exist.
@@ -93,16 +91,13 @@ private enum LogVerifier {
             throw EventError(.eventInvalid, "a check takes 1 to \(EventReader.limitMax) events, not \(limit)")
         }
         var result = LogVerification(cursor: cursor)
-        let head = try EventReader.head(in: tx)
         let checked = try events(after: cursor.position, limit: limit, in: tx)
         if checked.isEmpty {
-            if cursor.position < head { result.problems.append(.positionsMissing(cursor.position + 1...head)) }
-            result.cursor.position = max(cursor.position, head)
             try checkStreams(limit: limit, in: tx, &result)
             return result
         }
         for event in checked {
-            try check(event, head: head, in: tx, &result)
+            try check(event, in: tx, &result)
             result.cursor.position = event.position
         }
         result.events = checked.count
@@ -130,11 +125,10 @@ private enum LogVerifier {
     }
 
     private static func check(
-        _ event: CheckedEvent, head: Int64, in tx: borrowing Transaction, _ result: inout LogVerification
+        _ event: CheckedEvent, in tx: borrowing Transaction, _ result: inout LogVerification
     ) throws {
         let next = result.cursor.position + 1
         if event.position > next { result.problems.append(.positionsMissing(next...event.position - 1)) }
-        if event.position > head { result.problems.append(.positionBeyondHead(event.position, head: head)) }
         if !event.hasPredecessor || event.version < 1 {
             result.problems.append(.versionOutOfOrder(position: event.position, version: event.version))
         }
