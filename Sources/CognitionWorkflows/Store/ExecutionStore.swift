@@ -140,13 +140,14 @@ enum ExecutionStore {
         try tx.query("SELECT key, epoch FROM executions WHERE owner = \(node)") { (try $0[0], try $0[1]) }
     }
 
+    /// Finds the row by its key, as the step of the round does.
     static func giveBack(
         _ key: Int64, owner: UUIDv7, epoch: Int64, wakeAt: Timestamp, _ tx: borrowing Transaction
     ) throws {
         try tx.execute(
             """
             UPDATE executions SET owner = NULL, wake_at = \(wakeAt)
-            WHERE key = \(key) AND owner = \(owner) AND epoch = \(epoch)
+            WHERE key = \(key) AND COALESCE(owner, '') = \(owner) AND epoch = \(epoch)
             """)
         tx.signal(.executionsDue)
     }
