@@ -72,11 +72,6 @@ enum ExecutionStore {
 
     // MARK: Claims
 
-    static func hasDue(now: Timestamp, _ tx: borrowing Transaction) throws -> Bool {
-        try tx.first("SELECT 1 FROM executions WHERE owner IS NULL AND wake_at <= \(now) LIMIT 1") { try $0[0] as Int }
-            != nil
-    }
-
     /// Claims one execution, due or not, that nobody owns.
     static func claim(_ id: ExecutionID, by node: UUIDv7, _ tx: borrowing Transaction) throws -> ExecutionClaim? {
         try tx.first(
