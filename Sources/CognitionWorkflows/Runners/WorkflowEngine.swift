@@ -37,6 +37,7 @@ package final class WorkflowEngine: Sendable {
         var strays: [Int64: Int64] = [:]
         /// The workspace that was the last to have a turn when executions were claimed.
         var lastTurn: WorkspaceID?
+        var dueLooks = DueLooks()
         var isFailing = false
         var drives = 0
         var isRunning = false
