@@ -1,3 +1,5 @@
+import CognitionCore
+
 /// When jobs run, and how many at once.
 extension Setting {
     static let jobsPerQueue = Setting(
