@@ -29,7 +29,8 @@ let package = Package(
     ],
     targets: [
         // Platform
-        .target(name: "CognitionCore", dependencies: [.crypto, .instrumentation, .orderedCollections]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CognitionCore", dependencies: ["CZlib", .crypto, .instrumentation, .orderedCollections]),
         .systemLibrary(name: "COniguruma", pkgConfig: "oniguruma", providers: [.apt(["libonig-dev"])]),
         .target(name: "CognitionExpressions", dependencies: ["CognitionCore", "COniguruma"]),
         .target(name: "CognitionDocuments", dependencies: ["CognitionCore", "Yams"]),
@@ -70,7 +71,6 @@ let package = Package(
         .target(
             name: "CognitionLanguageModels",
             dependencies: ["CognitionCore", "CognitionEvents", "CognitionStorage", .logging, .metrics, .tracing]),
-        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         .target(
             name: "CognitionIdentity",
@@ -88,8 +88,7 @@ let package = Package(
         .target(
             name: "CognitionHTTP",
             dependencies: [
-                "CZlib", "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions",
-                "CognitionIdentity",
+                "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionIdentity",
                 "CognitionLanguageModels", "CognitionObservability", "CognitionRealtime", "CognitionScheduler",
                 "CognitionStorage", "CognitionWorkflows", .hummingbird,
                 .hummingbirdCore, .httpTypes, .logging, .metrics, .nio("NIOCore"), .nio("NIOHTTP1"), .nio("NIOPosix"),
@@ -117,8 +116,8 @@ let package = Package(
             name: "CognitionBenchmarks",
             dependencies: [
                 "CPostgres", "CognitionCore", "CognitionEvents", "CognitionExpressions", "CognitionPostgres",
-                "CognitionPostgresServer", "CognitionSQLite", "CognitionStorage", "CognitionWorkflows", .argumentParser,
-                .grdbSQLite, .logging,
+                "CognitionPostgresServer", "CognitionSQLite", "CognitionScheduler", "CognitionStorage",
+                "CognitionWorkflows", .argumentParser, .grdbSQLite, .logging,
             ]),
 
         // Tests

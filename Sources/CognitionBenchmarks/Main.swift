@@ -19,8 +19,7 @@ struct Main: AsyncParsableCommand {
     /// Every benchmark, in the order of the report.
     static let all: [any Benchmark] = [
         ExecutionBenchmark(), LatencyBenchmark(), TaskBenchmark(), AppendBenchmark(), LogBenchmark(),
-        RecoveryBenchmark(),
-
+        RecoveryBenchmark(), JobBenchmark(), RestingJobBenchmark(),
         WaitingBenchmark(), ExpressionBenchmark(),
         ParsingBenchmark(), RequestBenchmark(), RequestedExecutionBenchmark(), WebSocketLatencyBenchmark(),
         TwoNodeBenchmark(), ObservabilityBenchmark(), RefreshBenchmark(), LoginFloodBenchmark(), UserCountBenchmark(),

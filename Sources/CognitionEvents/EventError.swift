@@ -52,6 +52,10 @@ extension ErrorCode {
     package static let historyTooLong = ErrorCode("event.history_too_long", category: .limited)
     /// Streams of that type are written by the platform alone, or tell of accounts.
     package static let streamReserved = ErrorCode("event.stream_reserved", category: .forbidden)
+    /// The events are in an archive that cannot be read from here: another node has it, or it is missing.
+    package static let eventArchived = ErrorCode("event.archived", category: .gone)
+    /// There is no archive of that number.
+    package static let archiveUnknown = ErrorCode("event.archive_unknown", category: .notFound)
     /// Stored data is missing or is not JSON.
     package static let eventDamaged = ErrorCode("event.damaged", category: .internal)
     /// The data of an event does not fit the schema of its type and version.

@@ -97,5 +97,38 @@ extension EventLog {
                 ) \(fragment: .strict)
                 """
             ]),
+        Migration(
+            "events.005_archives",
+            [
+                // Files of events that have left the table, or will, once they are durable.
+                """
+                CREATE TABLE event_archives (
+                    number \(fragment: .int64) NOT NULL PRIMARY KEY, name \(fragment: .text) NOT NULL,
+                    first_position \(fragment: .int64) NOT NULL, last_position \(fragment: .int64) NOT NULL,
+                    events \(fragment: .int64) NOT NULL, first_time \(fragment: .int64) NOT NULL,
+                    last_time \(fragment: .int64) NOT NULL, bytes \(fragment: .int64) NOT NULL,
+                    sha256 \(fragment: .bytes) NOT NULL, archived_at \(fragment: .int64) NOT NULL,
+                    is_deleted \(fragment: .int64) NOT NULL
+                ) \(fragment: .strict)
+                """,
+                "CREATE INDEX event_archives_last ON event_archives (last_position)",
+                // Which versions of which streams: those of a stream go from its first on.
+                """
+                CREATE TABLE archived_streams (
+                    stream_key \(fragment: .int64) NOT NULL, first_version \(fragment: .int64) NOT NULL,
+                    last_version \(fragment: .int64) NOT NULL, archive \(fragment: .int64) NOT NULL,
+                    PRIMARY KEY (stream_key, last_version)
+                ) \(fragment: .strict)
+                """,
+                "CREATE INDEX archived_streams_archive ON archived_streams (archive)",
+                // One row: after which position everything is in the log, and which node archives, by the database's clock.
+                """
+                CREATE TABLE event_archiving (
+                    id \(fragment: .int64) NOT NULL PRIMARY KEY, archived_position \(fragment: .int64) NOT NULL,
+                    owner \(fragment: .text), owned_until \(fragment: .int64) NOT NULL
+                ) \(fragment: .strict)
+                """,
+                "INSERT INTO event_archiving (id, archived_position, owned_until) VALUES (1, 0, 0)",
+            ]),
     ]
 }

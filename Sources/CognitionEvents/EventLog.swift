@@ -9,16 +9,22 @@ package import Metrics
 /// 1. Events are written with ``CognitionStorage/Transaction/append(_:to:expecting:context:)``, in the transaction of
 /// the change that they tell about, and never changed.
 ///
-/// Each way to read comes twice: `async`, and with `in tx` as a part of another transaction.
+/// Each way to read comes twice: `async`, and with `in tx` as a part of another transaction. What was archived is read back
+/// by the first; the second throws `event.archived`.
 package struct EventLog: Sendable {
     package let database: any Database
+    /// Where events are that have left the database.
+    package let archives: EventArchives
     /// `event.store.append.duration` (seconds): of an append of its own, from the call until it is durable.
     private let appendDuration: Metrics.Timer
     /// `event.store.replay.duration` (seconds): of a load of an aggregate, from the call to the state.
     let replayDuration: Metrics.Timer
 
-    package init(_ database: any Database, metrics: any MetricsFactory = MetricsSystem.factory) {
+    package init(
+        _ database: any Database, archives: EventArchives = .none, metrics: any MetricsFactory = MetricsSystem.factory
+    ) {
         self.database = database
+        self.archives = archives
         appendDuration = Metrics.Timer(label: "event.store.append.duration", factory: metrics)
         replayDuration = Metrics.Timer(label: "event.store.replay.duration", factory: metrics)
     }
@@ -84,22 +90,25 @@ package struct EventLog: Sendable {
     /// - Parameters:
     ///   - fromVersion: The first version wanted, which backward is the highest; versions count from 1.
     ///   - limit: 1...1,000; a page with much data may have fewer.
+    /// - Throws: `event.archived` when they are in a file that is not at hand.
     package func readStream(
         _ stream: StreamName, workspace: WorkspaceID, fromVersion: Int64 = 1, _ direction: ReadDirection = .forward,
         limit: Int = 1_000
     ) async throws -> StreamPage {
-        try await database.read { tx in
-            try Self.readStream(
+        let window = try await database.read { tx in
+            try EventReader.streamWindow(
                 stream, workspace: workspace, fromVersion: fromVersion, direction, limit: limit, in: tx)
         }
+        return try await archives.complete(window)
     }
 
     package static func readStream(
         _ stream: StreamName, workspace: WorkspaceID, fromVersion: Int64 = 1, _ direction: ReadDirection = .forward,
         limit: Int = 1_000, in tx: borrowing Transaction
     ) throws -> StreamPage {
-        try EventReader.readStream(
-            stream, workspace: workspace, fromVersion: fromVersion, direction, limit: limit, in: tx)
+        try EventReader.streamWindow(
+            stream, workspace: workspace, fromVersion: fromVersion, direction, limit: limit, in: tx
+        ).complete
     }
 
     /// Events of the log, in the order of their positions.
@@ -108,10 +117,14 @@ package struct EventLog: Sendable {
     /// end; the next starts after its `position`.
     ///
     /// - Parameter limit: 1...1,000.
+    /// - Throws: `event.archived` when some of it is in a file that is not at hand.
     package func readAll(
         after position: Int64 = 0, limit: Int = 1_000, filter: EventFilter = .all
     ) async throws -> EventPage {
-        try await database.read { try Self.readAll(after: position, limit: limit, filter: filter, in: $0) }
+        let window = try await database.read {
+            try EventReader.window(after: position, limit: limit, filter: filter, in: $0)
+        }
+        return try await archives.complete(window)
     }
 
     package static func readAll(
@@ -125,9 +138,10 @@ package struct EventLog: Sendable {
     package func readAll(
         before position: Int64?, limit: Int = 1_000, filter: EventFilter = .all
     ) async throws -> EventPage {
-        try await database.read {
-            try EventReader.readAll(before: position ?? .max, limit: limit, filter: filter, in: $0)
+        let window = try await database.read {
+            try EventReader.window(before: position ?? .max, limit: limit, filter: filter, in: $0)
         }
+        return try await archives.complete(window)
     }
 
     /// The events after `position` and then every new one, as long as they are pulled.
@@ -141,7 +155,7 @@ package struct EventLog: Sendable {
         clock: any Clock<Duration> = ContinuousClock(), polling: Duration = .seconds(1)
     ) -> EventTail {
         EventTail(
-            database: database, position: position, filter: filter, pageMax: pageMax, clock: clock, polling: polling)
+            log: self, position: position, filter: filter, pageMax: pageMax, clock: clock, polling: polling)
     }
 }
 
@@ -159,6 +173,13 @@ extension EventLog {
             guard let state = try SubscriptionStore.find(name, in: tx) else { throw SubscriptionStore.unknown(name) }
             return state
         }
+    }
+
+    /// Takes away the place of a subscription that nobody serves any more, and what it has put aside: nothing waits for it, and
+    /// one of that name begins anew.
+    /// - Throws: `event.subscription_unknown`.
+    package func forgetSubscription(named name: String) async throws {
+        try await database.write { try SubscriptionStore.forget(name, in: $0) }
     }
 
     /// Lets a subscription that has stopped go on.

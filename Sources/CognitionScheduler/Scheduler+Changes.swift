@@ -105,6 +105,7 @@ extension Scheduler {
             let state: JobState = job.pending > 0 ? .blocked : job.runAt > now ? .scheduled : .ready
             try tx.execute("UPDATE jobs SET state = \(state) WHERE key = \(job.key)")
             tx.signal(.jobs)
+            tx.signal(.jobsDue)
         }
         return try await job(id, in: principal.workspace)
     }
@@ -169,6 +170,7 @@ extension StoredJob {
             in: workspace, tx)
         try TagStore.add(changed.tags, to: id, in: workspace, tx)
         tx.signal(.jobs)
+        tx.signal(.jobsDue)
     }
 
     /// As ``NewJob`` reads it.

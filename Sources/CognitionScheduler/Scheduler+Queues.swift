@@ -49,7 +49,9 @@ extension Scheduler {
             try LimitStore.define(
                 queue.limitAddress.key, concurrency: nil, rate: settings.rate, in: queue.workspace, now: now, tx)
             tx.signal(.jobs)
+            tx.signal(.jobsDue)
         }
+        queueCache.forget()
         return try await queue(name, in: principal.workspace)
     }
 

@@ -26,6 +26,7 @@ package struct Scheduler: Sendable {
     package let settings: Settings
     let clock: any WallClock
     let ids: UUIDGenerator
+    let queueCache = QueueCache()
 
     package init(
         database: any Database, settings: Settings = Settings(), clock: any WallClock = SystemWallClock(),
@@ -39,8 +40,10 @@ package struct Scheduler: Sendable {
 }
 
 extension SignalTopic {
-    /// Jobs may have become ready, or a moment that somebody waits for lies nearer.
+    /// Jobs may have become ready.
     package static let jobs: SignalTopic = "scheduler.jobs"
+    /// A moment that somebody waits for lies nearer, or something is to be done that no claim does.
+    package static let jobsDue: SignalTopic = "scheduler.due"
     /// The owner of a job is asked for something.
     package static let jobRequests: SignalTopic = "scheduler.requests"
 }

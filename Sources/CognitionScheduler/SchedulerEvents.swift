@@ -13,17 +13,18 @@ enum JobEvent {
     static func ended(_ job: ClaimedJob, state: JobState, failure: JobFailure?, took: Duration?) -> NewEvent {
         ended(
             job.id, kind: job.kind, queue: job.queue, state: state, failure: failure, attempt: job.attempt,
-            name: job.name, dueAt: job.dueAt, took: took)
+            name: job.name, schedule: job.scheduleID, dueAt: job.dueAt, took: took)
     }
 
     static func ended(
         _ id: String, kind: String, queue: String, state: JobState, failure: JobFailure?, attempt: Int = 0,
-        name: String? = nil, dueAt: Timestamp? = nil, took: Duration? = nil
+        name: String? = nil, schedule: String? = nil, dueAt: Timestamp? = nil, took: Duration? = nil
     ) -> NewEvent {
         var data: JSONObject = [
             "job_id": .string(id), "queue": .string(queue), "kind": .string(kind), "attempt": .integer(Int64(attempt)),
         ]
         if let name { data["name"] = .string(name) }
+        if let schedule { data["schedule_id"] = .string(schedule) }
         if let dueAt { data["due_at"] = .string(dueAt.description) }
         if let took { data["duration_seconds"] = JSONValue(took.seconds) }
         if let failure { data["error"] = failure.json }

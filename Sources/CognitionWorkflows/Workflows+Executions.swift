@@ -1,6 +1,6 @@
 package import CognitionCore
 package import CognitionEvents
-import CognitionStorage
+package import CognitionStorage
 
 /// Executions as their users see them. Everything is confined to one workspace; what is in another is not found.
 extension Workflows {
@@ -95,6 +95,17 @@ extension Workflows {
             return try EventLog.readStream(
                 WorkflowEvent.stream(of: id), workspace: workspace, fromVersion: fromVersion, limit: limit, in: tx)
         }
+    }
+
+    /// The type of the streams that tell of executions.
+    package static let executionStreamType = "execution"
+
+    /// Which of `ids` are executions that are there, of whichever workspace; at most 256.
+    package static func existing(_ ids: [String], in tx: borrowing Transaction) throws -> Set<String> {
+        let found = try tx.query(
+            "SELECT id FROM executions WHERE id IN \(list: ids.compactMap { ExecutionID($0) })"
+        ) { try $0[0] as ExecutionID }
+        return Set(found.map(\.description))
     }
 
     // MARK: Live view

@@ -144,16 +144,16 @@ import Testing
         arguments: TestDatabase.engines)
     func check(on engine: TestDatabase.Engine) async throws {
         try await withOldEvents(engine) { log, upcasters in
-            let report = try await LogCheck(log.database, upcasters: upcasters, projections: [Picky()]).run()
+            let report = try await LogCheck(log, upcasters: upcasters, projections: [Picky()]).run()
             #expect(report.events == 8)
             let found = report.failures.map { "\($0.typeVersion) \($0.part) \($0.count) \($0.position)" }
             #expect(found == ["1 upcasters 1 4", "4 upcasters 1 6", "3 projection picky 3 5"])
             #expect(try await log.count("SELECT COUNT(*) FROM picked") == 0)
-            let fine = try await LogCheck(log.database, upcasters: .none, projections: [EventTypesProjection()]).run()
+            let fine = try await LogCheck(log, upcasters: .none, projections: [EventTypesProjection()]).run()
             #expect(fine.failures.isEmpty && fine.events == 8)
             #expect(try await log.count("SELECT COUNT(*) FROM event_types") == 0)
             try await log.execute("UPDATE events SET data = \([UInt8]([0x7B])) WHERE position = 3")
-            let damaged = try await LogCheck(log.database, upcasters: .none, projections: []).run()
+            let damaged = try await LogCheck(log, upcasters: .none, projections: []).run()
             #expect(damaged.failures.map(\.part) == ["log"] && damaged.failures.map(\.position) == [3])
         }
     }

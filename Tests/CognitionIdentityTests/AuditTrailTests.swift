@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct AuditTrailTests {
     /// An archive in memory that can be told to break.
-    private final class Shelf: AuditArchive {
+    private final class Shelf: Archive {
         struct Failure: Error {}
 
         let files = Mutex<[String: [UInt8]]>([:])
@@ -17,6 +17,10 @@ import Testing
             if isBroken.withLock({ $0 }) { throw Failure() }
             files.withLock { $0[name] = lines }
         }
+
+        func load(_ name: String, bytesMax: Int) throws -> [UInt8]? { files.withLock { $0[name] } }
+
+        func has(_ name: String) -> Bool { files.withLock { $0[name] != nil } }
 
         func discard(_ name: String) throws { files.withLock { $0[name] = nil } }
 

@@ -55,7 +55,7 @@ import Testing
                     #expect(delay.contains((due - clock.now).seconds))
                     #expect(try await harness.explanation(of: id) == ["retry_delay"])
                     clock.set(due)
-                    harness.database.signals.wakeHere([.jobs])
+                    harness.database.signals.wakeHere([.jobs, .jobsDue])
                 }
                 try await harness.until(id, "dead")
             }

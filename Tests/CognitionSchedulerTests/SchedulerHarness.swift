@@ -101,12 +101,14 @@ struct SchedulerHarness: Sendable {
     }
 }
 
-/// Jobs that do what their input says: `{do: "ok" | "fail" | "snooze" | "discard" | "wait"}`.
+/// Jobs that do what their input says: `{do: "ok" | "fail" | "snooze" | "discard" | "brief" | "wait"}`.
 final class ScriptedJobs: Sendable {
     private struct State {
         var runs: [RunningJob] = []
         var running = 0
         var runningMax = 0
+        var limited: [String: Int] = [:]
+        var limitedMax: [String: Int] = [:]
         var gates: [String: CheckedContinuation<Void, any Error>] = [:]
         var opened: Set<String> = []
     }
@@ -117,6 +119,8 @@ final class ScriptedJobs: Sendable {
     var runs: [RunningJob] { state.withLock { $0.runs } }
     var runningMax: Int { state.withLock { $0.runningMax } }
     var running: Int { state.withLock { $0.running } }
+    /// How many of a key have run at once.
+    var limitedMax: [String: Int] { state.withLock { $0.limitedMax } }
 
     /// What they were given as `n`, in the order in which they began.
     var numbers: [Int64] { runs.compactMap { $0.input["n"]?.integerValue } }
@@ -128,14 +132,25 @@ final class ScriptedJobs: Sendable {
             state.runs.append(job)
             state.running += 1
             state.runningMax = max(state.runningMax, state.running)
+            guard let key = job.limitKey else { return }
+            state.limited[key, default: 0] += 1
+            state.limitedMax[key] = max(state.limitedMax[key] ?? 0, state.limited[key] ?? 0)
         }
-        defer { state.withLock { $0.running -= 1 } }
+        defer {
+            state.withLock { state in
+                state.running -= 1
+                if let key = job.limitKey { state.limited[key, default: 0] -= 1 }
+            }
+        }
         let what = job.input["do"]?.stringValue ?? "ok"
         let failsUntil = job.input["fails"]?.integerValue ?? 0
         if Int64(job.attempt) <= failsUntil { throw JobFailure("test.failed", "as it was told") }
         switch what {
         case "fail": throw JobFailure(job.input["code"]?.stringValue ?? "test.failed", "as it was told")
         case "snooze": return job.input["n"] == nil ? .snoozed(.seconds(60)) : .completed([:])
+        case "brief":
+            try await Task.sleep(for: .milliseconds(5))
+            return .completed([:])
         case "discard": return .discarded(reason: "as it was told")
         case "wait":
             try await wait(for: job.id)

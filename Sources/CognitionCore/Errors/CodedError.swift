@@ -29,6 +29,8 @@ package enum ErrorCategory: String, Sendable, Hashable, CaseIterable {
     case unauthenticated
     case forbidden
     case notFound
+    /// It was there, and has been moved to where this call does not reach.
+    case gone
     case conflict
     case limited
     case unsupported

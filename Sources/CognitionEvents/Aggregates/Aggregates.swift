@@ -149,8 +149,10 @@ package struct Aggregates<State: Aggregate>: Sendable {
             }
             let count = Self.count(min(last, row.version), after: fold.version)
             guard count > 0 else { return fold }
-            fold.ahead = try EventReader.readStream(row, fromVersion: fold.version + 1, limit: count, in: tx).events[
-                ...]
+            // What was archived is read when it is needed.
+            let window = try EventReader.streamWindow(
+                stream, workspace: workspace, fromVersion: fold.version + 1, limit: count, in: tx)
+            if window.files.isEmpty { fold.ahead = window.page.events[...] }
             return fold
         }
     }

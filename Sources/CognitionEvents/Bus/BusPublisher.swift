@@ -26,6 +26,7 @@ package struct BusPublisher: Sendable {
 
     private let bus: any EventBus
     private let database: any Database
+    private let archives: EventArchives
     private let settings: Settings
     private let subscription: Subscription
     private let owner: UUIDv7
@@ -41,19 +42,22 @@ package struct BusPublisher: Sendable {
     private static let batchBytesMax = 4 << 20
 
     /// - Parameters:
+    ///   - archives: Where events are that have left the database, where it begins with them.
     ///   - owner: Names this node among those of the database.
     ///   - clock: What the publisher sleeps on.
     ///   - polling: How long it waits at most before it looks again.
     ///   - retry: Delays between attempts; its bounds on their number and duration do not count.
     /// - Throws: `event.invalid` for a name of a bus or a batch that is none.
     package init(
-        _ bus: any EventBus, database: any Database, owner: UUIDv7, settings: Settings = Settings(),
+        _ bus: any EventBus, database: any Database, archives: EventArchives = .none, owner: UUIDv7,
+        settings: Settings = Settings(),
         wallClock: any WallClock = SystemWallClock(), clock: any Clock<Duration> = ContinuousClock(),
         polling: Duration = .seconds(1), retry: RetryPolicy = SubscriptionRunner.standardRetry,
         metrics: any MetricsFactory = MetricsSystem.factory
     ) throws(EventError) {
         self.bus = bus
         self.database = database
+        self.archives = archives
         self.settings = settings
         self.owner = owner
         self.wallClock = wallClock
@@ -183,9 +187,10 @@ package struct BusPublisher: Sendable {
             return
         }
         let (filter, position, limit) = (subscription.filter, progress.position, subscription.batchMax)
-        let page = try await database.read {
-            try EventReader.readAll(after: position, limit: limit, filter: filter, in: $0)
+        let window = try await database.read {
+            try EventReader.window(after: position, limit: limit, filter: filter, in: $0)
         }
+        let page = try await archives.complete(window)
         metrics.lag.record(max(0, page.head - position))
         let (messages, end) = batch(of: page)
         if !messages.isEmpty {

@@ -1,6 +1,6 @@
 package import CognitionCore
 
-/// Something that has happened, as the log keeps it for ever.
+/// Something that has happened, as the log keeps it.
 package struct Event: Sendable, Hashable {
     /// Place in the whole log, from 1, without gaps, in the order of the commits.
     package let position: Int64
@@ -42,6 +42,14 @@ extension Event {
 
     /// The envelope as it is sent; members that have no value are left out.
     package var json: JSONValue {
+        var members = envelope
+        members["data"] = data
+        members["data_hash"] = .string(dataHash.description)
+        return .object(members)
+    }
+
+    /// The same without the data and its hash, which come last.
+    var envelope: JSONObject {
         var members: JSONObject = [
             "position": .integer(position), "workspace_id": .string(workspace.name),
             "stream_type": .string(stream.type), "stream_id": .string(stream.id), "version": .integer(version),
@@ -53,8 +61,6 @@ extension Event {
             ("subject", subject), ("key_id", keyID),
         ]
         for case (let name, let value?) in optional { members[name] = .string(value) }
-        members["data"] = data
-        members["data_hash"] = .string(dataHash.description)
-        return .object(members)
+        return members
     }
 }

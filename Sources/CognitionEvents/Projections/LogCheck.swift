@@ -1,5 +1,5 @@
 import CognitionCore
-package import CognitionStorage
+import CognitionStorage
 
 /// Runs the whole log through what this build makes of it, before it is deployed: upcasters, and the handlers of
 /// projections, whose writes are undone.
@@ -31,12 +31,12 @@ package struct LogCheck: Sendable {
     /// Undoes what a handler has written.
     private struct DryRun: Error {}
 
-    private let database: any Database
+    private let log: EventLog
     private let upcasters: Upcasters
     private let projections: [any Projection]
 
-    package init(_ database: any Database, upcasters: Upcasters, projections: [any Projection]) {
-        self.database = database
+    package init(_ log: EventLog, upcasters: Upcasters, projections: [any Projection]) {
+        self.log = log
         self.upcasters = upcasters
         self.projections = projections
     }
@@ -48,9 +48,7 @@ package struct LogCheck: Sendable {
             let page: EventPage
             let start = position
             do {
-                page = try await database.read {
-                    try EventReader.readAll(after: start, limit: Self.batch, filter: .all, in: $0)
-                }
+                page = try await log.readAll(after: start, limit: Self.batch)
             } catch let error as EventError where error.code == .eventDamaged {
                 guard let damaged = error.position else { throw error }
                 report.note("(unreadable)", 0, "log", damaged, error.message)
@@ -90,7 +88,7 @@ package struct LogCheck: Sendable {
     /// - Returns: What the handler throws.
     private func failure(of projection: any Projection, _ events: [Event]) async throws -> (any Error)? {
         do {
-            try await database.write { tx in
+            try await log.database.write { tx in
                 try projection.apply(events, to: Self.generation, in: tx)
                 try tx.settle()
                 throw DryRun()

@@ -12,6 +12,7 @@ package struct ProjectionRunner: Sendable {
 
     package let projection: any Projection
     private let database: any Database
+    private let archives: EventArchives
     private let wallClock: any WallClock
     private let clock: any Clock<Duration>
     private let polling: Duration
@@ -23,17 +24,20 @@ package struct ProjectionRunner: Sendable {
     private let rebuildLag: Gauge
 
     /// - Parameters:
+    ///   - archives: Where events are that have left the database, which one that is made anew begins with.
     ///   - clock: What the runner sleeps on.
     ///   - polling: How long it waits at most before it looks again.
     ///   - rest: How long it stands still each time it has come to the end of the log.
     ///   - upcasters: What events are handed over through.
     package init(
-        _ projection: any Projection, database: any Database, wallClock: any WallClock = SystemWallClock(),
+        _ projection: any Projection, database: any Database, archives: EventArchives = .none,
+        wallClock: any WallClock = SystemWallClock(),
         clock: any Clock<Duration> = ContinuousClock(), polling: Duration = .seconds(1),
         rest: Duration = .zero, upcasters: Upcasters = .none, metrics: any MetricsFactory = MetricsSystem.factory
     ) {
         self.projection = projection
         self.database = database
+        self.archives = archives
         self.wallClock = wallClock
         self.clock = clock
         self.polling = polling
@@ -116,7 +120,8 @@ package struct ProjectionRunner: Sendable {
             isExact: projection.isInline || generation.isRebuild)
         return SubscriptionRunner(
             subscription, label: ProjectionStore.label(of: name, isRebuild: generation.isRebuild), database: database,
-            wallClock: wallClock, clock: clock, polling: polling, rest: generation.isRebuild ? .zero : rest,
+            archives: archives, wallClock: wallClock, clock: clock, polling: polling,
+            rest: generation.isRebuild ? .zero : rest,
             failurePolicy: projection.failurePolicy, attendance: attendance, metrics: metrics,
             handler: { try handler.hand($0, in: $1) })
     }

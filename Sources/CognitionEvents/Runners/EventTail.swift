@@ -8,7 +8,7 @@ import CognitionStorage
 package struct EventTail: AsyncSequence, Sendable {
     package typealias Element = Event
 
-    let database: any Database
+    let log: EventLog
     /// `nil`: the end at the first pull.
     package let position: Int64?
     package let filter: EventFilter
@@ -58,14 +58,12 @@ package struct EventTail: AsyncSequence, Sendable {
             if let position {
                 start = position
             } else {
-                start = try await tail.database.read { try EventReader.head(in: $0) }
+                start = try await tail.log.head()
                 position = start
             }
             // Before the page is read, so that what comes right after it is not missed.
-            let wakeUps = tail.database.signals.wakeUps(for: .log)
-            let next = try await tail.database.read { tx in
-                try EventReader.readAll(after: start, limit: tail.pageMax, filter: tail.filter, in: tx)
-            }
+            let wakeUps = tail.log.database.signals.wakeUps(for: .log)
+            let next = try await tail.log.readAll(after: start, limit: tail.pageMax, filter: tail.filter)
             page = next.events
             taken = 0
             position = next.position

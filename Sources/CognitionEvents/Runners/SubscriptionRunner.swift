@@ -31,6 +31,7 @@ package struct SubscriptionRunner: Sendable {
 
     package let subscription: Subscription
     private let database: any Database
+    private let archives: EventArchives
     private let wallClock: any WallClock
     private let clock: any Clock<Duration>
     private let polling: Duration
@@ -51,6 +52,7 @@ package struct SubscriptionRunner: Sendable {
 
     /// - Parameters:
     ///   - label: What metrics call the subscription; its name unless given.
+    ///   - archives: Where events are that have left the database. What is not at hand is waited for.
     ///   - clock: What the runner sleeps on.
     ///   - polling: How long it waits at most before it looks again, for the case that a wake-up was lost.
     ///   - rest: How long it stands still after a batch that has come to the end of the log, so that what comes one by one
@@ -58,23 +60,26 @@ package struct SubscriptionRunner: Sendable {
     ///   - retry: Delays between attempts; its bounds on their number and duration do not count.
     package init(
         _ subscription: Subscription, label: String? = nil, database: any Database,
-        wallClock: any WallClock = SystemWallClock(),
+        archives: EventArchives = .none, wallClock: any WallClock = SystemWallClock(),
         clock: any Clock<Duration> = ContinuousClock(), polling: Duration = .seconds(1),
         rest: Duration = .zero, retry: RetryPolicy = Self.standardRetry, failurePolicy: FailurePolicy = .stop,
         metrics: any MetricsFactory = MetricsSystem.factory, handler: @escaping Handler
     ) {
         self.init(
-            subscription, label: label, database: database, wallClock: wallClock, clock: clock, polling: polling,
-            rest: rest, retry: retry, failurePolicy: failurePolicy, attendance: nil, metrics: metrics, handler: handler)
+            subscription, label: label, database: database, archives: archives, wallClock: wallClock, clock: clock,
+            polling: polling, rest: rest, retry: retry, failurePolicy: failurePolicy, attendance: nil, metrics: metrics,
+            handler: handler)
     }
 
     init(
-        _ subscription: Subscription, label: String?, database: any Database, wallClock: any WallClock,
-        clock: any Clock<Duration>, polling: Duration, rest: Duration, retry: RetryPolicy = Self.standardRetry,
+        _ subscription: Subscription, label: String?, database: any Database, archives: EventArchives,
+        wallClock: any WallClock, clock: any Clock<Duration>, polling: Duration, rest: Duration,
+        retry: RetryPolicy = Self.standardRetry,
         failurePolicy: FailurePolicy, attendance: Attendance?, metrics: any MetricsFactory, handler: @escaping Handler
     ) {
         self.subscription = subscription
         self.database = database
+        self.archives = archives
         self.wallClock = wallClock
         self.clock = clock
         self.polling = polling
@@ -171,15 +176,16 @@ package struct SubscriptionRunner: Sendable {
     /// - Returns: What comes next, and the place as it is stored.
     private func next(_ progress: inout Progress) async throws -> (EventPage, stored: Int64) {
         let (known, subscription, isInline) = (progress, subscription, attendance?.isInline == true)
-        let (page, stored, start) = try await database.read { tx in
+        let (window, stored, start) = try await database.read { tx in
             // At one moment, so that what appends have handled is not taken for something that is still to be done.
             let place = isInline ? try SubscriptionStore.find(subscription.name, in: tx)?.position : nil
             let stored = place ?? known.stored ?? known.position
             let start = stored == known.stored ? known.position : stored
-            let page = try EventReader.readAll(
+            let window = try EventReader.window(
                 after: start, limit: limit(at: start, known), filter: subscription.filter, in: tx)
-            return (page, stored, start)
+            return (window, stored, start)
         }
+        let page = try await archives.complete(window)
         (progress.stored, progress.position) = (stored, start)
         tellLag(of: start, behind: page.head)
         return (page, stored)
@@ -187,7 +193,7 @@ package struct SubscriptionRunner: Sendable {
 
     /// - Returns: What was handled; `nil` when the place was not `stored` any more, and nothing was.
     private func handle(_ page: EventPage, from stored: Int64, _ progress: Progress) async throws -> EventPage? {
-        let (start, limit) = (progress.position, limit(at: progress.position, progress))
+        let limit = limit(at: progress.position, progress)
         let (subscription, handler, attendance, now) = (subscription, handler, attendance, wallClock.now)
         return try await database.write { tx in
             try attendance?.begin(tx)
@@ -195,8 +201,7 @@ package struct SubscriptionRunner: Sendable {
             if page.isAtEnd, attendance?.isInline == true {
                 // Nobody appends until the commit, so that the next append finds it at the end.
                 _ = try EventReader.head(locked: true, in: tx)
-                page = try EventReader.readAll(
-                    after: start, limit: limit, filter: subscription.filter, in: tx)
+                page = try Self.extend(page, limit: limit, filter: subscription.filter, in: tx)
             }
             guard
                 try SubscriptionStore.move(subscription.name, from: stored, to: page.position, now: now, in: tx)
@@ -213,6 +218,17 @@ package struct SubscriptionRunner: Sendable {
             }
             return page
         }
+    }
+
+    /// Adds what has come since a page was read, as far as there is room for it.
+    private static func extend(
+        _ page: EventPage, limit: Int, filter: EventFilter, in tx: borrowing Transaction
+    ) throws -> EventPage {
+        guard page.events.count < limit else { return page }
+        let rest = try EventReader.readAll(
+            after: page.position, limit: limit - page.events.count, filter: filter, in: tx)
+        return EventPage(
+            events: page.events + rest.events, position: rest.position, head: rest.head, isAtEnd: rest.isAtEnd)
     }
 
     /// Waits for a change of the log that came after `progress.position` was read.
@@ -283,8 +299,11 @@ package struct SubscriptionRunner: Sendable {
 }
 
 extension Error {
-    /// The same may succeed later.
-    fileprivate var mayPass: Bool { (self as? any CodedError)?.category == .unavailable }
+    /// The same may succeed later: also where another node has the archive, or it is put back.
+    fileprivate var mayPass: Bool {
+        guard let error = self as? any CodedError else { return false }
+        return error.category == .unavailable || error.code == .eventArchived
+    }
 
     /// Nothing of the error's text, which may hold what belongs in no log.
     fileprivate var codeName: String { (self as? any CodedError)?.code.name ?? "\(type(of: self))" }

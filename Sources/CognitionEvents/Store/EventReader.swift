@@ -17,22 +17,17 @@ enum EventReader {
         return head
     }
 
-    static func readStream(
+    /// A page of a stream, and where the rest of it lies.
+    static func streamWindow(
         _ stream: StreamName, workspace: WorkspaceID, fromVersion: Int64, _ direction: ReadDirection = .forward,
         limit: Int, in tx: borrowing Transaction
-    ) throws -> StreamPage {
-        guard let row = try StreamRow.find(stream, workspace: workspace, in: tx) else {
-            try check(limit)
-            return StreamPage(events: [], version: 0)
-        }
-        return try readStream(row, fromVersion: fromVersion, direction, limit: limit, in: tx)
-    }
-
-    static func readStream(
-        _ row: StreamRow, fromVersion: Int64, _ direction: ReadDirection = .forward, limit: Int,
-        in tx: borrowing Transaction
-    ) throws -> StreamPage {
+    ) throws -> StreamWindow {
         try check(limit)
+        guard let row = try StreamRow.find(stream, workspace: workspace, in: tx) else {
+            return StreamWindow(
+                page: StreamPage(events: [], version: 0), stream: stream, workspace: workspace, direction: direction,
+                limit: limit, missing: nil, files: [])
+        }
         let range: SQL =
             switch direction {
             case .forward: "e.version >= \(fromVersion) ORDER BY e.version"
@@ -43,42 +38,105 @@ enum EventReader {
             SELECT \(columns: EventRow.columns) FROM events e CROSS JOIN streams s
             WHERE s.key = e.stream_key AND e.stream_key = \(row.key) AND \(range) LIMIT \(limit)
             """, as: EventRow.init)
-        return StreamPage(events: try events(rows, in: tx), version: row.version)
+        let missing = missingVersions(rows, of: row, fromVersion: fromVersion, direction, limit: limit)
+        return StreamWindow(
+            page: StreamPage(events: try events(rows, in: tx), version: row.version), stream: stream,
+            workspace: workspace, direction: direction, limit: limit, missing: missing,
+            files: try missing.map {
+                try ArchivedRangeStore.ranges(of: row.key, versions: $0, direction, in: tx)
+            } ?? [])
     }
 
+    /// Versions that a page should have and the rows do not, at the end at which a stream is archived.
+    private static func missingVersions(
+        _ rows: [EventRow], of stream: StreamRow, fromVersion: Int64, _ direction: ReadDirection, limit: Int
+    ) -> ClosedRange<Int64>? {
+        switch direction {
+        case .forward:
+            let first = max(1, fromVersion)
+            let last = (rows.first?.version ?? stream.version + 1) - 1
+            return first <= last ? first...last : nil
+        case .backward:
+            guard rows.count < limit else { return nil }
+            let last = (rows.last?.version).map { $0 - 1 } ?? min(fromVersion, stream.version)
+            return last >= 1 ? 1...last : nil
+        }
+    }
+
+    /// Events of the log that a page of rows has all of.
+    /// - Throws: `event.archived` where it has not.
     static func readAll(
         after position: Int64, limit: Int, filter: EventFilter, in tx: borrowing Transaction
     ) throws -> EventPage {
+        try window(after: position, limit: limit, filter: filter, in: tx).complete
+    }
+
+    /// A page of the log, and where the rest of it lies.
+    static func window(
+        after position: Int64, limit: Int, filter: EventFilter, in tx: borrowing Transaction
+    ) throws -> LogWindow {
         try check(limit)
         try filter.check()
-        let head = try head(in: tx)
+        let (head, archived) = try ArchivedRangeStore.ends(in: tx)
         let start = max(0, position, try startOfTime(filter.since, after: position, head: head, in: tx))
         // A position that is not there yet is kept, so that what comes before it is not taken for new.
         guard start < head else {
-            return EventPage(events: [], position: max(position, start), head: head, isAtEnd: true)
+            return LogWindow(
+                page: EventPage(events: [], position: max(position, start), head: head, isAtEnd: true), positions: nil,
+                filter: filter, direction: .forward, limit: limit, last: head, files: [])
         }
-        var end = filter.stream == nil ? min(head, start + scanMax) : head
-        let rows = try rows(filter, in: start + 1...end, .forward, limit: limit, in: tx)
-        let events = try events(rows, in: tx)
-        if events.count == limit || events.count < rows.count, let last = events.last { end = last.position }
-        return EventPage(events: events, position: end, head: head, isAtEnd: end == head)
+        let end = filter.stream == nil ? min(head, start + scanMax) : head
+        let (events, last) = try page(filter, in: start + 1...end, .forward, limit: limit, in: tx)
+        let positions = start + 1...(last ?? end)
+        return LogWindow(
+            page: EventPage(events: events, position: last ?? end, head: head, isAtEnd: (last ?? end) == head),
+            positions: positions, filter: filter, direction: .forward, limit: limit, last: head,
+            files: start < archived ? try files(at: positions, filter, in: tx) : [])
     }
 
     /// The same towards the beginning; a page looks through as much.
-    static func readAll(
+    static func window(
         before position: Int64, limit: Int, filter: EventFilter, in tx: borrowing Transaction
-    ) throws -> EventPage {
+    ) throws -> LogWindow {
         try check(limit)
         try filter.check()
-        let head = try head(in: tx)
+        let (head, archived) = try ArchivedRangeStore.ends(in: tx)
         let start = min(position, head + 1)
         let first = try startOfTime(filter.since, after: 0, head: head, in: tx) + 1
-        guard start > first else { return EventPage(events: [], position: first, head: head, isAtEnd: true) }
-        var end = filter.stream == nil ? max(first, start - scanMax) : first
-        let rows = try rows(filter, in: end...start - 1, .backward, limit: limit, in: tx)
+        guard start > first else {
+            return LogWindow(
+                page: EventPage(events: [], position: first, head: head, isAtEnd: true), positions: nil, filter: filter,
+                direction: .backward, limit: limit, last: first, files: [])
+        }
+        let end = filter.stream == nil ? max(first, start - scanMax) : first
+        let (events, last) = try page(filter, in: end...start - 1, .backward, limit: limit, in: tx)
+        let positions = (last ?? end)...start - 1
+        return LogWindow(
+            page: EventPage(events: events, position: last ?? end, head: head, isAtEnd: (last ?? end) <= first),
+            positions: positions, filter: filter, direction: .backward, limit: limit, last: first,
+            files: positions.lowerBound <= archived ? try files(at: positions, filter, in: tx) : [])
+    }
+
+    /// - Returns: Events of rows, and the position of the last if there may be more before the end.
+    private static func page(
+        _ filter: EventFilter, in positions: ClosedRange<Int64>, _ direction: ReadDirection, limit: Int,
+        in tx: borrowing Transaction
+    ) throws -> (events: [Event], last: Int64?) {
+        let rows = try rows(filter, in: positions, direction, limit: limit, in: tx)
         let events = try events(rows, in: tx)
-        if events.count == limit || events.count < rows.count, let last = events.last { end = last.position }
-        return EventPage(events: events, position: end, head: head, isAtEnd: end <= first)
+        let hasMore = events.count == limit || events.count < rows.count
+        return (events, hasMore ? events.last?.position : nil)
+    }
+
+    /// Files that may have something of what is looked for.
+    private static func files(
+        at positions: ClosedRange<Int64>, _ filter: EventFilter, in tx: borrowing Transaction
+    ) throws -> [ArchivedRange] {
+        guard let stream = filter.stream, let workspace = filter.workspace else {
+            return try ArchivedRangeStore.ranges(overlapping: positions, since: filter.since, in: tx)
+        }
+        guard let row = try StreamRow.find(stream, workspace: workspace, in: tx) else { return [] }
+        return try ArchivedRangeStore.ranges(of: row.key, overlapping: positions, in: tx)
     }
 
     /// What matches among these positions.
@@ -144,8 +202,8 @@ enum EventReader {
         return conditions
     }
 
-    /// The last position before which no event is of `since` or later, found by halving: positions have no gaps, and
-    /// times follow them but for the skew of clocks.
+    /// The last position before which no event is of `since` or later, found by halving: times follow positions, but for the
+    /// skew of clocks.
     private static func startOfTime(
         _ since: Timestamp?, after position: Int64, head: Int64, in tx: borrowing Transaction
     ) throws -> Int64 {
@@ -155,8 +213,11 @@ enum EventReader {
         var high = head
         while low < high {
             let middle = low + (high - low) / 2 + 1
-            let time = try tx.first("SELECT time FROM events WHERE position = \(middle)") { try $0[0] as Timestamp }
-            if let time, time < early { low = middle } else { high = middle - 1 }
+            // The next that is there, as some may have been archived: those before it are no younger.
+            let next = try tx.first(
+                "SELECT position, time FROM events WHERE position >= \(middle) ORDER BY position LIMIT 1"
+            ) { (position: try $0[0] as Int64, time: try $0[1] as Timestamp) }
+            if let next, next.time < early { low = min(next.position, high) } else { high = middle - 1 }
         }
         return low
     }

@@ -27,6 +27,14 @@ package struct LogVerification: Sendable, Hashable {
         case streamMissing(position: Int64)
         /// The stored data is not what was hashed when it was written.
         case dataChanged(position: Int64)
+        /// An event is in the log and in an archive, or in two archives.
+        case positionTwice(Int64)
+        /// An archive is not at hand; nothing is known of the events that only it has.
+        case archiveMissing(String)
+        /// An archive is not the one that was noted, or cannot be read.
+        case archiveDamaged(String)
+        /// The manifest beside an archive is missing, or says something else than the database.
+        case manifestWrong(String)
         /// The data is a payload, which is not there.
         case payloadMissing(position: Int64)
         /// The stream's version is not that of its last event.
@@ -34,7 +42,10 @@ package struct LogVerification: Sendable, Hashable {
     }
 
     package var problems: [Problem] = []
+    /// In the database.
     package var events = 0
+    /// In archives.
+    package var archived = 0
     package var streams = 0
     package var cursor: Cursor
     /// Everything there was is checked.
@@ -42,10 +53,11 @@ package struct LogVerification: Sendable, Hashable {
 }
 
 extension EventLog {
-    /// Checks a piece of the log: that positions and versions have no gaps, and that stored data has its hash.
+    /// Checks a piece of the log: that positions and versions have no gaps, and that stored data has its hash; also what
+    /// lies in archives, each of which is read anew.
     ///
-    /// Memory is bounded by `limit` and one payload, and each event can add two problems at most. Events that are
-    /// written meanwhile do no harm.
+    /// Memory is bounded by `limit`, 100,000 positions, one payload and two archives, and each event can add two problems
+    /// at most. Events that are written or archived meanwhile do no harm.
     ///
     /// - Parameters:
     ///   - cursor: Where the piece before has ended.
@@ -53,7 +65,8 @@ extension EventLog {
     package func verify(from cursor: LogVerification.Cursor = .init(), limit: Int = 1_000) async throws
         -> LogVerification
     {
-        try await database.read { try LogVerifier.verify(from: cursor, limit: limit, in: $0) }
+        let piece = try await database.read { try LogVerifier.verify(from: cursor, limit: limit, in: $0) }
+        return try await ArchiveVerifier(archives).complete(piece)
     }
 
     /// Checks the whole log, piece by piece.
@@ -66,6 +79,7 @@ extension EventLog {
             let piece = try await verify(from: total.cursor)
             total.problems += piece.problems
             total.events += piece.events
+            total.archived += piece.archived
             total.streams += piece.streams
             total.cursor = piece.cursor
             total.isComplete = piece.isComplete
@@ -74,7 +88,20 @@ extension EventLog {
     }
 }
 
+/// What the rows of a piece say, and what else has to be looked at.
+struct VerifiedRows: Sendable {
+    var result: LogVerification
+    /// Positions that have to be there, each once; `nil` for none.
+    var positions: ClosedRange<Int64>?
+    /// Those that rows have, rising.
+    var found: [Int64] = []
+    var files: [ArchivedRange] = []
+}
+
 private enum LogVerifier {
+    /// Positions of one piece at most.
+    private static let positionsMax: Int64 = 100_000
+
     private struct CheckedEvent {
         let position: Int64
         let version: Int64
@@ -88,29 +115,33 @@ private enum LogVerifier {
 
     static func verify(
         from cursor: LogVerification.Cursor, limit: Int, in tx: borrowing Transaction
-    ) throws -> LogVerification {
+    ) throws -> VerifiedRows {
         guard (1...EventReader.limitMax).contains(limit) else {
             throw EventError(.eventInvalid, "a check takes 1 to \(EventReader.limitMax) events, not \(limit)")
         }
-        var result = LogVerification(cursor: cursor)
+        var piece = VerifiedRows(result: LogVerification(cursor: cursor))
         let head = try EventReader.head(in: tx)
-        let checked = try events(after: cursor.position, limit: limit, in: tx)
-        if checked.isEmpty {
-            if cursor.position < head { result.problems.append(.positionsMissing(cursor.position + 1...head)) }
-            result.cursor.position = max(cursor.position, head)
-            try checkStreams(limit: limit, in: tx, &result)
-            return result
+        let isInLog = cursor.position < head
+        let end = isInLog ? min(head, max(0, cursor.position) + positionsMax) : .max
+        let checked = try events(after: cursor.position, upTo: end, limit: limit, in: tx)
+        guard isInLog || !checked.isEmpty else {
+            piece.result.cursor.position = max(cursor.position, head)
+            try checkStreams(limit: limit, in: tx, &piece.result)
+            return piece
         }
-        for event in checked {
-            try check(event, head: head, in: tx, &result)
-            result.cursor.position = event.position
-        }
-        result.events = checked.count
-        return result
+        for event in checked { try check(event, head: head, in: tx, &piece.result) }
+        let last = checked.count < limit && isInLog ? end : checked.last?.position ?? end
+        let positions = cursor.position + 1...last
+        piece.result.events = checked.count
+        piece.result.cursor.position = last
+        piece.positions = positions
+        piece.found = checked.map(\.position)
+        piece.files = try ArchivedRangeStore.ranges(overlapping: positions, in: tx)
+        return piece
     }
 
     private static func events(
-        after position: Int64, limit: Int, in tx: borrowing Transaction
+        after position: Int64, upTo end: Int64, limit: Int, in tx: borrowing Transaction
     ) throws -> [CheckedEvent] {
         try tx.query(
             """
@@ -118,9 +149,13 @@ private enum LogVerifier {
                 CASE WHEN e.version = 1 OR EXISTS (
                     SELECT 1 FROM events p
                     WHERE p.stream_key = e.stream_key AND p.version = e.version - 1 AND p.position < e.position
+                ) OR EXISTS (
+                    SELECT 1 FROM archived_streams a
+                    WHERE a.stream_key = e.stream_key AND a.last_version >= e.version - 1
+                        AND a.first_version <= e.version - 1
                 ) THEN 1 ELSE 0 END
             FROM events e LEFT JOIN streams s ON s.key = e.stream_key
-            WHERE e.position > \(position) ORDER BY e.position LIMIT \(limit)
+            WHERE e.position > \(position) AND e.position <= \(end) ORDER BY e.position LIMIT \(limit)
             """
         ) { row in
             CheckedEvent(
@@ -132,8 +167,6 @@ private enum LogVerifier {
     private static func check(
         _ event: CheckedEvent, head: Int64, in tx: borrowing Transaction, _ result: inout LogVerification
     ) throws {
-        let next = result.cursor.position + 1
-        if event.position > next { result.problems.append(.positionsMissing(next...event.position - 1)) }
         if event.position > head { result.problems.append(.positionBeyondHead(event.position, head: head)) }
         if !event.hasPredecessor || event.version < 1 {
             result.problems.append(.versionOutOfOrder(position: event.position, version: event.version))
@@ -161,7 +194,9 @@ private enum LogVerifier {
         let streams = try tx.query(
             """
             SELECT s.key, s.version, s.workspace_id, s.type, s.id,
-                (SELECT coalesce(max(e.version), 0) FROM events e WHERE e.stream_key = s.key)
+                coalesce(
+                    (SELECT max(e.version) FROM events e WHERE e.stream_key = s.key),
+                    (SELECT max(a.last_version) FROM archived_streams a WHERE a.stream_key = s.key), 0)
             FROM streams s WHERE s.key > \(result.cursor.streamKey) ORDER BY s.key LIMIT \(limit)
             """
         ) { row in

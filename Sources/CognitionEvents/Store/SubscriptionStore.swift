@@ -86,6 +86,12 @@ enum SubscriptionStore {
         tx.signal(.subscriptions)
     }
 
+    static func forget(_ name: String, in tx: borrowing Transaction) throws {
+        try tx.execute("DELETE FROM parked_events WHERE subscription = \(name)")
+        guard try tx.execute("DELETE FROM subscriptions WHERE name = \(name)") == 1 else { throw unknown(name) }
+        tx.signal(.subscriptions)
+    }
+
     static func unknown(_ name: String) -> EventError {
         EventError(.subscriptionUnknown, "there is no subscription named \(name)")
     }

@@ -87,6 +87,7 @@ struct Problem: Sendable {
         case .unauthenticated: .unauthorized
         case .forbidden: .forbidden
         case .notFound: .notFound
+        case .gone: .gone
         case .conflict: .conflict
         case .limited: .tooManyRequests
         case .unsupported: .unprocessableContent
@@ -110,6 +111,7 @@ struct Problem: Sendable {
         .unauthenticated: "Authentication is needed",
         .forbidden: "Not permitted",
         .notFound: "Not found",
+        .gone: "Not here any more",
         .conflict: "The request conflicts with what is there",
         .limited: "A limit was reached",
         .unsupported: "Not supported",

@@ -1,3 +1,4 @@
+import CognitionCore
 import HTTPTypes
 import Hummingbird
 

@@ -145,8 +145,9 @@ package struct OpenAPIDocument: Sendable {
     private static let errorTitles = [
         "400": "The request is not valid.", "401": "There is no token, or it is not valid.",
         "403": "The token's roles do not permit this.", "404": "There is no such thing in this workspace.",
-        "414": "The path and query are too long.",
-        "409": "The request conflicts with what is there.", "413": "The body is too large.",
+        "409": "The request conflicts with what is there.",
+        "410": "It is in an archive that this node does not have.", "414": "The path and query are too long.",
+        "413": "The body is too large.",
         "415": "The body has a media type that is not taken.", "422": "What is asked for is not supported.",
         "429": "A limit was reached.", "503": "Not available at the moment; the same request may succeed later.",
     ]

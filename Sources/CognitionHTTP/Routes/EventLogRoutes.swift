@@ -27,7 +27,8 @@ package struct EventLogRoutes: RouteGroup {
         api.route(
             .get, "streams/{type}/{id}",
             parameters: [Self.streamType, Self.streamID, Self.from, Self.direction, Query.limit, Query.cursor],
-            answers: [.ok(StreamPageShape.self)], errors: [.notFound, .forbidden], access: .permission(.readEvents),
+            answers: [.ok(StreamPageShape.self)], errors: [.notFound, .forbidden, .gone],
+            access: .permission(.readEvents),
             summary: "Lists the events of one stream.", use: stream)
         api.route(
             .get, "events",
@@ -36,10 +37,12 @@ package struct EventLogRoutes: RouteGroup {
                 Self.lastEventID,
             ],
             answers: [.okOrEvents(EventLogPageShape.self, "A page; or events as they come, as server-sent events.")],
-            access: .permission(.readEvents), summary: "Lists what has happened in the workspace, or follows it.",
+            errors: [.gone], access: .permission(.readEvents),
+            summary: "Lists what has happened in the workspace, or follows it.",
             details: """
                 In the order of the log, which has no gaps: positions that are missing here are of other workspaces. A page \
-                looks through at most 10,000 positions, so it may have no items and a `next_cursor`.
+                looks through at most 10,000 positions, so it may have no items and a `next_cursor`. Events that were archived \
+                are read back; where that cannot be done, the answer is 410 with `event.archived`.
 
                 With `Accept: text/event-stream` the answer goes on without an end. It begins after `Last-Event-ID` or \
                 `after`, with `since` at that moment, else with what comes next. Events of users and of the workspace itself \
@@ -168,7 +171,7 @@ package struct EventLogRoutes: RouteGroup {
         // What is none is refused, also where it says nothing.
         _ = try call.header(Self.lastEventID)
         let after = try call.query(Self.after)
-        if call.accepts(EventStream.mediaType) { return try follow(filter, call) }
+        if call.accepts(EventStream.mediaType) { return try await follow(filter, call) }
         let direction = try call.query(Self.direction) ?? .forward
         let list = "events-\(direction.rawValue)"
         let start = try call.cursor(of: list)?.key
@@ -193,8 +196,10 @@ package struct EventLogRoutes: RouteGroup {
         return filter
     }
 
-    private func follow(_ filter: EventFilter, _ call: Call<Void>) throws -> Answer {
+    private func follow(_ filter: EventFilter, _ call: Call<Void>) async throws -> Answer {
         let after = try call.header(Self.lastEventID) ?? call.query(Self.after) ?? (filter.since == nil ? nil : 0)
+        // What cannot be told from here is told before the first event.
+        if let after { _ = try await log.readAll(after: after, limit: 1, filter: filter) }
         // Who may no longer see everything comes again, and then sees the rest.
         let needed: Permission = filter.hiddenStreamTypes.isEmpty ? .readAudit : .readEvents
         let stream = EventStream(

@@ -17,12 +17,12 @@ package struct StreamStateRoutes: RouteGroup {
         let stream: [any AnyParameter] = [EventLogRoutes.streamType, EventLogRoutes.streamID]
         api.route(
             .get, "streams/{type}/{id}/state", parameters: stream + [Self.version, Self.at, Self.provenance],
-            answers: [.ok(StreamStateShape.self)], errors: [.notFound, .forbidden, .limited],
+            answers: [.ok(StreamStateShape.self)], errors: [.notFound, .forbidden, .gone, .limited],
             access: .permission(.readEvents), summary: "Shows what the events of a stream add up to, now or before.",
             details: rule, use: state)
         api.route(
             .get, "streams/{type}/{id}/changes", parameters: stream + [Self.from, Self.to],
-            answers: [.ok(StreamChangesShape.self)], errors: [.notFound, .forbidden, .limited],
+            answers: [.ok(StreamChangesShape.self)], errors: [.notFound, .forbidden, .gone, .limited],
             access: .permission(.readEvents), summary: "Compares the state of a stream at two versions.",
             details: "Unless told otherwise, the last event is what is looked at: before it, and after it. " + rule,
             use: changes)

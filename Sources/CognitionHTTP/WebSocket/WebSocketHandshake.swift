@@ -120,7 +120,7 @@ struct HandshakeRefusal: Error {
         case .forbidden: self.init(.forbidden, coded.code, coded.message)
         case .limited: self.init(.tooManyRequests, coded.code, coded.message)
         case .unavailable: self.init(.serviceUnavailable, coded.code, coded.message)
-        case .invalid, .notFound, .conflict, .unsupported: self.init(.badRequest, coded.code, coded.message)
+        case .invalid, .notFound, .gone, .conflict, .unsupported: self.init(.badRequest, coded.code, coded.message)
         case .internal: self.init(.internalServerError, coded.code, "something went wrong in the server")
         }
     }

@@ -1,15 +1,6 @@
 import CognitionCore
-import CognitionStorage
+package import CognitionStorage
 import Logging
-
-/// Where entries of the audit trail go before they are deleted.
-package protocol AuditArchive: Sendable {
-    /// Keeps `lines` under `name`, durably and as a whole: after a crash there is what was there before, or this.
-    func store(_ lines: [UInt8], as name: String) throws
-
-    /// Takes away what was stored under `name`.
-    func discard(_ name: String) throws
-}
 
 /// Moves entries of the audit trail that are older than the rule says into an archive, and deletes them.
 ///
@@ -20,29 +11,26 @@ package struct AuditArchiver: Sendable {
     /// Entries of one file.
     package static let entriesPerFile = 5_000
     private static let entriesPerDeletion = 500
-    /// How long a node that has crashed keeps others from archiving.
-    private static let claimLife: Duration = .seconds(300)
     /// Of entries younger than that, one may still be on its way.
     package static let retentionMin: Duration = .seconds(86_400)
 
     private let identity: Identity
-    private let archive: any AuditArchive
+    private let archive: any Archive
     private let retention: Duration
-    private let owner: String
+    private let claim: ArchiveClaim
     private let interval: Duration
     private let clock: any Clock<Duration>
 
     /// - Parameter retention: How long entries stay in the database; ``retentionMin`` or more.
     package init(
-        _ identity: Identity, archive: any AuditArchive, retention: Duration, interval: Duration = .seconds(3_600),
+        _ identity: Identity, archive: any Archive, retention: Duration, interval: Duration = .seconds(3_600),
         clock: any Clock<Duration> = ContinuousClock()
     ) {
         precondition(retention >= Self.retentionMin, "entries stay in the database for at least a day")
         self.identity = identity
         self.archive = archive
         self.retention = retention
-        let id: UUIDv7 = identity.ids.next()
-        owner = id.description
+        claim = ArchiveClaim("audit_retention", owner: identity.ids.next())
         self.interval = interval
         self.clock = clock
     }
@@ -50,18 +38,10 @@ package struct AuditArchiver: Sendable {
     /// Archives every hour until the task is cancelled, and then returns.
     /// - Throws: What the database throws when it is closed.
     package func run() async throws {
-        while !Task.isCancelled {
-            do {
-                try await archiveDue()
-            } catch is CancellationError {
-                return
-            } catch let error as StorageError where error.code == .storageClosed {
-                throw error
-            } catch {
-                Logger.current.error("Audit trail cannot be archived", metadata: ["error": "\(error)"])
-            }
-            // Its only error is cancellation, which the loop looks at.
-            try? await clock.sleep(for: interval)
+        try await ArchiveRounds.run(every: interval, on: clock) {
+            try await archiveDue()
+        } failed: { error in
+            Logger.current.error("Audit trail cannot be archived", metadata: ["error": "\(error)"])
         }
     }
 
@@ -69,17 +49,17 @@ package struct AuditArchiver: Sendable {
     /// - Returns: How many entries were archived.
     @discardableResult
     package func archiveDue() async throws -> Int {
-        let (database, owner) = (identity.database, owner)
-        guard try await database.write({ try AuditStore.claim(owner, life: Self.claimLife, $0) }) else { return 0 }
+        let (database, claim) = (identity.database, claim)
+        guard try await database.write({ try claim.take(in: $0) }) else { return 0 }
         let before = identity.clock.now - retention
         var count = 0
-        while try await database.write({ try AuditStore.claim(owner, life: Self.claimLife, $0) }) {
+        while try await database.write({ try claim.take(in: $0) }) {
             try await deleteArchived()
             guard let archived = try await archiveNext(before: before) else { break }
             count += archived
         }
         try await deleteArchived()
-        try await database.write { try AuditStore.release(owner, $0) }
+        try await database.write { try claim.end(in: $0) }
         return count
     }
 
@@ -93,7 +73,7 @@ package struct AuditArchiver: Sendable {
         let name = "audit-\(first.time.description.prefix(10))-\(first.key).jsonl"
         try archive.store(entries.flatMap { $0.json.jsonBytes + [UInt8(ascii: "\n")] }, as: name)
         let act = Act(actor: Act.server, client: .local, time: identity.clock.now, ids: identity.ids)
-        let isNoted = try await identity.database.write { [owner] tx in
+        let isNoted = try await identity.database.write { [owner = claim.owner] tx in
             let end = AuditStore.Place(time: last.time, key: last.key)
             guard try AuditStore.advance(from: place, to: end, as: owner, tx) else { return false }
             try act.audit(

@@ -57,20 +57,6 @@ enum AuditStore {
 
     // MARK: Archiving
 
-    /// Makes `owner` the one that archives, for `life` or until it lets go.
-    /// - Returns: Whether it is; not while another one does.
-    static func claim(_ owner: String, life: Duration, _ tx: borrowing Transaction) throws -> Bool {
-        try tx.execute(
-            """
-            UPDATE audit_retention SET owner = \(owner), owned_until = \(fragment: .now) + \(life.microseconds)
-            WHERE id = 1 AND (owner IS NULL OR owner = \(owner) OR owned_until < \(fragment: .now))
-            """) == 1
-    }
-
-    static func release(_ owner: String, _ tx: borrowing Transaction) throws {
-        try tx.execute("UPDATE audit_retention SET owner = NULL WHERE id = 1 AND owner = \(owner)")
-    }
-
     /// The last entry that is archived.
     static func archived(_ tx: borrowing Transaction) throws -> Place {
         let place = try tx.first("SELECT archived_time, archived_key FROM audit_retention WHERE id = 1") { row in

@@ -236,6 +236,13 @@ package struct MetricCatalog: Sendable {
             "events.parked", .counter, .items("events"), labels: ["subscription"],
             "Events that a subscription could not handle and has put aside"),
         MetricDescription(
+            "events.archived", .counter, .items("events"), "Events that this process has moved into archives"),
+        MetricDescription(
+            "events.archive.bytes", .counter, .bytes, "Bytes of the archives that this process has written"),
+        MetricDescription(
+            "events.oldest.age", .gauge, .seconds,
+            "Age of the first event that is in the database, when it was last looked for what is to be archived"),
+        MetricDescription(
             "events.projection.rebuilds", .counter, .items("rebuilds"), labels: ["projection"],
             "Projections that were made anew and taken up"),
 

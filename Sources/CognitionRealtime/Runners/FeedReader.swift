@@ -58,7 +58,12 @@ final class FeedReader: Sendable {
         var position = since.offset
         // Not to the end of a log that is being written, which may run ahead for ever.
         while position < head {
-            let page = try await page(after: position, topics: [topic])
+            let page: FeedPage
+            do {
+                page = try await self.page(after: position, topics: [topic])
+            } catch let error as EventError where error.code == .eventArchived {
+                return nil
+            }
             messages += page.messages
             position = page.position
             if messages.count > messagesMax { return nil }
@@ -74,13 +79,7 @@ final class FeedReader: Sendable {
         var filter = Self.filter
         filter.workspace = workspace
         if topics.count == 1, case .execution(_, let id) = topics[0] { filter.stream = StreamName("execution", id) }
-        let chosen = filter
-        let (page, head) = try await log.database.read { tx in
-            (
-                try EventLog.readAll(after: position, limit: Self.pageMax, filter: chosen, in: tx),
-                try EventLog.head(in: tx)
-            )
-        }
+        let page = try await log.readAll(after: position, limit: Self.pageMax, filter: filter)
         let wanted = Set(topics)
         var messages: [FeedMessage] = []
         for event in page.events {
@@ -88,7 +87,7 @@ final class FeedReader: Sendable {
             guard FeedMessage.topics(of: event, workflow: workflow).contains(where: wanted.contains) else { continue }
             messages.append(FeedMessage(event, workflow: workflow, epoch: epoch))
         }
-        return FeedPage(messages: messages, after: position, position: page.position, head: head)
+        return FeedPage(messages: messages, after: position, position: page.position, head: page.head)
     }
 
     /// The workflow that an event of an execution belongs to.

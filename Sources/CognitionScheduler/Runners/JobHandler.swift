@@ -25,6 +25,17 @@ package struct NamedHandler: JobHandler {
     package func run(_ job: RunningJob) async throws -> JobOutcome { try await body(job) }
 }
 
+/// Why a job is stopped while it runs.
+package enum JobStop: Sendable, Hashable {
+    case timeout
+    /// Somebody has cancelled it.
+    case cancel
+    /// It is given back and run again later: for a critical job, or as the process ends.
+    case yield
+    /// Others own it by now: nothing is written of it.
+    case lost
+}
+
 /// A job as its handler sees it.
 package struct RunningJob: Sendable {
     package let id: String
@@ -40,6 +51,8 @@ package struct RunningJob: Sendable {
     package let attempt: Int
     package let attemptsMax: Int
     package let priority: JobPriority
+    /// What it shares with others that run no more than so many at once.
+    package let limitKey: String?
     /// What the jobs that it depends on have come to, by their ids.
     package let parents: JSONObject
     /// Higher than those of all claims before; whoever writes elsewhere can refuse lower ones.
@@ -48,11 +61,12 @@ package struct RunningJob: Sendable {
     package let idempotencyKey: String
     package let timeout: Duration
     package let traceparent: String?
+    private let stop: @Sendable () -> JobStop?
     private let progress: @Sendable (Double) -> Void
 
     init(
         _ job: ClaimedJob, input: JSONValue, parents: JSONObject, timeout: Duration,
-        progress: @escaping @Sendable (Double) -> Void
+        stop: @escaping @Sendable () -> JobStop?, progress: @escaping @Sendable (Double) -> Void
     ) {
         id = job.id
         workspace = job.workspace
@@ -65,12 +79,17 @@ package struct RunningJob: Sendable {
         attemptsMax = job.attemptsMax
         priority = job.priority
         self.parents = parents
+        limitKey = job.limitKey
         fencingToken = job.epoch
-        idempotencyKey = "job:\(job.id):\(job.attempt - job.crashes)"
+        idempotencyKey = "job:\(job.id):\(job.round).\(job.tries)"
         self.timeout = timeout
         traceparent = job.traceparent
+        self.stop = stop
         self.progress = progress
     }
+
+    /// Why its task was cancelled; `nil` while it was not.
+    package var stopReason: JobStop? { stop() }
 
     /// Says how far it is, from 0 to 100; kept with the job about once a second.
     package func report(progress percent: Double) { progress(min(100, max(0, percent))) }

@@ -147,7 +147,8 @@ extension JobRunner {
             // Unstructured, because it is cancelled alone; `close` waits for all of them.
             members.running[job.key]?.task = Task {
                 let running = RunningJob(
-                    job, input: input, parents: job.parentResults, timeout: timeout
+                    job, input: input, parents: job.parentResults, timeout: timeout,
+                    stop: { self.members.withLock { $0.running[job.key]?.stop } }
                 ) { percent in self.note(percent, of: job) }
                 await self.run(running, job, options)
             }
@@ -168,7 +169,7 @@ extension JobRunner {
     }
 
     private func outcome(
-        of job: ClaimedJob, _ options: JobOptions, _ result: Result<JobOutcome, any Error>, stop: Stop?
+        of job: ClaimedJob, _ options: JobOptions, _ result: Result<JobOutcome, any Error>, stop: JobStop?
     ) -> AttemptEnd? {
         let now = clock.now
         switch (result, stop) {
@@ -197,7 +198,7 @@ extension JobRunner {
             failure.isFinal
             ? .dead
             : members.withLock { members in
-                retry.verdict(on: failure.code, attempt: job.attempt, advice: failure.retryAfter, using: &members.random)
+                retry.verdict(on: failure.code, attempt: job.tries, advice: failure.retryAfter, using: &members.random)
             }
         switch verdict {
         case .again(let delay): return AttemptEnd(job, .again(at: now + delay, counts: true), failure: failure, at: now)
@@ -221,7 +222,7 @@ extension JobRunner {
 
     // MARK: Stopping
 
-    func stop(_ job: ClaimedJob, because stop: Stop) {
+    func stop(_ job: ClaimedJob, because stop: JobStop) {
         members.withLock { members -> Task<Void, Never>? in
             guard members.running[job.key]?.job.epoch == job.epoch else { return nil }
             if members.running[job.key]?.stop == nil { members.running[job.key]?.stop = stop }

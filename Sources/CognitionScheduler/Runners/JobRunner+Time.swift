@@ -101,6 +101,21 @@ extension JobRunner {
         }
     }
 
+    /// Deletes what has ended long enough ago, until the task is cancelled.
+    func retain() async {
+        while !Task.isCancelled {
+            // Ends early when the task is cancelled, as the loop does then.
+            try? await Task.sleep(for: settings.retention)
+            guard !Task.isCancelled else { return }
+            do {
+                try await scheduler.deleteExpired()
+            } catch {
+                // The steps tell of a database that does not answer, and this comes again.
+                logger.debug("Ended jobs not deleted", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
     /// Says that this node lives and what it runs, frees the jobs of nodes that do not, and lets go of those that are others'
     /// by now.
     func beat() async throws {

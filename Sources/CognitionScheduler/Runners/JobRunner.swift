@@ -16,8 +16,11 @@ package final class JobRunner: Sendable {
         package var heartbeat: Duration = .seconds(10)
         /// How often the database is asked for what others have left there, beside wake-ups.
         package var polling: Duration = .seconds(1)
+        /// How often jobs are deleted that have ended longer ago than their queues keep them.
+        package var retention: Duration = .seconds(60)
         /// How long running jobs may go on when the process ends; then they are cut off and given back.
         package var grace: Duration = .seconds(10)
+
         package init() {}
     }
 
@@ -60,17 +63,7 @@ package final class JobRunner: Sendable {
         let job: ClaimedJob
         let deadline: Timestamp
         var task: Task<Void, Never>?
-        var stop: Stop?
-    }
-
-    /// Why a job is stopped.
-    enum Stop {
-        case timeout
-        case cancel
-        /// It is given back, and the attempt does not count.
-        case yield
-        /// Others own it by now: nothing is written of it.
-        case lost
+        var stop: JobStop?
     }
 
     package init(
@@ -96,17 +89,25 @@ package final class JobRunner: Sendable {
     /// Frees what an earlier process left, then runs until the task is cancelled; returns once everything that ran has ended
     /// or was given back.
     package func run() async throws {
-        try await beat()
+        members.withLock { members in
+            (members.isClosing, members.mayHaveReady, members.mayHaveDue) = (false, true, true)
+        }
+        do { try await beat() } catch is CancellationError {}
         let wakeUps = database.signals.wakeUps(for: .jobs)
+        let moments = database.signals.wakeUps(for: .jobsDue)
         let requests = database.signals.wakeUps(for: .jobRequests)
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 for await _ in wakeUps { self.wake() }
             }
             group.addTask {
+                for await _ in moments { self.wakeForTime() }
+            }
+            group.addTask {
                 for await _ in requests { await self.heed() }
             }
             group.addTask { await self.keepBeating() }
+            group.addTask { await self.retain() }
             group.addTask {
                 while !Task.isCancelled {
                     await self.step()
@@ -120,10 +121,12 @@ package final class JobRunner: Sendable {
     }
 
     func wake() {
-        members.withLock { members in
-            members.mayHaveReady = true
-            members.mayHaveDue = true
-        }
+        members.withLock { $0.mayHaveReady = true }
+        alarm.ring()
+    }
+
+    func wakeForTime() {
+        members.withLock { $0.mayHaveDue = true }
         alarm.ring()
     }
 
@@ -152,8 +155,9 @@ package final class JobRunner: Sendable {
     package func step() async {
         do {
             stopLate()
-            try await makeDue()
+            // What is ready does not wait for the look at what time has made due.
             try await settle()
+            try await makeDue()
             noteStep(failure: nil)
         } catch is CancellationError {
             return

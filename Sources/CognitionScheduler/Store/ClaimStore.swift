@@ -12,7 +12,7 @@ struct ClaimedJob: Sendable {
     let input: String
     let optionsText: String?
     let priority: JobPriority
-    /// From 1; those that were given back do not count.
+    /// From 1; those that were given back do not count, those of processes that have ended do.
     let attempt: Int
     let attemptsMax: Int
     let crashes: Int
@@ -25,6 +25,8 @@ struct ClaimedJob: Sendable {
     let dueAt: Timestamp?
     let actor: String
     let traceparent: String?
+    /// From 1; one more each time that it was made ready again after its end.
+    let round: Int
     /// The node that has claimed it.
     let owner: UUIDv7?
     /// Known once the claim is complete.
@@ -32,11 +34,16 @@ struct ClaimedJob: Sendable {
     var settings = QueueSettings()
     /// What the jobs that it depends on have come to, by their ids.
     var parentResults: JSONObject = [:]
+    /// The schedule that it is a run of.
+    var scheduleID: String?
+
+    /// Attempts that have failed, and this one.
+    var tries: Int { attempt - crashes }
 
     static let columns: StaticString = """
         key, id, workspace_id, queue_key, name, kind, input, options, priority, attempt, attempts_max, crashes, epoch, run_at,
         COALESCE(started_at, created_at), limit_key, parents, schedule_key, due_at, actor, traceparent,
-        owner
+        owner, round
         """
 
     init(row: borrowing Row) throws {
@@ -62,6 +69,7 @@ struct ClaimedJob: Sendable {
         actor = try row[19]
         traceparent = try row[20]
         owner = try row[21]
+        round = try row[22]
     }
 
     var limit: LimitStore.Address? { limitKey.map { LimitStore.Address(workspace: workspace, key: $0) } }
@@ -120,17 +128,19 @@ struct Claim: Sendable {
     func run(in tx: borrowing Transaction) throws -> Result {
         try tx.lock("scheduler.claims")
         var result = Result(lastQueue: after)
-        let queues = try QueueStore.find(readyQueues(tx), tx).filter { $0.pausedAt == nil }
+        let ready = try readyQueues(tx)
+        let queues = ready.map(\.queue).filter { $0.pausedAt == nil }
+        let running = Dictionary(uniqueKeysWithValues: ready.map { ($0.queue.key, $0.running) })
         let turns = queues.filter { $0.key > after } + queues.filter { $0.key <= after }
         var room = room
         var byWorkspace: [WorkspaceID: Int] = [:]
         var lanes: [Lane] = []
         for queue in turns where room > 0 {
-            var free = try free(in: queue, tx)
+            var free = (queue.settings.concurrency ?? settings.queueConcurrency) - (running[queue.key] ?? 0)
             if let max = settings.workspaceConcurrency {
-                let running = try byWorkspace[queue.workspace] ?? running(in: queue.workspace, tx)
-                byWorkspace[queue.workspace] = running
-                free = min(free, max - running)
+                let taken = try byWorkspace[queue.workspace] ?? self.running(in: queue.workspace, tx)
+                byWorkspace[queue.workspace] = taken
+                free = min(free, max - taken)
             }
             guard free > 0 else {
                 result.isWaiting = true
@@ -154,36 +164,35 @@ struct Claim: Sendable {
 
     // MARK: Queues
 
-    /// Queues that have something ready, those behind the last one first; by steps in the index, so that the cost is that of
-    /// the queues and not of their jobs.
-    private func readyQueues(_ tx: borrowing Transaction) throws -> [Int64] {
-        let later = try readyQueues(behind: after, upTo: .max, limit: Self.queuesMax, tx)
-        return try later + readyQueues(behind: 0, upTo: after, limit: Self.queuesMax - later.count, tx)
+    /// Queues that have something ready, with how many of their jobs run; by steps in the index, so that the cost is that of
+    /// the queues and not of their jobs. Where there are many, those behind the last one.
+    private func readyQueues(_ tx: borrowing Transaction) throws -> [(queue: StoredQueue, running: Int)] {
+        let first = try readyQueues(behind: 0, tx)
+        guard first.count == Self.queuesMax, after > 0 else { return first }
+        let later = try readyQueues(behind: after, tx)
+        return later + first.prefix(Self.queuesMax - later.count).filter { $0.queue.key <= after }
     }
 
     private func readyQueues(
-        behind first: Int64, upTo last: Int64, limit: Int, _ tx: borrowing Transaction
-    ) throws -> [Int64] {
-        var keys: [Int64] = []
-        while keys.count < limit {
-            let next = try tx.first(
-                """
-                SELECT queue_key FROM jobs WHERE state = 1 AND queue_key > \(keys.last ?? first) AND queue_key <= \(last)
-                ORDER BY queue_key, priority, run_at, key LIMIT 1
-                """
-            ) { try $0[0] as Int64 }
-            guard let next else { break }
-            keys.append(next)
-        }
-        return keys
-    }
-
-    private func free(in queue: StoredQueue, _ tx: borrowing Transaction) throws -> Int {
-        let running =
-            try tx.first("SELECT COUNT(*) FROM jobs WHERE state = 2 AND queue_key = \(queue.key)") {
-                try $0[0] as Int
-            } ?? 0
-        return (queue.settings.concurrency ?? settings.queueConcurrency) - running
+        behind key: Int64, _ tx: borrowing Transaction
+    ) throws -> [(queue: StoredQueue, running: Int)] {
+        // Scalar subqueries, so that each is one step in the index and none becomes a join over everything that is ready.
+        try tx.query(
+            """
+            WITH RECURSIVE ready (queue_key) AS (
+                SELECT * FROM (
+                    SELECT queue_key FROM jobs WHERE state = 1 AND queue_key > \(key)
+                    ORDER BY queue_key, priority, run_at, key LIMIT 1) first_ready
+                UNION ALL
+                SELECT (
+                    SELECT j.queue_key FROM jobs j WHERE j.state = 1 AND j.queue_key > ready.queue_key
+                    ORDER BY j.queue_key, j.priority, j.run_at, j.key LIMIT 1)
+                FROM ready WHERE ready.queue_key IS NOT NULL)
+            SELECT q.key, q.workspace_id, q.name, q.settings, q.paused_at, q.paused_by, (
+                SELECT COUNT(*) FROM jobs r WHERE r.state = 2 AND r.queue_key = q.key)
+            FROM ready JOIN job_queues q ON q.key = ready.queue_key LIMIT \(Self.queuesMax)
+            """
+        ) { row in (queue: try StoredQueue(row: row), running: try row[6]) }
     }
 
     private func running(in workspace: WorkspaceID, _ tx: borrowing Transaction) throws -> Int {
@@ -312,6 +321,14 @@ struct Claim: Sendable {
             for (id, result) in try DependencyStore.results(of: jobs[place].key, tx) {
                 jobs[place].parentResults[id] = try result.map { try JSONValue(parsing: $0) } ?? .null
             }
+        }
+        let schedules = Set(jobs.compactMap(\.scheduleKey))
+        if !schedules.isEmpty {
+            let ids = Dictionary(
+                uniqueKeysWithValues: try tx.query("SELECT key, id FROM job_schedules WHERE key IN \(list: schedules)") {
+                    (try $0[0] as Int64, try $0[1] as String)
+                })
+            for place in jobs.indices { jobs[place].scheduleID = jobs[place].scheduleKey.flatMap { ids[$0] } }
         }
         return jobs
     }

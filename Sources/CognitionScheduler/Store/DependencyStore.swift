@@ -50,7 +50,7 @@ enum DependencyStore {
 
     private static func postpone(_ key: Int64, _ tx: borrowing Transaction) throws {
         try tx.send("INSERT INTO job_resolutions (job_key) VALUES (\(key)) ON CONFLICT DO NOTHING")
-        tx.signal(.jobs)
+        tx.signal(.jobsDue)
     }
 
     /// Tells one piece of the children of one job whose end was postponed.
@@ -156,6 +156,7 @@ enum DependencyStore {
         try tx.update(next, values)
         try tx.settle()
         tx.signal(.jobs)
+        tx.signal(.jobsDue)
         return ended
     }
 

@@ -87,14 +87,17 @@ enum EndStore {
                 throw SchedulerError(.jobFenced, "another node has taken the job over; this result is discarded")
             }
         }
+        let parents = try parents(among: sorted, tx)
         try tx.settle()
         for attempt in sorted { for write in attempt.writes { try write(tx) } }
         try writeAttempts(sorted, tx)
-        try tell(sorted, log, tx)
+        try tell(sorted, parents.found, log, tx)
         for address in Set(sorted.compactMap(\.job.limit)).sorted() {
             try LimitStore.promote(address, now: log.now, tx)
         }
-        if sorted.contains(where: { !$0.state.hasEnded }) { tx.signal(.jobs) }
+        guard sorted.contains(where: { !$0.state.hasEnded }) else { return }
+        tx.signal(.jobs)
+        tx.signal(.jobsDue)
     }
 
     /// Ends jobs that do not run; those that do, or have ended, are left.
@@ -112,13 +115,18 @@ enum EndStore {
             UPDATE jobs SET state = \(state), ended_at = \(log.now), error = \(failure?.json.jsonText)
             WHERE key IN \(list: jobs.map(\.key))
             """)
-        try tell(jobs.map { AttemptEnd($0, .ended(state), failure: failure, at: log.now) }, log, tx)
+        let ends = jobs.map { AttemptEnd($0, .ended(state), failure: failure, at: log.now) }
+        let parents = try parents(among: ends, tx)
+        try tx.settle()
+        try tell(ends, parents.found, log, tx)
     }
 
     /// Tells the log, those that depend on the jobs, and the schedules that have made them.
-    private static func tell(_ ends: [AttemptEnd], _ log: JobLog, _ tx: borrowing Transaction) throws {
+    private static func tell(
+        _ ends: [AttemptEnd], _ parents: [DependencyStore.Parent], _ log: JobLog, _ tx: borrowing Transaction
+    ) throws {
         try append(ends, log, tx)
-        try DependencyStore.follow(try parents(among: ends, tx), log, tx)
+        try DependencyStore.follow(parents, log, tx)
         try ScheduleStore.noteEnds(ends, tx)
     }
 
@@ -199,14 +207,25 @@ enum EndStore {
         }
     }
 
-    private static func parents(
-        among attempts: [AttemptEnd], _ tx: borrowing Transaction
-    ) throws -> [DependencyStore.Parent] {
-        let ended = attempts.filter { $0.state.hasEnded }
-        guard !ended.isEmpty else { return [] }
-        return try tx.query(
-            "SELECT key, state, children FROM jobs WHERE key IN \(list: ended.map(\.job.key)) AND children > 0 ORDER BY key"
-        ) { row in DependencyStore.Parent(key: try row[0], state: try row[1], children: try row[2]) }
+    /// The jobs that others depend on, known once what was sent has been run.
+    private final class Parents {
+        var found: [DependencyStore.Parent] = []
+    }
+
+    private static func parents(among attempts: [AttemptEnd], _ tx: borrowing Transaction) throws -> Parents {
+        let parents = Parents()
+        let states = Dictionary(
+            attempts.filter(\.state.hasEnded).map { ($0.job.key, $0.state) }, uniquingKeysWith: { first, _ in first })
+        guard !states.isEmpty else { return parents }
+        // Behind the update, which holds the rows: whoever adds a child later finds the job ended.
+        try tx.send(
+            "SELECT key, children FROM jobs WHERE key IN \(list: states.keys.sorted()) AND children > 0 ORDER BY key"
+        ) { row in
+            let key: Int64 = try row[0]
+            parents.found.append(
+                DependencyStore.Parent(key: key, state: states[key] ?? .completed, children: try row[1]))
+        }
+        return parents
     }
 
     // MARK: Jobs whose process is gone
@@ -216,7 +235,7 @@ enum EndStore {
         // What runs elsewhere, and only waits here, takes no process down.
         let endangers = job.kind != "workflow" && job.kind != "emit"
         guard endangers, job.crashes + 1 >= crashesMax else {
-            return AttemptEnd(job, .again(at: now, counts: endangers), failure: .lost, at: now)
+            return AttemptEnd(job, .again(at: now, counts: true), failure: .lost, at: now)
         }
         return AttemptEnd(job, .ended(.dead), failure: .quarantined, at: now)
     }

@@ -39,10 +39,14 @@ struct JobInsert: Sendable {
     private let places: [String: Int]
     private let levels: [[Int]]
     private let origin: Origin
+    private let cache: QueueCache
 
-    /// - Parameter ids: Make the ids of those that have none; before the transaction, as that may run more than once.
+    /// - Parameters:
+    ///   - ids: Make the ids of those that have none; before the transaction, as that may run more than once.
+    ///   - cache: Of queues.
     /// - Throws: `scheduler.dependency_cycle`, `scheduler.job_invalid`.
-    init(_ jobs: [NewJob], from origin: Origin, ids: UUIDGenerator) throws {
+    init(_ jobs: [NewJob], from origin: Origin, ids: UUIDGenerator, queues cache: QueueCache = QueueCache()) throws {
+        self.cache = cache
         self.jobs = jobs
         self.origin = origin
         names = jobs.map { $0.id ?? ids.next().description }
@@ -57,7 +61,7 @@ struct JobInsert: Sendable {
     func run(in tx: borrowing Transaction) throws -> [Outcome] {
         var queues: [String: StoredQueue] = [:]
         for name in Set(jobs.map(\.queue)).sorted() {
-            queues[name] = try QueueStore.open(name, in: origin.workspace, tx)
+            queues[name] = try cache.open(name, in: origin.workspace, tx)
         }
         try LimitStore.define(jobs.compactMap(\.options.limit), in: origin.workspace, now: origin.now, tx)
         var outcomes = [Outcome?](repeating: nil, count: jobs.count)
@@ -65,7 +69,6 @@ struct JobInsert: Sendable {
             let rows = try level.map { try row(of: $0, in: queues, outcomes, tx) }
             try write(rows, queues, &outcomes, tx)
         }
-        tx.signal(.jobs)
         return outcomes.compactMap(\.self)
     }
 
@@ -97,12 +100,17 @@ struct JobInsert: Sendable {
         var options = job.options
         options.retry = try job.retry.map { try JobRetry($0, usual: queue.settings.retry) }
         let attempts = (options.retry ?? queue.settings.retry).attempts
+        switch state {
+        case .ready: tx.signal(.jobs)
+        case .scheduled: tx.signal(.jobsDue)
+        default: break
+        }
         let values: [SQLValue] = [
             names[place].sqlValue, origin.workspace.sqlValue, queue.key.sqlValue, job.name.sqlValue,
             job.target.kind.sqlValue, inputs[place].sqlValue,
             (options.isUsual ? nil : JSONValue.object(options.json).jsonText).sqlValue, state.sqlValue,
             job.priority.sqlValue, runAt.sqlValue, origin.now.sqlValue, Int64(0).sqlValue, attempts.sqlValue,
-            Int64(0).sqlValue, (job.unique?.key).sqlValue, (job.unique.map { JobState.mask(of: $0.states) } ?? 0).sqlValue,
+            Int64(0).sqlValue, Int64(1).sqlValue, (job.unique?.key).sqlValue, (job.unique.map { JobState.mask(of: $0.states) } ?? 0).sqlValue,
             (job.options.limit?.key).sqlValue, (job.options.limit?.amount ?? 1).sqlValue, pending.sqlValue,
             parents.count.sqlValue, Int64(0).sqlValue, Int64(0).sqlValue, endedAt.sqlValue, error.sqlValue,
             Int64(0).sqlValue, (origin.firing?.schedule).sqlValue, (origin.firing?.due ?? nil).sqlValue,
@@ -142,7 +150,7 @@ struct JobInsert: Sendable {
         [
             "id": .text, "workspace_id": .text, "queue_key": .integer, "name": .text, "kind": .text, "input": .text,
             "options": .text, "state": .integer, "priority": .integer, "run_at": .integer, "created_at": .integer,
-            "attempt": .integer, "attempts_max": .integer, "crashes": .integer, "unique_key": .text,
+            "attempt": .integer, "attempts_max": .integer, "crashes": .integer, "round": .integer, "unique_key": .text,
             "unique_mask": .integer, "limit_key": .text, "amount": .integer, "pending": .integer, "parents": .integer,
             "children": .integer, "epoch": .integer, "ended_at": .integer, "error": .text, "request": .integer,
             "schedule_key": .integer, "due_at": .integer, "actor": .text, "traceparent": .text, "tags": .text,

@@ -71,9 +71,9 @@ enum LimitStore {
         try tx.execute(
             """
             INSERT INTO job_limits (workspace_id, limit_key, concurrency, rate_amount, rate_period, full_at, wake_at)
-            VALUES (\(workspace), \(key), \(concurrency), \(amount), \(period), \(now), \(now))
+            VALUES (\(workspace), \(key), \(concurrency), \(amount), \(period), \(now), NULL)
             ON CONFLICT (workspace_id, limit_key) DO UPDATE SET concurrency = excluded.concurrency,
-                rate_amount = excluded.rate_amount, rate_period = excluded.rate_period, wake_at = excluded.wake_at
+                rate_amount = excluded.rate_amount, rate_period = excluded.rate_period, wake_at = excluded.full_at
             """)
     }
 

@@ -1,5 +1,6 @@
 import CognitionCore
 import CognitionStorage
+import Synchronization
 
 /// A queue as it is stored.
 struct StoredQueue: Sendable {
@@ -80,4 +81,39 @@ enum QueueStore {
             UPDATE job_queues SET paused_at = NULL, paused_by = NULL WHERE key = \(queue) AND paused_at IS NOT NULL
             """) == 1
     }
+}
+
+/// Queues of this process as they were a moment ago, for those who write jobs: their keys never change, and what has changed of
+/// their settings holds for jobs a second later.
+final class QueueCache: Sendable {
+    private struct Name: Hashable {
+        let workspace: WorkspaceID
+        let queue: String
+    }
+
+    private struct Entry {
+        let queue: StoredQueue
+        let since: ContinuousClock.Instant
+    }
+
+    private static let life: Duration = .seconds(1)
+    private static let entriesMax = 1_000
+    private let entries = Mutex<[Name: Entry]>([:])
+
+    /// The queue of that name, made when there is none.
+    func open(_ name: String, in workspace: WorkspaceID, _ tx: borrowing Transaction) throws -> StoredQueue {
+        let (key, now) = (Name(workspace: workspace, queue: name), ContinuousClock.now)
+        if let found = entries.withLock({ $0[key] }), now - found.since < Self.life { return found.queue }
+        let queue = try QueueStore.open(name, in: workspace, tx)
+        // Only what is committed is there.
+        tx.afterCommit { [self] in
+            entries.withLock { entries in
+                if entries.count >= Self.entriesMax { entries = [:] }
+                entries[key] = Entry(queue: queue, since: now)
+            }
+        }
+        return queue
+    }
+
+    func forget() { entries.withLock { $0 = [:] } }
 }

@@ -16,7 +16,7 @@ enum RedriveStore {
         guard !keys.isEmpty else { return 0 }
         let count = try tx.execute(
             """
-            UPDATE jobs SET state = 1, attempt = 0, crashes = 0, run_at = \(now), ended_at = NULL, error = NULL,
+            UPDATE jobs SET state = 1, attempt = 0, crashes = 0, round = round + 1, run_at = \(now), ended_at = NULL, error = NULL,
                 result = NULL, progress = NULL, request = 0, queue_key = COALESCE(\(queue), queue_key)
             WHERE key IN \(list: keys) AND ended_at IS NOT NULL AND (unique_key IS NULL OR NOT EXISTS (
                 SELECT 1 FROM jobs o WHERE o.queue_key = COALESCE(\(queue), jobs.queue_key)

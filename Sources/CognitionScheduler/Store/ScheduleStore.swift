@@ -77,7 +77,7 @@ enum ScheduleStore {
         ) { try $0[0] as Int64 }
         if key != nil {
             try TagStore.add(job.tags, to: id, in: principal.workspace, tx)
-            tx.signal(.jobs)
+            tx.signal(.jobsDue)
         }
         return key
     }
@@ -118,7 +118,7 @@ enum ScheduleStore {
                 event_type = \(stored.state == .active ? schedule.eventType : nil), revision = revision + 1
             WHERE key = \(stored.key)
             """)
-        tx.signal(.jobs)
+        tx.signal(.jobsDue)
     }
 
     /// Pauses, resumes or ends a schedule; what was missed while it was paused is not made up for.
@@ -135,7 +135,7 @@ enum ScheduleStore {
                 ended_at = \(state == .cancelled ? now : nil)
             WHERE key = \(stored.key)
             """)
-        tx.signal(.jobs)
+        tx.signal(.jobsDue)
     }
 
     // MARK: Firings
@@ -169,6 +169,19 @@ enum ScheduleStore {
                 """)
         }
         return due.count
+    }
+
+    /// Schedules that wait for events; at most 1,000.
+    static func waitingForEvents(_ tx: borrowing Transaction) throws -> [StoredSchedule] {
+        try tx.query(
+            """
+            SELECT \(columns: StoredSchedule.columns) FROM job_schedules WHERE event_type IS NOT NULL
+            ORDER BY key LIMIT 1000
+            """, as: StoredSchedule.init(row:))
+    }
+
+    static func noteSkipped(_ count: Int, of key: Int64, _ tx: borrowing Transaction) throws {
+        try tx.execute("UPDATE job_schedules SET skipped = skipped + \(count) WHERE key = \(key)")
     }
 
     /// Makes one run, unless those before it forbid it.

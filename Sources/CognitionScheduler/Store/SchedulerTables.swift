@@ -15,7 +15,7 @@ extension Scheduler {
                 // `pending` counts the jobs it depends on that have not ended, `parents` all of them, `children` those that
                 // depend on it. `request` is what its owner is asked for: 0 nothing, 1 to cancel it, 2 to give it back.
                 // `options` holds what differs from the usual, `attempt` counts those that have begun, `crashes` the processes
-                // that ended with it.
+                // that ended with it, `round` how often it was made ready again after its end.
                 """
                 CREATE TABLE jobs (
                     key \(fragment: .identity), id \(fragment: .text) NOT NULL, workspace_id \(fragment: .text) NOT NULL,
@@ -24,6 +24,7 @@ extension Scheduler {
                     priority \(fragment: .int64) NOT NULL, run_at \(fragment: .int64) NOT NULL,
                     created_at \(fragment: .int64) NOT NULL, attempt \(fragment: .int64) NOT NULL,
                     attempts_max \(fragment: .int64) NOT NULL, crashes \(fragment: .int64) NOT NULL,
+                    round \(fragment: .int64) NOT NULL,
                     unique_key \(fragment: .text), unique_mask \(fragment: .int64) NOT NULL,
                     limit_key \(fragment: .text), amount \(fragment: .int64) NOT NULL,
                     pending \(fragment: .int64) NOT NULL, parents \(fragment: .int64) NOT NULL,

@@ -6,7 +6,7 @@ import CognitionRabbitMQ
 struct BusCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bus", abstract: "Looks after what goes to other systems and comes from them.",
-        subcommands: [Status.self, Redrive.self, Resume.self])
+        subcommands: [Status.self, Redrive.self, Resume.self, Forget.self])
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -102,6 +102,29 @@ struct BusCommands: AsyncParsableCommand {
                         now: node.clock.now)
                 }
                 Terminal.write("publishing goes on")
+            }
+        }
+    }
+}
+
+extension BusCommands {
+    struct Forget: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Takes away the place of a bus that is not used any more.",
+            discussion: """
+                Until then no event after it is archived. A bus that is set up again begins as RABBITMQ_START says.
+                """)
+
+        func run() async throws {
+            try await reporting {
+                let configuration = try ServerConfiguration()
+                guard try configuration.rabbitMQ == nil else {
+                    throw CommandFailure("there is a bus; take RABBITMQ_URL and RABBITMQ_HOST away first")
+                }
+                try await Node.withNode(configuration, .guest) { node in
+                    try await node.log.forgetSubscription(named: BusPublisher.subscription(of: "rabbitmq"))
+                }
+                Terminal.write("the place of the bus is forgotten")
             }
         }
     }

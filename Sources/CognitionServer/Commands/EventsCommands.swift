@@ -9,7 +9,7 @@ struct EventsCommands: AsyncParsableCommand {
         commandName: "events", abstract: "Reads and verifies the event log, and writes to it.",
         subcommands: [
             Tail.self, ReadCommand.self, AppendCommand.self, StateCommand.self, Verify.self, CheckCommand.self,
-            PublishCommand.self, SchemaCommands.self,
+            PublishCommand.self, SchemaCommands.self, ArchiveCommands.self,
         ])
 
     struct Tail: AsyncParsableCommand {
@@ -64,7 +64,7 @@ struct EventsCommands: AsyncParsableCommand {
         func run() async throws {
             try await reporting {
                 let report = try await Node.withNode(ServerConfiguration(), .guest) { node in
-                    try await LogCheck(node.database, upcasters: Node.upcasters, projections: Node.projections).run()
+                    try await LogCheck(node.log, upcasters: Node.upcasters, projections: Node.projections).run()
                 }
                 if json {
                     Terminal.write(Self.json(report).jsonText)
@@ -96,7 +96,8 @@ struct EventsCommands: AsyncParsableCommand {
 
     struct Verify: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Checks that the log has no gaps and that every event's data has its hash.")
+            abstract: "Checks that the log has no gaps and that every event's data has its hash.",
+            discussion: "Archives are read back and checked as well; those of another node are to be checked there.")
 
         func run() async throws {
             try await reporting {
@@ -106,7 +107,9 @@ struct EventsCommands: AsyncParsableCommand {
                     guard report.problems.isEmpty else {
                         throw CommandFailure("the log is damaged in \(report.problems.count) places")
                     }
-                    Terminal.write("\(report.events) events in \(report.streams) streams: no gaps, every hash right")
+                    let archived = report.archived == 0 ? "" : " and \(report.archived) in archives"
+                    Terminal.write(
+                        "\(report.events) events\(archived) in \(report.streams) streams: no gaps, every hash right")
                 }
             }
         }

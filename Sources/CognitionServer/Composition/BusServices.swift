@@ -21,8 +21,8 @@ struct BusServices: Sendable {
         bus = RabbitMQBus(options)
         inbox = node.configuration.isOn(.busConsume) ? RabbitMQInbox(options) : nil
         publisher = try BusPublisher(
-            bus, database: node.database, owner: node.ids.next(), settings: node.configuration.busPublisher,
-            wallClock: node.clock)
+            bus, database: node.database, archives: node.log.archives, owner: node.ids.next(),
+            settings: node.configuration.busPublisher, wallClock: node.clock)
     }
 
     /// - Throws: `identity.workspace_not_found` when events of other systems would be for nobody.

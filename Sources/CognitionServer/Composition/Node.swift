@@ -162,7 +162,8 @@ struct Node: Sendable {
         self.database = database
         ids = UUIDGenerator(clock: clock)
         self.logger = logger
-        log = EventLog(database)
+        log = EventLog(
+            database, archives: EventArchives(ArchiveFolder(path: configuration.dataDirectory + "/events")))
         schemas = EventSchemas(database, rules: JSONSchemaRules(), clock: clock, ids: ids)
         http = OutboundHTTPOnDemand(settings: try configuration.httpClient)
         functions = try Self.functions(
@@ -240,6 +241,17 @@ struct Node: Sendable {
             executor: EffectExecutor(
                 functions: functions, http: http, sandbox: sandbox, workflows: workflows, clock: clock),
             node: id, clock: clock, settings: settings, logger: logger)
+    }
+
+    /// What runs jobs on this node, beside its engine.
+    func jobRunner(on engine: WorkflowEngine) -> JobRunner {
+        let handlers: [any JobHandler] = [
+            WorkflowJobs(workflows, on: engine), HTTPJobs(http, clock: clock),
+            EmitJobs(workflows, schemas, clock: clock, ids: ids),
+        ]
+        return JobRunner(
+            scheduler, handlers: handlers + MaintenanceJobs(scheduler, log: log).handlers, node: engine.node,
+            settings: configuration.jobRunner, clock: clock, logger: logger)
     }
 
     /// Runs an engine while `body` runs; ends it in good order.

@@ -2,24 +2,26 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A small file in the data folder that only its owner may read.
+/// A file in the data folder that only its owner may read.
 enum PrivateFile {
-    /// Held while a file is written: its text goes through another file of one name.
+    /// Held while a file is written: its bytes go through another file of one name.
     private static let writing = Mutex(())
 
-    /// Replaces the file as a whole, durably: a reader finds the old or the new text, also after a crash.
-    static func write(_ text: String, to path: String) throws {
-        try writing.withLock { _ in try replace(path, with: text) }
+    /// Replaces the file as a whole, durably: a reader finds the old or the new bytes, also after a crash.
+    static func write(_ text: String, to path: String) throws { try write(Array(text.utf8), to: path) }
+
+    static func write(_ bytes: [UInt8], to path: String) throws {
+        try writing.withLock { _ in try replace(path, with: bytes) }
     }
 
-    private static func replace(_ path: String, with text: String) throws {
+    private static func replace(_ path: String, with bytes: [UInt8]) throws {
         let temporary = path + ".new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw failure(temporary) }
         defer { close(descriptor) }
         // The file may have been there, with other rights.
         guard fchmod(descriptor, 0o600) == 0 else { throw failure(temporary) }
-        var rest = Array(text.utf8)[...]
+        var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }

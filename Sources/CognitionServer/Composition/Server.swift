@@ -4,6 +4,7 @@ import CognitionHTTP
 import CognitionIdentity
 import CognitionObservability
 import CognitionRealtime
+import CognitionScheduler
 import CognitionStorage
 import CognitionWorkflows
 import Logging
@@ -20,6 +21,7 @@ import UnixSignals
 struct Server {
     private let node: Node
     private let engine: WorkflowEngine
+    private let jobs: JobRunner
     private let identity: Identity
     private let hub: RealtimeHub
     /// `nil` where no Redis is used.
@@ -61,6 +63,7 @@ struct Server {
         self.levels = levels
         self.traces = traces
         engine = try node.engine()
+        jobs = node.jobRunner(on: engine)
         self.state = state
         self.metrics = metrics
         identity = try node.identity(mayCreateKeys: true)
@@ -101,6 +104,8 @@ struct Server {
         var services: [any Service] = [
             // What others rely on first.
             Loop { try await engine.run() },
+            Loop { try await runJobs() },
+            Loop { try await EventFirings(node.scheduler).run() },
             Loop { try await hub.run() },
             Loop { try await RevocationRunner(identity).run() },
             Loop { try await MailRunner(identity, mail: MailFolder(configuration)).run() },
@@ -110,7 +115,8 @@ struct Server {
             Loop {
                 // On a server with little to do, an append would otherwise cost a commit more.
                 try await ProjectionRunner(
-                    projection, database: node.database, wallClock: node.clock, rest: .milliseconds(200),
+                    projection, database: node.database, archives: node.log.archives, wallClock: node.clock,
+                    rest: .milliseconds(200),
                     upcasters: Node.upcasters
                 ).run()
             }
@@ -122,8 +128,17 @@ struct Server {
             Announcement { state.advance(to: .draining) },
         ]
         if let retention = configuration.auditRetention {
-            let folder = AuditFolder(path: configuration.dataDirectory + "/audit")
+            let folder = ArchiveFolder(path: configuration.dataDirectory + "/audit")
             let archiver = AuditArchiver(identity, archive: folder, retention: retention)
+            services.insert(Loop { try await archiver.run() }, at: 0)
+        }
+        let eventRetention = try configuration.eventRetention
+        if !eventRetention.isEmpty {
+            let archiver = EventArchiver(
+                node.log, retention: eventRetention,
+                // What an execution was at a moment is told by its events, as long as it is there.
+                keepers: [Workflows.executionStreamType: { try Workflows.existing($0, in: $1) }],
+                owner: node.ids.next(), wallClock: node.clock)
             services.insert(Loop { try await archiver.run() }, at: 0)
         }
         if let tls { services.insert(Loop { try await CertificateReload(tls: tls).run() }, at: 0) }
@@ -133,6 +148,13 @@ struct Server {
             services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: node.logger)
         group.maximumGracefulShutdownDuration = configuration.duration(.shutdownTimeout)
         try await ServiceGroup(configuration: group).run()
+    }
+
+    /// Jobs begin once the engine has taken up what was left, and end before it.
+    private func runJobs() async throws {
+        while !engine.load.isRunning, !Task.isCancelled { try await Task.sleep(for: .milliseconds(2)) }
+        try await node.scheduler.ensure(MaintenanceJobs.schedules, as: .localOperator)
+        try await jobs.run()
     }
 
     private func httpServer(

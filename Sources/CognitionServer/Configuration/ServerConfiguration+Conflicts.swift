@@ -17,6 +17,7 @@ extension ServerConfiguration {
         let ids = UUIDGenerator(clock: clock)
         let checks: [(settings: String, check: () throws -> Void)] = [
             ("DATABASE_URL", { _ = try database }),
+            ("EVENTS_RETENTION", { _ = try eventRetention }),
             ("REDIS_*", { try redis?.check() }),
             ("RABBITMQ_*", { _ = try rabbitMQ }),
             ("EGRESS_DENY, EGRESS_ALLOW", { _ = try httpClient }),

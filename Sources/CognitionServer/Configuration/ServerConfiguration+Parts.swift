@@ -1,5 +1,6 @@
 import CognitionCore
 import CognitionDocuments
+import CognitionEvents
 import CognitionExpressions
 import CognitionHTTP
 import CognitionHTTPClient
@@ -30,6 +31,10 @@ extension ServerConfiguration {
     func logLevel(forServer: Bool) -> Logger.Level {
         isGiven(.logLevel) || forServer ? Logger.Level(rawValue: self[.logLevel].lowercased()) ?? .info : .warning
     }
+
+    /// How long events stay in the database.
+    /// - Throws: `event.invalid`.
+    var eventRetention: EventRetention { get throws { try EventRetention(list(.eventRetention)) } }
 
     var httpClient: HTTPClientSettings {
         get throws {

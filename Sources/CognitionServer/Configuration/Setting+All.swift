@@ -3,7 +3,8 @@ import CognitionCore
 /// Every setting there is, by what it concerns.
 extension Setting {
     static let all =
-        general + server + storage + redis + rabbitMQ + workflows + scheduler + sandbox + languageModels + security + webSocket
+        general + server + storage + events + redis + rabbitMQ + workflows + scheduler + sandbox + languageModels
+        + security + webSocket
         + observability + tracing
 
     // MARK: General
@@ -83,6 +84,15 @@ extension Setting {
         databaseURL, databaseHost, databasePort, databaseName, databaseUser, databasePassword, databaseTLS,
         databaseRootCertificate, databasePool, databaseConnectTimeout, databaseStatementTimeout, databaseLockTimeout,
     ]
+
+    // MARK: Events
+
+    static let eventRetention = Setting(
+        "EVENTS_RETENTION", .list,
+        "How long events stay in the database, by type, e.g. order.*=400d,task.*=90d: older ones go into files below DATA_DIR/events; without it all stay."
+    )
+
+    private static let events = [eventRetention]
 
     // MARK: Workflows
 

@@ -223,6 +223,7 @@ extension RemoteServer {
         case 403: .forbidden
         case 404: .notFound
         case 409: .conflict
+        case 410: .gone
         case 413, 429: .limited
         case 422: .unsupported
         case 503: .unavailable

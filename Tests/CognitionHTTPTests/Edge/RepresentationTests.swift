@@ -19,17 +19,6 @@ import Testing
     @Test("Without the header nothing is compressed")
     func noHeader() { #expect(!AcceptedCodings(nil).prefersGzip) }
 
-    @Test("What repeats itself gets shorter, what does not stays as it is")
-    func gzip() throws {
-        let text = Array(String(repeating: "durable ", count: 1_000).utf8)
-        let compressed = try #require(Gzip.compressed(text))
-        #expect(compressed.count < text.count / 20 && compressed.prefix(2) == [0x1F, 0x8B])
-        var generator = SystemRandomNumberGenerator()
-        let noise = (0..<4_096).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
-        #expect(Gzip.compressed(noise) == nil)
-        #expect(Gzip.compressed([]) == nil && Gzip.compressed([1]) == nil)
-    }
-
     @Test("A tag tells bytes apart, and is the same everywhere")
     func tags() {
         let texts = [

@@ -94,17 +94,31 @@ struct Sandbox: Sendable {
 
     /// Changes the database behind the program's back, which must not be running.
     func changeDatabase(_ statement: SQL) async throws {
+        try await withDatabase { database in
+            try await database.write { tx in _ = try tx.execute(statement) }
+        }
+    }
+
+    /// A number that the database has, read behind the program's back, which must not be running.
+    func number(_ statement: SQL) async throws -> Int64 {
+        try await withDatabase { database in
+            try await database.read { tx in try tx.first(statement) { try $0[0] as Int64 } } ?? 0
+        }
+    }
+
+    private func withDatabase<Value>(_ body: (any Database) async throws -> Value) async throws -> Value {
         let database: any Database =
             if let database { try await openPostgres(database) } else {
                 try await SQLiteDatabase.open(at: dataFolder + "/cognition.db")
             }
         do {
-            try await database.write { tx in _ = try tx.execute(statement) }
+            let value = try await body(database)
+            await database.close()
+            return value
         } catch {
             await database.close()
             throw error
         }
-        await database.close()
     }
 
     fileprivate func end() {

@@ -77,7 +77,7 @@ package struct WorkflowFault: Error, Sendable, Hashable {
         case .forbidden: .authorization
         case .unsupported: .configuration
         case .unavailable, .limited: .communication
-        case .notFound, .conflict, .internal: .runtime
+        case .notFound, .gone, .conflict, .internal: .runtime
         }
     }
 
@@ -85,6 +85,7 @@ package struct WorkflowFault: Error, Sendable, Hashable {
         switch code.category {
         case .notFound: 404
         case .conflict: 409
+        case .gone: 410
         case .limited: code.name.hasPrefix("expression.") ? nil : 429
         case .unavailable: code.name.hasSuffix(".timeout") ? nil : 503
         default: nil

@@ -1,0 +1,103 @@
+import CognitionCore
+package import CognitionEvents
+import CognitionStorage
+import Logging
+package import Metrics
+
+/// Makes the runs of schedules that wait for events: a subscriber of the log whose place commits with the runs, so each event
+/// makes each run exactly once, whichever node reads it.
+package struct EventFirings: Sendable {
+    private let scheduler: Scheduler
+    private let metrics: any MetricsFactory
+    private static let subscription = "scheduler.events"
+    /// A type that no event has.
+    private static let noType = "scheduler.nothing"
+
+    package init(_ scheduler: Scheduler, metrics: any MetricsFactory = MetricsSystem.factory) {
+        self.scheduler = scheduler
+        self.metrics = metrics
+    }
+
+    /// Runs until the task is cancelled, and then returns.
+    /// - Throws: What the database throws when it is closed.
+    package func run() async throws {
+        while !Task.isCancelled {
+            let wakeUps = scheduler.database.signals.wakeUps(for: .jobsDue)
+            let filter = try await filter()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await runner(filter).run() }
+                group.addTask { try await waitForChange(of: filter, wakeUps) }
+                try await group.next()
+                group.cancelAll()
+            }
+        }
+    }
+
+    /// What is waited for by any schedule, so that the log is asked for no more.
+    private func filter() async throws -> EventFilter {
+        let types = try await scheduler.database.read { tx in
+            try tx.query(
+                """
+                SELECT DISTINCT event_type FROM job_schedules WHERE event_type IS NOT NULL
+                ORDER BY event_type LIMIT \(EventFilter.typesMax + 1)
+                """
+            ) { try $0[0] as String }
+        }
+        guard !types.isEmpty else { return EventFilter(types: [Self.noType]) }
+        guard types.count <= EventFilter.typesMax, !types.contains(where: { $0.hasSuffix("*") }) else { return .all }
+        return EventFilter(types: types)
+    }
+
+    /// Returns when schedules wait for other types.
+    private func waitForChange(of filter: EventFilter, _ wakeUps: AsyncStream<Void>) async throws {
+        while !Task.isCancelled {
+            await wait(for: wakeUps, atMost: .seconds(5), on: ContinuousClock())
+            guard !Task.isCancelled else { return }
+            do {
+                if try await self.filter() != filter { return }
+            } catch let error as StorageError where error.code == .storageClosed {
+                throw error
+            } catch {
+                continue  // a database that does not answer is told of by the subscription
+            }
+        }
+    }
+
+    private func runner(_ filter: EventFilter) throws -> SubscriptionRunner {
+        let scheduler = scheduler
+        return SubscriptionRunner(
+            try Subscription(Self.subscription, filter: filter, startAt: .end), database: scheduler.database,
+            wallClock: scheduler.clock, failurePolicy: .skip, metrics: metrics
+        ) { events, tx in
+            let log = JobLog(now: scheduler.clock.now, ids: scheduler.ids)
+            let waiting = try ScheduleStore.waitingForEvents(tx)
+            for event in events {
+                for stored in waiting { try Self.fire(stored, for: event, log, tx) }
+            }
+        }
+    }
+
+    private static func fire(
+        _ stored: StoredSchedule, for event: Event, _ log: JobLog, _ tx: borrowing Transaction
+    ) throws {
+        guard stored.workspace == event.workspace, stored.through <= event.time,
+            stored.schedule.isOpen(at: event.time), case .on(let trigger) = stored.schedule.trigger,
+            trigger.matches(event),
+            // The ends of its own runs would make it go on for ever.
+            event.data["schedule_id"] != .string(stored.id) || event.stream.type != JobEvent.streamType
+        else { return }
+        if try !ScheduleStore.fire(stored, at: nil, input: event.asInput, log, tx) {
+            try ScheduleStore.noteSkipped(1, of: stored.key, tx)
+        }
+    }
+}
+
+extension Event {
+    /// What a job is given of the event that lets it run.
+    fileprivate var asInput: JSONValue {
+        [
+            "position": .integer(position), "type": .string(type), "time": .string(time.description),
+            "stream_type": .string(stream.type), "stream_id": .string(stream.id), "data": data,
+        ]
+    }
+}
