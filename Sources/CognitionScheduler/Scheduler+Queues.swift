@@ -1,16 +1,23 @@
 package import CognitionCore
-package import CognitionStorage
+import CognitionStorage
 
 /// Queues: what they hold, and what becomes of what has failed in them.
 extension Scheduler {
     /// The queues of a workspace by name, those too that everybody has and nobody has used.
-    package func queues(in workspace: WorkspaceID) async throws -> [JSONValue] {
+    /// - Parameters:
+    ///   - name: The one behind which the page begins.
+    ///   - limit: 1...1,000.
+    package func queues(
+        in workspace: WorkspaceID, after name: String = "", limit: Int = 1_000
+    ) async throws -> [JSONValue] {
         let now = clock.now
         return try await database.read { tx in
-            let stored = try QueueStore.all(in: workspace, tx)
-            let unused = QueueSettings.builtIn.map(\.key).filter { name in !stored.contains { $0.name == name } }
-            let views = try stored.map { try view(of: $0, now: now, tx) } + unused.map { unusedView($0) }
-            return views.sorted { ($0["name"]?.stringValue ?? "") < ($1["name"]?.stringValue ?? "") }
+            let stored = try QueueStore.all(in: workspace, after: name, limit: limit, tx)
+            let byName = Dictionary(stored.map { ($0.name, $0) }) { first, _ in first }
+            let unused = QueueSettings.builtIn.map(\.key).filter { $0 > name && byName[$0] == nil }
+            return try (stored.map(\.name) + unused).sorted().prefix(limit).map { name in
+                try byName[name].map { try view(of: $0, now: now, tx) } ?? unusedView(name)
+            }
         }
     }
 
@@ -19,7 +26,9 @@ extension Scheduler {
         let now = clock.now
         return try await database.read { tx in
             guard let queue = try QueueStore.find(name, in: workspace, tx) else {
-                guard QueueSettings.builtIn.contains(where: { $0.key == name }) else { throw SchedulerError.noQueue(name) }
+                guard QueueSettings.builtIn.contains(where: { $0.key == name }) else {
+                    throw SchedulerError.noQueue(name)
+                }
                 return unusedView(name)
             }
             return try view(of: queue, now: now, tx)
@@ -83,7 +92,9 @@ extension Scheduler {
     ) async throws -> (items: [JSONValue], last: Int64?) {
         try await database.read { tx in
             guard let queue = try QueueStore.find(name, in: workspace, tx) else {
-                guard QueueSettings.builtIn.contains(where: { $0.key == name }) else { throw SchedulerError.noQueue(name) }
+                guard QueueSettings.builtIn.contains(where: { $0.key == name }) else {
+                    throw SchedulerError.noQueue(name)
+                }
                 return ([], nil)
             }
             let jobs = try tx.query(
@@ -112,7 +123,8 @@ extension Scheduler {
         selection.kind = try fields.text("kind")
         selection.error = try fields.text("error")
         if let ids = fields["ids"] {
-            guard let list = ids.arrayValue, list.count <= Self.bulkMax, list.allSatisfy({ $0.stringValue != nil }) else {
+            guard let list = ids.arrayValue, list.count <= Self.bulkMax, list.allSatisfy({ $0.stringValue != nil })
+            else {
                 throw SchedulerError(.jobInvalid, "'ids' is a list of at most \(Self.bulkMax) ids of jobs")
             }
             selection.ids = list.compactMap(\.stringValue)
@@ -175,14 +187,19 @@ extension Scheduler {
         json["paused"] = false
         json["counts"] = .object(
             JSONObject(
-                ["scheduled", "ready", "running", "blocked", "completed", "failed", "dead", "cancelled"].map { ($0, none) }))
+                ["scheduled", "ready", "running", "blocked", "completed", "failed", "dead", "cancelled"].map {
+                    ($0, none)
+                }))
         json["rates"] = .object(
             JSONObject(
-                ["completed_per_minute", "failed_per_minute", "completed_per_hour", "failed_per_hour"].map { ($0, none) }))
+                ["completed_per_minute", "failed_per_minute", "completed_per_hour", "failed_per_hour"].map {
+                    ($0, none)
+                }))
         json["latency"] = .object(
             JSONObject(
                 [
-                    "wait_p50_seconds", "wait_p95_seconds", "run_p50_seconds", "run_p95_seconds", "oldest_ready_seconds",
+                    "wait_p50_seconds", "wait_p95_seconds", "run_p50_seconds", "run_p95_seconds",
+                    "oldest_ready_seconds",
                 ].map { ($0, .null) }))
         (json["failed_jobs"], json["delayed_jobs"], json["healthy"]) = (none, none, true)
         return .object(json)

@@ -1,5 +1,5 @@
 package import CognitionCore
-package import CognitionStorage
+import CognitionStorage
 
 /// Looking at jobs.
 extension Scheduler {
@@ -47,14 +47,15 @@ extension Scheduler {
             if filter.isRecurring != true {
                 views += try JobList.jobs(filter, in: workspace, after: id, limit: limit, tx)
             }
-            if filter.isRecurring != false, filter.queue == nil {
+            if filter.isRecurring != false {
                 views += try JobList.schedules(filter, in: workspace, after: id, limit: limit, tx)
             }
             return Array(views.sorted { $0.id > $1.id }.prefix(limit))
         }
     }
 
-    /// The runs of a schedule, the newest first; of a job that comes once its attempts.
+    /// The runs of a schedule, the newest first; of a job that comes once its attempts, the first one first.
+    /// - Parameter key: Where the page before ended, its `last`.
     /// - Throws: `scheduler.job_not_found`.
     package func runs(
         of id: String, in workspace: WorkspaceID, before key: Int64?, limit: Int
@@ -65,7 +66,9 @@ extension Scheduler {
                 return (try runs.map { try $0.view().json }, runs.count == limit ? runs.last?.key : nil)
             }
             guard let job = try JobReader.find(id, in: workspace, tx) else { throw SchedulerError.notFound(id) }
-            return (try JobReader.attempts(of: job, tx), nil)
+            let attempts = try JobReader.attempts(of: job, tx)
+            let page = attempts.dropFirst(Int(key ?? 0)).prefix(limit)
+            return (Array(page), page.endIndex < attempts.endIndex ? Int64(page.endIndex) : nil)
         }
     }
 }
@@ -73,7 +76,8 @@ extension Scheduler {
 /// Pages of jobs and schedules.
 enum JobList {
     static func jobs(
-        _ filter: Scheduler.Filter, in workspace: WorkspaceID, after id: String?, limit: Int, _ tx: borrowing Transaction
+        _ filter: Scheduler.Filter, in workspace: WorkspaceID, after id: String?, limit: Int,
+        _ tx: borrowing Transaction
     ) throws -> [JobView] {
         var condition: SQL = "j.workspace_id = \(workspace) AND j.schedule_key IS NULL"
         if let id { condition = "\(condition) AND j.id < \(id)" }
@@ -91,7 +95,8 @@ enum JobList {
     }
 
     static func schedules(
-        _ filter: Scheduler.Filter, in workspace: WorkspaceID, after id: String?, limit: Int, _ tx: borrowing Transaction
+        _ filter: Scheduler.Filter, in workspace: WorkspaceID, after id: String?, limit: Int,
+        _ tx: borrowing Transaction
     ) throws -> [JobView] {
         var condition: SQL = "workspace_id = \(workspace)"
         if let id { condition = "\(condition) AND id < \(id)" }
@@ -102,12 +107,30 @@ enum JobList {
                 AND t.name = \(tag.name) AND t.value = \(tag.value))
                 """
         }
-        return try tx.query(
+        guard let queue = filter.queue else {
+            return try stored(condition, limit: limit, tx).map { try $0.view() }
+        }
+        // The queue stands in what the runs are made of; the text finds nearly those, and each is then looked at.
+        condition = "\(condition) AND template LIKE \("%\"queue\":\"\(queue)\"%")"
+        var (found, last): ([StoredSchedule], String?) = ([], nil)
+        while found.count < limit {
+            let behind: SQL = if let last { "\(condition) AND id < \(last)" } else { condition }
+            let batch = try stored(behind, limit: Scheduler.pageMax, tx)
+            found += batch.filter { $0.template["queue"]?.stringValue == queue }
+            guard batch.count == Scheduler.pageMax else { break }
+            last = batch.last?.id
+        }
+        return try found.prefix(limit).map { try $0.view() }
+    }
+
+    private static func stored(
+        _ condition: SQL, limit: Int, _ tx: borrowing Transaction
+    ) throws -> [StoredSchedule] {
+        try tx.query(
             """
             SELECT \(columns: StoredSchedule.columns) FROM job_schedules WHERE \(condition)
             ORDER BY id DESC LIMIT \(limit)
-            """
-        ) { try StoredSchedule(row: $0).view() }
+            """, as: StoredSchedule.init(row:))
     }
 }
 

@@ -28,8 +28,6 @@ extension ErrorCode {
     package static let dependencyCycle = ErrorCode("scheduler.dependency_cycle", category: .invalid)
     /// A job depends on one that is not there.
     package static let dependencyNotFound = ErrorCode("scheduler.dependency_not_found", category: .invalid)
-    /// A queue has as many jobs as it takes.
-    package static let queueFull = ErrorCode("scheduler.queue_full", category: .limited)
     /// No queue of that name in the workspace.
     package static let queueNotFound = ErrorCode("scheduler.queue_not_found", category: .notFound)
     /// Another node has taken the job over; this one's result is discarded.

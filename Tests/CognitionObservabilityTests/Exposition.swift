@@ -1,3 +1,5 @@
+import CognitionObservability
+
 /// Reads the text format 0.0.4 strictly, and throws where it is not kept:
 /// https://prometheus.io/docs/instrumenting/exposition_formats.
 struct Exposition {
@@ -134,11 +136,16 @@ struct Exposition {
         }
     }
 
+    /// Of metrics that others know by that name.
+    private static let literalNames = Set(MetricCatalog.standard.sorted.compactMap(\.literalName))
+
     /// A counter's name and sign; a histogram's ranges, which only grow, and its count.
     private static func check(_ family: Family) throws {
         switch family.kind {
         case "counter":
-            guard family.name.hasSuffix("_total"), family.samples.allSatisfy({ $0.value >= 0 }) else {
+            guard family.name.hasSuffix("_total") || literalNames.contains(family.name),
+                family.samples.allSatisfy({ $0.value >= 0 })
+            else {
                 throw Fault(description: "not a counter: \(family.name)")
             }
         case "histogram":

@@ -10,6 +10,10 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
     case readEvents = "events:read"
     /// Write events of one's own to it.
     case appendEvents = "events:append"
+    /// See jobs, schedules and queues.
+    case readJobs = "jobs:read"
+    /// Make, change, run and cancel them; what a job does may need more.
+    case manageJobs = "jobs:manage"
     /// Set and delete secrets; nobody reads them.
     case manageSecrets = "secrets:manage"
     /// See the workspace and its members.

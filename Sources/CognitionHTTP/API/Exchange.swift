@@ -196,6 +196,17 @@ package struct Call<Body: Sendable>: Sendable {
         return value
     }
 
+    /// A parameter of the query that may be there several times.
+    /// - Throws: `request.parameter_invalid`, also for more than ``Parameter/repetitionsMax``.
+    package func queryAll<Value>(_ parameter: Parameter<Value>) throws -> [Value] {
+        let texts = exchange.request.uri.queryParameters[values: parameter.name[...]]
+        guard texts.count <= Parameter<Value>.repetitionsMax else { throw invalid(parameter) }
+        return try texts.map { text in
+            guard let value = parameter.read(String(text)) else { throw invalid(parameter) }
+            return value
+        }
+    }
+
     /// A parameter that is a header, if it is there.
     /// - Throws: `request.parameter_invalid`.
     package func header<Value>(_ parameter: Parameter<Value>) throws -> Value? {

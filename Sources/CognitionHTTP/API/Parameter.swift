@@ -8,6 +8,8 @@ package struct Parameter<Value: Sendable>: AnyParameter {
     package let description: String
     /// Gives no value for a text that does not fit.
     let read: @Sendable (String) -> Value?
+    /// How often one may be there whose schema is a list: each of its items stands as a parameter of its own.
+    static var repetitionsMax: Int { 20 }
 
     package init(
         _ name: String, in place: ParameterPlace, _ schema: JSONValue, _ description: String,

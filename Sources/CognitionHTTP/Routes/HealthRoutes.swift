@@ -70,6 +70,7 @@ package struct RootHealthRoutes: RouteGroup {
         for part in [
             Part("event-store", "event_log", totals: ["total_events", "total_snapshots"]),
             Part("websocket", "websocket"),
+            Part("scheduler", "scheduler", totals: ["running_jobs", "total_jobs", "metrics"]),
         ] {
             api.route(
                 .get, "health/\(part.path)",

@@ -71,8 +71,17 @@ struct PartHealthShape: AnswerBody {
             "details": .record([:]), "error_class": .text(),
             "total_events": .whole(0...(.max), "Of the log, of all workspaces."),
             "total_snapshots": .whole(0...(.max), "States of aggregates that are kept."),
+            "running_jobs": .whole(0...(.max), "Of all workspaces."),
+            "total_jobs": .whole(0...(.max), "Jobs that are kept, runs of schedules and schedules among them."),
+            "metrics": [
+                "type": "object", "description": "Jobs by their states, schedules, and nodes that run jobs.",
+                "additionalProperties": .whole(0...(.max)),
+            ],
         ],
-        optional: ["latency_ms", "checked_at", "details", "error_class", "total_events", "total_snapshots"])
+        optional: [
+            "latency_ms", "checked_at", "details", "error_class", "total_events", "total_snapshots", "running_jobs",
+            "total_jobs", "metrics",
+        ])
     static let sample: JSONValue = ["status": "healthy"]
 }
 

@@ -4,8 +4,8 @@ extension Role {
     /// Which role may do what: the one place that says so.
     package var permissions: Set<Permission> {
         switch self {
-        case .viewer: [.readWorkflows, .readWorkspace, .readEvents]
-        case .user: Role.viewer.permissions.union([.writeWorkflows, .execute, .appendEvents])
+        case .viewer: [.readWorkflows, .readWorkspace, .readEvents, .readJobs]
+        case .user: Role.viewer.permissions.union([.writeWorkflows, .execute, .appendEvents, .manageJobs])
         case .admin: Role.user.permissions.union([.manageSecrets, .manageWorkspace, .readAudit])
         case .operator: Set(Permission.allCases)
         }

@@ -49,6 +49,24 @@ package struct MetricCatalog: Sendable {
             "workflow.token.dropped", .counter, .bytes,
             "Text that was let go of because it was too long or a watcher too slow; what tasks give is not touched"),
 
+        // Scheduler
+        MetricDescription(
+            "scheduler.jobs", .counter, .items("attempts"), labels: ["queue", "kind"],
+            "Attempts at jobs that have ended, by queue and kind of target"),
+        MetricDescription(
+            "scheduler.jobs.success", .counter, .items("attempts"), labels: ["queue", "kind"],
+            exportedAs: "scheduler_jobs_success", "Attempts at jobs that have completed"),
+        MetricDescription(
+            "scheduler.jobs.failed", .counter, .items("attempts"), labels: ["queue", "kind"],
+            exportedAs: "scheduler_jobs_failed",
+            "Attempts at jobs that have failed, those included after which the job is tried again"),
+        MetricDescription(
+            "scheduler.execution.duration", .histogram, .seconds, labels: ["queue", "kind"],
+            buckets: MetricBuckets.longSeconds, "How long attempts at jobs ran"),
+        MetricDescription(
+            "scheduler.wait.duration", .histogram, .seconds, labels: ["queue", "kind"],
+            buckets: MetricBuckets.longSeconds, "From the moment that a job was due until it was started"),
+
         // Bus
         MetricDescription(
             "bus.published", .counter, .items("messages"), labels: ["bus"],

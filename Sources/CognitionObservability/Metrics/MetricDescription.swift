@@ -63,10 +63,13 @@ package struct MetricDescription: Sendable, Hashable {
     package let buckets: [Double]?
     /// How many label sets there may be; `nil`: as many as of any other.
     package let seriesMax: Int?
+    /// The exported name where it is not made by the rules, because others know it as it is; a counter then need not end in
+    /// `_total`.
+    package let literalName: String?
 
     package init(
         _ name: String, _ kind: MetricKind, _ unit: MetricUnit, labels: [String] = [], buckets: [Double]? = nil,
-        seriesMax: Int? = nil, _ help: String
+        seriesMax: Int? = nil, exportedAs literalName: String? = nil, _ help: String
     ) {
         self.name = name
         self.kind = kind
@@ -75,7 +78,8 @@ package struct MetricDescription: Sendable, Hashable {
         self.help = help
         self.buckets = buckets
         self.seriesMax = seriesMax
+        self.literalName = literalName
     }
 
-    package var exportedName: String { MetricName.exported(name, kind: kind, unit: unit) }
+    package var exportedName: String { literalName ?? MetricName.exported(name, kind: kind, unit: unit) }
 }

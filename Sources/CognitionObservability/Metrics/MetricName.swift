@@ -22,7 +22,7 @@ struct MetricShape: Sendable {
         let entry = catalog[label]
         let unit = isTimer ? .seconds : entry?.unit
         self.kind = kind
-        name = MetricName.exported(label, kind: kind, unit: unit)
+        name = entry?.literalName ?? MetricName.exported(label, kind: kind, unit: unit)
         help = entry?.help ?? "\(label) (not described)"
         seriesMax = entry?.seriesMax
         recordedPerUnit = isTimer ? 1e9 : 1

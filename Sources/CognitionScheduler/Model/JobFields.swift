@@ -16,7 +16,8 @@ struct JobFields {
         if let unknown = members.keys.first(where: { !known.contains($0) }) {
             throw SchedulerError(
                 .jobInvalid,
-                "\(what.isEmpty ? "a job" : "'\(what)'") has no member '\(unknown)'; it takes \(known.joined(separator: ", "))")
+                "\(what.isEmpty ? "a job" : "'\(what)'") has no member '\(unknown)'; it takes \(known.joined(separator: ", "))"
+            )
         }
     }
 
@@ -44,7 +45,8 @@ struct JobFields {
     func name(_ name: String) throws -> String? {
         guard let text = try text(name) else { return nil }
         guard JobNames.isName(text) else {
-            throw refusal(name, "a name of 1 to 63 characters: a to z, 0 to 9, '_' and '-', the first a letter or digit")
+            throw refusal(
+                name, "a name of 1 to 63 characters: a to z, 0 to 9, '_' and '-', the first a letter or digit")
         }
         return text
     }
@@ -95,8 +97,8 @@ struct JobFields {
 }
 
 /// How ids, queues and tags are named.
-enum JobNames {
-    static func isName(_ text: String) -> Bool {
+package enum JobNames {
+    package static func isName(_ text: String) -> Bool {
         func isPlain(_ byte: UInt8) -> Bool {
             (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
         }

@@ -39,11 +39,13 @@ enum QueueStore {
             as: StoredQueue.init(row:))
     }
 
-    static func all(in workspace: WorkspaceID, _ tx: borrowing Transaction) throws -> [StoredQueue] {
+    static func all(
+        in workspace: WorkspaceID, after name: String, limit: Int, _ tx: borrowing Transaction
+    ) throws -> [StoredQueue] {
         try tx.query(
             """
-            SELECT \(columns: StoredQueue.columns) FROM job_queues WHERE workspace_id = \(workspace)
-            ORDER BY name LIMIT 1000
+            SELECT \(columns: StoredQueue.columns) FROM job_queues WHERE workspace_id = \(workspace) AND name > \(name)
+            ORDER BY name LIMIT \(limit)
             """, as: StoredQueue.init(row:))
     }
 

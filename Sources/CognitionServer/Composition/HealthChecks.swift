@@ -3,6 +3,7 @@ import CognitionEvents
 import CognitionObservability
 import CognitionRealtime
 import CognitionRedis
+import CognitionScheduler
 import CognitionStorage
 import CognitionWorkflows
 
@@ -13,7 +14,7 @@ extension HealthCheck {
         [
             database(node.database), eventLog(node.log, SnapshotCount(node.log, clock: node.clock)),
             .diskSpace(ofFolder: node.configuration.dataDirectory),
-            self.engine(engine), webSocket(hub),
+            self.engine(engine), scheduler(SchedulerWatch(node.scheduler)), webSocket(hub),
         ] + (redis.map { [self.redis($0)] } ?? [])
     }
 
@@ -66,6 +67,24 @@ extension HealthCheck {
                     "executions_max": .integer(Int64(load.executionsMax)),
                     "tasks_running": .integer(Int64(load.effectsRunning)),
                     "tasks_waiting": .integer(Int64(load.effectsWaiting)),
+                ])
+        }
+    }
+
+    /// Whether jobs can be looked at, and whether somebody runs what is ready.
+    private static func scheduler(_ watch: SchedulerWatch) -> HealthCheck {
+        HealthCheck("scheduler", isRequired: false) {
+            let overview = try await watch.overview
+            let metrics: [(String, Int64)] = [
+                ("ready", overview.ready), ("scheduled", overview.scheduled), ("blocked", overview.blocked),
+                ("completed", overview.completed), ("failed", overview.failed), ("dead", overview.dead),
+                ("cancelled", overview.cancelled), ("schedules", overview.schedules), ("nodes", overview.nodes),
+            ]
+            return Finding(
+                overview.isStranded ? .degraded : .healthy,
+                details: [
+                    "running_jobs": .integer(overview.running), "total_jobs": .integer(overview.total),
+                    "metrics": .object(JSONObject(metrics.map { ($0, .integer($1)) })),
                 ])
         }
     }

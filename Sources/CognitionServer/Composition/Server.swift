@@ -218,6 +218,7 @@ struct Server {
                     projections: Projections(node.database, clock: node.clock, upcasters: Node.upcasters),
                     known: Node.projections, log: node.log),
                 SagaRoutes(workflows: node.workflows, engine: engine),
+                JobRoutes(scheduler: node.scheduler), QueueRoutes(scheduler: node.scheduler),
                 SecretRoutes(workflows: node.workflows, identity: identity),
                 ForkRoutes(workflows: node.workflows),
                 LanguageModelRoutes(database: node.database), LogLevelRoutes(levels: levels),
