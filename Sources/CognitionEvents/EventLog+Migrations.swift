@@ -130,7 +130,7 @@ extension EventLog {
                 """,
                 "INSERT INTO event_archiving (id, archived_position, owned_until) VALUES (1, 0, 0)",
             ]),
-        // The end of the log is where its last event is. The view, and what moves it, are for nodes of the release before, which
+        // The end of the log is where its last event is, or was. The view, and what moves it, are for nodes of the release before, which
         // may still append beside; the next release drops both.
         Migration(
             "events.006_head",
@@ -138,7 +138,10 @@ extension EventLog {
                 "DROP TABLE log_head",
                 """
                 CREATE VIEW log_head (id, position) AS
-                SELECT 1, (SELECT COALESCE(MAX(position), 0) FROM events)
+                SELECT 1, (
+                    SELECT COALESCE(MAX(position), 0) FROM (
+                        SELECT MAX(position) AS position FROM events
+                        UNION ALL SELECT archived_position FROM event_archiving) ends)
                 """,
             ],
             onPostgres: [
@@ -148,7 +151,7 @@ extension EventLog {
                 DECLARE added BIGINT := NEW.position - OLD.position;
                 BEGIN
                     PERFORM pg_advisory_xact_lock(hashtextextended('events.head', 0));
-                    SELECT added + COALESCE(MAX(position), 0) INTO NEW.position FROM events;
+                    SELECT added + position INTO NEW.position FROM log_head;
                     RETURN NEW;
                 END $$
                 """,

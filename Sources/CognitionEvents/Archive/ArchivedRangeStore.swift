@@ -11,13 +11,8 @@ enum ArchivedRangeStore {
 
     /// The head of the log, and the highest position that lies in any archive: what comes after is in the log.
     static func ends(in tx: borrowing Transaction) throws -> (head: Int64, archived: Int64) {
-        let ends = try tx.first(
-            """
-            SELECT (SELECT COALESCE(MAX(position), 0) FROM events), archived_position FROM event_archiving WHERE id = 1
-            """
-        ) { (head: try $0[0] as Int64, archived: try $0[1] as Int64) }
-        guard let ends else { throw EventError(.eventDamaged, "the log's row of its archives is missing") }
-        return ends
+        let archived = try tx.first("SELECT archived_position FROM event_archiving WHERE id = 1") { try $0[0] as Int64 }
+        return (try EventReader.head(in: tx), archived ?? 0)
     }
 
     /// Files that may have events at some of `positions`, by their first.
@@ -161,8 +156,7 @@ enum ArchivedRangeStore {
         return true
     }
 
-    /// The last position that everybody who follows the log has passed, and who is there. It lies before the log's last event,
-    /// which stays, since the next position follows from it.
+    /// The last position that everybody who follows the log has passed, and who is there.
     ///
     /// An event that was put aside is still to be handled; so are those after it.
     static func passed(in tx: borrowing Transaction) throws -> (position: Int64, by: String?) {
@@ -174,7 +168,7 @@ enum ArchivedRangeStore {
             (name: try $0[0] as String, position: try $0[1] as Int64 - 1)
         }
         let slowest = [last, parked].compactMap(\.self).min { $0.position < $1.position }
-        guard let slowest, slowest.position < head else { return (max(0, head - 1), nil) }
+        guard let slowest, slowest.position < head else { return (head, nil) }
         return (slowest.position, slowest.name)
     }
 }

@@ -18,7 +18,13 @@ enum EventReader {
     ///   have committed.
     static func head(locked: Bool = false, in tx: borrowing Transaction) throws -> Int64 {
         if locked { try tx.lock("events.head") }
-        return try tx.first("SELECT COALESCE(MAX(position), 0) FROM events") { try $0[0] } ?? 0
+        // Events that have left the log have had their positions all the same.
+        return try tx.first(
+            """
+            SELECT COALESCE(MAX(position), 0) FROM (
+                SELECT MAX(position) AS position FROM events UNION ALL SELECT archived_position FROM event_archiving) ends
+            """
+        ) { try $0[0] } ?? 0
     }
 
     /// A page of a stream, and where the rest of it lies.

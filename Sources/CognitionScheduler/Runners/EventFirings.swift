@@ -22,11 +22,10 @@ package struct EventFirings: Sendable {
     /// - Throws: What the database throws when it is closed.
     package func run() async throws {
         while !Task.isCancelled {
-            let wakeUps = scheduler.database.signals.wakeUps(for: .jobsDue)
             let filter = try await filter()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await runner(filter).run() }
-                group.addTask { try await waitForChange(of: filter, wakeUps) }
+                group.addTask { try await waitForChange(of: filter) }
                 try await group.next()
                 group.cancelAll()
             }
@@ -49,17 +48,18 @@ package struct EventFirings: Sendable {
     }
 
     /// Returns when schedules wait for other types.
-    private func waitForChange(of filter: EventFilter, _ wakeUps: AsyncStream<Void>) async throws {
+    private func waitForChange(of filter: EventFilter) async throws {
         while !Task.isCancelled {
-            await wait(for: wakeUps, atMost: .seconds(5), on: ContinuousClock())
-            guard !Task.isCancelled else { return }
+            // Made before each look, so that what comes during it wakes; a wait that is over ends its stream.
+            let wakeUps = scheduler.database.signals.wakeUps(for: .jobsDue)
             do {
                 if try await self.filter() != filter { return }
             } catch let error as StorageError where error.code == .storageClosed {
                 throw error
             } catch {
-                continue  // a database that does not answer is told of by the subscription
+                // A database that does not answer is told of by the subscription.
             }
+            await wait(for: wakeUps, atMost: .seconds(5), on: ContinuousClock())
         }
     }
 
