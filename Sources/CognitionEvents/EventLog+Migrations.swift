@@ -130,5 +130,32 @@ extension EventLog {
                 """,
                 "INSERT INTO event_archiving (id, archived_position, owned_until) VALUES (1, 0, 0)",
             ]),
+        // The end of the log is where its last event is. The view, and what moves it, are for nodes of the release before, which
+        // may still append beside; the next release drops both.
+        Migration(
+            "events.006_head",
+            [
+                "DROP TABLE log_head",
+                """
+                CREATE VIEW log_head (id, position) AS
+                SELECT 1, (SELECT COALESCE(MAX(position), 0) FROM events)
+                """,
+            ],
+            onPostgres: [
+                // Whoever gives positions in the former way waits for those who do so in this one, and goes on behind them.
+                """
+                CREATE FUNCTION move_log_head() RETURNS trigger LANGUAGE plpgsql AS $$
+                DECLARE added BIGINT := NEW.position - OLD.position;
+                BEGIN
+                    PERFORM pg_advisory_xact_lock(hashtextextended('events.head', 0));
+                    SELECT added + COALESCE(MAX(position), 0) INTO NEW.position FROM events;
+                    RETURN NEW;
+                END $$
+                """,
+                """
+                CREATE TRIGGER move_log_head INSTEAD OF UPDATE ON log_head
+                FOR EACH ROW EXECUTE FUNCTION move_log_head()
+                """,
+            ]),
     ]
 }

@@ -26,11 +26,11 @@ final class PostgresConnection: StorageConnection {
     /// How long a commit of unknown outcome is inquired after.
     private static let inquiryMax: Duration = .seconds(15)
 
-    init(_ availability: PostgresAvailability, opener: PostgresOpener, role: PostgresOpener.Role, id: UUIDv7) {
+    init(_ availability: PostgresAvailability, opener: PostgresOpener, role: PostgresOpener.Role, ids: UUIDGenerator) {
         self.role = role
         self.availability = availability
         self.opener = opener
-        marker = CommitMarker(writer: id)
+        marker = CommitMarker(ids: ids)
     }
 
     /// A failed statement leaves the transaction open; it can go back to a savepoint.
@@ -147,8 +147,9 @@ extension PostgresConnection {
         if handle.awaitsAnswers { try handle.settle() }
         let isMarked = handle.mayHaveWritten
         if isMarked {
-            let mark = marker.next()
-            try handle.send(mark.text(in: .postgres), PostgresParameters(mark.values), nil)
+            for statement in marker.next() {
+                try handle.send(statement.text(in: .postgres), PostgresParameters(statement.values), nil)
+            }
         }
         try handle.control("COMMIT")
         do {
@@ -161,6 +162,7 @@ extension PostgresConnection {
 
     /// - Throws: `storage.commit_unknown` when nobody could tell in time.
     private func wasCommitted() throws -> Bool {
+        defer { marker.exchange() }
         let deadline = ContinuousClock.now + Self.inquiryMax
         while ContinuousClock.now < deadline {
             do {

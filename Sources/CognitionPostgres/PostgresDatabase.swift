@@ -84,10 +84,10 @@ package final class PostgresDatabase: Database {
         let (availability, opener) = (availability, PostgresOpener(options: options))
         let ids = UUIDGenerator()
         try await writer.start("postgres-writer", count: options.writers) {
-            PostgresConnection(availability, opener: opener, role: .writer, id: ids.next())
+            PostgresConnection(availability, opener: opener, role: .writer, ids: ids)
         }
         try await readers.start("postgres-reader", count: options.readers) {
-            PostgresConnection(availability, opener: opener, role: .reader, id: ids.next())
+            PostgresConnection(availability, opener: opener, role: .reader, ids: ids)
         }
         listener.start(signals)
         try await writer.exclusively { connection in

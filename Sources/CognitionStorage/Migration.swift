@@ -5,18 +5,22 @@ package struct Migration: Sendable {
     /// `owner.number_subject`, e.g. `events.001_log`.
     package let name: String
     package let statements: [SQL]
+    /// What only PostgreSQL needs, after ``statements``.
+    package let onPostgres: [SQL]
 
     /// How long a database may take for all of them, or wait for another process that applies them.
     static let timeMax: Duration = .seconds(900)
 
-    package init(_ name: String, _ statements: [SQL]) {
+    package init(_ name: String, _ statements: [SQL], onPostgres: [SQL] = []) {
         self.name = name
         self.statements = statements
+        self.onPostgres = onPostgres
     }
 
     /// What tells a changed migration from the one that was applied: its text, as SQLite says it.
     var fingerprint: String {
-        SHA256Digest(of: Array(statements.map { $0.text(in: .sqlite) }.joined(separator: ";\n").utf8)).description
+        SHA256Digest(of: Array((statements + onPostgres).map { $0.text(in: .sqlite) }.joined(separator: ";\n").utf8))
+            .description
     }
 }
 
@@ -59,6 +63,7 @@ extension Migration {
             """)
         for migration in try pending(migrations, in: tx) {
             for statement in migration.statements { try tx.execute(statement) }
+            if tx.dialect == .postgres { for statement in migration.onPostgres { try tx.execute(statement) } }
             try tx.execute(
                 """
                 INSERT INTO schema_migrations (name, fingerprint, applied_at)

@@ -42,14 +42,12 @@ extension Workflows {
     /// - Returns: At most `limit`; fewer only when no more are due, or others claim at the same moment. And the workspace
     ///   whose turn was the last now.
     func claimDue(
-        by node: UUIDv7, limit: Int, after last: WorkspaceID?, now: Timestamp
+        in span: DueSpan, by node: UUIDv7, limit: Int, after last: WorkspaceID?
     ) async throws -> ([ExecutionClaim], lastTurn: WorkspaceID?) {
-        let turns = try await database.read { tx in
-            try ExecutionStore.hasDue(now: now, tx) ? ClaimTurns.due(after: last, limit: limit, now: now, tx) : []
-        }
+        let turns = try await database.read { tx in try ClaimTurns.due(in: span, after: last, limit: limit, tx) }
         guard let lastTurn = turns.last?.workspace else { return ([], last) }
         let claims = try await database.write { tx in
-            try ClaimTurns(turns).claim(by: node, limit: limit, now: now, tx)
+            try ClaimTurns(turns).claim(in: span, by: node, limit: limit, tx)
         }
         return (claims, lastTurn)
     }

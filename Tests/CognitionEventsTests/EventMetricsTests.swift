@@ -42,7 +42,7 @@ import Testing
             #expect(try await log.head() == 7)
             #expect(metrics.counterTotal(label: "event.store.events") == 7)
 
-            try await log.execute("UPDATE log_head SET position = position")
+            try await log.execute("UPDATE streams SET version = version")
             #expect(metrics.counterTotal(label: "event.store.events") == 7)
         }
     }

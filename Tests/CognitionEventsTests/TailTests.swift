@@ -82,7 +82,6 @@ extension EventLog {
     func appendSilently(position: Int64, number: Int) async throws {
         let data = JSONValue.object(["number": .integer(Int64(number))]).jsonBytes
         try await database.write { tx in
-            try tx.execute("UPDATE log_head SET position = \(position)")
             try tx.execute(
                 """
                 INSERT INTO events (position, stream_key, version, event_id, type, type_version, time, actor, data, data_hash)

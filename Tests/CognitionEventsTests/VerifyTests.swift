@@ -45,13 +45,11 @@ import Testing
             (
                 ["DELETE FROM events WHERE position >= 30"],
                 [
-                    .positionsMissing(30...31),
                     .streamVersionWrong(StreamName("order", "4"), workspace: .default, version: 6, lastEvent: 5),
                     .streamVersionWrong(StreamName("order", "0"), workspace: .default, version: 7, lastEvent: 6),
                 ]
             ),
-            (["UPDATE log_head SET position = 30"], [.positionBeyondHead(31, head: 30)]),
-            (["UPDATE log_head SET position = 40"], [.positionsMissing(32...40)]),
+            (["UPDATE events SET position = 40 WHERE position = 31"], [.positionsMissing(31...39)]),
             (
                 ["UPDATE events SET version = 99 WHERE position = 28"],
                 [

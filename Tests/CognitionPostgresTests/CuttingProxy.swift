@@ -15,6 +15,8 @@ final class CuttingProxy: Sendable {
         var bytes: ClosedRange<Int>
         var cuts = 0
         var isClosed = false
+        /// Both ends of each connection.
+        var open: Set<Int32> = []
     }
 
     /// - Parameter bytes: How many a connection passes, in both directions together.
@@ -36,6 +38,13 @@ final class CuttingProxy: Sendable {
 
     /// Connections that were cut.
     var cuts: Int { state.withLock { $0.cuts } }
+
+    /// Cuts what is connected now. The server takes what it was sent, as it would when a cable is pulled.
+    func cut() {
+        state.withLock { state in
+            for descriptor in state.open { shutdown(descriptor, Int32(SHUT_RDWR)) }
+        }
+    }
 
     /// From now on nothing is cut any more.
     func heal() { state.withLock { $0.bytes = .max ... .max } }
@@ -74,7 +83,9 @@ final class CuttingProxy: Sendable {
 
     /// Until either ends, or enough has passed.
     private func pass(between client: Int32, and server: Int32, left: Int) {
+        state.withLock { $0.open.formUnion([client, server]) }
         defer {
+            state.withLock { $0.open.subtract([client, server]) }
             Foundation.close(client)
             Foundation.close(server)
         }

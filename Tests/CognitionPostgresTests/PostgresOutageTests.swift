@@ -138,6 +138,45 @@ import Testing
         }
     }
 
+    @Test("A transaction that was sent, and is still held up when its connection is lost, does not come later as well")
+    func lateCommit() async throws {
+        try await PostgresServer.withServer { server in
+            let proxy = try CuttingProxy(to: server.port, bytes: .max ... .max, seed: 1)
+            defer { proxy.close() }
+            let url = server.remoteAddress().replacing(":\(server.port)/", with: ":\(proxy.port)/")
+            let direct = try await openPostgres(server.remoteAddress())
+            try await lend(direct, tables) { direct in
+                let database = try await openPostgres(url + "?sslmode=disable")
+                try await lend(database) { database in
+                    try await database.write { try $0.execute("UPDATE counters SET count = 1 WHERE name = 'two'") }
+                    @Sendable func count(_ condition: String) throws -> String? {
+                        try PostgresServer.execute(
+                            "SELECT count(*) FROM pg_stat_activity WHERE \(condition)", at: server.address)
+                    }
+                    let isHeldUp = "wait_event_type = 'Lock' AND query LIKE 'UPDATE counters%'"
+                    // Nothing of it is answered before COMMIT is sent.
+                    let write = try await direct.write { tx in
+                        try tx.execute("UPDATE counters SET count = 5 WHERE name = 'one'")
+                        let write = database.startWrite { tx in
+                            try tx.send("UPDATE counters SET count = count + 1 WHERE name = 'one'")
+                        }
+                        while try count(isHeldUp) != "1" { usleep(5_000) }
+                        proxy.cut()
+                        while try count(isHeldUp) != "2" { usleep(5_000) }
+                        return write
+                    }
+                    try await write.value
+                    try await eventually { try count(isHeldUp) == "0" }
+                    try await eventually { try count("state = 'active' AND application_name = 'cognitionos'") == "0" }
+                    let counted = try await direct.read { tx in
+                        try tx.first("SELECT count FROM counters WHERE name = 'one'") { try $0[0] as Int }
+                    }
+                    #expect(counted == 6)
+                }
+            }
+        }
+    }
+
     @Test("A server that takes no writes any more is told by the probe; when it does again, writes succeed")
     func readOnly() async throws {
         try await withBreakable {

@@ -117,7 +117,8 @@ struct AppendBenchmark: Benchmark {
             INSERT INTO streams (workspace_id, type, id, version) VALUES ('default', 'pgbench', :client_id, 1)
             ON CONFLICT (workspace_id, type, id) DO UPDATE SET version = streams.version + excluded.version
             RETURNING key, version \\gset
-            UPDATE log_head SET position = position + 1 WHERE id = 1 RETURNING position \\gset
+            SELECT pg_advisory_xact_lock(hashtextextended('events.head', 0));
+            SELECT COALESCE(MAX(position), 0) + 1 AS position FROM events \\gset
             INSERT INTO events (
                 position, stream_key, version, event_id, type, type_version, time, actor, data, data_hash
             ) VALUES (

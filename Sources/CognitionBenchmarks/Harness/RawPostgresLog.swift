@@ -8,7 +8,7 @@ final class RawPostgresLog: RawLog {
 
     /// Their names are the cases'.
     private enum Statement: String, CaseIterable {
-        case stream, head, event, read
+        case stream, lock, head, event, read
 
         var text: String {
             switch self {
@@ -18,7 +18,8 @@ final class RawPostgresLog: RawLog {
                 ON CONFLICT (workspace_id, type, id) DO UPDATE SET version = streams.version + excluded.version
                 RETURNING key, version
                 """
-            case .head: "UPDATE log_head SET position = position + $1 WHERE id = 1 RETURNING position"
+            case .lock: "SELECT CAST(1 AS BIGINT) FROM pg_advisory_xact_lock(hashtextextended('events.head', 0))"
+            case .head: "SELECT COALESCE(MAX(position), 0) FROM events"
             case .event:
                 """
                 INSERT INTO events (
@@ -50,11 +51,12 @@ final class RawPostgresLog: RawLog {
     func append(_ appends: [RawAppend]) throws {
         let count = appends.reduce(0) { $0 + $1.events.count }
         try control("BEGIN")
-        try send(.head, [bytes(Int64(count))])
         for append in appends { try send(.stream, [Array(append.stream.utf8), bytes(Int64(append.events.count))]) }
-        var places = try answers(2 + appends.count).dropFirst().makeIterator()
-        guard let head = places.next()?.first else { throw failure() }
-        var position = head - Int64(count)
+        try send(.lock, [])
+        try send(.head, [])
+        let found = try answers(3 + appends.count)
+        var places = found.dropFirst().makeIterator()
+        guard var position = found.last?.first else { throw failure() }
         let time = bytes(SystemWallClock().now.microseconds)
         for append in appends {
             guard let place = places.next(), place.count == 2 else { throw failure() }

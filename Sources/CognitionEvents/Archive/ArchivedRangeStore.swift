@@ -13,10 +13,10 @@ enum ArchivedRangeStore {
     static func ends(in tx: borrowing Transaction) throws -> (head: Int64, archived: Int64) {
         let ends = try tx.first(
             """
-            SELECT h.position, a.archived_position FROM log_head h CROSS JOIN event_archiving a WHERE h.id = 1 AND a.id = 1
+            SELECT (SELECT COALESCE(MAX(position), 0) FROM events), archived_position FROM event_archiving WHERE id = 1
             """
         ) { (head: try $0[0] as Int64, archived: try $0[1] as Int64) }
-        guard let ends else { throw EventError(.eventDamaged, "the log has no head") }
+        guard let ends else { throw EventError(.eventDamaged, "the log's row of its archives is missing") }
         return ends
     }
 
@@ -161,7 +161,8 @@ enum ArchivedRangeStore {
         return true
     }
 
-    /// The last position that everybody who follows the log has passed, and who is there.
+    /// The last position that everybody who follows the log has passed, and who is there. It lies before the log's last event,
+    /// which stays, since the next position follows from it.
     ///
     /// An event that was put aside is still to be handled; so are those after it.
     static func passed(in tx: borrowing Transaction) throws -> (position: Int64, by: String?) {
@@ -173,7 +174,7 @@ enum ArchivedRangeStore {
             (name: try $0[0] as String, position: try $0[1] as Int64 - 1)
         }
         let slowest = [last, parked].compactMap(\.self).min { $0.position < $1.position }
-        guard let slowest, slowest.position < head else { return (head, nil) }
+        guard let slowest, slowest.position < head else { return (max(0, head - 1), nil) }
         return (slowest.position, slowest.name)
     }
 }

@@ -1,12 +1,12 @@
 import CognitionCore
 package import CognitionStorage
 
-/// Gives the events of all requests of a round their positions, in one statement, and writes them: last before COMMIT.
+/// Gives the events of all requests of a round their positions, and writes them in one statement: last before COMMIT.
 ///
 /// An append that takes its stream as it is moves it here, with those of all other requests in one statement.
 ///
-/// On PostgreSQL the row of the log's head is locked from here to the end of the commit only, so writers wait for each
-/// other no longer than that, and whoever reads a position has seen all before it.
+/// On PostgreSQL the log's head is locked from here to the end of the commit only, so writers wait for each other no longer
+/// than that, and whoever reads a position has seen all before it.
 final class AppendStep: CommitStep {
     /// One append, or one repeat of events of which some have no position yet.
     private struct Piece {
@@ -135,18 +135,14 @@ final class AppendStep: CommitStep {
     func run(in tx: borrowing Transaction) throws {
         guard !pending.isEmpty else { return }
         try moveStreams(in: tx)
-        let head = try tx.first(
-            "UPDATE log_head SET position = position + \(pending.count) WHERE id = 1 RETURNING position"
-        ) { try $0[0] as Int64 }
-        guard let head else { throw EventError(.eventDamaged, "the log has no head") }
-        let first = head - Int64(pending.count) + 1
+        let first = try EventReader.head(locked: true, in: tx) + 1
         var values: [SQLValue] = []
         values.reserveCapacity(pending.count * Self.table.columns.count)
         for (index, event) in pending.enumerated() {
             try append(event, position: first + Int64(index), to: &values)
         }
         try tx.insert(into: Self.table, values)
-        positions = first...head
+        positions = first...first + Int64(pending.count) - 1
         for piece in pieces { piece.receipt.assign(positions: positions(of: piece, first: first)) }
         tx.signal(.log)
     }

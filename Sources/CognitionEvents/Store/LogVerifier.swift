@@ -19,8 +19,6 @@ package struct LogVerification: Sendable, Hashable {
     package enum Problem: Sendable, Hashable {
         /// Positions that no event has.
         case positionsMissing(ClosedRange<Int64>)
-        /// An event lies beyond the end of the log.
-        case positionBeyondHead(Int64, head: Int64)
         /// The event before it in its stream is missing, or has a later position.
         case versionOutOfOrder(position: Int64, version: Int64)
         /// The event names a stream that does not exist.
@@ -129,7 +127,7 @@ private enum LogVerifier {
             try checkStreams(limit: limit, in: tx, &piece.result)
             return piece
         }
-        for event in checked { try check(event, head: head, in: tx, &piece.result) }
+        for event in checked { try check(event, in: tx, &piece.result) }
         let last = checked.count < limit && isInLog ? end : checked.last?.position ?? end
         let positions = cursor.position + 1...last
         piece.result.events = checked.count
@@ -165,9 +163,8 @@ private enum LogVerifier {
     }
 
     private static func check(
-        _ event: CheckedEvent, head: Int64, in tx: borrowing Transaction, _ result: inout LogVerification
+        _ event: CheckedEvent, in tx: borrowing Transaction, _ result: inout LogVerification
     ) throws {
-        if event.position > head { result.problems.append(.positionBeyondHead(event.position, head: head)) }
         if !event.hasPredecessor || event.version < 1 {
             result.problems.append(.versionOutOfOrder(position: event.position, version: event.version))
         }

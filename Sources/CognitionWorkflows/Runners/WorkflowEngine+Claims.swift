@@ -18,9 +18,12 @@ extension WorkflowEngine {
         while !Task.isCancelled {
             let room = members.withLock { min(256, settings.executionsMax - $0.live.count) }
             guard room > 0 else { return }
-            let (claims, lastTurn) = try await workflows.claimDue(
-                by: node, limit: room, after: members.withLock { $0.lastTurn }, now: now)
-            members.withLock { $0.lastTurn = lastTurn }
+            let (span, last) = members.withLock { ($0.dueLooks.next(now: now), $0.lastTurn) }
+            let (claims, lastTurn) = try await workflows.claimDue(in: span, by: node, limit: room, after: last)
+            members.withLock { members in
+                members.lastTurn = lastTurn
+                members.dueLooks.note(span, leavesNothing: claims.count < room)
+            }
             await takeOver(claims, now: now)
             guard claims.count == room else { return }
         }

@@ -14,11 +14,10 @@ extension WorkflowEngine {
     private static let sweepPause: Duration = .seconds(10)
 
     /// Renews the lease until the task is cancelled.
-    func keep(_ lease: NodeLease) async {
+    func keep(_ lease: NodeLease, on thread: OwnThread) async {
         var isFailing = false
         while !Task.isCancelled {
-            // Ends early when the task is cancelled, as the loop does then.
-            try? await Task.sleep(for: isFailing ? lease.settings.renewal / 3 : lease.settings.renewal)
+            await thread.sleep(for: isFailing ? lease.settings.renewal / 3 : lease.settings.renewal)
             do {
                 try await lease.renew()
                 isFailing = false
@@ -32,10 +31,9 @@ extension WorkflowEngine {
     }
 
     /// Lets go of everything when the lease has run out, until the task is cancelled: others may run it by now.
-    func watch(_ lease: NodeLease) async {
+    func watch(_ lease: NodeLease, on thread: OwnThread) async {
         while !Task.isCancelled {
-            // Ends early when the task is cancelled, as the loop does then.
-            try? await Task.sleep(for: Self.watchPause)
+            await thread.sleep(for: Self.watchPause)
             guard !Task.isCancelled, lease.standing() == .lapsed else { continue }
             abandonAll()
         }

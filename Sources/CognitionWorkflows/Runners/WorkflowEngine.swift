@@ -37,6 +37,7 @@ package final class WorkflowEngine: Sendable {
         var strays: [Int64: Int64] = [:]
         /// The workspace that was the last to have a turn when executions were claimed.
         var lastTurn: WorkspaceID?
+        var dueLooks = DueLooks()
         var isFailing = false
         var drives = 0
         var isRunning = false
@@ -78,6 +79,8 @@ package final class WorkflowEngine: Sendable {
     package func run() async throws {
         try await recover()
         let wakeUps = workflows.database.signals.wakeUps(for: .executionsDue)
+        // A function that computes without an end must not cost the node its lease.
+        let thread = OwnThread("node-lease")
         await withTaskGroup(of: Void.self) { group in
             group.addTask { for await _ in wakeUps { self.alarm.ring() } }
             group.addTask {
@@ -88,12 +91,13 @@ package final class WorkflowEngine: Sendable {
             }
             group.addTask { await self.retain() }
             if let lease {
-                group.addTask { await self.keep(lease) }
-                group.addTask { await self.watch(lease) }
+                group.addTask(executorPreference: thread) { await self.keep(lease, on: thread) }
+                group.addTask(executorPreference: thread) { await self.watch(lease, on: thread) }
                 group.addTask { await self.reap() }
             }
             await group.waitForAll()
         }
+        thread.stop()
         // Unstructured, because the last writes must not be cancelled with the task that runs the engine.
         await Task { await self.close() }.value
     }

@@ -102,6 +102,9 @@ final class ExecutionStep: CommitStep {
         ], suffix: "RETURNING key, id")
 
     /// In the order of ``ExecutionWrite``'s values.
+    ///
+    /// No index fits how it compares the owner, so the row is found by its key. By statistics that of owners looks as good, as
+    /// few executions have one; but it also leads to every version that a node has owned and nobody could clear away yet.
     private static let executions = BulkUpdate(
         "executions",
         [
@@ -121,7 +124,7 @@ final class ExecutionStep: CommitStep {
             cancel_requested_at = CASE WHEN v.is_cancelled = 1 THEN NULL ELSE executions.cancel_requested_at END,
             cost_micros = CASE WHEN executions.cost_micros > v.cost_room THEN 9223372036854775807
                 ELSE executions.cost_micros + v.cost END
-        WHERE executions.key = v.key AND executions.owner = v.owner AND executions.epoch = v.epoch
+        WHERE executions.key = v.key AND COALESCE(executions.owner, '') = v.owner AND executions.epoch = v.epoch
         """)
 
     private static let newTasks = BulkTable(

@@ -72,11 +72,6 @@ enum ExecutionStore {
 
     // MARK: Claims
 
-    static func hasDue(now: Timestamp, _ tx: borrowing Transaction) throws -> Bool {
-        try tx.first("SELECT 1 FROM executions WHERE owner IS NULL AND wake_at <= \(now) LIMIT 1") { try $0[0] as Int }
-            != nil
-    }
-
     /// Claims one execution, due or not, that nobody owns.
     static func claim(_ id: ExecutionID, by node: UUIDv7, _ tx: borrowing Transaction) throws -> ExecutionClaim? {
         try tx.first(
@@ -140,13 +135,14 @@ enum ExecutionStore {
         try tx.query("SELECT key, epoch FROM executions WHERE owner = \(node)") { (try $0[0], try $0[1]) }
     }
 
+    /// Finds the row by its key, as the step of the round does.
     static func giveBack(
         _ key: Int64, owner: UUIDv7, epoch: Int64, wakeAt: Timestamp, _ tx: borrowing Transaction
     ) throws {
         try tx.execute(
             """
             UPDATE executions SET owner = NULL, wake_at = \(wakeAt)
-            WHERE key = \(key) AND owner = \(owner) AND epoch = \(epoch)
+            WHERE key = \(key) AND COALESCE(owner, '') = \(owner) AND epoch = \(epoch)
             """)
         tx.signal(.executionsDue)
     }

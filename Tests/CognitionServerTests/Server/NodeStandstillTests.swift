@@ -74,7 +74,8 @@ import Testing
                     _ = await late.stop()
                 }
                 let holder = try Stranger(
-                    "BEGIN; SELECT position FROM log_head FOR UPDATE; SELECT pg_sleep(2); COMMIT", at: url)
+                    "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('events.head', 0)); SELECT pg_sleep(2); COMMIT",
+                    at: url)
                 try await run(1)
                 #expect(holder.hasEnded, "its transaction was waited for")
                 try await run(5)

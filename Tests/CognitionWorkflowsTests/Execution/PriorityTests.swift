@@ -20,14 +20,16 @@ import Testing
         return try await harness.workflows.execute(command, as: principal, on: engine).id
     }
 
-    @Test("Of what is due each workspace gets its share, however much others have", arguments: TestDatabase.engines)
-    func claimsInTurns(on engine: TestDatabase.Engine) async throws {
+    @Test(
+        "Of what is due each workspace gets its share, however much others have",
+        arguments: TestDatabase.engines, [40, 300])
+    func claimsInTurns(on engine: TestDatabase.Engine, crowded: Int) async throws {
         try await withTestDatabase(engine, migrations: EngineHarness.migrations) { database in
             let gate = Gate()
             let harness = EngineHarness(database, script: ScriptedFunction { _ in await gate.pass() }) {
                 $0.executionsMax = 6
             }
-            for (principal, count) in [(Self.crowd, 40), (Self.neighbour, 1), (Self.other, 2)] {
+            for (principal, count) in [(Self.crowd, crowded), (Self.neighbour, 1), (Self.other, 2)] {
                 let stored = try await harness.store("turns", body: Self.body, as: principal)
                 for number in 0..<count {
                     _ = try await Self.leave(stored, Int64(number), priority: 9, as: principal, harness)
