@@ -48,8 +48,9 @@ extension Scheduler {
     }
 
     /// Makes a job, or a schedule that comes again and again.
+    /// - Parameter renewsEnded: A schedule with the id that fires no more, because it was cancelled, is made anew.
     /// - Throws: `scheduler.job_taken`; else as ``enqueue(_:as:)``.
-    package func create(_ job: NewJob, as principal: Principal) async throws -> Made {
+    package func create(_ job: NewJob, as principal: Principal, renewsEnded: Bool = false) async throws -> Made {
         guard let schedule = job.schedule, schedule.isRecurring else {
             try await checkFree(job, as: principal)
             return try await enqueue([job], as: principal)[0]
@@ -60,9 +61,13 @@ extension Scheduler {
             if try ScheduleStore.insert(job, schedule, id: id, by: principal, now: now, tx) != nil {
                 return Made(id: id, isNew: true)
             }
-            guard let found = try ScheduleStore.find(id, in: principal.workspace, tx), found.schedule == schedule,
-                found.template == job.template
-            else { throw SchedulerError.taken(id) }
+            guard let found = try ScheduleStore.hold(id, in: principal.workspace, tx) else {
+                throw SchedulerError.taken(id)
+            }
+            if renewsEnded, try ScheduleStore.renew(found, as: job, schedule, by: principal, now: now, tx) {
+                return Made(id: id, isNew: true)
+            }
+            guard found.schedule == schedule, found.template == job.template else { throw SchedulerError.taken(id) }
             return Made(id: id, isNew: false)
         }
     }

@@ -123,7 +123,7 @@ package struct JobRoutes: RouteGroup {
         switch call.body.content {
         case .one(let job):
             try call.principal.check(job.target)
-            let made = try await scheduler.create(job, as: call.principal)
+            let made = try await scheduler.create(job, as: call.principal, renewsEnded: true)
             let view = try await scheduler.job(made.id, in: call.workspace)
             return made.isNew ? .created(MadeJobsShape.job(view)) : .ok(JobShape(job: view))
         case .graph(let jobs):

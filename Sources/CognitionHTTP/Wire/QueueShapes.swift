@@ -114,7 +114,7 @@ package struct DeadJobShape: AnswerBody {
     package static let sample: JSONValue = {
         var members = JobShape.sample.objectValue ?? [:]
         for name in ["runs_failed", "skipped"] { members[name] = nil }
-        let error: JSONValue = ["code": "http.client.timeout", "message": "no answer within 30 s"]
+        let error: JSONValue = ["code": "http_client.timeout", "message": "no answer within 30 s"]
         members["state"] = "dead"
         (members["schedule"], members["next_run"], members["error"]) = (.null, .null, error)
         members["attempts"] = [
@@ -142,7 +142,7 @@ struct RedriveRequest: RequestBody {
             "to": .nullable(.text("Another queue for them.", pattern: JobNames.pattern)),
         ], optional: ["ids", "kind", "error", "to"], description: "Which dead letters; an empty object means all.",
         isClosed: true)
-    static let sample: JSONValue = ["error": "http.client.*"]
+    static let sample: JSONValue = ["error": "http_client.*"]
 }
 
 package struct RedrivenShape: AnswerBody {

@@ -75,11 +75,10 @@ extension HealthCheck {
     private static func scheduler(_ watch: SchedulerWatch) -> HealthCheck {
         HealthCheck("scheduler", isRequired: false) {
             let overview = try await watch.overview
-            let metrics: [(String, Int64)] = [
-                ("ready", overview.ready), ("scheduled", overview.scheduled), ("blocked", overview.blocked),
-                ("completed", overview.completed), ("failed", overview.failed), ("dead", overview.dead),
-                ("cancelled", overview.cancelled), ("schedules", overview.schedules), ("nodes", overview.nodes),
-            ]
+            let states = ["ready", "scheduled", "blocked", "paused", "completed", "failed", "dead", "cancelled"]
+            let metrics =
+                states.map { ($0, overview.count($0)) }
+                + [("schedules", overview.schedules), ("nodes", overview.nodes)]
             return Finding(
                 overview.isStranded ? .degraded : .healthy,
                 details: [

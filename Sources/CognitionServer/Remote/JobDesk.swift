@@ -75,7 +75,9 @@ private struct LocalJobDesk: JobDesk {
 
     func create(_ job: JSONValue) async throws -> JSONValue {
         switch try NewJobRequest(json: job).content {
-        case .one(let job): return try await shape(try await scheduler.create(job, as: .localOperator).id)
+        case .one(let job):
+            return try await shape(
+                try await scheduler.create(job, as: .localOperator, renewsEnded: true).id)
         case .graph(let jobs):
             return JobIDsShape(ids: try await scheduler.enqueue(jobs, as: .localOperator).map(\.id)).json
         }

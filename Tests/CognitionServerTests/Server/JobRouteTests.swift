@@ -102,6 +102,10 @@ extension ServerTests {
             #expect(moved.json["schedule"]?["every"] == "PT1H" && moved.json["state"] == "paused", "\(moved)")
             #expect(try await user.post("jobs/\(id)/resume").json["state"] == "scheduled")
             #expect(try await user.delete("jobs/\(id)").status == 204)
+            let anew = try await user.post(
+                "jobs", ["id": .string(id), "schedule": ["every": "2h"], "queue": "slow", "target": Self.target])
+            #expect(anew.status == 201 && anew.json["state"] == "scheduled" && anew.json["name"] == .null, "\(anew)")
+            #expect(try await user.get("jobs/\(id)/runs").json["items"]?.arrayValue?.count == 1)
         }
 
         @Test("Several jobs come in one call, all or none, and a cycle is told with its path")
