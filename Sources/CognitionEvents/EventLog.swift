@@ -182,6 +182,18 @@ extension EventLog {
         try await database.write { try SubscriptionStore.forget(name, in: $0) }
     }
 
+    /// Makes the place of a subscription at the end of the log, unless there is one: whoever reads on from it misses nothing that
+    /// comes after this transaction.
+    package static func follow(_ name: String, now: Timestamp, in tx: borrowing Transaction) throws {
+        try SubscriptionStore.make(name, at: try EventReader.head(in: tx), now: now, in: tx)
+    }
+
+    /// Takes a place away that nobody reads on from, so that it holds nothing back; none is there afterwards.
+    package static func unfollow(_ name: String, in tx: borrowing Transaction) throws {
+        guard try SubscriptionStore.find(name, in: tx) != nil else { return }
+        try SubscriptionStore.forget(name, in: tx)
+    }
+
     /// Lets a subscription that has stopped go on.
     ///
     /// - Parameter skippingFailed: Go on after the event that failed, which is then never handled.

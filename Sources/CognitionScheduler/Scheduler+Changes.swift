@@ -5,7 +5,8 @@ package import CognitionStorage
 extension Scheduler {
     private var log: JobLog { JobLog(now: clock.now, ids: ids) }
 
-    /// Changes what `patch` names, of a schedule or of a job that does not run.
+    /// Changes what `patch` names, of a schedule or of a job that does not run. From then on it runs in the name of whoever has
+    /// changed it.
     ///
     /// - Parameter patch: As the body of `POST jobs`; null takes away.
     /// - Throws: `scheduler.job_not_found`, `scheduler.job_state_conflict`, `scheduler.job_invalid`,
@@ -18,9 +19,9 @@ extension Scheduler {
         let now = clock.now
         try await database.write { tx in
             if let schedule = try ScheduleStore.hold(id, in: principal.workspace, tx) {
-                try schedule.change(by: members, now: now, tx)
+                try schedule.change(by: members, as: principal, now: now, tx)
             } else if let job = try JobReader.hold(id, in: principal.workspace, tx) {
-                try job.change(by: members, in: principal.workspace, now: now, tx)
+                try job.change(by: members, as: principal, now: now, tx)
             } else {
                 throw SchedulerError.notFound(id)
             }
@@ -37,7 +38,9 @@ extension Scheduler {
                 guard schedule.state == .active || schedule.state == .paused else { return }
                 return try ScheduleStore.set(.cancelled, of: schedule, now: log.now, tx)
             }
-            guard let job = try JobReader.hold(id, in: principal.workspace, tx) else { throw SchedulerError.notFound(id) }
+            guard let job = try JobReader.hold(id, in: principal.workspace, tx) else {
+                throw SchedulerError.notFound(id)
+            }
             if !job.state.hasEnded { try CancelStore.cancel(job.key, log, tx) }
         }
     }
@@ -55,7 +58,9 @@ extension Scheduler {
                 origin.firing = JobInsert.Firing(schedule: schedule.key, due: nil)
                 return try JobInsert([job], from: origin, ids: log.ids).run(in: tx)[0].id
             }
-            guard let job = try JobReader.hold(id, in: principal.workspace, tx) else { throw SchedulerError.notFound(id) }
+            guard let job = try JobReader.hold(id, in: principal.workspace, tx) else {
+                throw SchedulerError.notFound(id)
+            }
             switch job.state {
             case .scheduled, .paused, .limited, .ready: try job.makeDue(now: log.now, tx)
             case .completed, .failed, .dead, .cancelled:
@@ -79,7 +84,9 @@ extension Scheduler {
                 guard schedule.state == .active else { throw SchedulerError.ended(id) }
                 return try ScheduleStore.set(.paused, of: schedule, now: now, tx)
             }
-            guard let job = try JobReader.hold(id, in: principal.workspace, tx) else { throw SchedulerError.notFound(id) }
+            guard let job = try JobReader.hold(id, in: principal.workspace, tx) else {
+                throw SchedulerError.notFound(id)
+            }
             guard !job.state.hasEnded else { throw SchedulerError.ended(id) }
             guard job.state != .running else {
                 throw SchedulerError(.jobStateConflict, "job \(id) runs; it can be cancelled, not paused")
@@ -99,7 +106,9 @@ extension Scheduler {
                 guard schedule.state == .paused else { throw SchedulerError.ended(id) }
                 return try ScheduleStore.set(.active, of: schedule, now: now, tx)
             }
-            guard let job = try JobReader.hold(id, in: principal.workspace, tx) else { throw SchedulerError.notFound(id) }
+            guard let job = try JobReader.hold(id, in: principal.workspace, tx) else {
+                throw SchedulerError.notFound(id)
+            }
             guard !job.state.hasEnded else { throw SchedulerError.ended(id) }
             guard job.state == .paused else { return }
             let state: JobState = job.pending > 0 ? .blocked : job.runAt > now ? .scheduled : .ready
@@ -112,7 +121,9 @@ extension Scheduler {
 }
 
 extension StoredSchedule {
-    fileprivate func change(by patch: JSONObject, now: Timestamp, _ tx: borrowing Transaction) throws {
+    fileprivate func change(
+        by patch: JSONObject, as principal: Principal, now: Timestamp, _ tx: borrowing Transaction
+    ) throws {
         guard state == .active || state == .paused else { throw SchedulerError.ended(id) }
         var members = template.objectValue ?? [:]
         members["schedule"] = schedule.json
@@ -121,7 +132,7 @@ extension StoredSchedule {
             throw SchedulerError(.jobStateConflict, "a schedule stays one; a job that comes once is another job")
         }
         let before = try NewJob(template)
-        try ScheduleStore.update(self, changed, job.template, name: job.name, now: now, tx)
+        try ScheduleStore.update(self, changed, job.template, name: job.name, by: principal.actor, now: now, tx)
         if before.tags != job.tags {
             try TagStore.remove(before.tags, from: id, in: workspace, tx)
             try TagStore.add(job.tags, to: id, in: workspace, tx)
@@ -131,8 +142,9 @@ extension StoredSchedule {
 
 extension StoredJob {
     fileprivate func change(
-        by patch: JSONObject, in workspace: WorkspaceID, now: Timestamp, _ tx: borrowing Transaction
+        by patch: JSONObject, as principal: Principal, now: Timestamp, _ tx: borrowing Transaction
     ) throws {
+        let workspace = principal.workspace
         guard !state.hasEnded else { throw SchedulerError.ended(id) }
         guard state != .running else {
             throw SchedulerError(.jobStateConflict, "job \(id) runs; it can be changed before or between its attempts")
@@ -161,7 +173,7 @@ extension StoredJob {
                 priority = \(changed.priority), queue_key = \(settings.key), run_at = \(runAt), state = \(next),
                 attempts_max = \((changed.options.retry ?? settings.settings.retry).attempts),
                 limit_key = \(changed.options.limit?.key), amount = \(changed.options.limit?.amount ?? 1),
-                tags = \(changed.tagsText)
+                tags = \(changed.tagsText), actor = \(principal.actor)
             WHERE key = \(key)
             """)
         let before = try tags.map { try JSONValue(parsing: $0) }?.objectValue ?? [:]

@@ -71,9 +71,11 @@ extension Scheduler {
                     details: ["until": .string(job.runAt.description)]))
         }
         if job.pending > 0 {
-            reasons += try DependencyStore.parents(of: job.key, tx).filter { !$0.state.hasEnded }.prefix(100).map { parent in
+            reasons += try DependencyStore.parents(of: job.key, tx).filter { !$0.state.hasEnded }.prefix(100).map {
+                parent in
                 Reason(
-                    code: "parent_unfinished", message: "job \(parent.id), which it depends on, is \(parent.state.name)",
+                    code: "parent_unfinished",
+                    message: "job \(parent.id), which it depends on, is \(parent.state.name)",
                     details: ["job": .string(parent.id), "state": .string(parent.state.name)])
             }
         }

@@ -35,7 +35,8 @@ extension Scheduler {
         let now = clock.now
         var origin = JobInsert.Origin(principal, now: now)
         origin.traceparent = TraceContext.current?.traceparent
-        return Enqueueing(insert: try JobInsert(jobs.map { try $0.once(from: now) }, from: origin, ids: ids, queues: queueCache))
+        return Enqueueing(
+            insert: try JobInsert(jobs.map { try $0.once(from: now) }, from: origin, ids: ids, queues: queueCache))
     }
 
     /// Writes jobs that come once, all or none.

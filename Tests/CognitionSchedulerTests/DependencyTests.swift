@@ -13,7 +13,8 @@ import Testing
     func graph(on engine: TestDatabase.Engine) async throws {
         try await withScheduler(engine) { harness in
             let ids = try await harness.enqueue([
-                script(["do": "parents"], ["ref": "end", "depends_on": needs(("left", "success"), ("right", "success"))]),
+                script(
+                    ["do": "parents"], ["ref": "end", "depends_on": needs(("left", "success"), ("right", "success"))]),
                 script(["n": 2], ["ref": "left", "depends_on": ["start"]]),
                 script(["n": 3], ["ref": "right", "depends_on": ["start"]]),
                 script(["n": 1], ["ref": "start"]),
@@ -41,7 +42,9 @@ import Testing
                 for name in ["a", "b", "c"] { #expect(error.message.contains(name)) }
                 #expect(!error.message.contains("d →"))
             }
-            await expect(.dependencyCycle) { try await harness.enqueue([script([:], ["ref": "a", "depends_on": ["a"]])]) }
+            await expect(.dependencyCycle) {
+                try await harness.enqueue([script([:], ["ref": "a", "depends_on": ["a"]])])
+            }
             await expect(.dependencyNotFound) { try await harness.enqueue([script([:], ["depends_on": ["nobody"]])]) }
             #expect(try await harness.count("SELECT COUNT(*) FROM jobs") == 0)
         }

@@ -150,7 +150,10 @@ import Testing
             try await harness.until { try await !EventLog(harness.database).subscriptions().isEmpty }
             let context = EventContext(.localOperator, time: SystemWallClock().now, ids: UUIDGenerator())
             try await EventLog(harness.database).append(
-                [NewEvent("order.placed", data: ["n": 1]), NewEvent("order.paid", data: ["n": 2]), NewEvent("other.thing")],
+                [
+                    NewEvent("order.placed", data: ["n": 1]), NewEvent("order.paid", data: ["n": 2]),
+                    NewEvent("other.thing"),
+                ],
                 to: StreamName("order", "1"), context: context)
             try await harness.running {
                 try await harness.until { try await harness.job(id)["runs_completed"] == 2 }

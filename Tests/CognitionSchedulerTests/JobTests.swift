@@ -29,7 +29,9 @@ import Testing
         try await withScheduler(engine, queueConcurrency: 1) { harness in
             _ = try await harness.enqueue([script(["n": 900], ["priority": "background"])])
             let names = ["low", "normal", "high", "critical"]
-            for n in 0..<24 { _ = try await harness.enqueue([script(["n": .integer(Int64(n))], ["priority": .string(names[n % 4])])]) }
+            for n in 0..<24 {
+                _ = try await harness.enqueue([script(["n": .integer(Int64(n))], ["priority": .string(names[n % 4])])])
+            }
             try await harness.running { try await harness.until { harness.script.runs.count == 25 } }
             let order = harness.script.numbers
             #expect(order.prefix(6).allSatisfy { $0 % 4 == 3 })
@@ -39,7 +41,8 @@ import Testing
         }
     }
 
-    @Test("What fails is tried again after longer delays, and is a dead letter at last", arguments: TestDatabase.engines)
+    @Test(
+        "What fails is tried again after longer delays, and is a dead letter at last", arguments: TestDatabase.engines)
     func retries(on engine: TestDatabase.Engine) async throws {
         let clock = ManualClock()
         try await withScheduler(engine, clock: clock) { harness in

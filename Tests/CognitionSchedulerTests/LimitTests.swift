@@ -11,7 +11,8 @@ import Testing
             let other = SchedulerHarness(harness.database, script: harness.script, queueConcurrency: 50)
             let limit: JSONValue = ["key": "customer-1", "concurrency": 3]
             for queue in ["a", "b"] {
-                _ = try await harness.enqueue((0..<60).map { _ in script(["do": "brief"], ["limit": limit]) }, to: queue)
+                _ = try await harness.enqueue(
+                    (0..<60).map { _ in script(["do": "brief"], ["limit": limit]) }, to: queue)
                 _ = try await harness.enqueue((0..<20).map { _ in script() }, to: queue)
             }
             try await harness.running {
@@ -111,7 +112,9 @@ import Testing
         }
     }
 
-    @Test("A critical job takes the slot of a background job, whose attempt does not count", arguments: TestDatabase.engines)
+    @Test(
+        "A critical job takes the slot of a background job, whose attempt does not count",
+        arguments: TestDatabase.engines)
     func preemption(on engine: TestDatabase.Engine) async throws {
         try await withScheduler(engine, queueConcurrency: 2) { harness in
             let background = try await harness.enqueue([

@@ -91,7 +91,8 @@ struct JobBenchmark: Benchmark {
         return Measurement(
             subject: engine.prefix + "a job's start after its enqueueing, nothing else going on",
             figure: "p50 \(times.median.digits(2)) ms, p99 \(times.percentile(0.99).digits(2)) ms",
-            beside: "two commits are in it", floors: [.atMost(most, times.median, "<= 2 x fsync + 1 ms = \(most.digits(2)) ms")])
+            beside: "two commits are in it",
+            floors: [.atMost(most, times.median, "<= 2 x fsync + 1 ms = \(most.digits(2)) ms")])
     }
 
     private func empty(_ database: any Database) async throws {

@@ -33,7 +33,8 @@ struct RestingJobBenchmark: Benchmark {
                     Measurement(
                         subject: engine.prefix + "a job's start with \(Double(count).grouped) delayed jobs at rest",
                         figure: "p99 \(after.percentile(0.99).digits(2)) ms",
-                        beside: "\(ratio.digits(2)) x that of an empty table (\(before.percentile(0.99).digits(2)) ms); memory \((Double(grown) / 1_048_576).digits(1)) MiB more",
+                        beside:
+                            "\(ratio.digits(2)) x that of an empty table (\(before.percentile(0.99).digits(2)) ms); memory \((Double(grown) / 1_048_576).digits(1)) MiB more",
                         floors: [.atMost(2, ratio, "<= 2 x")]),
                     try await schedules(bench, on: engine, node),
                 ]

@@ -31,7 +31,8 @@ package struct JobFailure: Error, Sendable, Hashable {
     private static let messageMax = 2_000
 
     static let timeout = JobFailure("scheduler.timeout", "the attempt took longer than it may")
-    static let dependency = JobFailure("scheduler.dependency_failed", "a job that it depends on has not ended as it needs")
+    static let dependency = JobFailure(
+        "scheduler.dependency_failed", "a job that it depends on has not ended as it needs")
     static let quarantined = JobFailure(
         "scheduler.quarantined", "processes have ended twice while it ran; it is not tried again by itself")
     static let lost = JobFailure("scheduler.process_lost", "the process that ran it has ended")

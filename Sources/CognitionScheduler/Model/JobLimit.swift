@@ -47,7 +47,8 @@ package struct JobLimit: Sendable, Hashable {
         let fields = try JobFields(json, "limit", ["key", "concurrency", "rate", "amount"])
         guard let key = try fields.text("key", bytesMax: 200), !key.hasPrefix(Self.queuePrefix) else {
             throw SchedulerError(
-                .jobInvalid, "'limit' needs 'key', a text of 1 to 200 bytes that does not begin with \(Self.queuePrefix)")
+                .jobInvalid,
+                "'limit' needs 'key', a text of 1 to 200 bytes that does not begin with \(Self.queuePrefix)")
         }
         self.init(
             key: key, concurrency: try fields.integer("concurrency", in: 1...1_000_000).map(Int64.init),

@@ -78,7 +78,8 @@ package struct JobRetry: Sendable, Hashable {
     /// - Throws: `scheduler.job_invalid`.
     package init(_ json: JSONValue, usual: JobRetry) throws {
         self = usual
-        let fields = try JobFields(json, "retry", ["attempts", "delay_seconds", "multiplier", "max_delay_seconds", "rules"])
+        let fields = try JobFields(
+            json, "retry", ["attempts", "delay_seconds", "multiplier", "max_delay_seconds", "rules"])
         attempts = try fields.integer("attempts", in: Self.attemptsRange) ?? usual.attempts
         delay = try fields.seconds("delay_seconds", in: 0...86_400) ?? usual.delay
         multiplier = try fields.number("multiplier", in: 1...100) ?? usual.multiplier

@@ -21,7 +21,8 @@ package struct JobTarget: Sendable, Hashable {
         guard let members = json.objectValue, members.count == 1, let kind = members.keys.first,
             Self.kinds.contains(kind), let input = members[kind], let fields = input.objectValue
         else {
-            throw SchedulerError(.jobInvalid, "'target' has exactly one of workflow, http, emit and handler, with an object")
+            throw SchedulerError(
+                .jobInvalid, "'target' has exactly one of workflow, http, emit and handler, with an object")
         }
         switch kind {
         case "workflow": try Self.check(fields, of: kind, needs: "id", may: ["version", "input", "wait", "priority"])
@@ -55,4 +56,3 @@ package struct JobTarget: Sendable, Hashable {
         return ["handler": ["name": .string(String(kind.dropFirst(Self.handlerPrefix.count))), "input": input]]
     }
 }
-

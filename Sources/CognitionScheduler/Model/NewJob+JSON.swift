@@ -3,7 +3,8 @@ package import CognitionCore
 extension NewJob {
     private static let members =
         [
-            "id", "ref", "name", "schedule", "target", "queue", "priority", "retry", "run_at", "delay_seconds", "unique",
+            "id", "ref", "name", "schedule", "target", "queue", "priority", "retry", "run_at", "delay_seconds",
+            "unique",
             "unique_key", "depends_on", "tags",
         ] + JobOptions.members
     private static let delays = 0.0...315_360_000
@@ -43,7 +44,8 @@ extension NewJob {
     private func check() throws {
         if schedule != nil, delay != nil || runAt != nil || unique != nil {
             throw SchedulerError(
-                .jobInvalid, "a job with 'schedule' takes no 'run_at', 'delay_seconds' or 'unique': its firings are unique")
+                .jobInvalid,
+                "a job with 'schedule' takes no 'run_at', 'delay_seconds' or 'unique': its firings are unique")
         }
         if schedule?.isRecurring == true, !dependencies.isEmpty {
             throw SchedulerError(.jobInvalid, "a job that comes again and again depends on no other")

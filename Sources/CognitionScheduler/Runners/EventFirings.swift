@@ -9,9 +9,6 @@ package import Metrics
 package struct EventFirings: Sendable {
     private let scheduler: Scheduler
     private let metrics: any MetricsFactory
-    private static let subscription = "scheduler.events"
-    /// A type that no event has.
-    private static let noType = "scheduler.nothing"
 
     package init(_ scheduler: Scheduler, metrics: any MetricsFactory = MetricsSystem.factory) {
         self.scheduler = scheduler
@@ -22,18 +19,34 @@ package struct EventFirings: Sendable {
     /// - Throws: What the database throws when it is closed.
     package func run() async throws {
         while !Task.isCancelled {
-            let filter = try await filter()
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { try await runner(filter).run() }
-                group.addTask { try await waitForChange(of: filter) }
-                try await group.next()
-                group.cancelAll()
+            do {
+                try await follow()
+            } catch is CancellationError {
+                return
+            } catch let error as StorageError where error.code != .storageClosed {
+                // What does not answer now is asked again; the runner of jobs tells of it.
+                await wait(
+                    for: scheduler.database.signals.wakeUps(for: .jobsDue), atMost: .seconds(1), on: ContinuousClock())
             }
         }
     }
 
-    /// What is waited for by any schedule, so that the log is asked for no more.
-    private func filter() async throws -> EventFilter {
+    /// Follows the log until schedules wait for other events.
+    private func follow() async throws {
+        guard let filter = try await filter() else {
+            _ = try await scheduler.database.write { tx in try ScheduleStore.unfollow(tx) }
+            return try await waitForChange(of: nil)
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await runner(filter).run() }
+            group.addTask { try await waitForChange(of: filter) }
+            try await group.next()
+            group.cancelAll()
+        }
+    }
+
+    /// What is waited for by any schedule, so that the log is asked for no more; `nil` when nothing is.
+    private func filter() async throws -> EventFilter? {
         let types = try await scheduler.database.read { tx in
             try tx.query(
                 """
@@ -42,13 +55,13 @@ package struct EventFirings: Sendable {
                 """
             ) { try $0[0] as String }
         }
-        guard !types.isEmpty else { return EventFilter(types: [Self.noType]) }
+        guard !types.isEmpty else { return nil }
         guard types.count <= EventFilter.typesMax, !types.contains(where: { $0.hasSuffix("*") }) else { return .all }
         return EventFilter(types: types)
     }
 
     /// Returns when schedules wait for other types.
-    private func waitForChange(of filter: EventFilter) async throws {
+    private func waitForChange(of filter: EventFilter?) async throws {
         while !Task.isCancelled {
             // Made before each look, so that what comes during it wakes; a wait that is over ends its stream.
             let wakeUps = scheduler.database.signals.wakeUps(for: .jobsDue)
@@ -66,7 +79,7 @@ package struct EventFirings: Sendable {
     private func runner(_ filter: EventFilter) throws -> SubscriptionRunner {
         let scheduler = scheduler
         return SubscriptionRunner(
-            try Subscription(Self.subscription, filter: filter, startAt: .end), database: scheduler.database,
+            try Subscription(ScheduleStore.subscription, filter: filter, startAt: .end), database: scheduler.database,
             wallClock: scheduler.clock, failurePolicy: .skip, metrics: metrics
         ) { events, tx in
             let log = JobLog(now: scheduler.clock.now, ids: scheduler.ids)

@@ -44,7 +44,8 @@ extension JobRunner {
         let now = clock.now
         return members.withLock { members in
             let room = settings.slots - members.running.count
-            guard members.mayHaveReady || freesSlots && members.hasBacklog, !members.isClosing, room > 0, !kinds.isEmpty else { return nil }
+            guard members.mayHaveReady || freesSlots && members.hasBacklog, !members.isClosing, room > 0, !kinds.isEmpty
+            else { return nil }
             members.mayHaveReady = false
             return Claim(
                 node: node, room: room, kinds: kinds, after: members.lastQueue, turn: members.turn,
@@ -89,7 +90,7 @@ extension JobRunner {
                 try await database.write { tx in try EndStore.write([end], log, tx) }
             } catch let error as SchedulerError where error.code == .jobFenced {
                 logger.notice("Job taken over elsewhere", metadata: ["job.id": "\(end.job.id)"])
-            } catch where !error.isTransient {
+            } catch  where !error.isTransient {
                 // What belongs to it cannot be written, so it has failed.
                 logger.warning("Job's result refused", metadata: ["job.id": "\(end.job.id)", "error": "\(error)"])
                 let failed = failure(of: end.job, JobFailure(error), at: end.endedAt)
@@ -178,10 +179,12 @@ extension JobRunner {
             let text = value.jsonText
             guard text.utf8.count <= NewJob.inputBytesMax else {
                 return failure(
-                    of: job, JobFailure("scheduler.result_too_large", "its result is too large", isFinal: true), at: now)
+                    of: job, JobFailure("scheduler.result_too_large", "its result is too large", isFinal: true), at: now
+                )
             }
             return AttemptEnd(job, .completed(result: text), at: now, writes: writes)
-        case (.success(.snoozed(let pause)), nil): return AttemptEnd(job, .again(at: now + pause, counts: false), at: now)
+        case (.success(.snoozed(let pause)), nil):
+            return AttemptEnd(job, .again(at: now + pause, counts: false), at: now)
         case (.success(.discarded(let reason)), _):
             return AttemptEnd(job, .ended(.failed), failure: JobFailure("scheduler.discarded", reason), at: now)
         case (_, .cancel): return AttemptEnd(job, .ended(.cancelled), at: now)
@@ -191,7 +194,9 @@ extension JobRunner {
         }
     }
 
-    private func failure(of job: ClaimedJob, _ failure: JobFailure, _ options: JobOptions? = nil, at now: Timestamp) -> AttemptEnd {
+    private func failure(of job: ClaimedJob, _ failure: JobFailure, _ options: JobOptions? = nil, at now: Timestamp)
+        -> AttemptEnd
+    {
         var retry = (options ?? (try? JobOptions(stored: job.optionsText)))?.retry ?? job.settings.retry
         retry.attempts = job.attemptsMax
         let verdict =

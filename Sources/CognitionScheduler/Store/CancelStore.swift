@@ -21,7 +21,8 @@ enum CancelStore {
 
     /// Asks one that runs at the lowest priority in a queue to give its slot back: the one that has begun last.
     static func askToYield(in queue: Int64, now: Timestamp, _ tx: borrowing Transaction) throws {
-        let asked = try tx.first("SELECT 1 FROM jobs WHERE state = 2 AND queue_key = \(queue) AND request = 2 LIMIT 1") {
+        let asked = try tx.first("SELECT 1 FROM jobs WHERE state = 2 AND queue_key = \(queue) AND request = 2 LIMIT 1")
+        {
             try $0[0] as Int
         }
         guard asked == nil else { return }

@@ -325,7 +325,8 @@ struct Claim: Sendable {
         let schedules = Set(jobs.compactMap(\.scheduleKey))
         if !schedules.isEmpty {
             let ids = Dictionary(
-                uniqueKeysWithValues: try tx.query("SELECT key, id FROM job_schedules WHERE key IN \(list: schedules)") {
+                uniqueKeysWithValues: try tx.query("SELECT key, id FROM job_schedules WHERE key IN \(list: schedules)")
+                {
                     (try $0[0] as Int64, try $0[1] as String)
                 })
             for place in jobs.indices { jobs[place].scheduleID = jobs[place].scheduleKey.flatMap { ids[$0] } }

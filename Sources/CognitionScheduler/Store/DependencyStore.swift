@@ -102,7 +102,9 @@ enum DependencyStore {
         ) { row in (child: try row[0] as Int64, wanted: try row[1] as JobCondition) }
         guard !edges.isEmpty else { return (0, []) }
         let met = Set(edges.filter { $0.wanted.isMet(by: state) }.map(\.child))
-        for (isMet, keys) in [(true, edges.map(\.child).filter(met.contains)), (false, edges.map(\.child).filter { !met.contains($0) })]
+        for (isMet, keys) in [
+            (true, edges.map(\.child).filter(met.contains)), (false, edges.map(\.child).filter { !met.contains($0) }),
+        ]
         where !keys.isEmpty {
             try tx.execute(
                 """

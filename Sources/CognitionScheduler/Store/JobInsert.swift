@@ -110,7 +110,8 @@ struct JobInsert: Sendable {
             job.target.kind.sqlValue, inputs[place].sqlValue,
             (options.isUsual ? nil : JSONValue.object(options.json).jsonText).sqlValue, state.sqlValue,
             job.priority.sqlValue, runAt.sqlValue, origin.now.sqlValue, Int64(0).sqlValue, attempts.sqlValue,
-            Int64(0).sqlValue, Int64(1).sqlValue, (job.unique?.key).sqlValue, (job.unique.map { JobState.mask(of: $0.states) } ?? 0).sqlValue,
+            Int64(0).sqlValue, Int64(1).sqlValue, (job.unique?.key).sqlValue,
+            (job.unique.map { JobState.mask(of: $0.states) } ?? 0).sqlValue,
             (job.options.limit?.key).sqlValue, (job.options.limit?.amount ?? 1).sqlValue, pending.sqlValue,
             parents.count.sqlValue, Int64(0).sqlValue, Int64(0).sqlValue, endedAt.sqlValue, error.sqlValue,
             Int64(0).sqlValue, (origin.firing?.schedule).sqlValue, (origin.firing?.due ?? nil).sqlValue,
@@ -164,7 +165,8 @@ struct JobInsert: Sendable {
             let keys = try insert(open, tx)
             try DependencyStore.add(
                 open.flatMap { row in
-                    keys[names[row.place]].map { child in row.parents.map { (child, $0.key, $0.wanted, $0.isMet) } } ?? []
+                    keys[names[row.place]].map { child in row.parents.map { (child, $0.key, $0.wanted, $0.isMet) } }
+                        ?? []
                 }, tx)
             for row in open {
                 guard let key = keys[names[row.place]] else { continue }
@@ -211,7 +213,10 @@ struct JobInsert: Sendable {
             let found = try tx.first(
                 "SELECT key, kind, input, queue_key FROM jobs WHERE workspace_id = \(origin.workspace) AND id = \(id)"
             ) { row in
-                (key: try row[0] as Int64, kind: try row[1] as String, input: try row[2] as String, queue: try row[3] as Int64)
+                (
+                    key: try row[0] as Int64, kind: try row[1] as String, input: try row[2] as String,
+                    queue: try row[3] as Int64
+                )
             }
             if let found {
                 guard found.kind == job.target.kind, found.input == inputs[place], found.queue == queues[job.queue]?.key
@@ -283,7 +288,8 @@ extension NewJob {
     /// `nil` when there are none.
     var tagsText: String? {
         guard !tags.isEmpty else { return nil }
-        return JSONValue.object(JSONObject(tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })).jsonText
+        return JSONValue.object(JSONObject(tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) }))
+            .jsonText
     }
 }
 

@@ -207,7 +207,8 @@ extension StoredSchedule {
         if json["tags"] == nil { json["tags"] = [:] }
         json["id"] = .string(id)
         json["schedule"] = schedule.json
-        json["state"] = .string(state == .active ? JobState.scheduled.name : state == .ended ? "completed" : state.rawValue)
+        json["state"] = .string(
+            state == .active ? JobState.scheduled.name : state == .ended ? "completed" : state.rawValue)
         json["runs_completed"] = .integer(runsCompleted)
         json["runs_failed"] = .integer(runsFailed)
         json["skipped"] = .integer(skipped)

@@ -65,9 +65,10 @@ enum QueueReader {
             return JSONValue(Double(values[min(values.count - 1, Int(Double(values.count) * part))]) / 1_000_000)
         }
         let (waits, runs) = (sample.map(\.wait).sorted(), sample.map(\.run).sorted())
-        let oldest = try tx.first(
-            "SELECT MIN(run_at) FROM jobs WHERE state = 1 AND queue_key = \(queue)"
-        ) { try $0[0] as Timestamp? } ?? nil
+        let oldest =
+            try tx.first(
+                "SELECT MIN(run_at) FROM jobs WHERE state = 1 AND queue_key = \(queue)"
+            ) { try $0[0] as Timestamp? } ?? nil
         return [
             "wait_p50_seconds": quantile(waits, 0.5), "wait_p95_seconds": quantile(waits, 0.95),
             "run_p50_seconds": quantile(runs, 0.5), "run_p95_seconds": quantile(runs, 0.95),

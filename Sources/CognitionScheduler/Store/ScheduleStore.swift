@@ -1,4 +1,5 @@
 import CognitionCore
+import CognitionEvents
 import CognitionStorage
 
 /// A schedule that comes again and again, as it is stored.
@@ -76,6 +77,7 @@ enum ScheduleStore {
             """
         ) { try $0[0] as Int64 }
         if key != nil {
+            try follow(schedule, now: now, tx)
             try TagStore.add(job.tags, to: id, in: principal.workspace, tx)
             tx.signal(.jobsDue)
         }
@@ -105,8 +107,8 @@ enum ScheduleStore {
     }
 
     static func update(
-        _ stored: StoredSchedule, _ schedule: JobSchedule, _ template: JSONValue, name: String?, now: Timestamp,
-        _ tx: borrowing Transaction
+        _ stored: StoredSchedule, _ schedule: JobSchedule, _ template: JSONValue, name: String?, by actor: String,
+        now: Timestamp, _ tx: borrowing Transaction
     ) throws {
         let isOther = schedule != stored.schedule
         let through = isOther ? now : stored.through
@@ -114,10 +116,11 @@ enum ScheduleStore {
         try tx.execute(
             """
             UPDATE job_schedules SET schedule = \(schedule.json.jsonText), template = \(template.jsonText),
-                name = \(name), through = \(through), next_at = \(next),
+                name = \(name), actor = \(actor), through = \(through), next_at = \(next),
                 event_type = \(stored.state == .active ? schedule.eventType : nil), revision = revision + 1
             WHERE key = \(stored.key)
             """)
+        try follow(schedule, now: now, tx)
         tx.signal(.jobsDue)
     }
 
@@ -135,7 +138,29 @@ enum ScheduleStore {
                 ended_at = \(state == .cancelled ? now : nil)
             WHERE key = \(stored.key)
             """)
+        if isActive { try follow(stored.schedule, now: now, tx) }
         tx.signal(.jobsDue)
+    }
+
+    // MARK: Schedules that wait for events
+
+    /// The subscription of the log that they share.
+    static let subscription = "scheduler.events"
+
+    /// Has the log followed from here on, where the schedule waits for events.
+    private static func follow(_ schedule: JobSchedule, now: Timestamp, _ tx: borrowing Transaction) throws {
+        guard schedule.eventType != nil else { return }
+        try tx.lock("scheduler.events")
+        try EventLog.follow(subscription, now: now, in: tx)
+    }
+
+    /// Follows the log no more, as nothing waits for events: else the place would keep old events from leaving.
+    /// - Returns: Whether that is so.
+    static func unfollow(_ tx: borrowing Transaction) throws -> Bool {
+        try tx.lock("scheduler.events")
+        guard try waitingForEvents(tx).isEmpty else { return false }
+        try EventLog.unfollow(subscription, in: tx)
+        return true
     }
 
     // MARK: Firings
