@@ -72,6 +72,16 @@ struct JobBenchmark: Benchmark {
             floors: [.atLeast(8_000, rates.median, ">= 8,000/s")])
     }
 
+    /// What others do in the same run; with a durable queue, and of those on Redis with one that is not.
+    private func peers(_ bench: Bench, on engine: BenchEngine) -> [String] {
+        guard let peers = JobPeers(bench) else { return [] }
+        let count = bench.size(8_000)
+        switch engine {
+        case .sqlite: return peers.onSQLite(count: count) + peers.onRedis(count: count)
+        case .postgres(let url): return peers.onPostgres(url: url, count: count)
+        }
+    }
+
     /// From the call that enqueues one job to its start, nothing else going on.
     private func latency(_ bench: Bench, on engine: BenchEngine) async throws -> Measurement {
         let times = try await JobNode.with(engine) { node in
