@@ -147,7 +147,7 @@ extension EventLog {
             onPostgres: [
                 // Whoever gives positions in the former way waits for those who do so in this one, and goes on behind them.
                 """
-                CREATE FUNCTION move_log_head() RETURNS trigger LANGUAGE plpgsql AS $$
+                CREATE OR REPLACE FUNCTION move_log_head() RETURNS trigger LANGUAGE plpgsql AS $$
                 DECLARE added BIGINT := NEW.position - OLD.position;
                 BEGIN
                     PERFORM pg_advisory_xact_lock(hashtextextended('events.head', 0));

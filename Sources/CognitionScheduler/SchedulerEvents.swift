@@ -4,11 +4,11 @@ import CognitionStorage
 
 /// What the log tells of jobs: their ends, in the stream `job_queue/<name>`, and what people do to queues and schedules.
 enum JobEvent {
-    static let streamType = "job_queue"
+    static let streamType = stream(of: "").type
     /// In whose name ends are told.
     static let actor = "scheduler"
 
-    static func stream(of queue: String) -> StreamName { StreamName(streamType, queue) }
+    static func stream(of queue: String) -> StreamName { StreamName("job_queue", queue) }
 
     static func ended(_ job: ClaimedJob, state: JobState, failure: JobFailure?, took: Duration?) -> NewEvent {
         ended(

@@ -72,10 +72,10 @@ import Testing
 
     private func fill(_ log: EventLog) async throws {
         let large = NewEvent("a.b", data: .string(String(repeating: "x", count: 40_000)))
-        for number in 0..<24 {
-            let event = number % 6 == 5 ? large : .counted(number)
-            try await log.append([event], to: StreamName("order", "\(number % 4)"), context: .test())
+        let appends = (0..<24).map { number in
+            StreamAppend([number % 6 == 5 ? large : .counted(number)], to: StreamName("order", "\(number % 4)"))
         }
+        try await log.append(appends, context: .test())
     }
 
     /// Quicker than another database.

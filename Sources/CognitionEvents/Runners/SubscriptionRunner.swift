@@ -111,6 +111,8 @@ package struct SubscriptionRunner: Sendable {
                 throw error
             } catch {
                 progress.failures += 1
+                // Whoever has the file that this node lacks may have moved the place past it.
+                if (error as? EventError)?.code == .eventArchived { progress.stored = nil }
                 await pause(after: error, attempt: progress.failures)
             }
         }

@@ -35,20 +35,18 @@ extension JobRunner {
         }
         members.withLock { $0.nextDue = outlook.next }
         let log = JobLog(now: now, ids: scheduler.ids)
+        var done = 0
         if outlook.hasResolutions {
-            _ = try await database.write { tx in try DependencyStore.resolve(log, tx) }
-            noteDone()
+            done += try await database.write { tx in try DependencyStore.resolve(log, tx) ? 1 : 0 }
         }
         if let schedule = outlook.schedule, schedule <= now {
-            _ = try await database.write { tx in try ScheduleStore.fire(limit: Self.schedulesMax, log, tx) }
-            noteDone()
+            done += try await database.write { tx in try ScheduleStore.fire(limit: Self.schedulesMax, log, tx) }
         }
         if let limit = outlook.limit, limit <= now {
-            _ = try await database.write { tx in try LimitStore.promoteDue(now: now, tx) }
-            noteDone()
+            done += try await database.write { tx in try LimitStore.promoteDue(now: now, tx) }
         }
         if let job = outlook.job, job <= now {
-            try await database.write { tx in
+            done += try await database.write { tx in
                 try tx.execute(
                     """
                     UPDATE jobs SET state = 1 WHERE state = 0 AND key IN (
@@ -56,17 +54,21 @@ extension JobRunner {
                         ORDER BY run_at LIMIT \(Self.dueMax) \(fragment: .skipLocked))
                     """)
             }
-            noteDone()
+        }
+        let wasDue = outlook.hasResolutions || outlook.next.map { $0 <= now } ?? false
+        guard wasDue else { return }
+        members.withLock { members in
+            if done > 0 {
+                // There may be more, and jobs may be ready.
+                (members.mayHaveDue, members.mayHaveReady) = (true, true)
+            } else {
+                // Another node is about it: not again at once.
+                members.nextDue = now + Self.pause
+            }
         }
     }
 
-    /// Something was done, so there may be more, and jobs may be ready.
-    private func noteDone() {
-        members.withLock { members in
-            members.mayHaveDue = true
-            members.mayHaveReady = true
-        }
-    }
+    private static let pause: Duration = .milliseconds(100)
 
     // MARK: Requests
 

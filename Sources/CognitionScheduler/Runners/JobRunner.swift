@@ -53,6 +53,8 @@ package final class JobRunner: Sendable {
         var lastQueue: Int64 = 0
         var turn = 0
         var lookahead = 0
+        /// When it was last looked at what others may have left.
+        var lookedAt = ContinuousClock.now
         var isClosing = false
         var isFailing = false
         var random = SplitMix64(seed: UInt64.random(in: 0...UInt64.max))
@@ -137,17 +139,24 @@ package final class JobRunner: Sendable {
             let next = [members.nextDue, members.nextDeadline].compactMap(\.self).min()
             return (canClaim || members.mayHaveDue || !members.ended.isEmpty, next)
         }
-        let isFailing = members.withLock(\.isFailing)
-        guard !isBusy || isFailing else { return }
+        guard !members.withLock(\.isFailing) else { return await alarm.wait(atMost: settings.polling) }
+        guard !isBusy else { return }
         // Alone on its database, a node hears of everything.
-        var longest = isFailing || database.isShared ? settings.polling : .seconds(60)
+        var longest = database.isShared ? settings.polling : .seconds(60)
         if let next { longest = min(longest, max(.zero, next - clock.now)) }
         if longest > .zero { await alarm.wait(atMost: longest) }
-        if database.isShared || isFailing {
-            members.withLock { members in
-                members.mayHaveDue = true
-                members.mayHaveReady = true
-            }
+        lookAgain()
+    }
+
+    /// Beside other nodes, looks now and then at what they may have left, as a wake-up may be lost.
+    private func lookAgain() {
+        guard database.isShared else { return }
+        let now = ContinuousClock.now
+        members.withLock { members in
+            guard now - members.lookedAt >= settings.polling else { return }
+            members.lookedAt = now
+            members.mayHaveDue = true
+            members.mayHaveReady = true
         }
     }
 

@@ -82,9 +82,9 @@ final class LifecycleInterest: Sendable {
     /// To be asked before what is looked up is read.
     var additions: Int { state.withLock { $0.additions } }
 
-    /// Takes what was looked up, unless something was added meanwhile that the look cannot have seen.
+    /// Takes what was looked up; beside what was there when something was added meanwhile that the look cannot have seen.
     func set(_ types: Set<String>, since additions: Int) {
-        state.withLock { if $0.additions == additions { $0.wanted = types } }
+        state.withLock { $0.wanted = $0.additions == additions ? types : $0.wanted.union(types) }
     }
 
     func add(_ listeners: [Listener]) {
