@@ -62,6 +62,8 @@ extension Scheduler {
                 throw SchedulerError.notFound(id)
             }
             switch job.state {
+            case .paused where job.pending > 0:
+                throw SchedulerError(.jobStateConflict, "job \(id) waits for jobs that it depends on")
             case .scheduled, .paused, .limited, .ready: try job.makeDue(now: log.now, tx)
             case .completed, .failed, .dead, .cancelled:
                 guard try RedriveStore.redrive([job.key], to: nil, now: log.now, tx) == 1 else {
@@ -92,6 +94,7 @@ extension Scheduler {
                 throw SchedulerError(.jobStateConflict, "job \(id) runs; it can be cancelled, not paused")
             }
             try tx.execute("UPDATE jobs SET state = 8 WHERE key = \(job.key)")
+            try job.releaseKey(in: principal.workspace, now: now, tx)
         }
         return try await job(id, in: principal.workspace)
     }
@@ -155,7 +158,9 @@ extension StoredJob {
         var runAt = runAt
         if let moment = changed.runAt { runAt = moment }
         if let delay = changed.delay { runAt = now + delay }
-        if let schedule = changed.schedule {
+        if patch["schedule"] == nil {
+            changed.options.schedule = changed.schedule?.json
+        } else if let schedule = changed.schedule {
             guard !schedule.isRecurring, let due = schedule.next(after: now, anchor: now) else {
                 throw SchedulerError(.jobStateConflict, "a job that comes once takes a moment that is still to come")
             }
@@ -163,7 +168,7 @@ extension StoredJob {
             changed.options.schedule = schedule.json
         }
         let next: JobState =
-            state == .blocked || state == .paused || state == .limited ? state : runAt > now ? .scheduled : .ready
+            state == .blocked || state == .paused ? state : runAt > now ? .scheduled : .ready
         try LimitStore.define([changed.options.limit].compactMap(\.self), in: workspace, now: now, tx)
         try tx.execute(
             """
@@ -176,6 +181,7 @@ extension StoredJob {
                 tags = \(changed.tagsText), actor = \(principal.actor)
             WHERE key = \(key)
             """)
+        try releaseKey(in: workspace, now: now, tx)
         let before = try tags.map { try JSONValue(parsing: $0) }?.objectValue ?? [:]
         try TagStore.remove(
             Dictionary(uniqueKeysWithValues: before.map { ($0.key, $0.value.stringValue ?? "") }), from: id,
@@ -199,6 +205,14 @@ extension StoredJob {
         if let name { json["name"] = .string(name) }
         if let tags { json["tags"] = try JSONValue(parsing: tags) }
         return json
+    }
+
+    /// It does not start now: what its key has room for is another's turn.
+    fileprivate func releaseKey(
+        in workspace: WorkspaceID, now: Timestamp, _ tx: borrowing Transaction
+    ) throws {
+        guard let limitKey else { return }
+        try LimitStore.release([LimitStore.Address(workspace: workspace, key: limitKey)], now: now, tx)
     }
 
     fileprivate func makeDue(now: Timestamp, _ tx: borrowing Transaction) throws {

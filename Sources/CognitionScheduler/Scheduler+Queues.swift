@@ -74,6 +74,7 @@ extension Scheduler {
                 ? try QueueStore.pause(queue.key, by: principal.actor, now: log.now, tx)
                 : try QueueStore.resume(queue.key, tx)
             guard isChanged else { return }
+            if isPaused { try LimitStore.release(readyIn: queue.key, now: log.now, tx) }
             // Those that wait for a key were passed over while their queue stood still.
             if !isPaused { try tx.execute("UPDATE jobs SET state = 1 WHERE queue_key = \(queue.key) AND state = 7") }
             try log.append(
@@ -122,6 +123,11 @@ extension Scheduler {
         var selection = RedriveStore.Selection()
         selection.kind = try fields.text("kind")
         selection.error = try fields.text("error")
+        // Whoever may not have a job run something does not have it run again either.
+        selection.hidesHandlers = !principal.may(.operate)
+        selection.hiddenKinds = [("workflow", Permission.execute), ("emit", .appendEvents)].filter {
+            !principal.may($0.1)
+        }.map(\.0)
         if let ids = fields["ids"] {
             guard let list = ids.arrayValue, list.count <= Self.bulkMax, list.allSatisfy({ $0.stringValue != nil })
             else {

@@ -84,10 +84,12 @@ struct Bucket: Sendable, Hashable {
     /// What can be taken at once.
     func room(now: Timestamp) -> Int64 {
         let missing = max(0, (fullAt - now).seconds / rate.period.seconds)
-        return max(0, Int64((Double(rate.amount) * (1 - missing) + 1e-9).rounded(.down)))
+        return Int64((Double(rate.amount) * max(0, 1 - missing) + 1e-9).rounded(.down))
     }
 
-    private func cost(_ amount: Int64) -> Duration {
-        .microseconds(Int64((Double(rate.period.microseconds) * Double(amount) / Double(rate.amount)).rounded(.up)))
+    func cost(_ amount: Int64) -> Duration {
+        // At most a hundred years, so that sums of moments stay moments.
+        let microseconds = (Double(rate.period.microseconds) * Double(amount) / Double(rate.amount)).rounded(.up)
+        return .microseconds(Int64(min(microseconds, 3.2e15)))
     }
 }

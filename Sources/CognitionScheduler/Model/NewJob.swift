@@ -42,7 +42,8 @@ package struct NewJob: Sendable {
         package init(key: String, states: Set<JobState>? = nil, window: Duration? = nil) {
             self.key = key
             let unfinished = Set(JobState.allCases.filter { !$0.hasEnded })
-            self.states = states ?? (window == nil ? unfinished : unfinished.union([.completed]))
+            // A key that was free while its job still changes could be taken by another in between.
+            self.states = unfinished.union(states ?? (window == nil ? [] : [.completed]))
             self.window = window
         }
     }

@@ -83,9 +83,12 @@ package struct EventFirings: Sendable {
             wallClock: scheduler.clock, failurePolicy: .skip, metrics: metrics
         ) { events, tx in
             let log = JobLog(now: scheduler.clock.now, ids: scheduler.ids)
-            let waiting = try ScheduleStore.waitingForEvents(tx)
+            var waiting: [WorkspaceID: [StoredSchedule]] = [:]
             for event in events {
-                for stored in waiting { try Self.fire(stored, for: event, log, tx) }
+                let schedules =
+                    try waiting[event.workspace] ?? ScheduleStore.waitingForEvents(in: event.workspace, tx)
+                waiting[event.workspace] = schedules
+                for stored in schedules { try Self.fire(stored, for: event, log, tx) }
             }
         }
     }

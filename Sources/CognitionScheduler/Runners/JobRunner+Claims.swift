@@ -44,9 +44,12 @@ extension JobRunner {
         let now = clock.now
         return members.withLock { members in
             let room = settings.slots - members.running.count
-            guard members.mayHaveReady || freesSlots && members.hasBacklog, !members.isClosing, room > 0, !kinds.isEmpty
+            let opens = members.opensAt.map { $0 <= now } ?? false
+            guard members.mayHaveReady || opens || freesSlots && members.hasBacklog, !members.isClosing, room > 0,
+                !kinds.isEmpty
             else { return nil }
             members.mayHaveReady = false
+            if opens { members.opensAt = nil }
             return Claim(
                 node: node, room: room, kinds: kinds, after: members.lastQueue, turn: members.turn,
                 lookahead: members.lookahead, settings: scheduler.settings, now: now)
@@ -93,9 +96,17 @@ extension JobRunner {
             } catch  where !error.isTransient {
                 // What belongs to it cannot be written, so it has failed.
                 logger.warning("Job's result refused", metadata: ["job.id": "\(end.job.id)", "error": "\(error)"])
-                let failed = failure(of: end.job, JobFailure(error), at: end.endedAt)
-                try await database.write { tx in try EndStore.write([failed], log, tx) }
+                await writeFailure(failure(of: end.job, JobFailure(error), at: end.endedAt), log)
             }
+        }
+    }
+
+    /// One job must not keep the others from going on: what cannot be written even so is given back by a later beat.
+    private func writeFailure(_ end: AttemptEnd, _ log: JobLog) async {
+        do {
+            try await database.write { tx in try EndStore.write([end], log, tx) }
+        } catch {
+            logger.error("Job's end not written", metadata: ["job.id": "\(end.job.id)", "error": "\(error)"])
         }
     }
 
@@ -106,7 +117,7 @@ extension JobRunner {
             members.lookahead = result.parked > 0 ? Self.lookahead : 0
             if result.hasMore { members.mayHaveReady = true }
             members.hasBacklog = result.isWaiting || result.hasMore
-            if let opens = result.opensAt { members.nextDue = min(members.nextDue ?? opens, opens) }
+            members.opensAt = result.opensAt
         }
         for job in result.jobs { start(job) }
         if !result.starved.isEmpty {

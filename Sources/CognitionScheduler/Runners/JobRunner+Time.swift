@@ -151,6 +151,31 @@ extension JobRunner {
         }
         for job in lost { stop(job, because: .lost) }
         if !lost.isEmpty { logger.error("Jobs are run by others now", metadata: ["count": "\(lost.count)"]) }
+        try await giveBackStrays(epochs)
+    }
+
+    /// A commit of which nobody could say whether it took effect may have claimed jobs that nobody here runs. Only what was so in
+    /// two beats counts, as a claim's answer may be on its way.
+    private func giveBackStrays(_ epochs: [Int64: Int64]) async throws {
+        let node = node
+        let strays = members.withLock { members in
+            let ended = Set(members.ended.map(\.job.key))
+            let found = epochs.filter { members.running[$0.key] == nil && !ended.contains($0.key) }
+            defer { members.strays = found }
+            return found.filter { members.strays[$0.key] == $0.value }
+        }
+        guard !strays.isEmpty else { return }
+        try await database.write { tx in
+            for (key, epoch) in strays.sorted(by: { $0.key < $1.key }) {
+                try tx.execute(
+                    """
+                    UPDATE jobs SET state = 1, attempt = attempt - 1
+                    WHERE key = \(key) AND epoch = \(epoch) AND state = 2 AND owner = \(node)
+                    """)
+            }
+            tx.signal(.jobs)
+        }
+        logger.notice("Jobs that nobody ran were given back", metadata: ["count": "\(strays.count)"])
     }
 
     private func writeProgress() async throws {

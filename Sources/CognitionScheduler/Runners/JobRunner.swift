@@ -50,6 +50,10 @@ package final class JobRunner: Sendable {
         /// The next moment at which time makes something due.
         var nextDue: Timestamp?
         var nextDeadline: Timestamp?
+        /// When a queue's rate lets the next one through.
+        var opensAt: Timestamp?
+        /// What the last beat has found to be this node's by the rows and in nobody's hands, with the epochs.
+        var strays: [Int64: Int64] = [:]
         var lastQueue: Int64 = 0
         var turn = 0
         var lookahead = 0
@@ -136,7 +140,8 @@ package final class JobRunner: Sendable {
     private func rest() async {
         let (isBusy, next) = members.withLock { members in
             let canClaim = members.mayHaveReady && members.running.count < settings.slots
-            let next = [members.nextDue, members.nextDeadline].compactMap(\.self).min()
+            let opens = members.running.count < settings.slots ? members.opensAt : nil
+            let next = [members.nextDue, members.nextDeadline, opens].compactMap(\.self).min()
             return (canClaim || members.mayHaveDue || !members.ended.isEmpty, next)
         }
         guard !members.withLock(\.isFailing) else { return await alarm.wait(atMost: settings.polling) }

@@ -75,6 +75,19 @@ struct ClaimedJob: Sendable {
     var limit: LimitStore.Address? { limitKey.map { LimitStore.Address(workspace: workspace, key: $0) } }
 }
 
+extension ClaimedJob {
+    /// Looks up the ids of the schedules that jobs are runs of.
+    static func nameSchedules(of jobs: inout [ClaimedJob], _ tx: borrowing Transaction) throws {
+        let schedules = Set(jobs.compactMap(\.scheduleKey))
+        guard !schedules.isEmpty else { return }
+        let ids = Dictionary(
+            uniqueKeysWithValues: try tx.query("SELECT key, id FROM job_schedules WHERE key IN \(list: schedules)") {
+                (try $0[0] as Int64, try $0[1] as String)
+            })
+        for place in jobs.indices { jobs[place].scheduleID = jobs[place].scheduleKey.flatMap { ids[$0] } }
+    }
+}
+
 /// What a node takes of what is ready.
 ///
 /// One node of a database claims at a time (a lock, held to the commit), so every bound is counted exactly, and a claim takes
@@ -129,13 +142,15 @@ struct Claim: Sendable {
         try tx.lock("scheduler.claims")
         var result = Result(lastQueue: after)
         let ready = try readyQueues(tx)
-        let queues = ready.map(\.queue).filter { $0.pausedAt == nil }
+        let queues = ready.map(\.queue)
         let running = Dictionary(uniqueKeysWithValues: ready.map { ($0.queue.key, $0.running) })
         let turns = queues.filter { $0.key > after } + queues.filter { $0.key <= after }
         var room = room
         var byWorkspace: [WorkspaceID: Int] = [:]
         var lanes: [Lane] = []
+        var isFull = false
         for queue in turns where room > 0 {
+            result.lastQueue = queue.key
             var free = (queue.settings.concurrency ?? settings.queueConcurrency) - (running[queue.key] ?? 0)
             if let max = settings.workspaceConcurrency {
                 let taken = try byWorkspace[queue.workspace] ?? self.running(in: queue.workspace, tx)
@@ -152,13 +167,14 @@ struct Claim: Sendable {
             let count = min(free, found.count)
             room -= count
             byWorkspace[queue.workspace]? += count
-            result.lastQueue = queue.key
-            if count == free { result.hasMore = true }
+            isFull = isFull || count == free
             if count > 0 { lanes.append(Lane(queue: queue, free: free, candidates: found)) }
         }
         let keys = try allowed(lanes, &result, tx)
         result.jobs = try take(keys, queues, tx)
-        if queues.count == Self.queuesMax || result.parked > 0 { result.hasMore = true }
+        // Only what has led to something is worth the next claim at once.
+        result.hasMore = result.parked > 0 || !result.jobs.isEmpty && (isFull || ready.count == Self.queuesMax)
+        if isFull, result.jobs.isEmpty { result.isWaiting = true }
         return result
     }
 
@@ -190,7 +206,8 @@ struct Claim: Sendable {
                 FROM ready WHERE ready.queue_key IS NOT NULL)
             SELECT q.key, q.workspace_id, q.name, q.settings, q.paused_at, q.paused_by, (
                 SELECT COUNT(*) FROM jobs r WHERE r.state = 2 AND r.queue_key = q.key)
-            FROM ready JOIN job_queues q ON q.key = ready.queue_key LIMIT \(Self.queuesMax)
+            FROM ready JOIN job_queues q ON q.key = ready.queue_key AND q.paused_at IS NULL
+            LIMIT \(Self.queuesMax)
             """
         ) { row in (queue: try StoredQueue(row: row), running: try row[6]) }
     }
@@ -225,7 +242,7 @@ struct Claim: Sendable {
             """
             SELECT key, limit_key, amount FROM jobs
             WHERE state = 1 AND queue_key = \(queue.key) AND kind IN \(list: kinds)
-            ORDER BY priority, run_at, key LIMIT \(limit)
+            ORDER BY priority, run_at, key LIMIT \(limit) \(fragment: .skipLocked)
             """
         ) { try candidate($0, queue) }
         found += first.filter { !taken.contains($0.key) }.prefix(limit - found.count)
@@ -239,7 +256,7 @@ struct Claim: Sendable {
                 """
                 SELECT key, limit_key, amount, run_at FROM jobs
                 WHERE state = 1 AND queue_key = \(queue.key) AND priority = \(priority) AND kind IN \(list: kinds)
-                ORDER BY run_at, key LIMIT \(limit)
+                ORDER BY run_at, key LIMIT \(limit) \(fragment: .skipLocked)
                 """
             ) { (try $0[3], try candidate($0, queue)) }
         }
@@ -322,15 +339,7 @@ struct Claim: Sendable {
                 jobs[place].parentResults[id] = try result.map { try JSONValue(parsing: $0) } ?? .null
             }
         }
-        let schedules = Set(jobs.compactMap(\.scheduleKey))
-        if !schedules.isEmpty {
-            let ids = Dictionary(
-                uniqueKeysWithValues: try tx.query("SELECT key, id FROM job_schedules WHERE key IN \(list: schedules)")
-                {
-                    (try $0[0] as Int64, try $0[1] as String)
-                })
-            for place in jobs.indices { jobs[place].scheduleID = jobs[place].scheduleKey.flatMap { ids[$0] } }
-        }
+        try ClaimedJob.nameSchedules(of: &jobs, tx)
         return jobs
     }
 }

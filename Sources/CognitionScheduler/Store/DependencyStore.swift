@@ -39,17 +39,20 @@ enum DependencyStore {
         var ended: [Parent] = []
         for parent in parents where parent.children > 0 {
             guard parent.children <= childrenAtOnce else {
-                try postpone(parent.key, tx)
+                try postpone(parent, tx)
                 continue
             }
             ended += try tellChildren(of: parent.key, state: parent.state, limit: childrenAtOnce, log, tx).ended
         }
         // What ended with them is told afterwards, so that a transaction stays short whatever hangs on it.
-        for parent in ended where parent.children > 0 { try postpone(parent.key, tx) }
+        for parent in ended where parent.children > 0 { try postpone(parent, tx) }
     }
 
-    private static func postpone(_ key: Int64, _ tx: borrowing Transaction) throws {
-        try tx.send("INSERT INTO job_resolutions (job_key) VALUES (\(key)) ON CONFLICT DO NOTHING")
+    private static func postpone(_ parent: Parent, _ tx: borrowing Transaction) throws {
+        try tx.send(
+            """
+            INSERT INTO job_resolutions (job_key, state) VALUES (\(parent.key), \(parent.state)) ON CONFLICT DO NOTHING
+            """)
         tx.signal(.jobsDue)
     }
 
@@ -58,16 +61,13 @@ enum DependencyStore {
     static func resolve(_ log: JobLog, _ tx: borrowing Transaction) throws -> Bool {
         let found = try tx.first(
             """
-            SELECT job_key FROM job_resolutions ORDER BY job_key LIMIT 1 \(fragment: .skipLocked)
+            SELECT job_key, state FROM job_resolutions ORDER BY job_key LIMIT 1 \(fragment: .skipLocked)
             """
-        ) { try $0[0] as Int64 }
-        guard let key = found else { return false }
-        let state = try tx.first("SELECT state FROM jobs WHERE key = \(key)") { try $0[0] as JobState }
-        if let state {
-            let told = try tellChildren(of: key, state: state, limit: pieceMax, log, tx)
-            for parent in told.ended where parent.children > 0 { try postpone(parent.key, tx) }
-            guard told.count < pieceMax else { return true }
-        }
+        ) { row in (key: try row[0] as Int64, state: try row[1] as JobState) }
+        guard let (key, state) = found else { return false }
+        let told = try tellChildren(of: key, state: state, limit: pieceMax, log, tx)
+        for parent in told.ended where parent.children > 0 { try postpone(parent, tx) }
+        guard told.count < pieceMax else { return true }
         try tx.execute("DELETE FROM job_resolutions WHERE job_key = \(key)")
         return true
     }
@@ -141,7 +141,7 @@ enum DependencyStore {
         for child in children {
             let options = try JobOptions(stored: child.optionsText)
             var (state, error) = (child.state, String?.none)
-            if !met.contains(child.key), let end = options.cascade.end {
+            if !met.contains(child.key), child.state != .running, let end = options.cascade.end {
                 (state, error) = (end, JobFailure.dependency.json.jsonText)
                 ended.append(Parent(key: child.key, state: end, children: child.children))
                 guard let queue = queues.first(where: { $0.key == child.queueKey }) else { continue }

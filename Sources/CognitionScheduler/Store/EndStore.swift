@@ -95,9 +95,19 @@ enum EndStore {
         for address in Set(sorted.compactMap(\.job.limit)).sorted() {
             try LimitStore.promote(address, now: log.now, tx)
         }
-        guard sorted.contains(where: { !$0.state.hasEnded }) else { return }
+        let open = sorted.filter { !$0.state.hasEnded }
+        guard !open.isEmpty else { return }
+        try endCancelled(among: open.map(\.job.key), log, tx)
         tx.signal(.jobs)
         tx.signal(.jobsDue)
+    }
+
+    /// Ends those of which that was asked while they ran, and that would be run again.
+    private static func endCancelled(among keys: [Int64], _ log: JobLog, _ tx: borrowing Transaction) throws {
+        let asked = try tx.query("SELECT key FROM jobs WHERE key IN \(list: keys) AND request = 1 ORDER BY key") {
+            try $0[0] as Int64
+        }
+        if !asked.isEmpty { try endIdle(asked, as: .cancelled, log, tx) }
     }
 
     /// Ends jobs that do not run; those that do, or have ended, are left.
@@ -119,6 +129,7 @@ enum EndStore {
         let parents = try parents(among: ends, tx)
         try tx.settle()
         try tell(ends, parents.found, log, tx)
+        try LimitStore.release(jobs.compactMap(\.limit), now: log.now, tx)
     }
 
     /// Tells the log, those that depend on the jobs, and the schedules that have made them.
@@ -132,11 +143,13 @@ enum EndStore {
 
     private static func withQueues(_ jobs: [ClaimedJob], _ tx: borrowing Transaction) throws -> [ClaimedJob] {
         let queues = try QueueStore.find(Set(jobs.map(\.queueKey)), tx)
-        return jobs.map { job in
+        var jobs = jobs.map { job in
             var job = job
             job.queue = queues.first { $0.key == job.queueKey }?.name ?? ""
             return job
         }
+        try ClaimedJob.nameSchedules(of: &jobs, tx)
+        return jobs
     }
 
     private static func values(_ end: AttemptEnd) -> [SQLValue] {

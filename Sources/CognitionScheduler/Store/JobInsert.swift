@@ -92,10 +92,10 @@ struct JobInsert: Sendable {
         let runAt = max(origin.now, job.runAt ?? job.delay.map { origin.now + $0 } ?? origin.now)
         var (state, error) = (runAt > origin.now ? JobState.scheduled : .ready, String?.none)
         var endedAt: Timestamp?
-        if pending > 0 {
-            state = .blocked
-        } else if parents.contains(where: { $0.isMet == false }), let end = job.options.cascade.end {
+        if parents.contains(where: { $0.isMet == false }), let end = job.options.cascade.end {
             (state, error, endedAt) = (end, JobFailure.dependency.json.jsonText, origin.now)
+        } else if pending > 0 {
+            state = .blocked
         }
         var options = job.options
         options.retry = try job.retry.map { try JobRetry($0, usual: queue.settings.retry) }
@@ -126,7 +126,8 @@ struct JobInsert: Sendable {
     ) throws -> [(key: Int64, wanted: JobCondition, isMet: Bool?)] {
         guard !job.dependencies.isEmpty else { return [] }
         // In the order of their keys, so that two who lock the same parents do not wait for each other in a circle.
-        return try job.dependencies.map { dependency in
+        var wanted: [Int64: JobCondition] = [:]
+        for dependency in job.dependencies {
             guard
                 let key = try places[dependency.job].flatMap({ outcomes[$0]?.key })
                     ?? JobReader.key(of: dependency.job, in: origin.workspace, tx)
@@ -134,8 +135,12 @@ struct JobInsert: Sendable {
                 throw SchedulerError(
                     .dependencyNotFound, "there is no job \(dependency.job) to depend on")
             }
-            return (key, dependency.condition)
-        }.sorted { $0.0 < $1.0 }.map { key, condition in
+            guard wanted[key] ?? dependency.condition == dependency.condition else {
+                throw SchedulerError(.jobInvalid, "'depends_on' names \(dependency.job) twice, and differently")
+            }
+            wanted[key] = dependency.condition
+        }
+        return try wanted.sorted { $0.key < $1.key }.map { key, condition in
             let state = try tx.first("SELECT state FROM jobs WHERE key = \(key) \(fragment: .forUpdate)") {
                 try $0[0] as JobState
             }

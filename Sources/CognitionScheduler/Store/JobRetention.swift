@@ -16,7 +16,7 @@ enum JobRetention {
                     AND (children = 0 OR NOT EXISTS (
                         SELECT 1 FROM job_dependencies d JOIN jobs c ON c.key = d.child_key
                         WHERE d.parent_key = j.key AND c.ended_at IS NULL))
-                ORDER BY ended_at LIMIT \(limit)
+                ORDER BY ended_at LIMIT \(limit) \(fragment: .skipLocked)
                 """
             ) { row in (key: try row[0] as Int64, id: try row[1] as String, tags: try row[2] as String?) }
             guard !keys.isEmpty else { continue }

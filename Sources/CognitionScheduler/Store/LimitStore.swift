@@ -73,8 +73,11 @@ enum LimitStore {
             INSERT INTO job_limits (workspace_id, limit_key, concurrency, rate_amount, rate_period, full_at, wake_at)
             VALUES (\(workspace), \(key), \(concurrency), \(amount), \(period), \(now), NULL)
             ON CONFLICT (workspace_id, limit_key) DO UPDATE SET concurrency = excluded.concurrency,
-                rate_amount = excluded.rate_amount, rate_period = excluded.rate_period, wake_at = excluded.full_at
+                rate_amount = excluded.rate_amount, rate_period = excluded.rate_period, wake_at = excluded.full_at,
+                full_at = CASE WHEN job_limits.full_at > excluded.full_at + COALESCE(excluded.rate_period, 0)
+                    THEN excluded.full_at + COALESCE(excluded.rate_period, 0) ELSE job_limits.full_at END
             """)
+        tx.signal(.jobsDue)
     }
 
     /// Keeps others from taking or giving back anything of these keys until the commit.
@@ -124,6 +127,7 @@ enum LimitStore {
             WHERE workspace_id = \(address.workspace) AND limit_key = \(address.key)
                 AND (wake_at IS NULL OR wake_at > \(moment))
             """)
+        tx.signal(.jobsDue)
     }
 
     // MARK: Those that wait
@@ -152,8 +156,27 @@ enum LimitStore {
                     AND q.paused_at IS NULL
                 ORDER BY j.priority, j.run_at, j.key LIMIT \(min(room, promotionsMax)))
             """)
-        if count > 0 { tx.signal(.jobs) }
+        guard count > 0 else { return 0 }
+        tx.signal(.jobs)
+        // Those that stay have their turn when the bucket has filled a little, whatever becomes of these.
+        if let bucket = standing.bucket { try wake(address, at: now + max(.milliseconds(10), bucket.cost(1)), tx) }
         return count
+    }
+
+    /// Has the keys looked at again of jobs that were made ready and do not start: their turn is another's.
+    static func release(_ addresses: some Collection<Address>, now: Timestamp, _ tx: borrowing Transaction) throws {
+        for address in Set(addresses).sorted() { try wake(address, at: now, tx) }
+    }
+
+    /// The same for all that are ready in a queue.
+    static func release(readyIn queue: Int64, now: Timestamp, _ tx: borrowing Transaction) throws {
+        let found = try tx.query(
+            """
+            SELECT DISTINCT workspace_id, limit_key FROM jobs
+            WHERE state = 1 AND queue_key = \(queue) AND limit_key IS NOT NULL LIMIT 1000
+            """
+        ) { row in Address(workspace: try row[0], key: try row[1]) }
+        try release(found, now: now, tx)
     }
 
     private static let promotionsMax: Int64 = 256

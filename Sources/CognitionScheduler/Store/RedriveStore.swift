@@ -16,7 +16,7 @@ enum RedriveStore {
         guard !keys.isEmpty else { return 0 }
         let count = try tx.execute(
             """
-            UPDATE jobs SET state = 1, attempt = 0, crashes = 0, round = round + 1, run_at = \(now), ended_at = NULL, error = NULL,
+            UPDATE jobs SET state = CASE WHEN pending > 0 THEN 6 ELSE 1 END, attempt = 0, crashes = 0, round = round + 1, run_at = \(now), ended_at = NULL, error = NULL,
                 result = NULL, progress = NULL, request = 0, queue_key = COALESCE(\(queue), queue_key)
             WHERE key IN \(list: keys) AND ended_at IS NOT NULL AND (unique_key IS NULL OR NOT EXISTS (
                 SELECT 1 FROM jobs o WHERE o.queue_key = COALESCE(\(queue), jobs.queue_key)
@@ -32,6 +32,9 @@ enum RedriveStore {
         var ids: [String]?
         /// Of these kinds of targets.
         var kind: String?
+        /// Not of these, which whoever asks may not run.
+        var hiddenKinds: [String] = []
+        var hidesHandlers = false
         /// With this code, or one that begins so when `.*` stands behind it.
         var error: String?
     }
@@ -42,12 +45,17 @@ enum RedriveStore {
     ) throws -> (keys: [Int64], last: Int64?) {
         var condition: SQL = "queue_key = \(queue) AND state = 4 AND ended_at IS NOT NULL AND key > \(key)"
         if let ids = selection.ids { condition = "\(condition) AND id IN \(list: ids)" }
+        for kind in selection.hiddenKinds { condition = "\(condition) AND kind <> \(kind)" }
+        if selection.hidesHandlers { condition = "\(condition) AND kind NOT LIKE 'handler:%'" }
         if let kind = selection.kind { condition = "\(condition) AND kind = \(kind)" }
         let found = try tx.query(
-            "SELECT key, error FROM jobs WHERE \(condition) ORDER BY key LIMIT \(limit) \(fragment: .forUpdate)"
-        ) { row in (key: try row[0] as Int64, error: try row[1] as String?) }
+            "SELECT key, error, unique_key FROM jobs WHERE \(condition) ORDER BY key LIMIT \(limit) \(fragment: .forUpdate)"
+        ) { row in (key: try row[0] as Int64, error: try row[1] as String?, unique: try row[2] as String?) }
         let rule = selection.error.map { JobRetry.Rule(error: $0, action: .retry, delay: nil) }
+        var keys: Set<String> = []
         let meant = try found.filter { item in
+            // Of several with one unique key one is enough.
+            if let unique = item.unique, !keys.insert(unique).inserted { return false }
             guard let rule else { return true }
             let code = try item.error.map { try JSONValue(parsing: $0) }?["code"]?.stringValue
             return code.map(rule.matches) ?? false

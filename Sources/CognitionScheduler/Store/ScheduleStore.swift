@@ -158,7 +158,10 @@ enum ScheduleStore {
     /// - Returns: Whether that is so.
     static func unfollow(_ tx: borrowing Transaction) throws -> Bool {
         try tx.lock("scheduler.events")
-        guard try waitingForEvents(tx).isEmpty else { return false }
+        let waiting = try tx.first("SELECT 1 FROM job_schedules WHERE event_type IS NOT NULL LIMIT 1") {
+            try $0[0] as Int
+        }
+        guard waiting == nil else { return false }
         try EventLog.unfollow(subscription, in: tx)
         return true
     }
@@ -196,12 +199,12 @@ enum ScheduleStore {
         return due.count
     }
 
-    /// Schedules that wait for events; at most 1,000.
-    static func waitingForEvents(_ tx: borrowing Transaction) throws -> [StoredSchedule] {
+    /// Schedules of a workspace that wait for events; at most 1,000.
+    static func waitingForEvents(in workspace: WorkspaceID, _ tx: borrowing Transaction) throws -> [StoredSchedule] {
         try tx.query(
             """
-            SELECT \(columns: StoredSchedule.columns) FROM job_schedules WHERE event_type IS NOT NULL
-            ORDER BY key LIMIT 1000
+            SELECT \(columns: StoredSchedule.columns) FROM job_schedules
+            WHERE workspace_id = \(workspace) AND event_type IS NOT NULL ORDER BY key LIMIT 1000
             """, as: StoredSchedule.init(row:))
     }
 

@@ -59,7 +59,9 @@ extension Scheduler {
                 "CREATE INDEX job_dependencies_child ON job_dependencies (child_key)",
                 // Jobs that have ended and whose children do not know yet: too many to be told in the same transaction.
                 """
-                CREATE TABLE job_resolutions (job_key \(fragment: .int64) NOT NULL PRIMARY KEY) \(fragment: .strict)
+                CREATE TABLE job_resolutions (
+                    job_key \(fragment: .int64) NOT NULL PRIMARY KEY, state \(fragment: .int64) NOT NULL
+                ) \(fragment: .strict)
                 """,
                 """
                 CREATE TABLE job_attempts (
