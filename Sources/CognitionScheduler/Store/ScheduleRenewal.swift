@@ -18,6 +18,7 @@ extension ScheduleStore {
                 revision = revision + 1, actor = \(principal.actor), created_at = \(now), ended_at = NULL
             WHERE key = \(stored.key)
             """)
+        try follow(schedule, now: now, tx)
         let before = try NewJob(stored.template)
         try TagStore.remove(before.tags, from: stored.id, in: stored.workspace, tx)
         try TagStore.add(job.tags, to: stored.id, in: stored.workspace, tx)

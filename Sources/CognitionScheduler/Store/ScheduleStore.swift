@@ -148,7 +148,7 @@ enum ScheduleStore {
     static let subscription = "scheduler.events"
 
     /// Has the log followed from here on, where the schedule waits for events.
-    private static func follow(_ schedule: JobSchedule, now: Timestamp, _ tx: borrowing Transaction) throws {
+    static func follow(_ schedule: JobSchedule, now: Timestamp, _ tx: borrowing Transaction) throws {
         guard schedule.eventType != nil else { return }
         try tx.lock("scheduler.events")
         try EventLog.follow(subscription, now: now, in: tx)
