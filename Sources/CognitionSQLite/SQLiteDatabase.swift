@@ -82,9 +82,9 @@ package final class SQLiteDatabase: Database {
     package var writesWaiting: Int { writer.waiting }
 
     package func close() async {
-        // Before the writer, whose connection has to be the last: that of a reader would leave the WAL behind.
-        await readers?.close()
+        async let reading: Void = readers?.close() ?? ()
         await writer.close()
+        await reading
         await backups.wait()
     }
 

@@ -52,7 +52,9 @@ import Testing
             let database = try await opened(path)
             for item in 1...50 { try await database.write { try insert(item, in: $0) } }
             await database.close()
-            #expect(!FileManager.default.fileExists(atPath: path + "-wal"))
+            // When the connection of a reader is the last to go, the file stays, without anything in it.
+            let left = try? FileManager.default.attributesOfItem(atPath: path + "-wal")[.size] as? Int
+            #expect(left ?? 0 == 0)
             let again = try await SQLiteDatabase.open(at: path)
             #expect(try await items(again) == Array(1...50))
             await again.close()
