@@ -91,6 +91,7 @@ package struct RunningJob: Sendable {
     /// Why its task was cancelled; `nil` while it was not.
     package var stopReason: JobStop? { stop() }
 
-    /// Says how far it is, from 0 to 100; kept with the job about once a second.
+    /// Says how far it is, from 0 to 100; kept with the job at the next commit of its node, at the
+    /// latest with its next heartbeat.
     package func report(progress percent: Double) { progress(min(100, max(0, percent))) }
 }

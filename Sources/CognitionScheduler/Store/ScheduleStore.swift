@@ -100,12 +100,6 @@ enum ScheduleStore {
             """, as: StoredSchedule.init(row:))
     }
 
-    static func find(key: Int64, _ tx: borrowing Transaction) throws -> StoredSchedule? {
-        try tx.first(
-            "SELECT \(columns: StoredSchedule.columns) FROM job_schedules WHERE key = \(key)",
-            as: StoredSchedule.init(row:))
-    }
-
     static func update(
         _ stored: StoredSchedule, _ schedule: JobSchedule, _ template: JSONValue, name: String?, by actor: String,
         now: Timestamp, _ tx: borrowing Transaction
