@@ -169,8 +169,8 @@ let package = Package(
             of: "CognitionWorkflows",
             with: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTPClient",
-                "CognitionSQLite", "CognitionSandbox", "CognitionStorage", "CognitionTestSupport", .logging, .metrics,
-                .nio("NIOCore"), .nio("NIOHTTP1"), .nio("NIOPosix"),
+                "CognitionSQLite", "CognitionSandbox", "CognitionScheduler", "CognitionServer", "CognitionStorage",
+                "CognitionTestSupport", .logging, .metrics, .nio("NIOCore"), .nio("NIOHTTP1"), .nio("NIOPosix"),
             ], exclude: ["Fixtures", "Processes/Peer"]),
         .tests(
             of: "CognitionLanguageModels",

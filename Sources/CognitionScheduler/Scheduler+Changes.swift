@@ -10,7 +10,7 @@ extension Scheduler {
     ///
     /// - Parameter patch: As the body of `POST jobs`; null takes away.
     /// - Throws: `scheduler.job_not_found`, `scheduler.job_state_conflict`, `scheduler.job_invalid`,
-    ///   `scheduler.schedule_invalid`.
+    ///   `scheduler.schedule_invalid`, `scheduler.job_owned`.
     package func change(_ id: String, by patch: JSONValue, as principal: Principal) async throws -> JobView {
         guard let members = patch.objectValue else { throw SchedulerError(.jobInvalid, "a change is an object") }
         if let fixed = members.keys.first(where: { ["id", "ref", "unique", "unique_key", "depends_on"].contains($0) }) {
@@ -30,12 +30,15 @@ extension Scheduler {
     }
 
     /// Ends a schedule, or a job whether it runs or not; one that has ended stays as it is.
-    /// - Throws: `scheduler.job_not_found`.
+    /// - Throws: `scheduler.job_not_found`, `scheduler.job_owned`.
     package func cancel(_ id: String, as principal: Principal) async throws {
         let log = log
         try await database.write { tx in
             if let schedule = try ScheduleStore.hold(id, in: principal.workspace, tx) {
                 guard schedule.state == .active || schedule.state == .paused else { return }
+                if let owner = schedule.owner {
+                    throw SchedulerError(.jobOwned, "\(id) belongs to \(owner), and ends with it; it can be paused")
+                }
                 return try ScheduleStore.set(.cancelled, of: schedule, now: log.now, tx)
             }
             guard let job = try JobReader.hold(id, in: principal.workspace, tx) else {
@@ -52,6 +55,7 @@ extension Scheduler {
         let (log, run) = (log, ids.next().description)
         return try await database.write { tx in
             if let schedule = try ScheduleStore.hold(id, in: principal.workspace, tx) {
+                try schedule.checkIsNotWithheld()
                 var job = try NewJob(schedule.template)
                 job.id = run
                 var origin = JobInsert.Origin(principal, now: log.now)
@@ -105,7 +109,7 @@ extension Scheduler {
         let now = clock.now
         try await database.write { tx in
             if let schedule = try ScheduleStore.hold(id, in: principal.workspace, tx) {
-                guard schedule.state != .active else { return }
+                guard schedule.state != .active else { return try schedule.checkIsNotWithheld() }
                 guard schedule.state == .paused else { throw SchedulerError.ended(id) }
                 return try ScheduleStore.set(.active, of: schedule, now: now, tx)
             }
@@ -124,18 +128,25 @@ extension Scheduler {
 }
 
 extension StoredSchedule {
+    fileprivate func checkIsNotWithheld() throws {
+        guard isWithheld else { return }
+        throw SchedulerError(.jobStateConflict, "\(owner ?? "what it belongs to") keeps \(id) from running")
+    }
+
     fileprivate func change(
         by patch: JSONObject, as principal: Principal, now: Timestamp, _ tx: borrowing Transaction
     ) throws {
         guard state == .active || state == .paused else { throw SchedulerError.ended(id) }
+        try checkIsOwn(patch.keys.map(\.self))
         var members = template.objectValue ?? [:]
-        members["schedule"] = schedule.json
+        if owner == nil { members["schedule"] = schedule.json }
         let job = try NewJob(.object(members.patched(by: patch)))
-        guard let changed = job.schedule, changed.isRecurring else {
+        guard let changed = owner == nil ? job.schedule : schedule, changed.isRecurring else {
             throw SchedulerError(.jobStateConflict, "a schedule stays one; a job that comes once is another job")
         }
         let before = try NewJob(template)
-        try ScheduleStore.update(self, changed, job.template, name: job.name, by: principal.actor, now: now, tx)
+        try ScheduleStore.update(
+            self, changed, job.template, name: job.name, by: owner == nil ? principal.actor : actor, now: now, tx)
         if before.tags != job.tags {
             try TagStore.remove(before.tags, from: id, in: workspace, tx)
             try TagStore.add(job.tags, to: id, in: workspace, tx)

@@ -42,8 +42,15 @@ extension Scheduler {
         case .ended, .cancelled: return [Reason(code: "ended", message: "the schedule fires no more")]
         case .active: break
         }
+        if schedule.isWithheld {
+            return [Reason(code: "withheld", message: "\(schedule.owner ?? "its owner") keeps it from firing")]
+        }
         guard let next = schedule.nextAt.map({ schedule.schedule.delayed($0, of: schedule.id) }) else {
-            return [Reason(code: "waits_for_event", message: "it runs when an event of its type is told")]
+            guard let rest = schedule.schedule.rest else {
+                let what = schedule.owner.map { "\($0) has its events" } ?? "an event of its type is told"
+                return [Reason(code: "waits_for_event", message: "it runs when \(what)")]
+            }
+            return [Reason(code: "running", message: "it fires \(rest.iso8601) after the end of its run")]
         }
         return [
             Reason(

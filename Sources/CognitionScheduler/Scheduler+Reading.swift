@@ -100,7 +100,7 @@ enum JobList {
     ) throws -> [JobView] {
         var condition: SQL = "workspace_id = \(workspace)"
         if let id { condition = "\(condition) AND id < \(id)" }
-        if let state = filter.state { condition = "\(condition) AND state = \(StoredSchedule.state(named: state))" }
+        if let state = filter.state { condition = "\(condition) AND \(StoredSchedule.condition(ofState: state))" }
         for tag in filter.tags {
             condition = """
                 \(condition) AND id IN (SELECT t.id FROM job_tags t WHERE t.workspace_id = \(workspace)
@@ -135,12 +135,13 @@ enum JobList {
 }
 
 extension StoredSchedule {
-    /// How a schedule stands that is shown as `name`.
-    static func state(named name: String) -> String {
+    /// Schedules that are shown in a state.
+    static func condition(ofState name: String) -> SQL {
         switch name {
-        case "scheduled": State.active.rawValue
-        case "completed": State.ended.rawValue
-        default: name
+        case JobState.scheduled.name: "state = \(State.active) AND is_withheld = 0"
+        case JobState.paused.name: "(state = \(State.paused) OR state = \(State.active) AND is_withheld = 1)"
+        case JobState.completed.name: "state = \(State.ended)"
+        default: "state = \(name)"
         }
     }
 }

@@ -24,6 +24,8 @@ extension ErrorCode {
     package static let jobTaken = ErrorCode("scheduler.job_taken", category: .conflict)
     /// The job is not in a state that this can be done in.
     package static let jobStateConflict = ErrorCode("scheduler.job_state_conflict", category: .conflict)
+    /// Something else declares it, and has to be changed in its place.
+    package static let jobOwned = ErrorCode("scheduler.job_owned", category: .conflict)
     /// Dependencies lead back to where they begin.
     package static let dependencyCycle = ErrorCode("scheduler.dependency_cycle", category: .invalid)
     /// A job depends on one that is not there.

@@ -48,6 +48,8 @@ extension ErrorCode {
     package static let fenced = ErrorCode("workflow.fenced", category: .conflict)
     /// The workflow's highest version has no schedule.
     package static let noSchedule = ErrorCode("workflow.no_schedule", category: .notFound)
+    /// Nothing starts workflows by themselves where this is asked.
+    package static let noScheduler = ErrorCode("workflow.no_scheduler", category: .unsupported)
     /// What is published as an event is none.
     package static let cloudEventInvalid = ErrorCode("workflow.event_invalid", category: .invalid)
     /// An event is larger than the engine takes.

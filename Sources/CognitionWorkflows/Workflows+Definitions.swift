@@ -20,10 +20,9 @@ extension Workflows {
                 definition, isRevision: isRevision, by: principal, now: context.time, in: tx)
             if stored.isNew { try append(WorkflowEvent.created(stored), to: stored.id, context, tx) }
             // Trying something out does not start it again and again.
-            if stored.isNew, !isRevision, try WorkflowStore.latest(ofName: stored.nameKey, tx)?.key == stored.key {
-                try ScheduleStore.markStale(
-                    stored.nameKey, isNew: definition.schedule != nil, actor: principal.actor,
-                    in: principal.workspace, now: context.time, tx)
+            if stored.isNew, !isRevision {
+                try self.keepSchedule(
+                    ofName: stored.nameKey, stored.id, in: principal.workspace, now: context.time, tx)
             }
             return stored
         }
@@ -95,6 +94,7 @@ extension Workflows {
             if let state = change.state, state != before.state {
                 try WorkflowStore.setState(state, ofName: name.key, now: context.time, tx)
                 try append(WorkflowEvent.changed(id, to: state), to: id, context, tx)
+                try self.keepSchedule(ofName: name.key, id, in: principal.workspace, now: context.time, tx)
             }
             if let tags, tags != before.tags {
                 try WorkflowStore.setTags(tags, ofName: name.key, in: principal.workspace, now: context.time, tx)
@@ -123,7 +123,7 @@ extension Workflows {
             }
             try WorkflowStore.delete(workflow, now: context.time, tx)
             try append(WorkflowEvent.deleted(workflow), to: id, context, tx)
-            try ScheduleStore.markStale(of: workflow, now: context.time, tx)
+            try self.keepSchedule(ofName: workflow.nameKey, id, in: principal.workspace, now: context.time, tx)
             return workflow.key
         }
         definitions.forgetName(of: key)

@@ -200,7 +200,6 @@ extension Workflows {
     /// What others have left in the database for an engine to do.
     struct Errands: Sendable {
         var mailboxes: [(key: Int64, id: ExecutionID, isOwned: Bool, hasEnded: Bool)]
-        var schedulesDue: [WorkflowSchedule]
         /// Keys of the names of workflows whose schedules events have come for.
         var schedulesCalled: [Int64]
     }
@@ -212,7 +211,6 @@ extension Workflows {
             (
                 Errands(
                     mailboxes: try MailStore.waiting(for: node, limit: Self.mailboxesMax, tx),
-                    schedulesDue: try ScheduleStore.due(now: now, limit: Self.schedulesMax, tx),
                     schedulesCalled: try MailStore.schedulesWithMail(limit: Self.schedulesMax, tx)),
                 try ListenerStore.lifecycleTypes(tx)
             )

@@ -23,8 +23,7 @@ extension Workflows {
             try tx.append(
                 [WorkflowEvent.changed(id, to: state, version: workflow.version)], to: WorkflowEvent.stream(of: id),
                 context: context)
-            try ScheduleStore.markStale(
-                workflow.nameKey, isNew: false, actor: principal.actor, in: principal.workspace, now: context.time, tx)
+            try self.keepSchedule(ofName: workflow.nameKey, id, in: principal.workspace, now: context.time, tx)
             return workflow
         }
     }

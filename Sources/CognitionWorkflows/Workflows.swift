@@ -25,22 +25,30 @@ package final class Workflows: Sendable {
     /// `nil` where there are no secrets.
     let cipher: (any SecretCipher)?
     let fetcher: DocumentFetcher?
+    /// `nil` where workflows start only when they are asked to.
+    let keeper: (any ScheduleKeeper)?
     /// What tasks that run here are writing.
     package let tokens = TokenStreams()
 
-    /// - Parameter http: The way to documents that definitions refer to; `nil` fetches none.
+    /// - Parameters:
+    ///   - http: The way to documents that definitions refer to; `nil` fetches none.
+    ///   - keeper: What starts workflows by their schedules; `nil`: a schedule is stored with its document, and nothing starts by
+    ///     it.
     package init(
         database: any Database, functions: [any TaskFunction], processes: ProcessRules = ProcessRules(),
         cipher: (any SecretCipher)? = nil, clock: any WallClock = SystemWallClock(), ids: UUIDGenerator,
-        http: (any OutboundHTTP)? = nil
+        http: (any OutboundHTTP)? = nil, keeper: (any ScheduleKeeper)? = nil
     ) {
+        self.keeper = keeper
         self.cipher = cipher
         self.database = database
         self.clock = clock
         self.ids = ids
         self.ends = EndAnnouncer()
         self.fetcher = http.map(DocumentFetcher.init(http:))
-        self.context = DefinitionContext(of: functions, processes: processes)
+        var context = DefinitionContext(of: functions, processes: processes)
+        if let keeper { context.scheduleFault = { keeper.fault(in: $0) } }
+        self.context = context
     }
 
     // MARK: Definitions
@@ -142,6 +150,7 @@ package final class Workflows: Sendable {
     package func waitForEnd(
         of id: ExecutionID, in workspace: WorkspaceID, orParked: Bool = false
     ) async throws -> Execution {
+        var looks = 0
         while true {
             try Task.checkCancellation()
             let ticket = ends.ticket(for: id)
@@ -156,7 +165,9 @@ package final class Workflows: Sendable {
                 return try ExecutionStore.execution(id, in: workspace, tasksMax: Self.tasksShownMax, tx)
             }
             if let ended { return ended }
-            await ends.wait(ticket, atMost: .seconds(1))
+            // Of one that ends here it is told at once; for one elsewhere it is asked ever more seldom.
+            looks += 1
+            await ends.wait(ticket, atMost: .seconds(min(max(1, looks / 4), 15)))
         }
     }
 

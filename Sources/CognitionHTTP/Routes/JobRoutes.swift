@@ -66,11 +66,12 @@ package struct JobRoutes: RouteGroup {
             details: "Needs what making the job would need. Runs that a schedule has made stay as they are.",
             use: change)
         api.route(
-            .delete, "jobs/{id}", parameters: [Self.id], answers: [.noContent], errors: [.notFound],
+            .delete, "jobs/{id}", parameters: [Self.id], answers: [.noContent], errors: [.notFound, .conflict],
             access: .permission(.manageJobs), summary: "Cancels a job or a schedule.",
             details: """
                 One that runs is asked to end. It is kept, as `cancelled`, as long as its queue keeps such; one that has \
-                ended stays as it is. Runs that a schedule has made go on.
+                ended stays as it is. Runs that a schedule has made go on. 409 with `scheduler.job_owned` for the schedule of a \
+                workflow, which ends with that.
                 """, use: cancel)
         api.route(
             .post, "jobs/{id}/trigger", parameters: [Self.id],
@@ -94,7 +95,7 @@ package struct JobRoutes: RouteGroup {
     // MARK: Parameters
 
     private static let id = Parameter<String>(
-        "id", in: .path, .text(pattern: JobNames.pattern), "The id of a job or schedule.", read: { $0 })
+        "id", in: .path, .text(pattern: JobNames.idPattern), "The id of a job or schedule.", read: { $0 })
     private static let queue = Parameter<String>(
         "queue", in: .query, .text(pattern: JobNames.pattern), "Only those of this queue.",
         read: { JobNames.isName($0) ? $0 : nil })
@@ -113,7 +114,7 @@ package struct JobRoutes: RouteGroup {
     /// - Throws: `scheduler.job_not_found`.
     private func id(_ call: Call<some Sendable>) throws -> String {
         let id = try call.path(Self.id)
-        guard JobNames.isName(id) else { throw SchedulerError(.jobNotFound, "there is no job of that id") }
+        guard JobNames.isID(id) else { throw SchedulerError(.jobNotFound, "there is no job of that id") }
         return id
     }
 

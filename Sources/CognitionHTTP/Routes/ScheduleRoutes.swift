@@ -1,4 +1,5 @@
 import CognitionCore
+import CognitionScheduler
 package import CognitionWorkflows
 import HTTPTypes
 
@@ -31,11 +32,14 @@ struct ScheduleShape: AnswerBody {
     static let schemaName = "Schedule"
     static let schema: JSONValue = .record([
         "workflow_id": .text("`namespace.name`"), "version": .text("The version whose schedule it is."),
-        "schedule": .anything("As the document has it."), "is_active": .flag("The workflow is not archived."),
-        "next_at": .nullable(.moment), "last_execution_id": .nullable(.uuid), "last_at": .nullable(.moment),
+        "schedule": .anything("As the document has it."), "is_active": .flag("It is neither archived nor paused."),
+        "job_id": .text("The schedule among the jobs: `GET jobs/{id}`.", pattern: JobNames.idPattern),
+        "next_at": .nullable(.moment), "runs_completed": .whole(0...(.max)), "runs_failed": .whole(0...(.max)),
+        "last_run": JobShape.lastRun,
     ])
     static let sample: JSONValue = [
         "workflow_id": "default.backup", "version": "1.0.0", "schedule": ["cron": "0 0 * * *"], "is_active": true,
-        "next_at": "2026-11-22T00:00:00.000000Z", "last_execution_id": .null, "last_at": .null,
+        "job_id": "workflow.default.backup", "next_at": "2026-11-22T00:00:00.000000Z", "runs_completed": 0,
+        "runs_failed": 0, "last_run": .null,
     ]
 }

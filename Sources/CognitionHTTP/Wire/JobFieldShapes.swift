@@ -61,15 +61,19 @@ struct JobScheduleShape: WireType {
     static let schema: JSONValue = .record(
         [
             "cron": .nullable(.text("Five fields, or six with the second in front.")), "every": duration,
-            "at": .nullable(.moment), "after": duration, "on": ["anyOf": [.text(), event, ["type": "null"]]],
+            "at": .nullable(.moment), "after": duration, "after_run": duration,
+            "owner": .flag("Only shown: a workflow fires it, as its events are complete."),
+            "on": ["anyOf": [.text(), event, ["type": "null"]]],
             "timezone": .nullable(.text("A name of the IANA database; `UTC` unless given.")),
             "gap": .nullable(.choice(GapRule.allCases.map(\.rawValue))),
             "overlap": .nullable(.choice(OverlapRule.allCases.map(\.rawValue))), "jitter": duration,
             "start": .nullable(.moment), "end": .nullable(.moment), "misfire": misfire, "catch_up_window": duration,
             "overlap_policy": .nullable(.choice(OverlapPolicy.allCases.map(\.rawValue))),
-        ], optional: Set(names), description: "Exactly one of `cron`, `every`, `at`, `after` and `on`.", isClosed: true)
+        ], optional: Set(names), description: "Exactly one of `cron`, `every`, `at`, `after`, `after_run` and `on`.",
+        isClosed: true)
     private static let names = [
-        "cron", "every", "at", "after", "on", "timezone", "gap", "overlap", "jitter", "start", "end", "misfire",
+        "cron", "every", "at", "after", "after_run", "on", "owner", "timezone", "gap", "overlap", "jitter", "start",
+        "end", "misfire",
         "catch_up_window", "overlap_policy",
     ]
     static let sample: JSONValue = ["cron": "30 6 * * MON-FRI", "timezone": "Europe/Zurich"]

@@ -15,7 +15,7 @@ enum JobMembers {
         "priority": .nullable(.choice(JobPriority.allCases.map(\.name), "`normal` unless given.")),
         "retry": .nullable(JobRetryShape.reference), "run_at": .nullable(.moment),
         "delay_seconds": .nullable(.number(0...315_360_000)),
-        "timeout_seconds": .nullable(.number(0.001...2_592_000, "Of one attempt.")),
+        "timeout_seconds": .nullable(.number(0.001...JobOptions.timeoutSecondsMax, "Of one attempt.")),
         "limit": .nullable(JobLimitShape.reference),
         "preemptible": .nullable(.flag("A critical job may take its slot; so for `background` unless given.")),
         "cascade": .nullable(

@@ -16,20 +16,21 @@ package struct JobShape: AnswerBody {
     /// The id that a page has ended with.
     /// - Throws: `request.cursor_invalid`.
     package static func place(_ cursor: String) throws -> String {
-        try Cursor.name(cursor, of: "jobs", isName: JobNames.isName)
+        try Cursor.name(cursor, of: "jobs", isName: JobNames.isID)
     }
 
     package static let states = [
         "scheduled", "ready", "running", "blocked", "paused", "completed", "failed", "dead", "cancelled",
     ]
-    static let id: JSONValue = .text(pattern: JobNames.pattern)
+    static let id: JSONValue = .text(pattern: JobNames.idPattern)
     static let failure: JSONValue = .nullable(
         .record(
             ["code": .text("What rules of a retry name."), "message": .text()], description: "Of the last attempt."))
-    private static let lastRun: JSONValue = .record([
-        "id": id, "state": .choice(states), "due_at": .nullable(.moment), "started_at": .nullable(.moment),
-        "ended_at": .nullable(.moment), "error": failure,
-    ])
+    static let lastRun: JSONValue = .nullable(
+        .record([
+            "id": id, "state": .choice(states), "due_at": .nullable(.moment), "started_at": .nullable(.moment),
+            "ended_at": .nullable(.moment), "error": failure,
+        ]))
     static let members: JSONObject = [
         "id": id, "name": .nullable(.text()), "queue": .text(), "priority": .choice(JobPriority.allCases.map(\.name)),
         "state": .choice(states), "target": JobTargetShape.reference,
@@ -37,7 +38,7 @@ package struct JobShape: AnswerBody {
         "tags": ["type": "object", "additionalProperties": ["type": "string"]],
         "retry": .nullable(JobRetryShape.reference), "timeout_seconds": .nullable(["type": "number"]),
         "limit": .nullable(JobLimitShape.reference), "runs_completed": .whole(0...(.max)),
-        "last_run": .nullable(lastRun), "next_run": .nullable(.moment),
+        "last_run": lastRun, "next_run": .nullable(.moment),
         "created_by": .text("Who has asked for it, and in whose name it runs."), "created_at": .moment,
         "ended_at": .nullable(.moment),
         "preemptible": .flag(), "cascade": .choice(CascadePolicy.allCases.map(\.rawValue)),
@@ -53,6 +54,7 @@ package struct JobShape: AnswerBody {
         ]),
         "run_at": .nullable(["type": "string", "format": "date-time", "description": "It does not run before."]),
         "started_at": .nullable(.moment),
+        "owner": .text("Of a schedule: what declares it, such as `workflow default.digest`."),
         "depends_on": .list(
             of: .record([
                 "job": id, "on": .choice(JobCondition.allCases.map(\.rawValue)), "state": .choice(states),
@@ -61,7 +63,7 @@ package struct JobShape: AnswerBody {
     static let optional: Set<String> = [
         "preemptible", "cascade", "runs_failed", "skipped", "attempt", "attempts_max", "unique_key", "progress",
         "result",
-        "error", "cancel_requested", "schedule_id", "due_at", "run_at", "started_at", "depends_on",
+        "error", "cancel_requested", "schedule_id", "due_at", "run_at", "started_at", "owner", "depends_on",
     ]
 
     package static let schemaName = "Job"
@@ -161,7 +163,7 @@ struct JobExplanationShape: AnswerBody {
     static let schemaName = "JobExplanation"
     private static let codes = [
         "paused", "not_due", "retry_delay", "waits_for_event", "parent_unfinished", "queue_paused", "key_full",
-        "rate_exhausted", "queue_full", "no_worker", "running", "ended",
+        "rate_exhausted", "queue_full", "no_worker", "running", "withheld", "ended",
     ]
     private static let reason: JSONValue = .record(
         [

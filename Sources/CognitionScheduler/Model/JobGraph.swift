@@ -29,7 +29,7 @@ enum JobGraph {
                     if parents[child].isEmpty { next.append(child) }
                 }
             }
-            level = next
+            level = next.sorted()
         }
         guard placed < jobs.count else { return levels }
         throw cycle(path(through: parents), of: jobs)

@@ -30,7 +30,7 @@ extension NewJob {
             options: try JobOptions(fields))
         reference = try fields.text("ref")
         name = try fields.text("name", bytesMax: 200)
-        schedule = try fields["schedule"].map(JobSchedule.init)
+        schedule = try fields["schedule"].map { try JobSchedule($0) }
         retry = fields["retry"]
         if let retry { _ = try JobRetry(retry, usual: JobRetry()) }
         delay = try fields.seconds("delay_seconds", in: Self.delays)

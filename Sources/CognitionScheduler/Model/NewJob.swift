@@ -111,11 +111,13 @@ package struct JobOptions: Sendable, Hashable {
         schedule = fields["schedule"]
     }
 
+    /// Ten years: as good as for ever.
+    package static let timeoutSecondsMax = 315_360_000.0
     static let members = ["timeout_seconds", "limit", "preemptible", "cascade"]
 
     init(_ fields: JobFields) throws {
         self.init(
-            timeout: try fields.seconds("timeout_seconds", in: 0.001...2_592_000),
+            timeout: try fields.seconds("timeout_seconds", in: 0.001...Self.timeoutSecondsMax),
             limit: try fields["limit"].map(JobLimit.init), isPreemptible: try fields.flag("preemptible"),
             cascade: try fields.choice("cascade") ?? .cancel)
     }

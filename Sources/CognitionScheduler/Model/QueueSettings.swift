@@ -31,9 +31,14 @@ package struct QueueSettings: Sendable, Hashable {
         defaultQueue: 5, "alert": 3, "analytics": 3, "prediction": 2, "notification": 5, "maintenance": 3,
     ]
 
+    /// The queue of workflows that start by themselves: their jobs wait for executions, which the engine bounds.
+    package static let workflowQueue = "workflows"
+
     /// What a queue has before anybody changes it.
     package static func usual(of queue: String) -> QueueSettings {
-        QueueSettings(retry: JobRetry(attempts: builtIn.first { $0.key == queue }?.value ?? JobRetry().attempts))
+        QueueSettings(
+            concurrency: queue == workflowQueue ? 10_000 : nil,
+            retry: JobRetry(attempts: builtIn.first { $0.key == queue }?.value ?? JobRetry().attempts))
     }
 
     // MARK: On the wire

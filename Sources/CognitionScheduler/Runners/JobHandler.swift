@@ -62,11 +62,13 @@ package struct RunningJob: Sendable {
     package let timeout: Duration
     package let traceparent: String?
     private let stop: @Sendable () -> JobStop?
+    private let rest: @Sendable () -> Void
     private let progress: @Sendable (Double) -> Void
 
     init(
         _ job: ClaimedJob, input: JSONValue, parents: JSONObject, timeout: Duration,
-        stop: @escaping @Sendable () -> JobStop?, progress: @escaping @Sendable (Double) -> Void
+        stop: @escaping @Sendable () -> JobStop?, rest: @escaping @Sendable () -> Void,
+        progress: @escaping @Sendable (Double) -> Void
     ) {
         id = job.id
         workspace = job.workspace
@@ -85,11 +87,16 @@ package struct RunningJob: Sendable {
         self.timeout = timeout
         traceparent = job.traceparent
         self.stop = stop
+        self.rest = rest
         self.progress = progress
     }
 
     /// Why its task was cancelled; `nil` while it was not.
     package var stopReason: JobStop? { stop() }
+
+    /// Says that from here on it only waits for what runs elsewhere. It takes no slot of its node any more, and is given back at
+    /// once when the process ends.
+    package func onlyWaits() { rest() }
 
     /// Says how far it is, from 0 to 100; kept with the job at the next commit of its node, at the
     /// latest with its next heartbeat.

@@ -43,7 +43,7 @@ extension JobRunner {
     private func nextClaim(freesSlots: Bool) -> Claim? {
         let now = clock.now
         return members.withLock { members in
-            let room = settings.slots - members.running.count
+            let room = settings.slots - members.busy
             let opens = members.opensAt.map { $0 <= now } ?? false
             guard members.mayHaveReady || opens || freesSlots && members.hasBacklog, !members.isClosing, room > 0,
                 !kinds.isEmpty
@@ -158,9 +158,11 @@ extension JobRunner {
             members.nextDeadline = min(members.nextDeadline ?? deadline, deadline)
             // Unstructured, because it is cancelled alone; `close` waits for all of them.
             members.running[job.key]?.task = Task {
+                // Runs of a schedule depend on one another only to keep their order.
                 let running = RunningJob(
-                    job, input: input, parents: job.parentResults, timeout: timeout,
-                    stop: { self.members.withLock { $0.running[job.key]?.stop } }
+                    job, input: input, parents: job.scheduleKey == nil ? job.parentResults : [:], timeout: timeout,
+                    stop: { self.members.withLock { $0.running[job.key]?.stop } },
+                    rest: { self.noteRest(of: job) }
                 ) { percent in self.note(percent, of: job) }
                 await self.run(running, job, options)
             }
@@ -227,6 +229,7 @@ extension JobRunner {
     private func end(_ job: ClaimedJob, _ end: AttemptEnd?) {
         members.withLock { members in
             if members.running[job.key]?.job.epoch == job.epoch {
+                if members.running[job.key]?.isResting == true { members.resting -= 1 }
                 members.running[job.key] = nil
                 members.progress[job.key] = nil
             }
@@ -256,6 +259,23 @@ extension JobRunner {
             return waiting.filter { $0.deadline <= now }.map(\.job)
         }
         for job in late { stop(job, because: .timeout) }
+    }
+
+    /// Jobs of a node that wait without a slot; more keep theirs.
+    private static let restingMax = 10_000
+
+    private func noteRest(of job: ClaimedJob) {
+        members.withLock { members in
+            guard members.running[job.key]?.job.epoch == job.epoch, members.running[job.key]?.isResting == false,
+                members.resting < Self.restingMax
+            else { return }
+            members.running[job.key]?.isResting = true
+            members.resting += 1
+            members.mayHaveReady = true
+        }
+        // The process may have begun to end meanwhile.
+        if members.withLock(\.isClosing) { stop(job, because: .yield) }
+        alarm.ring()
     }
 
     private func note(_ percent: Double, of job: ClaimedJob) {

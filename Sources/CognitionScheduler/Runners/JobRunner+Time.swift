@@ -73,7 +73,7 @@ extension JobRunner {
     // MARK: Requests
 
     /// Stops what somebody asks this node to stop.
-    func heed() async {
+    package func heed() async {
         do {
             let node = node
             let requests = try await database.read { tx in try CancelStore.requests(of: node, tx) }
@@ -120,7 +120,7 @@ extension JobRunner {
 
     /// Says that this node lives and what it runs, frees the jobs of nodes that do not, and lets go of those that are others'
     /// by now.
-    func beat() async throws {
+    package func beat() async throws {
         let (node, kinds, isShared, life) = (node, kinds, database.isShared, settings.heartbeat * 3)
         let log = log
         let reaped = try await database.write { tx in

@@ -59,8 +59,12 @@ package final class JobRunner: Sendable {
         var lookahead = 0
         /// When it was last looked at what others may have left.
         var lookedAt = ContinuousClock.now
+        /// Of those that run: how many only wait for what runs elsewhere.
+        var resting = 0
         var isClosing = false
         var isFailing = false
+        /// Those that take a slot.
+        var busy: Int { running.count - resting }
         var random = SplitMix64(seed: UInt64.random(in: 0...UInt64.max))
     }
 
@@ -70,6 +74,8 @@ package final class JobRunner: Sendable {
         let deadline: Timestamp
         var task: Task<Void, Never>?
         var stop: JobStop?
+        /// It only waits, and takes no slot.
+        var isResting = false
     }
 
     package init(
@@ -126,12 +132,14 @@ package final class JobRunner: Sendable {
         await Task { await self.close() }.value
     }
 
-    func wake() {
+    /// Something may be ready.
+    package func wake() {
         members.withLock { $0.mayHaveReady = true }
         alarm.ring()
     }
 
-    func wakeForTime() {
+    /// Something may be due.
+    package func wakeForTime() {
         members.withLock { $0.mayHaveDue = true }
         alarm.ring()
     }
@@ -139,8 +147,8 @@ package final class JobRunner: Sendable {
     /// Waits until there may be something to do.
     private func rest() async {
         let (isBusy, next) = members.withLock { members in
-            let canClaim = members.mayHaveReady && members.running.count < settings.slots
-            let opens = members.running.count < settings.slots ? members.opensAt : nil
+            let canClaim = members.mayHaveReady && members.busy < settings.slots
+            let opens = members.busy < settings.slots ? members.opensAt : nil
             let next = [members.nextDue, members.nextDeadline, opens].compactMap(\.self).min()
             return (canClaim || members.mayHaveDue || !members.ended.isEmpty, next)
         }
@@ -203,6 +211,10 @@ package final class JobRunner: Sendable {
     /// Claims nothing more, lets running jobs end for a while, cuts off the rest, and writes what has become of all.
     private func close() async {
         members.withLock { $0.isClosing = true }
+        // What only waits can as well do so elsewhere, or later.
+        for running in members.withLock({ $0.running.values.filter(\.isResting) }) {
+            stop(running.job, because: .yield)
+        }
         await waitForEnds(atMost: settings.grace)
         for (_, running) in members.withLock({ $0.running }) { stop(running.job, because: .yield) }
         await waitForEnds(atMost: .seconds(5))

@@ -114,7 +114,7 @@ enum DependencyStore {
         let children = try tx.query(
             """
             SELECT key, id, state, pending, run_at, options, children, workspace_id, queue_key, kind FROM jobs
-            WHERE key IN \(list: edges.map(\.child)) AND ended_at IS NULL ORDER BY key \(fragment: .forUpdate)
+            WHERE key IN \(list: edges.map(\.child)) ORDER BY key \(fragment: .forUpdate)
             """
         ) { row in
             Child(
@@ -122,8 +122,10 @@ enum DependencyStore {
                 optionsText: try row[5], children: try row[6], workspace: try row[7], queueKey: try row[8],
                 kind: try row[9])
         }
-        let ended = try tell(children, met: met, log, tx)
-        return (edges.count, ended)
+        // Those that have ended before stay so, and wait for nothing any more when somebody runs them again.
+        let over = children.filter(\.state.hasEnded).map(\.key)
+        if !over.isEmpty { try tx.execute("UPDATE jobs SET pending = pending - 1 WHERE key IN \(list: over)") }
+        return (edges.count, try tell(children.filter { !$0.state.hasEnded }, met: met, log, tx))
     }
 
     private static let next = BulkUpdate(

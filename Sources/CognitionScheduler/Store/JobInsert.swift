@@ -1,4 +1,5 @@
 import CognitionCore
+import CognitionEvents
 import CognitionStorage
 
 /// Writes new jobs, all of them or none, as a part of somebody's transaction.
@@ -40,6 +41,7 @@ struct JobInsert: Sendable {
     private let levels: [[Int]]
     private let origin: Origin
     private let cache: QueueCache
+    private let ids: UUIDGenerator
 
     /// - Parameters:
     ///   - ids: Make the ids of those that have none; before the transaction, as that may run more than once.
@@ -47,6 +49,7 @@ struct JobInsert: Sendable {
     /// - Throws: `scheduler.dependency_cycle`, `scheduler.job_invalid`.
     init(_ jobs: [NewJob], from origin: Origin, ids: UUIDGenerator, queues cache: QueueCache = QueueCache()) throws {
         self.cache = cache
+        self.ids = ids
         self.jobs = jobs
         self.origin = origin
         names = jobs.map { $0.id ?? ids.next().description }
@@ -80,6 +83,8 @@ struct JobInsert: Sendable {
         var values: [SQLValue]
         /// With the key of each, and whether it has ended as it is needed; `nil`: it has not ended.
         let parents: [(key: Int64, wanted: JobCondition, isMet: Bool?)]
+        /// What the log tells of one that ends as it is made.
+        let end: NewEvent?
     }
 
     private func row(
@@ -117,7 +122,13 @@ struct JobInsert: Sendable {
             Int64(0).sqlValue, (origin.firing?.schedule).sqlValue, (origin.firing?.due ?? nil).sqlValue,
             origin.actor.sqlValue, origin.traceparent.sqlValue, job.tagsText.sqlValue,
         ]
-        return NewRow(place: place, values: values, parents: parents)
+        let end =
+            endedAt == nil
+            ? nil
+            : JobEvent.ended(
+                names[place], kind: job.target.kind, queue: job.queue, state: state, failure: .dependency,
+                name: job.name)
+        return NewRow(place: place, values: values, parents: parents, end: end)
     }
 
     /// - Throws: `scheduler.dependency_not_found`.
@@ -188,6 +199,11 @@ struct JobInsert: Sendable {
             throw StorageError(.storageConflict, "a unique key changed hands while a job was written")
         }
         try writeTags(of: rows.map(\.place), outcomes, tx)
+        let log = JobLog(now: origin.now, ids: ids)
+        for row in rows where outcomes[row.place]?.isNew == true {
+            guard let end = row.end else { continue }
+            try log.append([end], of: jobs[row.place].queue, in: origin.workspace, tx)
+        }
     }
 
     private static let triesMax = 5

@@ -200,6 +200,14 @@ struct StoredJob: Sendable {
 }
 
 extension StoredSchedule {
+    private var shownState: String {
+        switch state {
+        case .active: isWithheld ? JobState.paused.name : JobState.scheduled.name
+        case .ended: JobState.completed.name
+        case .paused, .cancelled: state.rawValue
+        }
+    }
+
     func view() throws -> JobView {
         func moment(_ moment: Timestamp?) -> JSONValue { moment.map { .string($0.description) } ?? .null }
         var json = template.objectValue ?? [:]
@@ -207,8 +215,8 @@ extension StoredSchedule {
         if json["tags"] == nil { json["tags"] = [:] }
         json["id"] = .string(id)
         json["schedule"] = schedule.json
-        json["state"] = .string(
-            state == .active ? JobState.scheduled.name : state == .ended ? "completed" : state.rawValue)
+        json["state"] = .string(shownState)
+        if let owner { json["owner"] = .string(owner) }
         json["runs_completed"] = .integer(runsCompleted)
         json["runs_failed"] = .integer(runsFailed)
         json["skipped"] = .integer(skipped)

@@ -3,19 +3,24 @@ import CognitionStorage
 
 extension ScheduleStore {
     /// Makes a schedule anew that fires no more, under its id; its runs stay with it.
-    /// - Parameter stored: Held to the commit.
+    /// - Parameters:
+    ///   - stored: Held to the commit.
+    ///   - isWithheld: Its owner keeps it from firing.
     /// - Returns: Whether it did not fire any more.
     static func renew(
-        _ stored: StoredSchedule, as job: NewJob, _ schedule: JobSchedule, by principal: Principal, now: Timestamp,
-        _ tx: borrowing Transaction
+        _ stored: StoredSchedule, as job: NewJob, _ schedule: JobSchedule, isWithheld: Bool = false,
+        by principal: Principal, now: Timestamp, _ tx: borrowing Transaction
     ) throws -> Bool {
         guard stored.state == .cancelled || stored.state == .ended else { return false }
+        let times = try Times(of: stored, schedule, fires: !isWithheld, anew: true, from: now, tx)
         try tx.execute(
             """
             UPDATE job_schedules SET name = \(job.name), schedule = \(schedule.json.jsonText),
-                template = \(job.template.jsonText), state = 'active', anchor = \(now), through = \(now),
-                next_at = \(schedule.next(after: now, anchor: now)), event_type = \(schedule.eventType),
-                revision = revision + 1, actor = \(principal.actor), created_at = \(now), ended_at = NULL
+                template = \(job.template.jsonText), state = 'active', anchor = \(times.anchor),
+                through = \(times.through), next_at = \(times.next),
+                event_type = \(isWithheld ? nil : schedule.eventType), is_withheld = \(isWithheld),
+                rest = \(schedule.rest?.microseconds), revision = revision + 1, actor = \(principal.actor),
+                created_at = \(now), ended_at = NULL
             WHERE key = \(stored.key)
             """)
         try follow(schedule, now: now, tx)

@@ -31,17 +31,24 @@ struct StoredSchedule: Sendable {
     /// Firings that did not come: missed, or while another ran.
     let skipped: Int64
     let lastRun: String?
+    /// What declares it, such as `workflow default.digest`.
+    let owner: String?
+    /// Its owner keeps it from firing.
+    let isWithheld: Bool
+
+    /// Whether it fires when its time comes.
+    var isFiring: Bool { state == .active && !isWithheld }
 
     static let columns: StaticString = """
         key, id, workspace_id, schedule, template, state, anchor, through, next_at, revision, actor, created_at, ended_at,
-        runs_completed, runs_failed, skipped, last_run
+        runs_completed, runs_failed, skipped, last_run, owner, is_withheld
         """
 
     init(row: borrowing Row) throws {
         key = try row[0]
         id = try row[1]
         workspace = try row[2]
-        schedule = try JobSchedule(JSONValue(parsing: try row[3] as String))
+        schedule = try JobSchedule(JSONValue(parsing: try row[3] as String), isOwned: true)
         template = try JSONValue(parsing: try row[4] as String)
         state = try row[5]
         anchor = try row[6]
@@ -55,24 +62,27 @@ struct StoredSchedule: Sendable {
         runsFailed = try row[14]
         skipped = try row[15]
         lastRun = try row[16]
+        owner = try row[17]
+        isWithheld = try row[18]
     }
 
     var principal: Principal { Principal(actor: actor, workspace: workspace) }
 }
 
 enum ScheduleStore {
+    /// - Parameter owner: What declares it, if anything does.
     /// - Returns: Its key; `nil` when the id is taken.
     static func insert(
-        _ job: NewJob, _ schedule: JobSchedule, id: String, by principal: Principal, now: Timestamp,
-        _ tx: borrowing Transaction
+        _ job: NewJob, _ schedule: JobSchedule, id: String, owner: String? = nil, by principal: Principal,
+        now: Timestamp, _ tx: borrowing Transaction
     ) throws -> Int64? {
         let key = try tx.first(
             """
             INSERT INTO job_schedules (id, workspace_id, name, schedule, template, state, anchor, through, next_at,
-                event_type, revision, actor, created_at, runs_completed, runs_failed, skipped)
+                event_type, revision, actor, created_at, runs_completed, runs_failed, skipped, owner, rest)
             VALUES (\(id), \(principal.workspace), \(job.name), \(schedule.json.jsonText), \(job.template.jsonText),
                 'active', \(now), \(now), \(schedule.next(after: now, anchor: now)), \(schedule.eventType), 1,
-                \(principal.actor), \(now), 0, 0, 0)
+                \(principal.actor), \(now), 0, 0, 0, \(owner), \(schedule.rest?.microseconds))
             ON CONFLICT (workspace_id, id) DO NOTHING RETURNING key
             """
         ) { try $0[0] as Int64 }
@@ -100,18 +110,23 @@ enum ScheduleStore {
             """, as: StoredSchedule.init(row:))
     }
 
+    /// - Parameter isAnew: Its times count from now on, also where they are the same.
     static func update(
         _ stored: StoredSchedule, _ schedule: JobSchedule, _ template: JSONValue, name: String?, by actor: String,
-        now: Timestamp, _ tx: borrowing Transaction
+        isAnew: Bool = false, now: Timestamp, _ tx: borrowing Transaction
     ) throws {
-        let isOther = schedule != stored.schedule
-        let through = isOther ? now : stored.through
-        let next = stored.state == .active ? schedule.next(after: through, anchor: stored.anchor) : nil
+        let times =
+            try isAnew || schedule != stored.schedule
+            ? Times(of: stored, schedule, fires: stored.isFiring, anew: isAnew, from: now, tx)
+            : Times(
+                anchor: stored.anchor, through: stored.through,
+                next: stored.isFiring ? schedule.next(after: stored.through, anchor: stored.anchor) : nil)
         try tx.execute(
             """
             UPDATE job_schedules SET schedule = \(schedule.json.jsonText), template = \(template.jsonText),
-                name = \(name), actor = \(actor), through = \(through), next_at = \(next),
-                event_type = \(stored.state == .active ? schedule.eventType : nil), revision = revision + 1
+                name = \(name), actor = \(actor), anchor = \(times.anchor), through = \(times.through),
+                next_at = \(times.next), event_type = \(stored.isFiring ? schedule.eventType : nil),
+                rest = \(schedule.rest?.microseconds), revision = revision + 1
             WHERE key = \(stored.key)
             """)
         try follow(schedule, now: now, tx)
@@ -119,21 +134,34 @@ enum ScheduleStore {
     }
 
     /// Pauses, resumes or ends a schedule; what was missed while it was paused is not made up for.
+    /// - Parameter isWithheld: `nil` leaves it as it is.
     static func set(
-        _ state: StoredSchedule.State, of stored: StoredSchedule, now: Timestamp, _ tx: borrowing Transaction
+        _ state: StoredSchedule.State, isWithheld: Bool? = nil, of stored: StoredSchedule, now: Timestamp,
+        _ tx: borrowing Transaction
     ) throws {
-        let isActive = state == .active
+        let isWithheld = isWithheld ?? stored.isWithheld
+        let fires = state == .active && !isWithheld
+        let times =
+            try fires
+            ? Times(of: stored, stored.schedule, fires: true, from: now, tx)
+            : Times(anchor: stored.anchor, through: stored.through, next: nil)
         try tx.execute(
             """
-            UPDATE job_schedules SET state = \(state), revision = revision + 1,
-                through = \(isActive ? now : stored.through),
-                next_at = \(isActive ? stored.schedule.next(after: now, anchor: stored.anchor) : nil),
-                event_type = \(isActive ? stored.schedule.eventType : nil),
+            UPDATE job_schedules SET state = \(state), is_withheld = \(isWithheld), revision = revision + 1,
+                anchor = \(times.anchor), through = \(times.through), next_at = \(times.next),
+                event_type = \(fires ? stored.schedule.eventType : nil),
                 ended_at = \(state == .cancelled ? now : nil)
             WHERE key = \(stored.key)
             """)
-        if isActive { try follow(stored.schedule, now: now, tx) }
+        if fires { try follow(stored.schedule, now: now, tx) }
         tx.signal(.jobsDue)
+    }
+
+    /// From where a schedule counts, and when it fires next.
+    struct Times {
+        let anchor: Timestamp
+        let through: Timestamp
+        let next: Timestamp?
     }
 
     // MARK: Schedules that wait for events
@@ -162,6 +190,12 @@ enum ScheduleStore {
 
     // MARK: Firings
 
+    fileprivate static func hasUnfinishedRun(_ key: Int64, _ tx: borrowing Transaction) throws -> Bool {
+        try tx.first("SELECT 1 FROM jobs WHERE schedule_key = \(key) AND ended_at IS NULL LIMIT 1") {
+            try $0[0] as Int
+        } != nil
+    }
+
     static func nextDue(_ tx: borrowing Transaction) throws -> Timestamp? {
         try tx.first("SELECT MIN(next_at) FROM job_schedules WHERE next_at IS NOT NULL") {
             try $0[0] as Timestamp?
@@ -181,10 +215,16 @@ enum ScheduleStore {
             let plan = stored.schedule.plan(after: stored.through, now: log.now, anchor: stored.anchor)
             var skipped = plan.missed
             for firing in plan.due where !(try fire(stored, at: firing.at, log, tx)) { skipped += 1 }
-            let isOver = plan.next == nil
+            var (next, anchor) = (plan.next, stored.anchor)
+            // The end of a run brings the next one; without a run it counts from here.
+            if let rest = stored.schedule.rest, try !hasUnfinishedRun(stored.key, tx) {
+                (next, anchor) = (log.now + rest, log.now)
+            }
+            let isOver = next == nil && stored.schedule.rest == nil
             try tx.execute(
                 """
-                UPDATE job_schedules SET through = \(plan.through), next_at = \(plan.next), skipped = skipped + \(skipped),
+                UPDATE job_schedules SET through = \(plan.through), next_at = \(next), anchor = \(anchor),
+                    skipped = skipped + \(skipped),
                     state = CASE WHEN \(isOver) = 1 AND event_type IS NULL THEN 'ended' ELSE state END,
                     ended_at = CASE WHEN \(isOver) = 1 AND event_type IS NULL THEN \(log.now) ELSE ended_at END
                 WHERE key = \(stored.key)
@@ -259,10 +299,29 @@ enum ScheduleStore {
             try tx.send(
                 """
                 UPDATE job_schedules SET runs_completed = runs_completed + \(completed),
-                    runs_failed = runs_failed + \(ends.count - completed), last_run = \(last.runJSON.jsonText)
+                    runs_failed = runs_failed + \(ends.count - completed), last_run = \(last.runJSON.jsonText),
+                    anchor = CASE WHEN rest IS NULL THEN anchor ELSE \(last.endedAt) END,
+                    through = CASE WHEN rest IS NULL THEN through ELSE \(last.endedAt) END,
+                    next_at = CASE WHEN rest IS NULL OR state <> 'active' OR is_withheld <> 0 THEN next_at
+                                   ELSE \(last.endedAt.microseconds) + rest END
                 WHERE key = \(key)
                 """)
+            tx.signal(.jobsDue)
         }
+    }
+}
+
+extension ScheduleStore.Times {
+    /// Of a schedule that begins to fire, again or, as if it had just been made, `anew`.
+    init(
+        of stored: StoredSchedule, _ schedule: JobSchedule, fires: Bool, anew: Bool = false, from now: Timestamp,
+        _ tx: borrowing Transaction
+    ) throws {
+        through = now
+        anchor = anew || schedule.rest != nil ? now : stored.anchor
+        // The end of a run that has not ended yet brings the next one.
+        let waits = try schedule.rest != nil && ScheduleStore.hasUnfinishedRun(stored.key, tx)
+        next = fires && !waits ? schedule.next(after: now, anchor: anchor) : nil
     }
 }
 

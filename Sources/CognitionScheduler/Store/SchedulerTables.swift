@@ -110,6 +110,15 @@ extension Scheduler {
                 """,
                 "CREATE INDEX job_schedules_next ON job_schedules (next_at) WHERE next_at IS NOT NULL",
                 "CREATE INDEX job_schedules_events ON job_schedules (event_type) WHERE event_type IS NOT NULL",
-            ])
+            ]),
+        Migration(
+            "scheduler.002_owners",
+            [
+                // `owner` is what declares the schedule, which keeps it from firing while `is_withheld`; `rest` is how long after
+                // the end of a run the next one comes.
+                "ALTER TABLE job_schedules ADD COLUMN owner \(fragment: .text)",
+                "ALTER TABLE job_schedules ADD COLUMN is_withheld \(fragment: .int64) NOT NULL DEFAULT 0",
+                "ALTER TABLE job_schedules ADD COLUMN rest \(fragment: .int64)",
+            ]),
     ]
 }

@@ -127,8 +127,9 @@ enum WorkflowFile {
     static func definition(_ text: String) async throws -> WorkflowDefinition {
         let configuration = try ServerConfiguration()
         let http = OutboundHTTPOnDemand(settings: try configuration.httpClient)
-        let context = DefinitionContext(
+        var context = DefinitionContext(
             of: try Node.functionsToCheckWith(), processes: configuration.processRules)
+        context.scheduleFault = WorkflowSchedules.fault
         do {
             let definition = try await Workflows.read(text, context: context, fetcher: DocumentFetcher(http: http))
             await http.shutdown()

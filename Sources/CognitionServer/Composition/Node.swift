@@ -170,10 +170,11 @@ struct Node: Sendable {
             folders: configuration.list(.fileRoots) + folders, models: try configuration.languageModels(over: http, ids)
         )
         sandbox = BubblewrapSandbox(settings: try configuration.sandbox)
+        scheduler = Scheduler(database: database, settings: configuration.scheduler, clock: clock, ids: ids)
         workflows = Workflows(
             database: database, functions: functions, processes: configuration.processRules,
-            cipher: Self.cipher(configuration, isOwner: directory != nil, ids), clock: clock, ids: ids, http: http)
-        scheduler = Scheduler(database: database, settings: configuration.scheduler, clock: clock, ids: ids)
+            cipher: Self.cipher(configuration, isOwner: directory != nil, ids), clock: clock, ids: ids, http: http,
+            keeper: WorkflowSchedules(scheduler))
     }
 
     private static func cipher(

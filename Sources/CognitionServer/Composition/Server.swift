@@ -153,6 +153,7 @@ struct Server {
     /// Jobs begin once the engine has taken up what was left, and end before it.
     private func runJobs() async throws {
         while !engine.load.isRunning, !Task.isCancelled { try await Task.sleep(for: .milliseconds(2)) }
+        try await node.workflows.handOverSchedules()
         try await node.scheduler.ensure(MaintenanceJobs.schedules, as: .localOperator)
         try await jobs.run()
     }

@@ -24,6 +24,8 @@ struct WorkflowJobs: JobHandler {
         guard job.input["wait"]?.boolValue ?? true else {
             return .completed(["execution_id": .string(started.id.description), "status": .string(started.status.name)])
         }
+        // What has to be done is the engine's, and bounded there.
+        job.onlyWaits()
         do {
             return try outcome(of: await workflows.waitForEnd(of: started.id, in: job.workspace))
         } catch is CancellationError {

@@ -112,7 +112,7 @@ package final class WorkflowEngine: Sendable {
             try await giveBackLost(now: now)
             let errands = try await workflows.errands(for: node, now: now)
             try await noticeMail(in: errands.mailboxes, now: now)
-            try await runSchedules(errands, now: now)
+            for name in errands.schedulesCalled { try await workflows.takeEvents(ofName: name, now: now) }
             try await claimDue(now: now)
             try await noticeCancellations()
             noteTick(failure: nil)

@@ -33,16 +33,21 @@ enum WorkflowStore {
         if let earlier {
             stored = earlier.workflow
             stored.isArchived = false
-            try tx.execute("UPDATE workflows SET deleted_at = NULL, archived_at = NULL WHERE key = \(stored.key)")
+            try tx.execute(
+                """
+                UPDATE workflows SET deleted_at = NULL, archived_at = NULL, is_trial = \(isRevision)
+                WHERE key = \(stored.key)
+                """)
         } else {
             let document = definition.document.jsonBytes
             let fetched = definition.fetched.isEmpty ? nil : JSONValue.object(definition.fetched).jsonBytes
             let key = try tx.first(
                 """
                 INSERT INTO workflows (workspace_id, namespace, name, version, hash, document, fetched, title,
-                    created_at, created_by, name_key)
+                    created_at, created_by, name_key, is_trial)
                 VALUES (\(principal.workspace), \(definition.id.namespace), \(definition.id.name), \(version),
-                    \(definition.hash.bytes), \(document), \(fetched), \(definition.title), \(now), \(principal.actor), \(nameKey))
+                    \(definition.hash.bytes), \(document), \(fetched), \(definition.title), \(now), \(principal.actor), \(nameKey),
+                    \(isRevision))
                 RETURNING key
                 """
             ) { try $0[0] as Int64 }
@@ -102,11 +107,15 @@ enum WorkflowStore {
     }
 
     /// Compares all versions that are not archived, or all when they are; of equal precedence the one stored last is taken.
-    static func highest(ofName nameKey: Int64, _ tx: borrowing Transaction) throws -> StoredWorkflow? {
+    /// - Parameter exceptTrials: Those do not count that somebody only tries out.
+    static func highest(
+        ofName nameKey: Int64, exceptTrials: Bool = false, _ tx: borrowing Transaction
+    ) throws -> StoredWorkflow? {
         try tx.query(
             """
             SELECT \(columns: columns) FROM workflows w
-            WHERE w.name_key = \(nameKey) AND w.deleted_at IS NULL ORDER BY w.key
+            WHERE w.name_key = \(nameKey) AND w.deleted_at IS NULL AND w.is_trial <= \(exceptTrials ? 0 : 1)
+            ORDER BY w.key
             """, as: StoredWorkflow.init(row:)
         ).reduce(nil) { highest, next in
             guard let highest else { return next }
@@ -129,6 +138,11 @@ enum WorkflowStore {
             WHERE w.name_key = \(nameKey) AND w.key < \(before) AND w.deleted_at IS NULL
             ORDER BY w.key DESC LIMIT \(limit)
             """, as: StoredWorkflow.init(row:))
+    }
+
+    /// Who has stored a version.
+    static func creator(of key: Int64, _ tx: borrowing Transaction) throws -> String {
+        try tx.first("SELECT created_by FROM workflows WHERE key = \(key)") { try $0[0] } ?? ""
     }
 
     /// The document, also of a deleted version.

@@ -121,5 +121,6 @@ extension Workflows {
         priorityMigration,
         requestsMigration,
         traceMigration,
+        trialMigration,
     ]
 }

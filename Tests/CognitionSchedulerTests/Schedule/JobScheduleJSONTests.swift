@@ -55,7 +55,8 @@ import Testing
     @Test(
         "What is none is refused, with the member and what it may be",
         arguments: [
-            ("* * * * *", "a schedule is an object"), ([:], "exactly one of 'cron', 'every', 'at', 'after' and 'on'"),
+            ("* * * * *", "a schedule is an object"),
+            ([:], "exactly one of 'cron', 'every', 'at', 'after', 'after_run' and 'on'"),
             (["every": 60, "cron": "* * * * *"], "not 'cron' and 'every'"), (["crn": "* * * * *"], "no member 'crn'"),
             (["cron": "* * * *"], "'cron' of a schedule: a schedule has five fields"), (["cron": 5], "'cron'"),
             (["cron": "0 0 31 2 *"], "no such day"), (["every": "PT0.5S"], "'every' of a schedule is a duration of 1s"),
@@ -79,7 +80,7 @@ import Testing
                 "'skip', 'buffer_one', 'buffer_all', 'cancel_other' and 'allow_all'"
             ),
             (["every": 60, "start": "2026-01-02T00:00:00Z", "end": "2026-01-02T00:00:00Z"], "later than its 'start'"),
-            (["after": 60, "end": "2026-01-02T00:00:00Z"], "not for 'at' and 'after'"),
+            (["after": 60, "end": "2026-01-02T00:00:00Z"], "not for 'after'"),
             (["on": "order"], "'on' of a schedule"),
             (["on": "*"], "names a type of events"), (["on": "Order.*"], "names a type"),
             (["on": ["subject": "a"]], "names a type"),

@@ -1,36 +1,52 @@
 import CognitionCore
 import CognitionEvents
+import CognitionScheduler
 import CognitionStorage
 import CognitionTestSupport
 import CognitionWorkflows
 import Logging
+import Metrics
 import Synchronization
 import Testing
+
+@testable import CognitionServer
 
 /// An engine on a database, with functions that tests steer.
 struct EngineHarness: Sendable {
     static let migrations = NodeLease.migrations + EventLog.migrations + Workflows.migrations
+    /// With what keeps schedules.
+    static let scheduledMigrations = migrations + Scheduler.migrations
 
     let database: any Database
     let workflows: Workflows
     let engine: WorkflowEngine
     let script: ScriptedFunction
+    /// `nil` where workflows start only when they are asked to.
+    let schedules: Schedules?
 
+    /// What starts workflows by their schedules, as a server has it.
+    struct Schedules: Sendable {
+        let scheduler: Scheduler
+        let runner: JobRunner
+    }
+
+    /// - Parameter isScheduled: The database has ``scheduledMigrations``, and workflows start by themselves.
     init(
         _ database: any Database, script: ScriptedFunction = ScriptedFunction(),
         functions others: [any TaskFunction] = [], http: any OutboundHTTP = NoHTTP(),
         sandbox: (any ProcessSandbox)? = nil, processes: ProcessRules = ProcessRules(),
         cipher: (any SecretCipher)? = nil, clock: any WallClock = SystemWallClock(),
-        engineClock: (any WallClock)? = nil,
+        engineClock: (any WallClock)? = nil, isScheduled: Bool = false,
         configure: (inout WorkflowEngine.Settings) -> Void = { _ in }
     ) {
         let ids = UUIDGenerator()
         self.database = database
         self.script = script
         let functions = [script] + others
+        let scheduler = Scheduler(database: database, clock: clock, ids: ids)
         workflows = Workflows(
             database: database, functions: functions, processes: processes, cipher: cipher, clock: clock, ids: ids,
-            http: http)
+            http: http, keeper: isScheduled ? WorkflowSchedules(scheduler) : nil)
         var settings = WorkflowEngine.Settings()
         settings.pollInterval = .milliseconds(20)
         configure(&settings)
@@ -39,15 +55,42 @@ struct EngineHarness: Sendable {
         engine = WorkflowEngine(
             workflows: workflows, executor: executor, node: ids.next(), clock: engineClock ?? clock, settings: settings,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        guard isScheduled else {
+            schedules = nil
+            return
+        }
+        let runner = JobRunner(
+            scheduler, handlers: [WorkflowJobs(workflows, on: engine)], node: engine.node, clock: engineClock ?? clock,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, metrics: NOOPMetricsHandler.instance)
+        schedules = Schedules(scheduler: scheduler, runner: runner)
     }
 
     /// Runs the engine while `body` runs.
     func running<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
-        let run = Task { try await engine.run() }
+        let run = Task {
+            guard let schedules else { return try await engine.run() }
+            try await workflows.handOverSchedules()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await engine.run() }
+                group.addTask { try await schedules.runner.run() }
+                // A clock that stands still is moved by hand, and rings nobody.
+                group.addTask {
+                    while !Task.isCancelled {
+                        database.signals.wakeHere([.jobs, .jobsDue])
+                        try? await Task.sleep(for: .milliseconds(20))
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+        func end() async throws {
+            // A test may be over before the engine has begun.
+            do { try await run.value } catch is CancellationError {}
+        }
         do {
             let result = try await body()
             run.cancel()
-            try await run.value
+            try await end()
             return result
         } catch {
             run.cancel()

@@ -22,11 +22,12 @@ import Testing
     func finish(_ fixture: Fixture) async throws {
         try await Self.withCopy(of: fixture) { database in
             let parked = try await Self.parked(in: database)
-            try await database.migrate(EngineHarness.migrations, now: ParkedWorkflow.moment)
+            try await database.migrate(EngineHarness.scheduledMigrations, now: ParkedWorkflow.moment)
             let clock = ManualClock(ParkedWorkflow.moment)
             let http = ScriptedHTTP { request in (200, [], request.echo) }
             let harness = EngineHarness(
-                database, script: ParkedWorkflow.script(), http: http, cipher: TestCipher(), clock: clock)
+                database, script: ParkedWorkflow.script(), http: http, cipher: TestCipher(), clock: clock,
+                isScheduled: true)
             try await harness.running {
                 for workflow in parked { try await workflow.goOn(harness, harness.executions(of: workflow.name)) }
                 clock.advance(by: .seconds(7 * 3_600))

@@ -1,11 +1,12 @@
 package import CognitionCore
 
 extension JobSchedule {
-    private static let triggers = ["cron", "every", "at", "after", "on"]
-    static let members =
-        triggers + [
-            "timezone", "gap", "overlap", "jitter", "start", "end", "misfire", "catch_up_window", "overlap_policy",
-        ]
+    private static let triggers = ["cron", "every", "at", "after", "after_run", "on"]
+    /// Members that may stand beside what it fires by.
+    package static let optionNames = [
+        "timezone", "gap", "overlap", "jitter", "start", "end", "misfire", "catch_up_window", "overlap_policy",
+    ]
+    static let members = triggers + optionNames
 
     private static let century: Duration = .seconds(36_525 * 86_400)
     private static let intervals = Duration.seconds(1)...century
@@ -13,9 +14,13 @@ extension JobSchedule {
     static let jitters = Duration.zero...Duration.seconds(86_400)
     static let catchUpWindows = Duration.zero...Duration.seconds(3_650 * 86_400)
 
-    /// A day. What comes once has no other firing that could stand for it, and is made up for as long as can be said.
+    /// A day. What comes once, or nothing follows without, has no other firing that could stand for it, and is made up for as
+    /// long as can be said.
     static func defaultCatchUpWindow(of trigger: Trigger) -> Duration {
-        trigger.isRecurring ? .seconds(86_400) : catchUpWindows.upperBound
+        switch trigger {
+        case .cron, .every, .on, .owner: .seconds(86_400)
+        case .at, .after, .afterRun: catchUpWindows.upperBound
+        }
     }
 
     static func trigger(_ reader: ScheduleReader) throws(SchedulerError) -> Trigger {
@@ -28,14 +33,15 @@ extension JobSchedule {
         case "every": return .every(try reader.duration("every", in: intervals) ?? .zero)
         case "at": return .at(try reader.moment("at") ?? Timestamp(microseconds: 0))
         case "after": return .after(try reader.duration("after", in: delays) ?? .zero)
+        case "after_run": return .afterRun(try reader.duration("after_run", in: intervals) ?? .zero)
         default: return .on(try reader.eventTrigger("on"))
         }
     }
 
     func checkBounds() throws(SchedulerError) {
-        guard isRecurring || start == nil && end == nil else {
+        guard start == nil && end == nil || isRecurring && rest == nil else {
             throw SchedulerError(
-                .scheduleInvalid, "'start' and 'end' are for schedules that recur, not for 'at' and 'after'")
+                .scheduleInvalid, "'start' and 'end' are for 'cron', 'every' and 'on', not for '\(trigger.name)'")
         }
         if let start, let end, end <= start {
             throw SchedulerError(.scheduleInvalid, "'end' of a schedule must be later than its 'start'")
@@ -66,16 +72,19 @@ extension JobSchedule.Trigger {
         case .every: "every"
         case .at: "at"
         case .after: "after"
+        case .afterRun: "after_run"
         case .on: "on"
+        case .owner: "owner"
         }
     }
 
     fileprivate var json: JSONValue {
         switch self {
         case .cron(let expression): .string(expression.text)
-        case .every(let duration), .after(let duration): .string(duration.iso8601)
+        case .every(let duration), .after(let duration), .afterRun(let duration): .string(duration.iso8601)
         case .at(let moment): .string(moment.description)
         case .on(let events): events.json
+        case .owner: true
         }
     }
 }

@@ -15,8 +15,12 @@ package struct JobSchedule: Sendable, Hashable {
         case at(Timestamp)
         /// Once, so long after the schedule was made.
         case after(Duration)
+        /// So long after the end of the run before; the first one so long after the schedule was made.
+        case afterRun(Duration)
         /// At each such event of the log.
         case on(EventTrigger)
+        /// Whenever what the schedule belongs to says so.
+        case owner
     }
 
     package let trigger: Trigger
@@ -37,10 +41,11 @@ package struct JobSchedule: Sendable, Hashable {
     /// How late a firing may come, beyond its jitter, and still count as one that has come in time.
     package static let grace: Duration = .seconds(5)
 
+    /// - Parameter isOwned: It may be one that something else declares and fires, which nobody asks for by hand.
     /// - Throws: `scheduler.schedule_invalid`, with the name of the member and what it may be.
-    package init(_ json: JSONValue) throws(SchedulerError) {
-        let reader = try ScheduleReader(json, of: "a schedule", known: Self.members)
-        trigger = try Self.trigger(reader)
+    package init(_ json: JSONValue, isOwned: Bool = false) throws(SchedulerError) {
+        let reader = try ScheduleReader(json, of: "a schedule", known: Self.members + (isOwned ? ["owner"] : []))
+        trigger = isOwned && reader.has("owner") ? .owner : try Self.trigger(reader)
         zone = try reader.zone("timezone") ?? .utc
         gap = try reader.word("gap") ?? .runAfter
         overlap = try reader.word("overlap") ?? .first
@@ -61,10 +66,15 @@ package struct JobSchedule: Sendable, Hashable {
     package var isRecurring: Bool { trigger.isRecurring }
 
     /// The first due firing after `moment`, before its jitter.
-    /// - Parameter anchor: When the schedule was made.
+    /// - Parameter anchor: When the schedule was made; of one that counts from the ends of its runs the last end.
     /// - Returns: `nil` when none comes any more, and always for `on`, which no clock knows of.
     package func next(after moment: Timestamp, anchor: Timestamp) -> Timestamp? {
         firings(after: moment, anchor: anchor).first { $0.decision.isDue }?.at
+    }
+
+    /// How long after the end of a run the next one comes; `nil` for what does not wait for that.
+    package var rest: Duration? {
+        if case .afterRun(let rest) = trigger { rest } else { nil }
     }
 
     /// Whether `moment` lies within `start` and `end`: for events, which come at any time.
@@ -93,7 +103,7 @@ package struct JobSchedule: Sendable, Hashable {
 extension JobSchedule.Trigger {
     package var isRecurring: Bool {
         switch self {
-        case .cron, .every, .on: true
+        case .cron, .every, .afterRun, .on, .owner: true
         case .at, .after: false
         }
     }

@@ -29,8 +29,9 @@ struct ScheduleFirings: Sequence, IteratorProtocol {
             let grid = schedule.grid(every: interval, anchor: anchor)
             source = .grid(grid, index: grid.index(after: moment))
         case .at(let due): source = .once(due > moment ? due : nil)
-        case .after(let delay): source = .once(anchor + delay > moment ? anchor + delay : nil)
-        case .on: source = .once(nil)
+        case .after(let delay), .afterRun(let delay):
+            source = .once(anchor + delay > moment ? anchor + delay : nil)
+        case .on, .owner: source = .once(nil)
         }
     }
 

@@ -11,6 +11,8 @@ package struct DefinitionContext: Sendable {
 
     /// Which processes it may run.
     package var processes: ProcessRules
+    /// What is wrong with a schedule; where nothing keeps schedules, nothing.
+    package var scheduleFault: @Sendable (ScheduleDefinition) -> String? = { _ in nil }
 
     package init(functions: [String: FunctionSignature] = [:], processes: ProcessRules = ProcessRules()) {
         self.functions = functions

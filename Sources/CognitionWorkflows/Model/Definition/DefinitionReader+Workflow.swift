@@ -33,7 +33,7 @@ extension DefinitionReader {
         let variables = DefinitionVariables.always
         if let head = fields["document"] { parts.head = self.head(head) }
         if let evaluate = fields["evaluate"] { evaluation(evaluate) }
-        parts.schedule = fields["schedule"].flatMap { schedule($0) }
+        parts.schedule = schedule(in: root)
         if let use = fields["use"] { reusableParts(use) }
         parts.input = input(fields["input"], of: "the workflow", variables)
         parts.output = output(fields["output"], of: "the workflow", variables)

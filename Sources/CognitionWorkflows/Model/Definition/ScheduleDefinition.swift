@@ -16,41 +16,38 @@ package struct ScheduleDefinition: Sendable {
     package static let shortest = Duration.seconds(1)
 
     package let trigger: Trigger
+    /// `metadata.schedule` of the document: what the keeper of schedules knows beyond the DSL, such as a time zone.
+    package let options: JSONObject
     /// As the document has it.
     package let json: JSONValue
+}
 
-    package var kind: String {
-        switch trigger {
-        case .every: "every"
-        case .cron: "cron"
-        case .after: "after"
-        case .on: "on"
-        }
+extension ScheduleDefinition {
+    /// Of a document that is stored, and was checked then; `nil` when it has none.
+    init?(of document: JSONValue, context: DefinitionContext) {
+        let root = DocumentNode(value: document, place: .root)
+        guard let node = root.child("schedule"),
+            let schedule = DefinitionReader(context: context).schedule(node, options: Self.options(in: root))
+        else { return nil }
+        self = schedule
     }
 
-    /// The first start after `now`; `nil` for what does not begin at a moment.
-    func first(after now: Timestamp) -> Timestamp? {
-        switch trigger {
-        case .every(let pause), .after(let pause): now + pause
-        case .cron(let expression): expression.next(after: now)
-        case .on: nil
-        }
-    }
-
-    /// The start after the one that was due; those missed meanwhile are not made up for.
-    func next(afterDue due: Timestamp, now: Timestamp) -> Timestamp? {
-        switch trigger {
-        case .every(let pause):
-            let missed = max(0, (now - due).microseconds / max(1, pause.microseconds))
-            return due + pause * Double(missed + 1)
-        case .cron(let expression): return expression.next(after: max(due, now))
-        case .after, .on: return nil
-        }
+    fileprivate static func options(in root: DocumentNode) -> DocumentNode? {
+        root.child("document")?.child("metadata")?.child("schedule")
     }
 }
 
 extension DefinitionReader {
-    func schedule(_ node: DocumentNode) -> ScheduleDefinition? {
+    /// The schedule of a document, checked by whoever will keep it.
+    func schedule(in root: DocumentNode) -> ScheduleDefinition? {
+        guard let node = root.child("schedule") else { return nil }
+        let options = ScheduleDefinition.options(in: root)
+        guard let schedule = schedule(node, options: options) else { return nil }
+        if let message = context.scheduleFault(schedule) { report(message, at: options ?? node) }
+        return schedule
+    }
+
+    func schedule(_ node: DocumentNode, options: DocumentNode?) -> ScheduleDefinition? {
         let kinds = ["every", "cron", "after", "on"]
         guard let fields = fields(node, of: "'schedule'", known: kinds) else { return nil }
         let given = kinds.filter { fields[$0] != nil }
@@ -65,7 +62,12 @@ extension DefinitionReader {
         case "cron": trigger = cron(value).map(ScheduleDefinition.Trigger.cron)
         default: trigger = strategy(value, []).map(ScheduleDefinition.Trigger.on)
         }
-        return trigger.map { ScheduleDefinition(trigger: $0, json: node.value) }
+        var others = JSONObject()
+        if let options {
+            guard let members = map(options, of: "'metadata.schedule'") else { return nil }
+            others = members.object
+        }
+        return trigger.map { ScheduleDefinition(trigger: $0, options: others, json: node.value) }
     }
 
     private func pause(_ node: DocumentNode, _ what: String) -> Duration? {
