@@ -139,7 +139,8 @@ extension StoredSchedule {
         guard state == .active || state == .paused else { throw SchedulerError.ended(id) }
         try checkIsOwn(patch.keys.map(\.self))
         var members = template.objectValue ?? [:]
-        if owner == nil { members["schedule"] = schedule.json }
+        // That of an owner cannot be asked for by hand; any other stands for it while the rest is checked.
+        members["schedule"] = owner == nil ? schedule.json : ["every": "1h"]
         let job = try NewJob(.object(members.patched(by: patch)))
         guard let changed = owner == nil ? job.schedule : schedule, changed.isRecurring else {
             throw SchedulerError(.jobStateConflict, "a schedule stays one; a job that comes once is another job")

@@ -44,12 +44,14 @@ extension Scheduler {
             }
             return true
         }
-        if try ScheduleStore.renew(
-            stored, as: job, schedule, isWithheld: declaration.isWithheld, by: principal, now: now, tx)
+        let isOther = stored.schedule != schedule || stored.declared != NewJob.declared(in: job.template)
+        // One that has come to its own end stays there.
+        if stored.state == .cancelled || isOther,
+            try ScheduleStore.renew(
+                stored, as: job, schedule, isWithheld: declaration.isWithheld, by: principal, now: now, tx)
         {
             return true
         }
-        let isOther = stored.schedule != schedule || stored.declared != NewJob.declared(in: job.template)
         if isOther {
             var template = stored.template.objectValue ?? [:]
             for member in NewJob.declaredMembers { template[member] = job.template[member] }

@@ -167,7 +167,7 @@ package final class Workflows: Sendable {
             if let ended { return ended }
             // Of one that ends here it is told at once; for one elsewhere it is asked ever more seldom.
             looks += 1
-            await ends.wait(ticket, atMost: .seconds(min(max(1, looks / 4), 15)))
+            await ends.wait(ticket, atMost: .seconds(min(max(1, looks / 8), 5)))
         }
     }
 

@@ -118,6 +118,49 @@ import Testing
         }
     }
 
+    @Test("So long after the end of the run before", arguments: TestDatabase.engines)
+    func afterRun(on engine: TestDatabase.Engine) async throws {
+        let clock = ManualClock()
+        try await withScheduler(engine, clock: clock) { harness in
+            let id = try await harness.create(script(["do": "wait"], ["schedule": ["after_run": "60s"]]))
+            func next() async throws -> JSONValue? { try await harness.job(id)["next_run"] }
+            func moment(_ seconds: Int) -> JSONValue { .string((clock.now + .seconds(seconds)).description) }
+            func pass(_ seconds: Int) {
+                clock.advance(by: .seconds(seconds))
+                harness.database.signals.wakeHere([.jobs, .jobsDue])
+            }
+            #expect(try await next() == moment(60))
+            try await harness.running {
+                pass(60)
+                try await harness.until { harness.script.running == 1 }
+                #expect(try await next() == .null)
+                #expect(try await harness.explanation(of: id) == ["running"])
+                pass(1_000)
+                // Neither a pause nor its end makes up for the end of the run.
+                _ = try await harness.scheduler.pause(id, as: .localOperator)
+                _ = try await harness.scheduler.resume(id, as: .localOperator)
+                #expect(try await next() == .null)
+                harness.script.open(harness.script.runs[0].id)
+                try await harness.until { try await harness.job(id)["runs_completed"] == 1 }
+                #expect(try await next() == moment(60))
+                // A run that nobody was there for comes late, whatever its age.
+                pass(400 * 86_400)
+                try await harness.until { harness.script.running == 1 }
+                harness.script.open(harness.script.runs[1].id)
+                try await harness.until { try await harness.job(id)["runs_completed"] == 2 }
+            }
+            _ = try await harness.scheduler.pause(id, as: .localOperator)
+            clock.advance(by: .seconds(600))
+            _ = try await harness.scheduler.resume(id, as: .localOperator)
+            #expect(try await next() == moment(60))
+            await expect(.scheduleInvalid) {
+                try await harness.create(
+                    script([:], ["schedule": ["after_run": "60s", "end": "2027-01-01T00:00:00Z"]]))
+            }
+            await expect(.scheduleInvalid) { try await harness.create(script([:], ["schedule": ["owner": true]])) }
+        }
+    }
+
     @Test("A moment, and a while from now", arguments: TestDatabase.engines)
     func onceOnly(on engine: TestDatabase.Engine) async throws {
         let clock = ManualClock()

@@ -100,7 +100,7 @@ struct JobFields {
 package enum JobNames {
     /// Also of ids that users do not give, such as those of schedules that belong to a workflow.
     package static func isID(_ text: String) -> Bool {
-        (1...160).contains(text.utf8.count) && text.utf8.first != UInt8(ascii: "-")
+        (1...160).contains(text.utf8.count) && !"_-.".contains(text.first ?? ".")
             && text.utf8.allSatisfy { byte in
                 (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
                     || "_-.".utf8.contains(byte)

@@ -14,7 +14,7 @@ extension JobTarget {
 
 extension JobNames {
     /// What ``isID(_:)`` takes.
-    package static let idPattern = "^[A-Za-z0-9_.][A-Za-z0-9_.-]{0,159}$"
+    package static let idPattern = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,159}$"
     /// The form of the ids that users give, and of names of queues.
     package static let pattern = "^[a-z0-9][a-z0-9_-]{0,62}$"
 }

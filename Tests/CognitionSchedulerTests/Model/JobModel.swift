@@ -37,6 +37,12 @@ struct JobModel {
         let description: String
     }
 
+    /// What a model may be wrong about, to see that it is found out.
+    enum Flaw {
+        case snoozingCounts
+    }
+
+    private let flaw: Flaw?
     /// Microseconds.
     private(set) var now: Int
     private(set) var jobs: [Job] = []
@@ -51,8 +57,9 @@ struct JobModel {
     static let crashesMax = 2
     private static let second = 1_000_000
 
-    init(now: Int) {
+    init(now: Int, flaw: Flaw? = nil) {
         self.now = now
+        self.flaw = flaw
         tokens = (2, now)
     }
 
@@ -144,7 +151,7 @@ struct JobModel {
             jobs[job].runAt = now + delay
             jobs[job].state = .scheduled
         case .snooze:
-            jobs[job].attempt -= 1
+            if flaw != .snoozingCounts { jobs[job].attempt -= 1 }
             jobs[job].runAt = now + Self.snooze * Self.second
             jobs[job].state = .scheduled
         }
@@ -318,10 +325,19 @@ struct JobModel {
         for job in jobs where job.state == .ready && job.plan.limit != .rated && !paused.contains(job.plan.queue) {
             let inQueue = running.count { jobs[$0].plan.queue == job.plan.queue }
             let ofKey = running.count { job.plan.limit != nil && jobs[$0].plan.limit == job.plan.limit }
-            guard inQueue < ModelQueue.concurrency[job.plan.queue], ofKey < job.plan.limit?.concurrency ?? .max else {
-                continue
-            }
+            guard inQueue < ModelQueue.concurrency[job.plan.queue], ofKey < job.plan.limit?.concurrency ?? .max,
+                !hasTurn(otherThan: job)
+            else { continue }
             throw Objection(description: "\(job.id) could run, and does not")
+        }
+    }
+
+    /// Another with the same key goes first, and waits for a slot of its queue.
+    private func hasTurn(otherThan job: Job) -> Bool {
+        guard let limit = job.plan.limit else { return false }
+        return jobs.contains { other in
+            other.id != job.id && other.plan.limit == limit && other.state == .ready
+                && running.count { jobs[$0].plan.queue == other.plan.queue } >= ModelQueue.concurrency[other.plan.queue]
         }
     }
 }

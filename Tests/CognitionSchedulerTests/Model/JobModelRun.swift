@@ -17,11 +17,11 @@ final class JobModelRun {
     private var model: JobModel
     private var calls = 0
 
-    init(_ database: any Database) async throws {
+    init(_ database: any Database, flaw: JobModel.Flaw? = nil) async throws {
         self.database = database
         let ids = UUIDGenerator()
         scheduler = Scheduler(database: database, clock: clock, ids: ids)
-        model = JobModel(now: Int(clock.now.microseconds))
+        model = JobModel(now: Int(clock.now.microseconds), flaw: flaw)
         runner = Self.runner(scheduler, steered, clock)
         for (name, concurrency) in zip(ModelQueue.names, ModelQueue.concurrency) {
             _ = try await scheduler.changeQueue(

@@ -44,16 +44,32 @@ import Testing
     }
 
     private static func objection(
-        to operations: [JobOperation], on engine: TestDatabase.Engine
+        to operations: [JobOperation], on engine: TestDatabase.Engine, flaw: JobModel.Flaw? = nil
     ) async throws -> JobModel.Objection? {
         try await withTestDatabase(engine, migrations: SchedulerHarness.migrations) { database in
             do {
-                try await JobModelRun(database).run(operations)
+                try await JobModelRun(database, flaw: flaw).run(operations)
                 return nil
             } catch let objection as JobModel.Objection {
                 return objection
             }
         }
+    }
+
+    @Test("A model that is wrong about one thing is found out, by as little as that takes")
+    func findsOut() async throws {
+        for seed in 1...20 as ClosedRange<UInt64> {
+            var random = SplitMix64(seed: seed)
+            let operations = (0..<Self.length).map { _ in JobOperation.random(using: &random) }
+            func fails(_ candidate: [JobOperation]) async throws -> Bool {
+                try await Self.objection(to: candidate, on: .sqliteMemory, flaw: .snoozingCounts) != nil
+            }
+            guard try await fails(operations) else { continue }
+            let minimal = try await Shrinking().minimal(operations, fails: fails)
+            #expect(minimal == [.enqueue([PlannedJob()]), .finish(0, .snooze)])
+            return
+        }
+        Issue.record("nothing was found in twenty sequences")
     }
 
     @Test("Shrinking leaves what matters")

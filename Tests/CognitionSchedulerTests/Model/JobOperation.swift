@@ -87,6 +87,13 @@ enum ModelQueue {
 
 // MARK: - Chance
 
+extension Collection {
+    /// Any of them; there has to be one.
+    fileprivate func one(using random: inout SplitMix64) -> Element {
+        self[index(startIndex, offsetBy: Int.random(in: 0..<count, using: &random))]
+    }
+}
+
 extension JobOperation {
     static func random(using random: inout SplitMix64) -> JobOperation {
         func number() -> Int { Int.random(in: 0..<64, using: &random) }
@@ -94,7 +101,7 @@ extension JobOperation {
         case 0..<26: return .enqueue((0..<Int.random(in: 1...4, using: &random)).map { .random($0, using: &random) })
         case 26..<58:
             return .finish(
-                number(), [.ok, .ok, .ok, .fail, .fail, .failFinally, .snooze, .discard].randomElement(using: &random)!)
+                number(), [.ok, .ok, .ok, .fail, .fail, .failFinally, .snooze, .discard].one(using: &random))
         case 58..<64: return .cancel(number())
         case 64..<69: return .pause(number())
         case 69..<74: return .resume(number())
@@ -102,7 +109,7 @@ extension JobOperation {
         case 79..<81: return .pauseQueue(number())
         case 81..<85: return .resumeQueue(number())
         case 85..<89: return .redrive(number())
-        case 89..<96: return .clock(seconds: [1, 5, 20, 120].randomElement(using: &random)!)
+        case 89..<96: return .clock(seconds: [1, 5, 20, 120].one(using: &random))
         default: return .death(cancelling: Bool.random(using: &random) ? number() : nil)
         }
     }
@@ -113,12 +120,12 @@ extension PlannedJob {
     static func random(_ place: Int, using random: inout SplitMix64) -> PlannedJob {
         func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
         func edge(_ job: Int) -> Edge {
-            Edge(job: job, condition: JobCondition.allCases.randomElement(using: &random)!)
+            Edge(job: job, condition: JobCondition.allCases.one(using: &random))
         }
         var job = PlannedJob()
         job.queue = chance(30) ? 1 : 0
-        job.priority = JobPriority.allCases.randomElement(using: &random)!
-        if chance(20) { job.delay = [1, 10, 60].randomElement(using: &random)! }
+        job.priority = JobPriority.allCases.one(using: &random)
+        if chance(20) { job.delay = [1, 10, 60].one(using: &random) }
         job.attempts = Int.random(in: 1...3, using: &random)
         if chance(25) {
             job.unique = Int.random(in: 0..<2, using: &random)
@@ -126,10 +133,10 @@ extension PlannedJob {
             job.staysUnique = chance(30)
         }
         if chance(35) {
-            job.limit = ModelLimit.allCases.randomElement(using: &random)!
+            job.limit = ModelLimit.allCases.one(using: &random)
             job.amount = Int.random(in: 1...2, using: &random)
         }
-        job.cascade = CascadePolicy.allCases.randomElement(using: &random)!
+        job.cascade = CascadePolicy.allCases.one(using: &random)
         if chance(30) { job.parents.append(edge(Int.random(in: 0..<64, using: &random))) }
         if chance(10) { job.parents.append(edge(Int.random(in: 0..<64, using: &random))) }
         if place > 0, chance(45) { job.siblings.append(edge(Int.random(in: 0..<place, using: &random))) }

@@ -111,6 +111,33 @@ extension ServerTests {
             }
         }
 
+        @Test("A workflow's schedule stands among the jobs, runs there, and ends with the workflow")
+        func scheduled() async throws {
+            let user = try await LiveServer.current.newUser()
+            let document = APIUser.document("ticker", "1.0.0", "[{a: {set: {n: 1}}}]")
+            let stored = try await user.post("workflows", yaml: "schedule: {every: PT1S}\n" + document)
+            #expect(stored.status == 201, "\(stored)")
+            let schedule = try await user.get("workflows/ticker/schedule")
+            let id = schedule.json["job_id"]?.stringValue ?? ""
+            #expect(id == "workflow.default.ticker" && schedule.json["is_active"] == true, "\(schedule)")
+            for _ in 0..<1_000 where try await user.get("jobs/\(id)").json["runs_completed"] == 0 {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            let listed = try await user.get("jobs?tag=workflow:default.ticker").json["items"]?.arrayValue ?? []
+            #expect(listed.map { $0["owner"] } == ["workflow default.ticker"], "\(listed)")
+            try await user.patch("jobs/\(id)", ["schedule": ["every": "1h"]]).expectProblem(409, "scheduler.job_owned")
+            try await user.delete("jobs/\(id)").expectProblem(409, "scheduler.job_owned")
+            #expect(try await user.post("jobs/\(id)/pause").json["state"] == "paused")
+            let run = try #require(try await user.get("jobs/\(id)/runs").json["items"]?.arrayValue?.last)
+            #expect(run["result"]?["output"] == ["n": 1], "\(run)")
+            let last = try await user.job(
+                user.post("jobs/\(id)/trigger").json["id"]?.stringValue ?? "", isIn: "completed")
+            #expect(last["schedule_id"] == .string(id), "\(last)")
+            let deleted = try await user.delete("workflows/ticker/1.0.0")
+            #expect(deleted.status == 204, "\(deleted)")
+            #expect(try await user.get("jobs/\(id)").json["state"] == "cancelled")
+        }
+
         @Test("An event is told once, and runs what waits for it")
         func event() async throws {
             let user = try await LiveServer.current.newUser()

@@ -11,7 +11,9 @@ struct TwoNodes {
     let url: String
 
     /// Lends two nodes.
-    static func with(_ body: (TwoNodes) async throws -> Void) async throws {
+    /// - Parameter others: Further settings.
+    static func with(_ others: [String: String] = [:], _ body: (TwoNodes) async throws -> Void) async throws {
+        let settings = settings.merging(others) { $1 }
         try await TestPostgres.withDatabase { url in
             try await withSandbox(on: url) { one in
                 try await withSandbox(on: url) { another in
