@@ -10,7 +10,7 @@ export type Target = { execution_id: string } | { workflow_id: string } | { room
 export interface ServerMessage<Data = Record<string, any>> {
   type:
     | "connected" | "subscribed" | "unsubscribed" | "workflow_status" | "event" | "message" | "notification"
-    | "presence" | "stats" | "pong" | "error" | "gap" | "token_expiring" | (string & {})
+    | "presence" | "ack" | "stats" | "pong" | "error" | "gap" | "token_expiring" | (string & {})
   data: Data
   id?: number | string
   epoch?: string
@@ -91,6 +91,8 @@ export interface SubscribeOptions {
   since?: Place
   /** `false`: without the text of running tasks. */
   tokens?: boolean
+  /** `false`: without who comes to a room and goes. */
+  presence?: boolean
 }
 
 export interface Subscription {

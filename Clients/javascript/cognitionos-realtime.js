@@ -392,7 +392,8 @@ export class CognitionRealtime {
    * Subscribes to `{execution_id}`, `{workflow_id}` or `{room}`, now and after every reconnect.
    *
    * @param listener Gets each message of it: `subscribed` first, and again after each reconnect.
-   * @param options `since`: a place `{epoch, offset}` to go on from; `tokens: false`: without the text of running tasks.
+   * @param options `since`: a place `{epoch, offset}` to go on from; `tokens: false`: without the text of running tasks;
+   *   `presence: false`: without who comes and goes.
    */
   subscribe(target, listener, options = {}) {
     const [member, id] = targetOf(target)
@@ -418,7 +419,7 @@ export class CognitionRealtime {
     const { member, id, place, options } = subscription
     const message = { action: "subscribe", [member]: id }
     if (place) message.since = place
-    if (options.tokens === false) message.tokens = false
+    for (const name of ["tokens", "presence"]) if (options[name] === false) message[name] = false
     const request = this.#request(message, undefined, (error) => this.#refused(subscription, error))
     subscription._asked(request.id)
     this.#post(request)
@@ -452,6 +453,15 @@ export class CognitionRealtime {
       return
     }
     if (!message.data) return
+    // Not asked for: what gave the right to it is gone.
+    if (message.type === "unsubscribed" && message.data.reason !== undefined) {
+      for (const one of this.subscriptions)
+        if (message.data[one.member] === one.name) {
+          this.#subscriptions.delete(`${one.member}:${one.id}`)
+          one._removed(message)
+        }
+      return
+    }
     for (const one of [...this.#subscriptions.values()])
       if (one._concerns(message)) one._take(message, this.#isOfExecution)
   }
@@ -487,6 +497,10 @@ class Subscription {
   _asked(request) { this.#request = request }
   _left() { this.#isOpen = false; this.#request = null; this.#held = [] }
   _end() { this.#listener = null; this.#settle.reject(new RealtimeError("client.unsubscribed", "the subscription has ended")) }
+  _removed(message) {
+    this.#tell(message)
+    this._fail(new RealtimeError("client.unsubscribed", message.data.reason))
+  }
   _fail(error) { this.#listener = null; this.#settle.reject(error) }
 
   _isAnswer(message) { return message.id !== undefined && message.id === this.#request }
@@ -504,7 +518,7 @@ class Subscription {
   }
 
   _concerns({ type, data }) {
-    if (type === "unsubscribed" || type === "error") return false
+    if (type === "unsubscribed" || type === "ack" || type === "error") return false
     // The text of running tasks is for those who watch the execution.
     if (type === "event" && this.member === "workflow_id") return false
     return data[this.member] !== undefined && data[this.member] === this.name

@@ -305,7 +305,7 @@ test("rooms: messages, presence, a gap that is told, and publishing that happens
     subscribe: subscribed("room", "hall", 3),
     publish: (message, socket) => {
       socket.published = message
-      if (FakeSocket.all.length > 1) socket.say("ack", { room: message.room, offset: 9 }, { id: message.id, epoch, offset: 9 })
+      if (FakeSocket.all.length > 1) socket.say("ack", { room: message.room, id: "m9", epoch, offset: 9 }, { id: message.id })
     },
   })
   const client = make()
@@ -314,7 +314,7 @@ test("rooms: messages, presence, a gap that is told, and publishing that happens
   await client.connect()
   await room.ready
   FakeSocket.last.say("message", { room: "hall", id: "m", sender: "eve", content: "hi", type: "text" }, { epoch, offset: 4 })
-  FakeSocket.last.say("presence", { room: "hall", event: "join", user: "eve" })
+  FakeSocket.last.say("presence", { room: "hall", event: "join", user: "eve", members: 2 })
   FakeSocket.last.say("gap", { room: "hall", from: 5, to: 7 }, { epoch, offset: 7 })
   FakeSocket.last.say("message", { room: "hall", content: "late" }, { epoch, offset: 6 })
   FakeSocket.last.say("message", { room: "hall", content: "on" }, { epoch, offset: 8 })
@@ -331,6 +331,10 @@ test("rooms: messages, presence, a gap that is told, and publishing that happens
   assert.equal(FakeSocket.last.published.idempotency_key, first.published.idempotency_key)
   assert.deepEqual(FakeSocket.last.published.content, { text: "hello" })
   assert.equal(FakeSocket.last.published.type, "note")
+  // The server takes it away, and says why.
+  FakeSocket.last.say("unsubscribed", { room: "hall", reason: "you are no member any more" })
+  await eventually(() => told.at(-1) === "unsubscribed")
+  assert.equal(client.subscriptions.length, 0)
   client.disconnect()
 })
 

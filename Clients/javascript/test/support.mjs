@@ -56,8 +56,9 @@ export class Server {
     })
     let log = ""
     this.process.stderr.on("data", (data) => { log = (log + data).slice(-4_000) })
-    const gone = new Promise((resolve) => this.process.on("exit", resolve))
-    this.gone = gone
+    this.gone = new Promise((resolve) => this.process.on("exit", resolve))
+    const child = this.process
+    process.on("exit", () => child.kill("SIGKILL"))
     for (let tries = 0; tries < 600; tries += 1) {
       if (this.process.exitCode !== null) throw new Error(`the server does not start: ${log}`)
       const isReady = await fetch(`${this.base}/api/v3/health/ready`).then((answer) => answer.ok, () => false)

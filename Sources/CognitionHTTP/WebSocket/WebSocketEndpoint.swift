@@ -2,7 +2,6 @@ package import CognitionCore
 package import CognitionRealtime
 import NIOCore
 import NIOPosix
-import NIOWebSocket
 import Synchronization
 
 /// The one path of the server that becomes a WebSocket, and what all its connections have in common.
@@ -92,7 +91,7 @@ package final class WebSocketEndpoint: Sendable {
         try options?.setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 2_048))
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(
-            ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: settings.limits.messageBytesMax)))
+            ByteToMessageHandler(WebSocketFrameReader(frameBytesMax: settings.limits.messageBytesMax)))
         try pipeline.addHandler(WebSocketHandler(lane: lane(on: channel.eventLoop), peer: peer))
     }
 }
