@@ -1,9 +1,12 @@
 /** The client in Node.js against the server program, which is killed, frozen and started again. */
 import assert from "node:assert/strict"
+import { spawn } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { after, before, test } from "node:test"
 
 import { CognitionRealtime } from "../cognitionos-realtime.js"
-import { Server, WebSocket, eventually, sleep, tokenEnding } from "./support.mjs"
+import { Server, WebSocket, clientFolder, eventually, findModule, read, sleep, tokenEnding } from "./support.mjs"
 
 let server, user
 
@@ -149,4 +152,20 @@ test("a server that says nothing any more is noticed", async () => {
   server.process.kill("SIGCONT")
   await eventually(() => client.isConnected)
   client.disconnect()
+})
+
+test("the example of the README does what it says there", async () => {
+  await user.store("three", 3, "PT0.3S")
+  const execution = await user.execute("three")
+  const code = /```js\n(import[^]*?)```/.exec(read("README.md").toString())[1]
+    .replace("./cognitionos-realtime.js", join(clientFolder, "cognitionos-realtime.js"))
+  const [script, preload] = [join(server.folder, "watch.mjs"), join(server.folder, "websocket.cjs")]
+  writeFileSync(script, code)
+  writeFileSync(preload, `globalThis.WebSocket ??= require(${JSON.stringify(findModule("ws"))})`)
+  const child = spawn(process.execPath, ["-r", preload, script, server.base, user.token, execution])
+  let output = ""
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => { output += data })
+  assert.equal(await new Promise((resolve) => child.on("exit", resolve)), 0, output)
+  assert.match(output, /^(waiting|running) \d+\n/)
+  assert.match(output, /\ncompleted 100\n$/)
 })
