@@ -134,6 +134,8 @@ export class CognitionRealtime {
   async #open() {
     const turn = ++this.#turn
     this.#setState("connecting")
+    // Also for a token that does not come.
+    this.#timer("connect", this.#options.connectTimeout, () => this.#drop("nothing was heard in time"))
     let token
     try {
       const { token: source } = this.#options
@@ -159,7 +161,6 @@ export class CognitionRealtime {
     }
     this.#socket = socket
     const isCurrent = () => turn === this.#turn && socket === this.#socket
-    this.#timer("connect", this.#options.connectTimeout, () => this.#drop("nothing was heard in time"))
     // As a message and not with the handshake: a browser does not tell why a handshake was refused.
     socket.onopen = () => isCurrent() && this.#write({ action: "authenticate", token, id: "authenticate" })
     socket.onmessage = ({ data }) => {

@@ -366,6 +366,8 @@ test("a connection that gives no sign of life is given up", async () => {
   FakeSocket.reset({ authenticate: undefined })
   const silent = make({ connectTimeout: 10, attemptsMax: 1 })
   await assert.rejects(silent.connect(), { code: "client.gave_up" })
+  const waiting = make({ token: () => new Promise(() => {}), connectTimeout: 10, attemptsMax: 1 })
+  await assert.rejects(waiting.connect(), { code: "client.gave_up" })
 })
 
 test("a listener that fails harms nobody else", async () => {
