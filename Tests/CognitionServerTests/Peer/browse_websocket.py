@@ -93,7 +93,7 @@ async def use(page, base, email, password, folder):
     await page.run("type(document.getElementById('publish-room'), 'hall'); type(document.getElementById('content'), 'hello')")
     await page.run("document.getElementById('publish').requestSubmit()")
     await page.wait("document.getElementById('room-note').textContent.length > 0")
-    seen["sent"] = await page.run(f"{rows('publish')}.length")
+    seen["sent"] = await page.wait(f"{rows('publish')}.length")
 
     # Filter, direction, pause, keys.
     await page.run("type(document.getElementById('filter'), 'workflow_status -task.started')")
