@@ -27,6 +27,21 @@ final class Socket {
 
     deinit { close(descriptor) }
 
+    /// A connection that is being made, and waits for nothing; whoever has it closes it.
+    static func connecting(port: Int) throws -> Int32 {
+        let descriptor = try make()
+        var one: Int32 = 1
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout.size(ofValue: one)))
+        _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+        let result = withLoopback(port: port) { connect(descriptor, $0, $1) }
+        guard result == 0 || errno == EINPROGRESS else {
+            let failure = Self.failure("nobody answers on port \(port)")
+            close(descriptor)
+            throw failure
+        }
+        return descriptor
+    }
+
     func write(_ bytes: [UInt8]) throws {
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -76,10 +91,10 @@ final class Socket {
     }
 
     #if canImport(Darwin)
-        private static let noSignal: Int32 = 0
+        static let noSignal: Int32 = 0
     #else
         /// A connection that has ended is an error of the call and does not end the process.
-        private static let noSignal = Int32(MSG_NOSIGNAL)
+        static let noSignal = Int32(MSG_NOSIGNAL)
     #endif
 
     private static func withLoopback(
@@ -96,7 +111,7 @@ final class Socket {
         }
     }
 
-    private static func failure(_ text: String) -> BenchmarkFailure {
+    static func failure(_ text: String) -> BenchmarkFailure {
         BenchmarkFailure("\(text): \(String(cString: strerror(errno)))")
     }
 }

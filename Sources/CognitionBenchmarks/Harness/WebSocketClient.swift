@@ -8,17 +8,22 @@ final class WebSocketClient {
     private var unread: [UInt8] = []
 
     /// Opens one and waits until the server has said who is connected.
-    init(port: Int, token: String) throws {
+    convenience init(port: Int, token: String) throws {
+        try self.init(port: port, path: "/ws/connect", headers: ["Authorization: Bearer \(token)"])
+        _ = try message(of: "connected")
+    }
+
+    /// Opens one of any server.
+    init(port: Int, path: String, headers: [String] = []) throws {
         socket = try Socket(port: port)
-        let lines = [
-            "GET /ws/connect HTTP/1.1", "Host: bench", "Connection: Upgrade", "Upgrade: websocket",
-            "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-            "Authorization: Bearer \(token)", "", "",
-        ]
+        let lines =
+            [
+                "GET \(path) HTTP/1.1", "Host: bench", "Connection: Upgrade", "Upgrade: websocket",
+                "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            ] + headers + ["", ""]
         try socket.write(Array(lines.joined(separator: "\r\n").utf8))
         let head = try HTTPConnection.head(from: socket, &unread)
         guard head[0].contains(" 101 ") else { throw BenchmarkFailure("no WebSocket: \(head[0])") }
-        _ = try message(of: "connected")
     }
 
     /// Asks for what happens to an execution or a workflow, and waits until the server has said that it will tell.
@@ -37,6 +42,17 @@ final class WebSocketClient {
                 case "error": throw BenchmarkFailure("the server says \(message.jsonText)")
                 default: continue
                 }
+            }
+            try receive()
+        }
+    }
+
+    /// The next message of one of these types, whatever it says.
+    func answer(of types: Set<String>) throws -> JSONValue {
+        while true {
+            while let text = next() {
+                let message = try JSONValue(parsing: text)
+                if let type = message["type"]?.stringValue, types.contains(type) { return message }
             }
             try receive()
         }
@@ -69,13 +85,14 @@ final class WebSocketClient {
         return (unread[0] & 0x0F, Array(unread[start..<start + length]))
     }
 
+    func send(_ message: JSONValue) throws { try socket.write(Self.frame(message.jsonBytes)) }
+
     /// A mask of zeros leaves the text as it is.
-    private func send(_ message: JSONValue) throws {
-        let text = message.jsonBytes
+    static func frame(_ text: [UInt8]) -> [UInt8] {
         precondition(text.count < 1 << 16, "a message of this client has a length of at most two bytes")
         let length: [UInt8] =
             text.count < 126
             ? [0x80 | UInt8(text.count)] : [0x80 | 126, UInt8(text.count >> 8), UInt8(text.count & 0xFF)]
-        try socket.write([0x81] + length + [0, 0, 0, 0] + text)
+        return [0x81] + length + [0, 0, 0, 0] + text
     }
 }

@@ -7,9 +7,10 @@ import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 
-/// HTTP/1.1 as Hummingbird's `HTTP1Channel` has it, except that the first request of a connection may make it a WebSocket.
+/// HTTP/1.1 as Hummingbird's `HTTP1Channel` has it, except that a request may make the connection a WebSocket.
 ///
-/// A WebSocket has no task: its handlers do the work on the event loop.
+/// A WebSocket needs no task: its handlers do the work on the event loop. One whose connection has served requests before
+/// keeps the task that did.
 package struct HTTP1WebSocketChannel: HTTPChannelHandler {
     package struct Configuration: Sendable {
         /// How long a connection may be kept open between two requests.
@@ -36,6 +37,13 @@ package struct HTTP1WebSocketChannel: HTTPChannelHandler {
     enum Outcome: Sendable {
         case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
         case webSocket
+    }
+
+    /// What serves HTTP on a connection.
+    struct Service {
+        let outcome: Outcome
+        /// The last of them is what the requests leave for the task.
+        let handlers: [any RemovableChannelHandler]
     }
 
     package let responder: Responder
@@ -85,24 +93,26 @@ package struct HTTP1WebSocketChannel: HTTPChannelHandler {
             head: TimeAmount(configuration.headTimeout), body: TimeAmount(configuration.bodyTimeout), ids: endpoint.ids)
         let promise = channel.eventLoop.makePromise(of: Outcome.self)
         let (idleTimeout, isEncrypted) = (configuration.idleTimeout, tls != nil)
-        let first = FirstRequestHandler(endpoint, handlers: [encoder, requestGuard, decoder], outcome: promise) {
+        let handshakes = HandshakeHandler(endpoint, handlers: [encoder, requestGuard, decoder], outcome: promise) {
             channel in
             try Self.serveHTTP(on: channel, isEncrypted: isEncrypted, idleTimeout: idleTimeout, logger)
         }
-        try channel.pipeline.syncOperations.addHandlers([encoder, decoder, first, requestGuard])
+        try channel.pipeline.syncOperations.addHandlers([encoder, decoder, handshakes, requestGuard])
         return promise.futureResult
     }
 
     private static func serveHTTP(
         on channel: any Channel, isEncrypted: Bool, idleTimeout: Duration, _ logger: Logger
-    ) throws -> Outcome {
+    ) throws -> Service {
         let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: isEncrypted))
-        try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: idleTimeout, logger: logger))
-        return .http(
+        let codec = HTTP1ToHTTPServerCodec(secure: isEncrypted)
+        let state = HTTPConnectionStateHandler(idleTimeout: idleTimeout, logger: logger)
+        try pipeline.addHandlers([codec, state])
+        let outcome = Outcome.http(
             try NIOAsyncChannel(
                 wrappingChannelSynchronously: channel,
                 configuration: NIOAsyncChannel.Configuration(isOutboundHalfClosureEnabled: true)))
+        return Service(outcome: outcome, handlers: [codec, state])
     }
 
     /// Whatever comes to the path as plain HTTP is told what it should be.

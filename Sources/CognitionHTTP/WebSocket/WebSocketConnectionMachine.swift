@@ -103,10 +103,6 @@ package struct WebSocketConnectionMachine {
         case .open: break
         }
         lastFrame = now
-        guard frame.maskKey != nil else { return hangUp(.protocolError("a client's frames are masked"), now) }
-        guard !frame.rsv1, !frame.rsv2, !frame.rsv3 else {
-            return hangUp(.protocolError("no extension was agreed on"), now)
-        }
         switch frame.opcode {
         case .text: return begin(frame, now: now)
         case .continuation: return proceed(frame, now: now)
@@ -114,7 +110,7 @@ package struct WebSocketConnectionMachine {
         case .ping: return .pong(frame.unmaskedData)
         case .pong: return .nothing
         case .connectionClose: return closed(by: frame, now: now)
-        default: return hangUp(.protocolError("unknown opcode"), now)
+        default: preconditionFailure("the frame reader refuses other opcodes")
         }
     }
 
@@ -185,14 +181,9 @@ package struct WebSocketConnectionMachine {
 
     // MARK: The end
 
-    /// What the decoder could make no frame of.
-    package mutating func failed(_ error: NIOWebSocketError, now: NIODeadline) -> Action {
-        guard isOpen else { return .nothing }
-        switch error {
-        case .invalidFrameLength: return tooLarge(now)
-        case .fragmentedControlFrame: return hangUp(.protocolError("a control frame in fragments"), now)
-        case .multiByteControlFrameLength: return hangUp(.protocolError("a control frame of over 125 bytes"), now)
-        }
+    /// What could not be read as frames.
+    package mutating func failed(_ reason: CloseReason, now: NIODeadline) -> Action {
+        isOpen ? hangUp(reason, now) : .nothing
     }
 
     package mutating func sayGoodbye(_ reason: CloseReason, now: NIODeadline) -> Action {

@@ -6,7 +6,7 @@ import NIOWebSocket
 
 /// One socket: the owner of a connection's machine and session. Nothing runs for it while it is idle.
 ///
-/// Frames come from NIO's decoder; what is sent goes to the channel as bytes. The channel's own count of bytes that wait
+/// Frames come from ``WebSocketFrameReader``; what is sent goes to the channel as bytes. The channel's own count of bytes that wait
 /// to be sent is the connection's budget: over it nothing published is written, and nothing is read from the client.
 final class WebSocketHandler: ChannelDuplexHandler {
     typealias InboundIn = WebSocketFrame
@@ -109,7 +109,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
-        case let error as NIOWebSocketError: perform(machine.failed(error, now: .now()))
+        case let error as WebSocketFrameReader.Violation: perform(machine.failed(error.reason, now: .now()))
         // More after what could not be decoded. Closing now might take the close frame away from the client.
         case is ByteToMessageDecoderError: break
         default: context.close(promise: nil)

@@ -141,11 +141,13 @@ async def use(page, base, email, password, folder):
     return seen
 
 
-async def main(chromium, base, email, password, folder):
+async def with_page(chromium, folder, body, size="1280,1000"):
+    """Lends a tab of a browser of its own; what `body` answers is printed as JSON."""
+    os.makedirs(folder, exist_ok=True)
     browser = subprocess.Popen(
         [chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-extensions",
-         "--ignore-certificate-errors", "--window-size=1280,1000", "--remote-debugging-port=0",
+         "--ignore-certificate-errors", f"--window-size={size}", "--remote-debugging-port=0",
          f"--user-data-dir={folder}/profile", "about:blank"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
@@ -162,12 +164,15 @@ async def main(chromium, base, email, password, folder):
                 page = Page(socket)
                 for domain in ("Page", "Network", "Runtime", "Log"):
                     await page.call(f"{domain}.enable")
-                print(json.dumps(await use(page, base, email, password, folder)))
+                print(json.dumps(await body(page)))
     finally:
         browser.kill()
         browser.wait()
 
 
+def main(chromium, base, email, password, folder):
+    return with_page(chromium, folder, lambda page: use(page, base, email, password, folder))
+
+
 if __name__ == "__main__":
-    os.makedirs(sys.argv[5], exist_ok=True)
     asyncio.run(main(*sys.argv[1:]))

@@ -11,6 +11,7 @@ import sys
 import websockets
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect as connect_sync
 
 
 async def message(socket, wanted):
@@ -37,8 +38,9 @@ async def main(port, execution, events):
         assert connected["data"]["authenticated"] is True, connected
         # Compression is offered by this client, and is not taken.
         assert not socket.protocol.extensions, socket.protocol.extensions
-        round_trip = await asyncio.wait_for(await socket.ping(b"payload"), 20)
-        assert round_trip < 20
+        for payload in (b"", b"payload", b"x" * 125):
+            assert await asyncio.wait_for(await socket.ping(payload), 20) < 20
+        await socket.pong(b"unasked")
 
         await socket.send(json.dumps({"action": "subscribe", "execution_id": execution}))
         place = await message(socket, "subscribed")
@@ -51,6 +53,10 @@ async def main(port, execution, events):
         # In fragments, as the package sends what it iterates over.
         await socket.send(['{"action": "pi', 'ng", "id": "', "ä", '"}'])
         assert (await message(socket, "pong"))["id"] == "ä"
+        # As large as it may be.
+        action = '{"action": "ping", "id": "large"}'
+        await socket.send(action + " " * (65_536 - len(action)))
+        assert (await message(socket, "pong"))["id"] == "large"
         await socket.send(b"binary")
         report["binary"] = await close_code(socket)
 
@@ -70,6 +76,24 @@ async def main(port, execution, events):
     async with connect(address) as socket:
         await socket.send(json.dumps({"action": "authenticate", "token": "bad"}))
         report["bad_token"] = await close_code(socket)
+
+    async with connect(address + "?token=ada") as socket:
+        await socket.send(json.dumps({"action": "refresh", "token": "eve"}))
+        report["stranger"] = await close_code(socket)
+
+    # The client's own code and reason are taken.
+    async with connect(address + "?token=ada") as socket:
+        await socket.close(3001, "ä" * 61)
+        assert socket.protocol.close_rcvd.code == 3001, socket.protocol.close_rcvd
+
+    # The package's other client, which has a thread in place of an event loop.
+    def synchronous():
+        with connect_sync(address + "?token=ada") as socket:
+            assert json.loads(socket.recv(20))["type"] == "connected"
+            socket.send(json.dumps({"action": "ping", "id": 1}))
+            return json.loads(socket.recv(20))["id"]
+
+    report["sync"] = await asyncio.to_thread(synchronous)
 
     try:
         async with connect(address + "?token=bad"):

@@ -69,21 +69,7 @@ final class TestSocket: Sendable {
 
     /// - Parameter first: The bits beside the opcode: 0x80 is FIN.
     func send(opcode: UInt8, _ payload: [UInt8], first: UInt8 = 0x80, isMasked: Bool = true) {
-        var frame: [UInt8] = [first | opcode]
-        let mask: UInt8 = isMasked ? 0x80 : 0
-        switch payload.count {
-        case ...125: frame.append(mask | UInt8(payload.count))
-        case ...0xFFFF: frame += [mask | 126, UInt8(payload.count >> 8), UInt8(payload.count & 0xFF)]
-        default: frame += [mask | 127] + (0..<8).reversed().map { UInt8(payload.count >> ($0 * 8) & 0xFF) }
-        }
-        let key: [UInt8] = [1, 2, 3, 4]
-        if isMasked {
-            frame += key
-            frame += payload.enumerated().map { $1 ^ key[$0 % 4] }
-        } else {
-            frame += payload
-        }
-        write(bytes: frame)
+        write(bytes: WireFrame(opcode, payload, first: first, key: isMasked ? [1, 2, 3, 4] : nil).bytes)
     }
 
     func sendClose(_ code: UInt16 = 1000) { send(opcode: 8, [UInt8(code >> 8), UInt8(code & 0xFF)]) }
@@ -144,25 +130,74 @@ final class TestSocket: Sendable {
     }
 }
 
+/// A frame as a client writes it, whether it may or not.
+struct WireFrame: Sendable {
+    let bytes: [UInt8]
+
+    /// - Parameters:
+    ///   - first: The bits beside the opcode: 0x80 is FIN.
+    ///   - key: `nil` for a frame that is not masked.
+    init(_ opcode: UInt8, _ payload: [UInt8], first: UInt8 = 0x80, key: [UInt8]? = [1, 2, 3, 4]) {
+        var frame: [UInt8] = [first | opcode]
+        let mask: UInt8 = key == nil ? 0 : 0x80
+        switch payload.count {
+        case ...125: frame.append(mask | UInt8(payload.count))
+        case ...0xFFFF: frame += [mask | 126, UInt8(payload.count >> 8), UInt8(payload.count & 0xFF)]
+        default: frame += [mask | 127] + (0..<8).reversed().map { UInt8(payload.count >> ($0 * 8) & 0xFF) }
+        }
+        guard let key else {
+            bytes = frame + payload
+            return
+        }
+        frame += key
+        // Large payloads are not to take long in a debug build.
+        frame += key == [0, 0, 0, 0] ? payload : payload.enumerated().map { $1 ^ key[$0 & 3] }
+        bytes = frame
+    }
+
+    /// Bytes as they are.
+    init(raw bytes: [UInt8]) { self.bytes = bytes }
+
+    static func text(_ payload: [UInt8], isLast: Bool = true) -> WireFrame {
+        WireFrame(1, payload, first: isLast ? 0x80 : 0)
+    }
+
+    static func text(_ text: String, isLast: Bool = true) -> WireFrame { .text(Array(text.utf8), isLast: isLast) }
+
+    static func continuation(_ payload: [UInt8], isLast: Bool = true) -> WireFrame {
+        WireFrame(0, payload, first: isLast ? 0x80 : 0)
+    }
+
+    static func ping(_ payload: [UInt8] = []) -> WireFrame { WireFrame(9, payload) }
+
+    static func pong(_ payload: [UInt8] = []) -> WireFrame { WireFrame(10, payload) }
+
+    static func close(_ code: UInt16?, _ reason: [UInt8] = []) -> WireFrame {
+        WireFrame(8, (code.map { [UInt8($0 >> 8), UInt8($0 & 0xFF)] } ?? []) + reason)
+    }
+}
+
 private final class Inbox: Sendable {
     private struct State {
         var events: [TestSocket.Event] = []
         var waiter: CheckedContinuation<TestSocket.Event?, Never>?
+        /// Ends the wait; not kept for longer, as it holds everything that has come.
+        var timeout: Scheduled<Void>?
         var turn = 0
     }
 
     private let state = Mutex(State())
 
     func add(_ event: TestSocket.Event) {
-        let waiter = state.withLock { state in
-            guard let waiter = state.waiter else {
+        let (waiter, timeout) = state.withLock { state in
+            guard let waiter = state.waiter.take() else {
                 state.events.append(event)
-                return nil as CheckedContinuation<TestSocket.Event?, Never>?
+                return (nil, nil) as (CheckedContinuation<TestSocket.Event?, Never>?, Scheduled<Void>?)
             }
-            state.waiter = nil
             state.turn += 1
-            return waiter
+            return (waiter, state.timeout.take())
         }
+        timeout?.cancel()
         waiter?.resume(returning: event)
     }
 
@@ -174,13 +209,18 @@ private final class Inbox: Sendable {
                 return (nil, state.turn)
             }
             if let event { return continuation.resume(returning: event) }
-            eventLoop.scheduleTask(in: timeout) {
+            let task = eventLoop.scheduleTask(in: timeout) {
                 self.state.withLock { state in
                     guard state.turn == turn else { return nil as CheckedContinuation<TestSocket.Event?, Never>? }
                     state.turn += 1
                     return state.waiter.take()
                 }?.resume(returning: nil)
             }
+            let isOver = state.withLock { state in
+                if state.turn == turn { state.timeout = task }
+                return state.turn != turn
+            }
+            if isOver { task.cancel() }
         }
     }
 }

@@ -1,0 +1,2 @@
+export { createUseCognitionRealtime } from "./react.js"
+export type { HookOptions, HookResult } from "./react.js"
