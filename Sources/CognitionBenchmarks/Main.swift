@@ -22,6 +22,7 @@ struct Main: AsyncParsableCommand {
         RecoveryBenchmark(), JobBenchmark(), RestingJobBenchmark(),
         WaitingBenchmark(), ExpressionBenchmark(),
         ParsingBenchmark(), RequestBenchmark(), RequestedExecutionBenchmark(), WebSocketLatencyBenchmark(),
+        RoomBenchmark(),
         TwoNodeBenchmark(), ObservabilityBenchmark(), RefreshBenchmark(), LoginFloodBenchmark(), UserCountBenchmark(),
         StartupBenchmark(),
     ]
