@@ -392,6 +392,7 @@ package struct Rooms: Sendable {
                 // Whoever has written knows; only others have to be woken.
                 if isShared { tx.signal(.rooms(room.key, isShared: true)) }
             }
+            guard !offsets.isEmpty else { return batch }
             try tx.insert(into: RoomMessageStore.table, values)
             try tx.update(RoomMessageStore.offsets, offsets)
             return batch

@@ -55,7 +55,7 @@ enum RoomMessageStore {
             "created_at": .integer, "idempotency_key": .text,
         ])
     static let offsets = BulkUpdate(
-        "rooms", ["key": .integer, "last": .integer], "SET last_offset = v.last WHERE key = v.key")
+        "rooms", ["key": .integer, "last": .integer], "SET last_offset = v.last WHERE rooms.key = v.key")
 
     /// How long messages stay although nobody is told of them any more: other nodes may be about to read them.
     static let grace: Duration = .seconds(10)

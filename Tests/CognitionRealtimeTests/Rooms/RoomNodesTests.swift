@@ -8,11 +8,20 @@ import Testing
 @Suite struct RoomNodesTests {
     private let ada = RoomPeople.caller("ada")
 
+    /// One that lasts as long as a test.
+    private func lease(_ database: any Database, _ node: UUIDv7) -> NodeLease {
+        var settings = NodeLease.Settings()
+        settings.duration = .seconds(300)
+        return NodeLease(database, node: node, settings: settings)
+    }
+
     @Test("What is said on one node is told on the other, in order and once")
     func messages() async throws {
         try await withTestNodes(2, migrations: roomMigrations) { databases in
-            try await withHub(databases[0]) { one in
-                try await withHub(databases[1]) { two in
+            let nodes = (0..<2).map { _ in UUIDGenerator().next() as UUIDv7 }
+            for (database, node) in zip(databases, nodes) { try await lease(database, node).renew() }
+            try await withHub(databases[0], node: nodes[0]) { one in
+                try await withHub(databases[1], node: nodes[1]) { two in
                     _ = try await one.rooms.create("a", RoomSettings(), as: ada)
                     let peers = [RoomPeer(one), RoomPeer(two, as: "bob")]
                     for peer in peers {
@@ -60,11 +69,8 @@ import Testing
     func ghosts() async throws {
         try await withTestNodes(2, migrations: roomMigrations) { databases in
             let (living, dying) = (UUIDGenerator().next() as UUIDv7, UUIDGenerator().next() as UUIDv7)
-            var life = NodeLease.Settings()
-            life.duration = .seconds(60)
-            try await NodeLease(databases[0], node: living, settings: life).renew()
-            let lease = NodeLease(databases[1], node: dying, settings: life)
-            try await lease.renew()
+            try await lease(databases[0], living).renew()
+            try await lease(databases[1], dying).renew()
             try await withHub(databases[0], node: living) { one in
                 _ = try await one.rooms.create("a", RoomSettings(), as: ada)
                 let watcher = RoomPeer(one)

@@ -19,7 +19,7 @@ import Testing
                     var ghost = try await WebSocketClient(socket, token: other.token)
                     try await ghost.send(["action": "subscribe", "room": "a"])
                     #expect(try await ghost.next()["type"] == "subscribed")
-                    for number in 1...20 {
+                    for number in 1...20 as ClosedRange<Int64> {
                         #expect(try await user.post("rooms/a/messages", ["content": .integer(number)]).status == 201)
                     }
                     var (offsets, joined) = ([Int64](), false)
