@@ -116,8 +116,8 @@ let package = Package(
             name: "CognitionBenchmarks",
             dependencies: [
                 "CPostgres", "CognitionCore", "CognitionEvents", "CognitionExpressions", "CognitionPostgres",
-                "CognitionPostgresServer", "CognitionSQLite", "CognitionScheduler", "CognitionStorage",
-                "CognitionWorkflows", .argumentParser, .grdbSQLite, .logging,
+                "CognitionPostgresServer", "CognitionRealtime", "CognitionSQLite", "CognitionScheduler",
+                "CognitionStorage", "CognitionWorkflows", .argumentParser, .grdbSQLite, .logging,
             ]),
 
         // Tests

@@ -23,6 +23,7 @@ struct Main: AsyncParsableCommand {
         WaitingBenchmark(), ExpressionBenchmark(),
         ParsingBenchmark(), RequestBenchmark(), RequestedExecutionBenchmark(), WebSocketLatencyBenchmark(),
         WebSocketCrowdBenchmark(),
+        RoomBenchmark(),
         TwoNodeBenchmark(), ObservabilityBenchmark(), RefreshBenchmark(), LoginFloodBenchmark(), UserCountBenchmark(),
         StartupBenchmark(),
     ]

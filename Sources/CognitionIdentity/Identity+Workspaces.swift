@@ -91,6 +91,11 @@ extension Identity {
 
     // MARK: Members
 
+    /// Whether a user belongs to a workspace.
+    package func isMember(_ user: UserID, of id: WorkspaceID) async throws -> Bool {
+        try await database.read { try WorkspaceStore.role(of: user, in: id, $0) != nil }
+    }
+
     /// - Throws: `identity.workspace_not_found`, `identity.forbidden`, `identity.role_invalid`,
     ///   `identity.user_not_found`, `identity.member_exists`, `identity.workspaces_max`.
     package func addMember(

@@ -35,3 +35,28 @@ extension ErrorCode {
     /// Something of ours failed; nothing about it is told.
     package static let realtimeInternal = ErrorCode("realtime.internal", category: .internal)
 }
+
+extension ErrorCode {
+    /// There is no such room for the caller, who may not know of private ones.
+    package static let roomNotFound = ErrorCode("realtime.room_not_found", category: .notFound)
+    /// Another room has the id.
+    package static let roomTaken = ErrorCode("realtime.room_taken", category: .conflict)
+    /// What a room is to be is not as it has to be.
+    package static let roomInvalid = ErrorCode("realtime.room_invalid", category: .invalid)
+    /// The room has as many members as it takes.
+    package static let roomFull = ErrorCode("realtime.room_full", category: .conflict)
+    /// The workspace has as many rooms as it may have.
+    package static let roomsExceeded = ErrorCode("realtime.rooms_exceeded", category: .limited)
+    /// The workspace or the room has no such user.
+    package static let memberUnknown = ErrorCode("realtime.member_unknown", category: .notFound)
+    /// A message is not as it has to be, or too large.
+    package static let messageInvalid = ErrorCode("realtime.message_invalid", category: .invalid)
+    /// More messages wait to be written than the server takes, or it ends.
+    package static let publishingOverloaded = ErrorCode("realtime.publishing_overloaded", category: .unavailable)
+}
+
+extension RealtimeError {
+    static func roomNotFound(_ id: String) -> RealtimeError {
+        RealtimeError(.roomNotFound, "there is no room \(id.prefix(160))")
+    }
+}

@@ -18,6 +18,10 @@ package final class RealtimeHub: Sendable {
     package let wallClock: any WallClock
     /// What running tasks are writing; `nil` where nobody tells.
     package let texts: (any LiveTextSource)?
+    package let rooms: Rooms
+    let feed: RoomFeed
+    let publisher: RoomPublisher
+    let presence: Presence
     private let reader: FeedReader
     private let connectionsPerUserMax: Int
     package let connectionsMax: Int
@@ -27,6 +31,7 @@ package final class RealtimeHub: Sendable {
     private let sent = Atomic<Int>(0)
     private let received = Atomic<Int>(0)
     private let errors = Atomic<Int>(0)
+    private let totalRooms = Atomic<Int>(0)
 
     private struct State {
         var lanes: [any FeedLane] = []
@@ -50,46 +55,51 @@ package final class RealtimeHub: Sendable {
         package var positionsBehindMax: Int64 = 10_000
         package var expiryNotice: Duration = .seconds(30)
         package var expiryGrace: Duration = .seconds(5)
+        /// How long a user stays in a room after the last connection.
+        package var presenceGrace: Duration = .seconds(5)
 
         package init() {}
     }
 
     /// Opens the feed at the end of the log; whatever subscribes afterwards misses nothing once ``run()`` is running.
+    ///
+    /// - Parameters:
+    ///   - directory: Who belongs to a workspace; without, rooms of users are not made.
+    ///   - node: Whose lease says how long those who are connected here are in their rooms.
     /// - Throws: `StorageError`.
     package static func open(
         _ database: any Database, source: any ExecutionSource, authenticator: any RealtimeAuthenticator,
-        texts: (any LiveTextSource)? = nil, settings: Settings = Settings(),
-        wallClock: any WallClock = SystemWallClock(),
+        texts: (any LiveTextSource)? = nil, directory: (any RoomDirectory)? = nil, node: UUIDv7? = nil,
+        settings: Settings = Settings(), wallClock: any WallClock = SystemWallClock(),
         ids: UUIDGenerator = UUIDGenerator(), metrics: any MetricsFactory = MetricsSystem.factory
     ) async throws -> RealtimeHub {
-        let (new, now) = (ids.next(), wallClock.now)
-        let known = try await database.read { try EpochStore.find(in: $0) }
-        let epoch: String
-        if let known {
-            epoch = known
-        } else {
-            epoch = try await database.write { try EpochStore.open(new, now: now, in: $0) }
-        }
+        let rooms = try await Rooms.open(database, directory: directory, clock: wallClock, ids: ids)
         return RealtimeHub(
-            log: EventLog(database), epoch: epoch, start: try await EventLog(database).head(), source: source,
-            authenticator: authenticator, texts: texts, settings: settings, wallClock: wallClock, metrics: metrics)
+            rooms, node: node ?? ids.next(), start: try await EventLog(database).head(),
+            source: source, authenticator: authenticator, texts: texts, settings: settings, wallClock: wallClock,
+            metrics: metrics)
     }
 
-    private init(
-        log: EventLog, epoch: String, start: Int64, source: any ExecutionSource,
-        authenticator: any RealtimeAuthenticator, texts: (any LiveTextSource)?, settings: Settings,
-        wallClock: any WallClock, metrics: any MetricsFactory
+    /// - Parameter start: The log is followed from here on.
+    package init(
+        _ rooms: Rooms, node: UUIDv7, start: Int64, source: any ExecutionSource,
+        authenticator: any RealtimeAuthenticator, texts: (any LiveTextSource)? = nil, settings: Settings = Settings(),
+        wallClock: any WallClock, metrics: any MetricsFactory = MetricsSystem.factory
     ) {
-        self.epoch = epoch
+        epoch = rooms.epoch
+        self.rooms = rooms
         self.start = start
         self.authenticator = authenticator
         self.texts = texts
         self.wallClock = wallClock
         self.metrics = RealtimeMetrics(factory: metrics)
+        feed = RoomFeed(rooms)
+        publisher = RoomPublisher(rooms, feed: feed, metrics: self.metrics)
+        presence = Presence(rooms, feed: feed, node: node, grace: settings.presenceGrace)
         connectionsPerUserMax = settings.connectionsPerUserMax
         connectionsMax = settings.connectionsMax
         reader = FeedReader(
-            log: log, source: source, epoch: epoch, positionsMax: settings.positionsBehindMax,
+            log: EventLog(rooms.database), source: source, epoch: epoch, positionsMax: settings.positionsBehindMax,
             messagesMax: settings.pendingMax)
         rules = SessionRules(
             heartbeat: settings.heartbeat, subscriptionsMax: settings.subscriptionsMax,
@@ -100,14 +110,23 @@ package final class RealtimeHub: Sendable {
             // Ids are one whatever the case of their digits; what is no id is no execution's.
             case .execution(let id): .execution(workspace, UUIDv7(id)?.description ?? id)
             case .workflow(let id): .workflow(workspace, source.canonicalWorkflowID(id))
+            case .room(let id): .room(workspace, RoomName(id)?.text ?? id)
             }
         }
     }
 
-    /// Follows the log until the task is cancelled, and then returns.
+    /// Follows the log and the rooms until the task is cancelled, and then returns.
     /// - Throws: `storage.closed`.
     package func run() async throws {
-        try await FeedRunner(hub: self, reader: reader, start: start).run()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await FeedRunner(hub: self, reader: self.reader, start: self.start).run() }
+            group.addTask { await self.feed.run() }
+            group.addTask { await self.publisher.run() }
+            group.addTask { await self.presence.run() }
+            group.addTask { await self.countRooms() }
+            try await group.next()
+            group.cancelAll()
+        }
     }
 
     // MARK: Publishing
@@ -121,13 +140,16 @@ package final class RealtimeHub: Sendable {
 
     /// Hands a message to all event loops. Positions rise from call to call.
     package func publish(_ message: FeedMessage) {
-        for lane in state.withLock({ $0.lanes }) { lane.post(message) }
+        for lane in state.withLock({ $0.lanes }) { lane.post([message]) }
     }
 
     /// A loop has more messages before it than it should.
     var isCongested: Bool { state.withLock { $0.lanes }.contains { $0.isCongested } }
 
-    package func add(_ lane: any FeedLane) { state.withLock { $0.lanes.append(lane) } }
+    package func add(_ lane: any FeedLane) {
+        state.withLock { $0.lanes.append(lane) }
+        feed.add(lane)
+    }
 
     // MARK: Subscriptions
 
@@ -142,6 +164,7 @@ package final class RealtimeHub: Sendable {
     }
 
     package func subscribed(to topic: Topic) {
+        if topic.isRoom { feed.watch(topic) }
         let count = state.withLock { state in
             state.interest[topic, default: 0] += 1
             state.subscriptions += 1
@@ -151,6 +174,7 @@ package final class RealtimeHub: Sendable {
     }
 
     package func unsubscribed(from topic: Topic) {
+        if topic.isRoom { feed.unwatch(topic) }
         let count = state.withLock { state in
             if let left = state.interest[topic].map({ $0 - 1 }) { state.interest[topic] = left > 0 ? left : nil }
             state.subscriptions -= 1
@@ -212,6 +236,7 @@ package final class RealtimeHub: Sendable {
                 connectedClients: state.connections, authenticatedConnections: state.authenticated,
                 activeSubscriptions: state.subscriptions)
         }
+        stats.totalRooms = totalRooms.load(ordering: .relaxed)
         stats.messagesSent = sent.load(ordering: .relaxed)
         stats.messagesReceived = received.load(ordering: .relaxed)
         stats.errors = errors.load(ordering: .relaxed)
@@ -228,13 +253,18 @@ package final class RealtimeHub: Sendable {
         metrics.countSent(messages: messages, bytes: bytes)
     }
 
+    func noteRooms(_ count: Int) {
+        totalRooms.store(count, ordering: .relaxed)
+        metrics.rooms.record(count)
+    }
+
     package func countError() { errors.add(1, ordering: .relaxed) }
 }
 
 /// The connections of one event loop, as the hub sees them.
 package protocol FeedLane: Sendable {
-    /// Takes a message from any thread; it is delivered on the loop, together with others that have come by then.
-    func post(_ message: FeedMessage)
+    /// Takes messages from any thread; they are delivered on the loop, together with others that have come by then.
+    func post(_ messages: [FeedMessage])
 
     /// More messages wait than the loop takes in one turn: who publishes should wait.
     var isCongested: Bool { get }

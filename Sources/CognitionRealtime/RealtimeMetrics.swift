@@ -2,7 +2,7 @@ package import Metrics
 
 /// `websocket.connections` (gauge), `websocket.connections.opened`, `websocket.connections.refused` by `reason`,
 /// `websocket.messages` and `websocket.bytes` by `direction`, `websocket.subscriptions` (gauge), `websocket.slow` by
-/// `outcome`, and `websocket.delivery.lag`: seconds from an event's time until it was handed to the sockets of a loop.
+/// `outcome`, `websocket.rooms` (gauge), `websocket.rooms.published`, and `websocket.delivery.lag`: seconds from an event's time until it was handed to the sockets of a loop.
 package struct RealtimeMetrics: Sendable {
     package enum Refusal: String, Sendable, CaseIterable {
         case unauthenticated, origin, handshake, connections, userConnections = "user_connections"
@@ -20,6 +20,9 @@ package struct RealtimeMetrics: Sendable {
     package let connections: Gauge
     package let opened: Counter
     package let subscriptions: Gauge
+    package let rooms: Gauge
+    /// Messages that were written into rooms.
+    package let published: Counter
     package let lag: Metrics.Timer
     private let refused: [Refusal: Counter]
     private let slow: [SlowOutcome: Counter]
@@ -32,6 +35,8 @@ package struct RealtimeMetrics: Sendable {
         connections = Gauge(label: "websocket.connections", factory: factory)
         opened = Counter(label: "websocket.connections.opened", factory: factory)
         subscriptions = Gauge(label: "websocket.subscriptions", factory: factory)
+        rooms = Gauge(label: "websocket.rooms", factory: factory)
+        published = Counter(label: "websocket.rooms.published", factory: factory)
         lag = Metrics.Timer(label: "websocket.delivery.lag", factory: factory)
         refused = Dictionary(
             uniqueKeysWithValues: Refusal.allCases.map {

@@ -29,6 +29,8 @@ package struct RealtimeCaller: Sendable, Hashable {
     }
 
     package var workspace: WorkspaceID { principal.workspace }
+
+    package var inRooms: RoomCaller { RoomCaller(user: user, principal: principal) }
 }
 
 /// What is true of executions and workflows now, from where the log goes on.

@@ -41,8 +41,10 @@ import Testing
                 #"{"action":"subscribe","id":"a","execution_id":"e","since":{"epoch":"x","offset":-1}}"#, "a",
                 "realtime.action_invalid"
             ),
-            (#"{"action":"subscribe","id":"a","room":"r"}"#, "a", "realtime.unsupported"),
-            (#"{"action":"publish","id":"a","room":"r"}"#, "a", "realtime.unsupported"),
+            (#"{"action":"subscribe","id":"a","room":"r","workflow_id":"w"}"#, "a", "realtime.action_invalid"),
+            (#"{"action":"publish","id":"a","room":"r"}"#, "a", "realtime.action_invalid"),
+            (#"{"action":"publish","id":"a","content":1}"#, "a", "realtime.action_invalid"),
+            (#"{"action":"publish","id":"a","room":"r","content":1,"type":1}"#, "a", "realtime.action_invalid"),
             (#"{"action":"authenticate","id":"a"}"#, "a", "realtime.action_invalid"),
             (#"{"action":"refresh","id":"a","token":""}"#, "a", "realtime.action_invalid"),
         ] as [(String, String?, String)])
@@ -55,7 +57,7 @@ import Testing
     @Test("Nesting and long names are bounded")
     func bounds() {
         let deep =
-            #"{"action":"ping","x":"# + String(repeating: "[", count: 50) + String(repeating: "]", count: 50) + "}"
+            #"{"action":"ping","x":"# + String(repeating: "[", count: 70) + String(repeating: "]", count: 70) + "}"
         let long = #"{"action":"subscribe","execution_id":"\#(String(repeating: "x", count: 201))"}"#
         let token = #"{"action":"refresh","token":"\#(String(repeating: "x", count: 20_000))"}"#
         for text in [deep, long, token] {

@@ -41,6 +41,10 @@ final class FakeConnection: SessionPort {
     var room = Int.max
     var closed: CloseReason?
     var joined = 0
+    /// What was asked of rooms and not answered, oldest first.
+    var entering: [(subscription: TopicSubscription<FakeConnection>, since: FeedPlace?, id: JSONValue?)] = []
+    var catching: [(subscription: TopicSubscription<FakeConnection>, after: Int64, reading: RoomReading)] = []
+    var publishing: [(publication: Publication, id: JSONValue?)] = []
     /// What running tasks are writing, if anything.
     var text: (any LiveText)?
 
@@ -55,7 +59,9 @@ final class FakeConnection: SessionPort {
     }
 
     static let ada = RealtimeCaller(
-        user: "ada", principal: Principal(actor: "user:ada", workspace: workspace, permissions: [.readWorkflows]),
+        user: "ada",
+        principal: Principal(
+            actor: "user:ada", workspace: workspace, permissions: [.readWorkflows, .readRooms, .publishToRooms]),
         expiresAt: Timestamp(microseconds: 1_000_000_000))
     static let now = Timestamp(microseconds: 0)
 
@@ -64,6 +70,7 @@ final class FakeConnection: SessionPort {
             switch target {
             case .execution(let id): .execution(workspace, id)
             case .workflow(let id): .workflow(workspace, id)
+            case .room(let id): .room(workspace, id)
             }
         }
     }
@@ -74,6 +81,21 @@ final class FakeConnection: SessionPort {
 
     var lastTaken: Int64 { session.lastTaken }
     func take(_ message: FeedMessage) { session.take(message) }
+    func take(_ message: FeedMessage, for subscription: TopicSubscription<FakeConnection>) {
+        session.take(message, for: subscription)
+    }
+    func enter(
+        _ subscription: TopicSubscription<FakeConnection>, as caller: RoomCaller, since: FeedPlace?,
+        answering id: JSONValue?
+    ) {
+        entering.append((subscription, since, id))
+    }
+    func catchUp(
+        _ subscription: TopicSubscription<FakeConnection>, after offset: Int64, _ reading: RoomReading
+    ) {
+        catching.append((subscription, offset, reading))
+    }
+    func publish(_ publication: Publication, answering id: JSONValue?) { publishing.append((publication, id)) }
     func send(_ json: [UInt8]) { answers.append((try? JSONValue(parsing: json)) ?? .null) }  // null fails any test
     func write(_ message: FeedMessage) -> Bool {
         guard room > 0 else { return false }

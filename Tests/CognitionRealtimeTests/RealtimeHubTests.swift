@@ -36,7 +36,7 @@ import Testing
 
     private final class Lane: FeedLane {
         let messages = Mutex<[FeedMessage]>([])
-        func post(_ message: FeedMessage) { messages.withLock { $0.append(message) } }
+        func post(_ new: [FeedMessage]) { messages.withLock { $0 += new } }
         var isCongested: Bool { false }
     }
 
@@ -49,7 +49,7 @@ import Testing
 
     @Test("The epoch stays with the log until it is forgotten", arguments: TestDatabase.engines)
     func epoch(on engine: TestDatabase.Engine) async throws {
-        try await withTestDatabase(engine, migrations: EventLog.migrations + EpochStore.migrations) { database in
+        try await withTestDatabase(engine, migrations: EventLog.migrations + Rooms.migrations) { database in
             let source = Source(database: database)
             func open() async throws -> String {
                 try await RealtimeHub.open(database, source: source, authenticator: Accounts()).epoch
@@ -66,7 +66,7 @@ import Testing
         "What somebody waits for is encoded and handed over in its order; the rest is not",
         arguments: TestDatabase.engines)
     func feed(on engine: TestDatabase.Engine) async throws {
-        try await withTestDatabase(engine, migrations: EventLog.migrations + EpochStore.migrations) { database in
+        try await withTestDatabase(engine, migrations: EventLog.migrations + Rooms.migrations) { database in
             let source = Source(database: database)
             try await append(
                 "execution.started", ["workflow_id": "w.x", "status": "running", "progress": 0], to: database)
@@ -108,7 +108,7 @@ import Testing
 
     @Test("What was missed is read from the log, and too much is not", arguments: TestDatabase.engines)
     func load(on engine: TestDatabase.Engine) async throws {
-        try await withTestDatabase(engine, migrations: EventLog.migrations + EpochStore.migrations) { database in
+        try await withTestDatabase(engine, migrations: EventLog.migrations + Rooms.migrations) { database in
             var settings = RealtimeHub.Settings()
             settings.pendingMax = 10
             let hub = try await RealtimeHub.open(
@@ -129,7 +129,7 @@ import Testing
 
     @Test("Places are counted, and can be taken again")
     func places() async throws {
-        try await withTestDatabase(.sqliteMemory, migrations: EventLog.migrations + EpochStore.migrations) { database in
+        try await withTestDatabase(.sqliteMemory, migrations: EventLog.migrations + Rooms.migrations) { database in
             var settings = RealtimeHub.Settings()
             settings.connectionsPerUserMax = 2
             settings.connectionsMax = 1

@@ -14,6 +14,12 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
     case readJobs = "jobs:read"
     /// Make, change, run and cancel them; what a job does may need more.
     case manageJobs = "jobs:manage"
+    /// See rooms, join them and read their history.
+    case readRooms = "rooms:read"
+    /// Send messages to rooms and users.
+    case publishToRooms = "rooms:publish"
+    /// Make rooms, and look after those of one's own.
+    case manageRooms = "rooms:manage"
     /// Set and delete secrets; nobody reads them.
     case manageSecrets = "secrets:manage"
     /// See the workspace and its members.

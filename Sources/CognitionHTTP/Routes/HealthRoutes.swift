@@ -69,7 +69,7 @@ package struct RootHealthRoutes: RouteGroup {
             access: .open, summary: "Says in one word how the server is doing.", use: health)
         for part in [
             Part("event-store", "event_log", totals: ["total_events", "total_snapshots"]),
-            Part("websocket", "websocket"),
+            Part("websocket", "websocket", totals: ["active_connections", "total_rooms"]),
             Part("scheduler", "scheduler", totals: ["running_jobs", "total_jobs", "metrics"]),
         ] {
             api.route(

@@ -199,6 +199,10 @@ extension WebSocketHandler: SessionPort {
 
     func take(_ message: FeedMessage) { session?.take(message) }
 
+    func take(_ message: FeedMessage, for subscription: TopicSubscription<WebSocketHandler>) {
+        session?.take(message, for: subscription)
+    }
+
     func send(_ json: [UInt8]) {
         lane.countSent(bytes: json.count)
         put(WebSocketFrames.text(json))
@@ -256,6 +260,43 @@ extension WebSocketHandler: SessionPort {
         let (hub, topic) = (hub, subscription.topic)
         ask({ try await hub.load(topic, since: since) }) { handler, result in
             handler.session?.loaded(subscription, result, answering: id, now: handler.hub.wallClock.now)
+        }
+    }
+
+    func enter(
+        _ subscription: TopicSubscription<WebSocketHandler>, as caller: RoomCaller, since: FeedPlace?,
+        answering id: JSONValue?
+    ) {
+        let (hub, topic) = (hub, subscription.topic)
+        ask({ try await hub.enter(topic, as: caller, since: since) }) { handler, result in
+            guard let session = handler.session else {
+                // The connection has ended meanwhile.
+                if case .success(let start) = result { start.seat.leave() }
+                return
+            }
+            session.entered(subscription, result, answering: id, now: handler.hub.wallClock.now)
+        }
+    }
+
+    func catchUp(
+        _ subscription: TopicSubscription<WebSocketHandler>, after offset: Int64, _ reading: RoomReading
+    ) {
+        let (hub, key) = (hub, subscription.roomKey)
+        ask({ try await hub.catchUp(key, after: offset, reading) }) { handler, result in
+            handler.session?.caughtUp(subscription, result)
+        }
+    }
+
+    func publish(_ publication: Publication, answering id: JSONValue?) {
+        let loop = lane.eventLoop
+        let bound = NIOLoopBound(self, eventLoop: loop)
+        let room = publication.room
+        hub.publish(publication) { result in
+            loop.execute {
+                let handler = bound.value
+                handler.session?.published(result, to: room, answering: id, now: handler.hub.wallClock.now)
+                handler.lane.flushAll()
+            }
         }
     }
 

@@ -13,7 +13,7 @@ final class WebSocketLane: FeedLane {
         fileprivate var members: [ObjectIdentifier: WebSocketHandler] = [:]
         fileprivate var unflushed: [WebSocketHandler] = []
         /// The message that is being delivered, as a frame.
-        fileprivate var current: (position: Int64, frame: ByteBuffer)?
+        fileprivate var current: (position: Int64, topic: Topic?, frame: ByteBuffer)?
         fileprivate var ticker: RepeatedTask?
         fileprivate var messagesSent = 0
         fileprivate var bytesSent = 0
@@ -45,9 +45,9 @@ final class WebSocketLane: FeedLane {
 
     // MARK: Delivery
 
-    func post(_ message: FeedMessage) {
+    func post(_ messages: [FeedMessage]) {
         let isFirst = inbox.withLock { inbox in
-            inbox.messages.append(message)
+            inbox.messages += messages
             defer { inbox.isScheduled = true }
             return !inbox.isScheduled
         }
@@ -63,7 +63,7 @@ final class WebSocketLane: FeedLane {
         }
         let local = local
         for message in messages {
-            local.current = (message.position, WebSocketFrames.text(message.json))
+            local.current = (message.position, message.topics.first, WebSocketFrames.text(message.json))
             local.fanout.deliver(message)
         }
         local.current = nil
@@ -75,7 +75,9 @@ final class WebSocketLane: FeedLane {
     }
 
     func frame(of message: FeedMessage) -> ByteBuffer {
-        if let current = local.current, current.position == message.position { return current.frame }
+        if let current = local.current, current.position == message.position, current.topic == message.topics.first {
+            return current.frame
+        }
         return WebSocketFrames.text(message.json)
     }
 

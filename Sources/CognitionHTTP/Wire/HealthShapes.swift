@@ -71,6 +71,8 @@ struct PartHealthShape: AnswerBody {
             "details": .record([:]), "error_class": .text(),
             "total_events": .whole(0...(.max), "Of the log, of all workspaces."),
             "total_snapshots": .whole(0...(.max), "States of aggregates that are kept."),
+            "active_connections": .whole(0...(.max), "WebSockets of this server."),
+            "total_rooms": .whole(0...(.max), "Of all workspaces."),
             "running_jobs": .whole(0...(.max), "Of all workspaces."),
             "total_jobs": .whole(0...(.max), "Jobs that are kept, runs of schedules and schedules among them."),
             "metrics": [
@@ -79,8 +81,8 @@ struct PartHealthShape: AnswerBody {
             ],
         ],
         optional: [
-            "latency_ms", "checked_at", "details", "error_class", "total_events", "total_snapshots", "running_jobs",
-            "total_jobs", "metrics",
+            "latency_ms", "checked_at", "details", "error_class", "total_events", "total_snapshots",
+            "active_connections", "total_rooms", "running_jobs", "total_jobs", "metrics",
         ])
     static let sample: JSONValue = ["status": "healthy"]
 }

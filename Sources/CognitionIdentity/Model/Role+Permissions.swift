@@ -4,8 +4,11 @@ extension Role {
     /// Which role may do what: the one place that says so.
     package var permissions: Set<Permission> {
         switch self {
-        case .viewer: [.readWorkflows, .readWorkspace, .readEvents, .readJobs]
-        case .user: Role.viewer.permissions.union([.writeWorkflows, .execute, .appendEvents, .manageJobs])
+        case .viewer: [.readWorkflows, .readWorkspace, .readEvents, .readJobs, .readRooms]
+        case .user:
+            Role.viewer.permissions.union([
+                .writeWorkflows, .execute, .appendEvents, .manageJobs, .publishToRooms, .manageRooms,
+            ])
         case .admin: Role.user.permissions.union([.manageSecrets, .manageWorkspace, .readAudit])
         case .operator: Set(Permission.allCases)
         }

@@ -110,9 +110,11 @@ package struct MetricCatalog: Sendable {
 
         // WebSocket
         MetricDescription(
-            "websocket.connections", .gauge, .items("connections"), "Connections that are open"),
+            "websocket.connections", .gauge, .items("connections"), exportedAs: "websocket_connections_active",
+            "Connections that are open"),
         MetricDescription(
-            "websocket.connections.opened", .counter, .items("connections"), "Connections that were accepted"),
+            "websocket.connections.opened", .counter, .items("connections"), exportedAs: "websocket_connections_total",
+            "Connections that were accepted"),
         MetricDescription(
             "websocket.connections.refused", .counter, .items("connections"), labels: ["reason"],
             "Connections that were refused, by reason"),
@@ -124,6 +126,11 @@ package struct MetricCatalog: Sendable {
         MetricDescription(
             "websocket.bytes", .counter, .bytes, labels: ["direction"], "Bytes of messages received (in) and sent (out)"
         ),
+        MetricDescription(
+            "websocket.rooms", .gauge, .items("rooms"), exportedAs: "websocket_rooms_total",
+            "Rooms that there are, of all workspaces and nodes"),
+        MetricDescription(
+            "websocket.rooms.published", .counter, .items("messages"), "Messages that were written into rooms"),
         MetricDescription(
             "websocket.slow", .counter, .items("occasions"), labels: ["outcome"],
             "Clients that did not keep up: held back (paused), caught up from the log (recovered) or closed"),

@@ -7,6 +7,7 @@ package struct ClientAction: Sendable {
         case refresh(token: Secret)
         case subscribe(Target, since: FeedPlace?)
         case unsubscribe(Target)
+        case publish(Message)
         case ping
         case stats
     }
@@ -14,6 +15,15 @@ package struct ClientAction: Sendable {
     package enum Target: Sendable, Hashable {
         case execution(String)
         case workflow(String)
+        case room(String)
+    }
+
+    /// What is to be sent to a room.
+    package struct Message: Sendable {
+        package let room: String
+        package let content: JSONValue
+        package let type: String?
+        package let idempotencyKey: String?
     }
 
     package let kind: Kind
@@ -21,12 +31,16 @@ package struct ClientAction: Sendable {
     package let id: JSONValue?
     /// Whether a subscription to an execution also brings what its tasks are writing.
     package let wantsText: Bool
+    /// Whether a subscription to a room also tells who comes and goes.
+    package let wantsPresence: Bool
+
+    package var isPublish: Bool { if case .publish = kind { true } else { false } }
 
     package static let idBytesMax = 100
     package static let nameBytesMax = 200
     package static let tokenBytesMax = 16 << 10
 
-    private static let limits = JSONLimits(bytesMax: 1 << 20, depthMax: 16, allowsRepeatedNames: false)
+    private static let limits = JSONLimits(bytesMax: 1 << 20, depthMax: 64, allowsRepeatedNames: false)
 
     /// What could not be read; the answer names the request all the same, if it had a name.
     package struct Refusal: Error {
@@ -48,6 +62,7 @@ package struct ClientAction: Sendable {
         }
         kind = try ClientAction.readKind(name, reader)
         wantsText = try reader.flag("tokens") ?? true
+        wantsPresence = try reader.flag("presence") ?? true
     }
 
     private static func readKind(_ name: String, _ reader: Reader) throws(Refusal) -> Kind {
@@ -58,7 +73,7 @@ package struct ClientAction: Sendable {
         case "unsubscribe": return .unsubscribe(try reader.target())
         case "ping": return .ping
         case "get_stats": return .stats
-        case "publish": throw reader.refusal(.realtimeUnsupported, "this server has no rooms to publish to")
+        case "publish": return .publish(try reader.roomMessage())
         default:
             throw reader.invalid(
                 "the actions are authenticate, refresh, subscribe, unsubscribe, publish, ping and get_stats")
@@ -89,16 +104,22 @@ package struct ClientAction: Sendable {
         }
 
         func target() throws(Refusal) -> Target {
-            guard message["room"] == nil else {
-                throw refusal(.realtimeUnsupported, "this server has no rooms")
-            }
             let execution = try name("execution_id")
             let workflow = try name("workflow_id")
-            switch (execution, workflow) {
-            case (let id?, nil): return .execution(id)
-            case (nil, let id?): return .workflow(id)
-            default: throw invalid("either \"execution_id\" or \"workflow_id\" is needed")
+            let room = try name("room")
+            switch (execution, workflow, room) {
+            case (let id?, nil, nil): return .execution(id)
+            case (nil, let id?, nil): return .workflow(id)
+            case (nil, nil, let id?): return .room(id)
+            default: throw invalid("one of \"execution_id\", \"workflow_id\" and \"room\" is needed")
             }
+        }
+
+        func roomMessage() throws(Refusal) -> Message {
+            guard let room = try name("room") else { throw invalid("\"room\" is needed") }
+            guard let content = message["content"] else { throw invalid("\"content\" is needed; it may be any JSON") }
+            return Message(
+                room: room, content: content, type: try name("type"), idempotencyKey: try name("idempotency_key", 255))
         }
 
         func since() throws(Refusal) -> FeedPlace? {
@@ -115,10 +136,10 @@ package struct ClientAction: Sendable {
             return flag
         }
 
-        private func name(_ member: String) throws(Refusal) -> String? {
+        private func name(_ member: String, _ bytesMax: Int = nameBytesMax) throws(Refusal) -> String? {
             guard let value = message[member], !value.isNull else { return nil }
-            guard let name = value.stringValue, (1...nameBytesMax).contains(name.utf8.count) else {
-                throw invalid("\"\(member)\" is a text of 1 to \(nameBytesMax) bytes")
+            guard let name = value.stringValue, (1...bytesMax).contains(name.utf8.count) else {
+                throw invalid("\"\(member)\" is a text of 1 to \(bytesMax) bytes")
             }
             return name
         }

@@ -13,7 +13,7 @@ package final class ClientSession<Port: SessionPort> {
     package typealias Subscription = TopicSubscription<Port>
 
     /// Whether what is published goes straight to the connection.
-    private enum Flow {
+    enum Flow {
         case live
         /// The connection has no room.
         case paused
@@ -24,11 +24,15 @@ package final class ClientSession<Port: SessionPort> {
     package let id: UUIDv7
     package private(set) var caller: RealtimeCaller?
     package private(set) var lastTaken: Int64 = 0
-    private unowned let port: Port
-    private let rules: SessionRules
-    private var subscriptions: [Topic: Subscription] = [:]
+    unowned let port: Port
+    let rules: SessionRules
+    var subscriptions: [Topic: Subscription] = [:]
     private var flow = Flow.live
-    private var isClosed = false
+    var isClosed = false
+    /// What a subscription to a room has missed is being read.
+    var isReadingRoom = false
+    /// Messages to rooms that are not written yet.
+    private var publishing = 0
     /// Some subscription has text that was not taken.
     package private(set) var hasText = false
     private var hasAnnouncedExpiry = false
@@ -57,7 +61,13 @@ package final class ClientSession<Port: SessionPort> {
         guard !isClosed else { return }
         guard !isBusy else { return waiting.append(text) }
         do {
-            try perform(try ClientAction(parsing: text), now: now)
+            let action = try ClientAction(parsing: text)
+            if publishing > 0, !action.isPublish {
+                // Answers come in the order of the requests.
+                isBusy = true
+                return waiting.append(text)
+            }
+            try perform(action, now: now)
         } catch {
             fail(error.error, answering: error.id)
         }
@@ -74,10 +84,9 @@ package final class ClientSession<Port: SessionPort> {
         guard let caller else {
             throw refusal(.realtimeUnauthenticated, "send {\"action\": \"authenticate\", \"token\": …} first", action)
         }
-        guard caller.principal.may(.readWorkflows) else {
-            throw refusal(.realtimeForbidden, "the permission \(Permission.readWorkflows.rawValue) is needed", action)
-        }
+        try check(caller, action)
         switch action.kind {
+        case .publish(let message): try publish(message, caller, action)
         case .subscribe(let target, let since): try subscribe(to: target, since: since, caller, action)
         case .unsubscribe(let target):
             let topic = rules.topic(target, caller.workspace)
@@ -86,6 +95,36 @@ package final class ClientSession<Port: SessionPort> {
         case .stats: port.send(ServerMessage.stats(port.stats, answering: action.id))
         case .ping, .authenticate, .refresh: break
         }
+    }
+
+    private func check(_ caller: RealtimeCaller, _ action: ClientAction) throws(ClientAction.Refusal) {
+        let needed: Permission
+        switch action.kind {
+        case .publish: needed = .publishToRooms
+        case .subscribe(.room, _), .unsubscribe(.room): needed = .readRooms
+        case .stats where caller.principal.may(.readRooms): return
+        default: needed = .readWorkflows
+        }
+        guard caller.principal.may(needed) else {
+            throw refusal(.realtimeForbidden, "the permission \(needed.rawValue) is needed", action)
+        }
+    }
+
+    private func publish(
+        _ message: ClientAction.Message, _ caller: RealtimeCaller, _ action: ClientAction
+    ) throws(ClientAction.Refusal) {
+        let publication: Publication
+        do throws(RealtimeError) {
+            guard let room = RoomName(message.room) else { throw RealtimeError.roomNotFound(message.room) }
+            publication = try Publication(
+                to: room, message.content, type: message.type, idempotencyKey: message.idempotencyKey,
+                from: caller.inRooms)
+        } catch {
+            throw ClientAction.Refusal(error: error, id: action.id)
+        }
+        publishing += 1
+        if publishing >= rules.publishingMax { isBusy = true }
+        port.publish(publication, answering: action.id)
     }
 
     private func subscribe(
@@ -100,9 +139,13 @@ package final class ClientSession<Port: SessionPort> {
         }
         let subscription = Subscription(topic, of: port)
         subscription.wantsText = action.wantsText
+        subscription.tail?.wantsPresence = action.wantsPresence
         subscriptions[topic] = subscription
         isBusy = true
         port.join(subscription)
+        if topic.isRoom {
+            return port.enter(subscription, as: caller.inRooms, since: since, answering: action.id)
+        }
         port.load(subscription, since: since, answering: action.id)
     }
 
@@ -110,18 +153,18 @@ package final class ClientSession<Port: SessionPort> {
         ClientAction.Refusal(error: RealtimeError(code, text), id: action.id)
     }
 
-    private func fail(_ error: any Error, answering id: JSONValue?) {
+    func fail(_ error: any Error, answering id: JSONValue?) {
         port.countError()
         port.send(ServerMessage.error(error, answering: id))
     }
 
     /// After an answer of the port: what has waited for it.
-    private func resume(now: Timestamp) {
+    func resume(now: Timestamp) {
         isBusy = false
         var texts = waiting[...]
         waiting = []
         while !isBusy, !isClosed, let text = texts.popFirst() { receive(text, now: now) }
-        if !isClosed { waiting = Array(texts) + waiting }
+        if !isClosed { waiting += texts }
         if waiting.isEmpty { port.backlogEnded() }
     }
 
@@ -149,6 +192,19 @@ package final class ClientSession<Port: SessionPort> {
             if caller == nil, isRefused { return port.disconnect(.tokenRefused) }
         }
         resume(now: now)
+    }
+
+    /// - Parameter result: Of the oldest message that was under way.
+    package func published(
+        _ result: Result<Published, any Error>, to room: RoomName, answering id: JSONValue?, now: Timestamp
+    ) {
+        guard !isClosed else { return }
+        publishing -= 1
+        switch result {
+        case .success(let published): port.send(ServerMessage.ack(published, room: room, answering: id))
+        case .failure(let error): fail(error, answering: id)
+        }
+        if isBusy, publishing == 0 { resume(now: now) }
     }
 
     package func loaded(
@@ -251,6 +307,7 @@ package final class ClientSession<Port: SessionPort> {
 
     /// The connection takes more: reads what it missed while it did not.
     package func hasRoom() {
+        readRooms()
         guard !isClosed, case .paused = flow else { return }
         readMore()
     }
@@ -346,7 +403,7 @@ package final class ClientSession<Port: SessionPort> {
         subscriptions = [:]
     }
 
-    private func close(_ subscription: Subscription) {
+    func close(_ subscription: Subscription) {
         subscriptions[subscription.topic] = nil
         leave(subscription)
     }
@@ -356,6 +413,7 @@ package final class ClientSession<Port: SessionPort> {
         subscription.hasText = false
         subscription.text?.end()
         subscription.text = nil
+        subscription.tail?.seat?.leave()
         port.leave(subscription)
     }
 }

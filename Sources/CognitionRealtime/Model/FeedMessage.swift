@@ -1,8 +1,20 @@
 package import CognitionCore
 package import CognitionEvents
 
-/// One event as clients get it, encoded once for all of them.
+/// One event, or one message of a room, as clients get it, encoded once for all of them.
 package struct FeedMessage: Sendable {
+    package enum Kind: Sendable {
+        /// An event of the log; positions are those of the log.
+        case log
+        /// A message of the room with this key; positions are its offsets.
+        case room(key: Int64)
+        /// Somebody has come to the room or gone; told only to those who have room for it.
+        case presence(key: Int64)
+        /// Others may be in the room now; not told as it is.
+        case access(RoomAccess)
+    }
+
+    package let kind: Kind
     package let position: Int64
     /// Whom it concerns.
     package let topics: [Topic]
@@ -11,7 +23,8 @@ package struct FeedMessage: Sendable {
     /// The whole message, JSON in UTF-8.
     package let json: [UInt8]
 
-    package init(position: Int64, topics: [Topic], time: Timestamp, json: [UInt8]) {
+    package init(position: Int64, topics: [Topic], time: Timestamp, json: [UInt8], kind: Kind = .log) {
+        self.kind = kind
         self.position = position
         self.topics = topics
         self.time = time
@@ -24,6 +37,7 @@ package struct FeedMessage: Sendable {
     /// A `workflow_status` message from an event of an execution.
     /// - Parameter workflow: The canonical name of the execution's workflow.
     package init(_ event: Event, workflow: String?, epoch: String) {
+        kind = .log
         position = event.position
         time = event.time
         topics = Self.topics(of: event, workflow: workflow)
@@ -35,6 +49,13 @@ package struct FeedMessage: Sendable {
             ? full
             : ServerMessage.message(
                 "workflow_status", Self.data(of: event, workflow: workflow, withError: false), place: place)
+    }
+
+    /// A message of a room.
+    init(_ message: RoomMessage, of room: Room) {
+        self.init(
+            position: message.offset, topics: [.room(room.workspace, room.id.text)], time: message.createdAt,
+            json: message.frame(room: room.id, epoch: room.epoch), kind: .room(key: room.key))
     }
 
     /// Whom an event of an execution concerns.

@@ -31,8 +31,54 @@ package enum ServerMessage {
         return message("subscribed", data, answering: id, place: place)
     }
 
-    package static func unsubscribed(_ topic: Topic, answering id: JSONValue?) -> [UInt8] {
-        message("unsubscribed", [topic.member.name: topic.member.value], answering: id)
+    /// - Parameter reason: Why, when the client has not asked for it.
+    package static func unsubscribed(_ topic: Topic, reason: String? = nil, answering id: JSONValue?) -> [UInt8] {
+        var data: JSONObject = [topic.member.name: topic.member.value]
+        if let reason { data["reason"] = .string(reason) }
+        return message("unsubscribed", data, answering: id)
+    }
+
+    /// What follows comes after the offset beside `type`.
+    package static func entered(_ start: RoomStart, answering id: JSONValue?) -> [UInt8] {
+        var data = start.room.json
+        data["room"] = .string(start.room.id.text)
+        data["members"] = .integer(Int64(start.users.count))
+        data["present"] = .array(start.users.sorted().prefix(RoomStart.usersShownMax).map(JSONValue.string))
+        if let recovered = start.recovered { data["recovered"] = .bool(recovered) }
+        return message(
+            "subscribed", data, answering: id, place: FeedPlace(epoch: start.room.epoch, offset: start.from))
+    }
+
+    /// Messages of a room that the client does not get.
+    package static func gap(_ offsets: ClosedRange<Int64>, in topic: Topic, epoch: String) -> [UInt8] {
+        message(
+            "gap",
+            [
+                topic.member.name: topic.member.value, "from": .integer(offsets.lowerBound),
+                "to": .integer(offsets.upperBound),
+            ], place: FeedPlace(epoch: epoch, offset: offsets.upperBound))
+    }
+
+    /// The answer to `publish`; the offset is that of the client's own message, and says nothing about what it has got.
+    package static func ack(_ published: Published, room: RoomName, answering id: JSONValue?) -> [UInt8] {
+        message(
+            "ack",
+            [
+                "room": .string(room.text), "id": .string(published.id.description),
+                "offset": .integer(published.offset),
+                "epoch": .string(published.epoch),
+            ], answering: id)
+    }
+
+    package static func presence(
+        _ user: String, isThere: Bool, in topic: Topic, members: Int, at time: Timestamp
+    ) -> [UInt8] {
+        message(
+            "presence",
+            [
+                topic.member.name: topic.member.value, "event": .string(isThere ? "join" : "leave"),
+                "user": .string(user), "members": .integer(Int64(members)), "time": .string(time.description),
+            ])
     }
 
     package static func pong(at time: Timestamp, answering id: JSONValue?) -> [UInt8] {
@@ -80,6 +126,8 @@ package struct RealtimeStats: Sendable, Hashable {
     package var connectedClients = 0
     package var authenticatedConnections = 0
     package var activeSubscriptions = 0
+    /// Of all workspaces and nodes, as they were counted last.
+    package var totalRooms = 0
     package var messagesSent = 0
     package var messagesReceived = 0
     package var errors = 0
@@ -95,7 +143,7 @@ package struct RealtimeStats: Sendable, Hashable {
             "connected_clients": .integer(Int64(connectedClients)),
             "authenticated_connections": .integer(Int64(authenticatedConnections)),
             "active_subscriptions": .integer(Int64(activeSubscriptions)),
-            "total_rooms": 0,
+            "total_rooms": .integer(Int64(totalRooms)),
             "messages_sent": .integer(Int64(messagesSent)),
             "messages_received": .integer(Int64(messagesReceived)),
             "errors": .integer(Int64(errors)),

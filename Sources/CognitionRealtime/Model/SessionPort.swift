@@ -24,6 +24,14 @@ package protocol SessionPort: FeedMember {
     /// Is answered by ``ClientSession/arrived(_:for:)``.
     func read(after position: Int64, for subscriptions: [TopicSubscription<Self>])
 
+    /// Is answered by ``ClientSession/entered(_:_:answering:now:)``.
+    func enter(
+        _ subscription: TopicSubscription<Self>, as caller: RoomCaller, since: FeedPlace?, answering id: JSONValue?)
+    /// Is answered by ``ClientSession/caughtUp(_:_:)``.
+    func catchUp(_ subscription: TopicSubscription<Self>, after offset: Int64, _ reading: RoomReading)
+    /// Is answered by ``ClientSession/published(_:to:answering:now:)``; several may be under way, and are answered in their order.
+    func publish(_ publication: Publication, answering id: JSONValue?)
+
     func join(_ subscription: TopicSubscription<Self>)
     func leave(_ subscription: TopicSubscription<Self>)
     /// Ends the connection; the session is told by ``ClientSession/end()``.
@@ -44,6 +52,8 @@ package final class SessionRules: Sendable {
     package let pendingMax: Int
     /// Positions of the log that a slow connection may lie behind before it is closed.
     package let positionsBehindMax: Int64
+    /// Messages that a connection may have sent to rooms and that are not written yet.
+    package let publishingMax = 64
     /// How long before its token ends a client is told.
     package let expiryNotice: Duration
     /// How long after its token has ended a connection is closed.

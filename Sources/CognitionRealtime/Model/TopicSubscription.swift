@@ -21,13 +21,21 @@ package final class TopicSubscription<Member: FeedMember> {
     var text: (any LiveText)?
     /// There is text that was not taken.
     var hasText = false
+    /// Of a room: how far it was told. `state` then says only whether it is closed.
+    var tail: RoomTail?
     /// Where the fan-out has it in its list.
     fileprivate var index = -1
 
     init(_ topic: Topic, of member: Member) {
         self.topic = topic
         self.member = member
+        if topic.isRoom { tail = RoomTail() }
     }
+
+    /// Of the room that was entered.
+    package var roomKey: Int64 { tail?.key ?? 0 }
+
+    var isClosed: Bool { if case .closed = state { true } else { false } }
 
     fileprivate func collect(_ message: FeedMessage, atMost pendingMax: Int) {
         guard case .opening(var pending, let overflowed) = state, !overflowed else { return }
@@ -49,6 +57,9 @@ package protocol FeedMember: AnyObject {
 
     /// A message of a topic that is subscribed to. Each is offered once for every matching subscription.
     func take(_ message: FeedMessage)
+
+    /// What concerns a room that is subscribed to.
+    func take(_ message: FeedMessage, for subscription: TopicSubscription<Self>)
 }
 
 /// Which connections of one event loop want which topic. Confined to that loop.
@@ -82,6 +93,7 @@ package final class Fanout<Member: FeedMember> {
     }
 
     package func deliver(_ message: FeedMessage) {
+        guard case .log = message.kind else { return deliverToRoom(message) }
         var someAreOpening = false
         for topic in message.topics {
             guard let list = topics[topic] else { continue }
@@ -95,6 +107,14 @@ package final class Fanout<Member: FeedMember> {
         }
         // Afterwards, so that a message that a connection has got by another of its subscriptions is not kept as well.
         if someAreOpening { collect(message) }
+    }
+
+    private func deliverToRoom(_ message: FeedMessage) {
+        for topic in message.topics {
+            for subscription in topics[topic] ?? [] where !subscription.isClosed {
+                subscription.member.take(message, for: subscription)
+            }
+        }
     }
 
     private func collect(_ message: FeedMessage) {

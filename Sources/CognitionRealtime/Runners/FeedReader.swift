@@ -36,6 +36,7 @@ final class FeedReader: Sendable {
             switch topic {
             case .execution(let workspace, let id): try await source.execution(id, in: workspace)
             case .workflow(let workspace, let id): try await source.workflow(id, in: workspace)
+            case .room: throw RealtimeError(.realtimeInternal, "rooms are entered, and the log tells nothing of them")
             }
         let missed: (messages: [FeedMessage], position: Int64)? =
             if let since { try await missed(topic, since: since, head: snapshot.position) } else { nil }

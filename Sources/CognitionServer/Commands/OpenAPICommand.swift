@@ -18,10 +18,11 @@ struct OpenAPICommand: AsyncParsableCommand {
             let document = try await Node.withEmptyNode(configuration) { node in
                 var random = SystemRandomNumberGenerator()
                 let keys = try KeyRing.generate(now: node.clock.now, ids: node.ids, using: &random).signingKeys()
+                let identity = try Identity(database: node.database, ids: node.ids, keys: keys)
                 let api = Server.api(
-                    node, engine: try node.engine(),
-                    identity: try Identity(database: node.database, ids: node.ids, keys: keys), state: HealthState(),
-                    monitor: HealthMonitor([]), metrics: PrometheusMetrics(), levels: LogLevels(.info))
+                    node, engine: try node.engine(), hub: Server.describingHub(node, identity), identity: identity,
+                    state: HealthState(), monitor: HealthMonitor([]), metrics: PrometheusMetrics(),
+                    levels: LogLevels(.info))
                 return OpenAPIDocument(api).json
             }
             Terminal.write(document.prettyJSONText)

@@ -96,7 +96,8 @@ extension HealthCheck {
             return Finding(
                 isCrowded ? .degraded : .healthy,
                 details: [
-                    "connections": .integer(Int64(stats.connectedClients)),
+                    "active_connections": .integer(Int64(stats.connectedClients)),
+                    "total_rooms": .integer(Int64(stats.totalRooms)),
                     "connections_max": .integer(Int64(hub.connectionsMax)),
                     "subscriptions": .integer(Int64(stats.activeSubscriptions)),
                     "errors": .integer(Int64(stats.errors)),

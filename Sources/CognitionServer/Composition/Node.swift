@@ -39,7 +39,7 @@ struct Node: Sendable {
     static let migrations =
         NodeLease.migrations + EventLog.migrations + EventLog.busMigrations + Workflows.migrations
         + LanguageModels.migrations + Identity.migrations + Scheduler.migrations
-        + EpochStore.migrations + RepetitionStore.migrations
+        + Rooms.migrations + RepetitionStore.migrations
 
     /// What events of older releases are read through. No type of ours has a second version yet.
     static let upcasters = Upcasters.none

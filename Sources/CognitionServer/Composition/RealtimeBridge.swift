@@ -32,6 +32,16 @@ struct RealtimeIdentity: RealtimeAuthenticator {
     }
 }
 
+/// Tells rooms who belongs to a workspace.
+struct RoomUsers: RoomDirectory {
+    let identity: Identity
+
+    func isMember(_ user: String, of workspace: WorkspaceID) async throws -> Bool {
+        guard let user = UserID(user) else { return false }
+        return try await identity.isMember(user, of: workspace)
+    }
+}
+
 /// Tells real-time connections how executions are doing.
 struct RealtimeExecutions: ExecutionSource {
     /// Executions of a workflow that are shown when somebody begins to watch it.

@@ -74,7 +74,8 @@ struct Server {
         hub = try await RealtimeHub.open(
             node.database, source: RealtimeExecutions(workflows: node.workflows),
             authenticator: RealtimeIdentity(identity: identity), texts: RealtimeTexts(streams: node.workflows.tokens),
-            settings: settings, wallClock: node.clock, ids: node.ids)
+            directory: RoomUsers(identity: identity), node: engine.node, settings: settings, wallClock: node.clock,
+            ids: node.ids)
         redis = try await RedisLink.make(for: node, epoch: hub.epoch)
     }
 
@@ -175,7 +176,7 @@ struct Server {
         settings.connection.headTimeout = min(.seconds(10), configuration.duration(.requestTimeout) / 10)
         return HTTPServer(
             Self.api(
-                node, engine: engine, identity: identity, state: state, monitor: monitor, metrics: metrics,
+                node, engine: engine, hub: hub, identity: identity, state: state, monitor: monitor, metrics: metrics,
                 levels: levels, onKeyRotation: files.renewToken),
             webSocket: WebSocketEndpoint(hub: hub, settings: try configuration.webSocket, ids: node.ids),
             identity: identity,
@@ -187,10 +188,18 @@ struct Server {
             onRunning: onRunning)
     }
 
+    /// A hub that nothing runs, to describe the routes with.
+    static func describingHub(_ node: Node, _ identity: Identity) -> RealtimeHub {
+        RealtimeHub(
+            Rooms(node.database, epoch: "", clock: node.clock, ids: node.ids), node: node.ids.next(), start: 0,
+            source: RealtimeExecutions(workflows: node.workflows),
+            authenticator: RealtimeIdentity(identity: identity), wallClock: node.clock)
+    }
+
     /// Every route.
     static func api(
-        _ node: Node, engine: WorkflowEngine, identity: Identity, state: HealthState, monitor: HealthMonitor,
-        metrics: PrometheusMetrics?, levels: LogLevels,
+        _ node: Node, engine: WorkflowEngine, hub: RealtimeHub, identity: Identity, state: HealthState,
+        monitor: HealthMonitor, metrics: PrometheusMetrics?, levels: LogLevels,
         onKeyRotation: @escaping @Sendable () async throws -> Void = {}
     ) -> API {
         let token = node.configuration[.metricsToken]
@@ -220,6 +229,7 @@ struct Server {
                     known: Node.projections, log: node.log),
                 SagaRoutes(workflows: node.workflows, engine: engine),
                 JobRoutes(scheduler: node.scheduler), QueueRoutes(scheduler: node.scheduler),
+                RoomRoutes(hub: hub, identity: identity),
                 SecretRoutes(workflows: node.workflows, identity: identity),
                 ForkRoutes(workflows: node.workflows),
                 LanguageModelRoutes(database: node.database), LogLevelRoutes(levels: levels),

@@ -60,7 +60,7 @@ func withLiveServer(
     _ settings: LiveSettings = .quick, clock: any WallClock = SystemWallClock(),
     _ body: @Sendable (LiveServer) async throws -> Void
 ) async throws {
-    try await withTestDatabase(.sqliteMemory, migrations: EventLog.migrations + EpochStore.migrations) { database in
+    try await withTestDatabase(.sqliteMemory, migrations: EventLog.migrations + Rooms.migrations) { database in
         let accounts = TestAccounts(clock: clock)
         let source = TestExecutions()
         let hub = try await RealtimeHub.open(
@@ -135,7 +135,7 @@ final class TestAccounts: RealtimeAuthenticator {
             user: String(names[0]),
             principal: Principal(
                 actor: "user:\(names[0])", workspace: WorkspaceID(names.count > 1 ? String(names[1]) : "w1"),
-                permissions: names[0] == "nobody" ? [] : [.readWorkflows]),
+                permissions: names[0] == "nobody" ? [] : [.readWorkflows, .readRooms, .publishToRooms, .manageRooms]),
             expiresAt: clock.now + .seconds(parts.count > 1 ? Double(parts[1]) ?? 0 : 3_600))
     }
 

@@ -1,0 +1,128 @@
+package import CognitionCore
+
+/// Rooms. Each subscription to one follows the room's own numbers: what is published goes straight to the connection as long as
+/// it has room, and anything else is read from the room's history, so nothing is kept here.
+extension ClientSession {
+    /// What concerns a room that is subscribed to.
+    package func take(_ message: FeedMessage, for subscription: Subscription) {
+        guard !isClosed, !subscription.isClosed else { return }
+        switch message.kind {
+        case .log: break
+        case .room(let key):
+            switch subscription.tail?.published(message.position, key: key) {
+            case .write: tell(message, to: subscription)
+            case .read: readRooms()
+            case .nothing, nil: break
+            }
+        case .presence(let key):
+            guard let tail = subscription.tail, tail.key == key, tail.flow != .opening, tail.wantsPresence else {
+                return
+            }
+            // Who has no room for it asks who is there.
+            _ = port.write(message)
+        case .access(let access):
+            guard let tail = subscription.tail else { return }
+            guard tail.flow != .opening else {
+                subscription.tail?.access = access
+                return
+            }
+            apply(access, to: subscription)
+        }
+    }
+
+    /// The next message, while the subscription is live.
+    private func tell(_ message: FeedMessage, to subscription: Subscription) {
+        guard port.write(message) else {
+            subscription.tail?.flow = .behind
+            return port.countSlow(.paused)
+        }
+        subscription.tail?.told(upTo: message.position)
+    }
+
+    /// Leaves the room if the client may no longer be in it.
+    private func apply(_ access: RoomAccess, to subscription: Subscription) {
+        guard let caller, let tail = subscription.tail, tail.key == access.key, !access.admits(caller.inRooms) else {
+            return
+        }
+        close(subscription)
+        port.send(
+            ServerMessage.unsubscribed(
+                subscription.topic, reason: access.rule == .nobody ? "deleted" : "removed", answering: nil))
+    }
+
+    /// The answer to ``SessionPort/enter(_:as:since:answering:)``. Whoever has lost the subscription gives the seat back.
+    package func entered(
+        _ subscription: Subscription, _ result: Result<RoomStart, any Error>, answering id: JSONValue?, now: Timestamp
+    ) {
+        guard !isClosed, !subscription.isClosed else {
+            if case .success(let start) = result { start.seat.leave() }
+            return
+        }
+        switch result {
+        case .success(let start):
+            port.send(ServerMessage.entered(start, answering: id))
+            subscription.tail?.open(start)
+            if let gap = start.gap { tellGap(gap, epoch: start.room.epoch, of: subscription) }
+            if let access = subscription.tail?.access { apply(access, to: subscription) }
+            if subscription.tail?.recover() == true { readRooms() }
+        case .failure(let error):
+            close(subscription)
+            fail(error, answering: id)
+        }
+        resume(now: now)
+    }
+
+    private func tellGap(_ offsets: ClosedRange<Int64>, epoch: String, of subscription: Subscription) {
+        port.send(ServerMessage.gap(offsets, in: subscription.topic, epoch: epoch))
+        subscription.tail?.told(upTo: offsets.upperBound)
+    }
+
+    // MARK: What was missed
+
+    /// Reads what a subscription has missed, one at a time.
+    func readRooms() {
+        guard !isClosed, !isReadingRoom, port.hasRoom else { return }
+        guard let subscription = subscriptions.values.first(where: { $0.tail?.flow == .behind }),
+            let tail = subscription.tail
+        else { return }
+        isReadingRoom = true
+        subscription.tail?.flow = .reading
+        port.catchUp(subscription, after: tail.after, tail.reading)
+    }
+
+    /// The answer to ``SessionPort/catchUp(_:after:_:)``.
+    package func caughtUp(_ subscription: Subscription, _ result: Result<RoomCatchUp, any Error>) {
+        isReadingRoom = false
+        guard !isClosed else { return }
+        guard !subscription.isClosed, let tail = subscription.tail, let epoch = tail.seat?.epoch else {
+            return readRooms()
+        }
+        guard case .success(let page) = result else {
+            // Tried again with the next tick; of a room that is gone, it is said by whoever follows the rooms.
+            subscription.tail?.flow = .behind
+            return
+        }
+        let mustTellAll = tail.policy == .disconnect && !tail.isRecovering
+        if mustTellAll, page.last - tail.after > rules.positionsBehindMax { return endSlow() }
+        for message in page.messages {
+            guard let after = subscription.tail?.after, message.position > after else { continue }
+            if message.position > after + 1 {
+                guard !mustTellAll else { return endSlow() }
+                tellGap(after + 1...message.position - 1, epoch: epoch, of: subscription)
+            }
+            guard port.write(message) else {
+                subscription.tail?.flow = .behind
+                return
+            }
+            subscription.tail?.told(upTo: message.position)
+        }
+        if page.messages.isEmpty, let after = subscription.tail?.after, page.last > after {
+            guard !mustTellAll else { return endSlow() }
+            tellGap(after + 1...page.last, epoch: epoch, of: subscription)
+        }
+        if subscription.tail?.caughtUp(page.last) == true, !tail.isRecovering { port.countSlow(.recovered) }
+        readRooms()
+    }
+
+    private func endSlow() { port.disconnect(.tooSlow) }
+}

@@ -1,0 +1,136 @@
+/// How far one subscription was told of a room, and what happens next. What is published comes with its number; whatever does
+/// not follow the last one is read from the room's history.
+package struct RoomTail: Sendable {
+    enum Flow: Sendable {
+        /// The room is being entered.
+        case opening
+        /// What is published goes straight to the connection.
+        case live
+        /// Something is to be read from the history, once the connection takes it.
+        case behind
+        case reading
+    }
+
+    /// What becomes of a message that is published.
+    enum Step: Sendable, Hashable {
+        case nothing
+        /// It is the next one.
+        case write
+        /// Others come before it.
+        case read
+    }
+
+    var flow = Flow.opening
+    /// Of the room that was entered, once it was.
+    var key: Int64 = 0
+    /// Everything up to here was told, or said to be missing.
+    private(set) var after: Int64 = 0
+    /// The last that is known of, and in which room of that name.
+    private var newest: Int64 = 0
+    private var newestKey: Int64 = 0
+    var policy = SlowPolicy.disconnect
+    /// What was missed before it was entered is told in full, as far as there is any.
+    private(set) var isRecovering = false
+    var wantsPresence = true
+    /// Who may be in it, as was said while it was being entered.
+    var access: RoomAccess?
+    var seat: RoomSeat?
+
+    init() {}
+
+    mutating func open(_ start: RoomStart) {
+        key = start.room.key
+        after = start.from
+        newest = max(newestKey == key ? newest : 0, start.room.lastOffset)
+        policy = start.room.settings.slow
+        seat = start.seat
+        flow = .live
+    }
+
+    /// After ``open(_:)`` and whatever gap was told then: reads what was missed.
+    /// - Returns: Whether there is something to read.
+    mutating func recover() -> Bool {
+        guard after < newest else { return false }
+        isRecovering = true
+        flow = .behind
+        return true
+    }
+
+    mutating func published(_ offset: Int64, key: Int64) -> Step {
+        guard flow != .opening else {
+            (newest, newestKey) = (key == newestKey ? max(newest, offset) : offset, key)
+            return .nothing
+        }
+        guard key == self.key else { return .nothing }
+        newest = max(newest, offset)
+        guard flow == .live, offset > after else { return .nothing }
+        if offset == after + 1 { return .write }
+        flow = .behind
+        return .read
+    }
+
+    mutating func told(upTo offset: Int64) { after = max(after, offset) }
+
+    /// Nothing is missing any more, as far as `last` and what was published say.
+    /// - Returns: Whether it is live again.
+    mutating func caughtUp(_ last: Int64) -> Bool {
+        newest = max(newest, last)
+        flow = after >= newest ? .live : .behind
+        if flow == .live { isRecovering = false }
+        return flow == .live
+    }
+
+    /// What is read next.
+    var reading: RoomReading {
+        switch policy {
+        case _ where isRecovering, .disconnect: .all
+        case .dropOldest: .newest
+        case .conflate: .newestOfEachType
+        }
+    }
+}
+
+/// Which of the messages that were missed a connection gets.
+package enum RoomReading: Sendable, Hashable {
+    case all
+    case newest
+    case newestOfEachType
+}
+
+/// Where a subscription to a room begins.
+package struct RoomStart: Sendable {
+    package let room: Room
+    /// The offset that the client named, or else the room's last.
+    package let from: Int64
+    /// Whether everything after the place that the client named follows; `nil` when it named none.
+    package let recovered: Bool?
+    /// What the client named is too far back: these are not told.
+    package let gap: ClosedRange<Int64>?
+    /// Users who are in it, this one included.
+    package let users: Set<String>
+    package let seat: RoomSeat
+
+    package static let usersShownMax = 100
+}
+
+/// Messages that a connection has missed.
+package struct RoomCatchUp: Sendable {
+    /// Rising.
+    package let messages: [FeedMessage]
+    /// The room's last offset when it was read.
+    package let last: Int64
+}
+
+/// Keeps a user in a room, on this node, until it is given back.
+package final class RoomSeat: Sendable {
+    /// Of the room.
+    let epoch: String
+    private let once: OnceAction
+
+    package init(epoch: String, _ leave: @escaping @Sendable () -> Void) {
+        self.epoch = epoch
+        once = OnceAction(leave)
+    }
+
+    package func leave() { once.run() }
+}
