@@ -49,7 +49,7 @@ extension JobRunner {
             done += try await database.write { tx in
                 try tx.execute(
                     """
-                    UPDATE jobs SET state = 1 WHERE state = 0 AND key IN (
+                    UPDATE jobs SET state = 1 WHERE +state = 0 AND key IN (
                         SELECT key FROM jobs WHERE state = 0 AND run_at <= \(now)
                         ORDER BY run_at LIMIT \(Self.dueMax) \(fragment: .skipLocked))
                     """)
@@ -170,7 +170,7 @@ extension JobRunner {
                 try tx.execute(
                     """
                     UPDATE jobs SET state = 1, attempt = attempt - 1
-                    WHERE key = \(key) AND epoch = \(epoch) AND state = 2 AND owner = \(node)
+                    WHERE key = \(key) AND epoch = \(epoch) AND +state = 2 AND owner = \(node)
                     """)
             }
             tx.signal(.jobs)

@@ -233,11 +233,6 @@ struct Claim: Sendable {
     private func candidates(
         in queue: StoredQueue, limit: Int, _ tx: borrowing Transaction
     ) throws -> [Candidate] {
-        let fair = (turn + limit) / 10 - turn / 10
-        var found: [Candidate] = []
-        if fair > 0 { found = try oldest(in: queue, limit: min(fair, limit), tx) }
-        guard found.count < limit else { return found }
-        let taken = Set(found.map(\.key))
         let first = try tx.query(
             """
             SELECT key, limit_key, amount FROM jobs
@@ -245,21 +240,27 @@ struct Claim: Sendable {
             ORDER BY priority, run_at, key LIMIT \(limit) \(fragment: .skipLocked)
             """
         ) { try candidate($0, queue) }
-        found += first.filter { !taken.contains($0.key) }.prefix(limit - found.count)
-        return found
+        let fair = min((turn + limit) / 10 - turn / 10, limit)
+        // Where that is all there is, nothing waits behind it.
+        guard fair > 0, first.count == limit else { return first }
+        let oldest = try oldest(in: queue, limit: fair, tx)
+        let taken = Set(oldest.map(\.key))
+        return oldest + first.filter { !taken.contains($0.key) }.prefix(limit - oldest.count)
     }
 
     private func oldest(in queue: StoredQueue, limit: Int, _ tx: borrowing Transaction) throws -> [Candidate] {
         var found: [(runAt: Int64, Candidate)] = []
+        // The index has each priority in order; one statement for all would have to read everything that is ready.
         for priority in JobPriority.allCases {
-            found += try tx.query(
+            try tx.send(
                 """
                 SELECT key, limit_key, amount, run_at FROM jobs
                 WHERE state = 1 AND queue_key = \(queue.key) AND priority = \(priority) AND kind IN \(list: kinds)
                 ORDER BY run_at, key LIMIT \(limit) \(fragment: .skipLocked)
                 """
-            ) { (try $0[3], try candidate($0, queue)) }
+            ) { row in found.append((try row[3], try candidate(row, queue))) }
         }
+        try tx.settle()
         return found.sorted { ($0.runAt, $0.1.key) < ($1.runAt, $1.1.key) }.prefix(limit).map(\.1)
     }
 
@@ -325,7 +326,7 @@ struct Claim: Sendable {
             """
             UPDATE jobs SET state = 2, owner = \(node), epoch = epoch + 1, attempt = attempt + 1, started_at = \(now),
                 progress = NULL, request = 0
-            WHERE key IN \(list: keys) AND state = 1
+            WHERE key IN \(list: keys) AND +state = 1
             RETURNING \(columns: ClaimedJob.columns)
             """
         ) { row in

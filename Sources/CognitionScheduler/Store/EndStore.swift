@@ -66,6 +66,8 @@ struct ProgressReport: Sendable {
 
 /// Writes the ends of attempts, many at once, guarded by the claims they belong to.
 enum EndStore {
+    // `+state`, here and elsewhere where rows are changed by their keys: the engine is not to look through the index of a
+    // state instead, which it believes to be empty.
     private static let ends = BulkUpdate(
         "jobs",
         [
@@ -75,7 +77,7 @@ enum EndStore {
         """
         SET state = v.state, run_at = v.run_at, attempt = jobs.attempt - v.uncounted, ended_at = v.ended_at,
             result = v.result, error = v.error
-        WHERE jobs.key = v.key AND jobs.epoch = v.epoch AND jobs.state = 2
+        WHERE jobs.key = v.key AND jobs.epoch = v.epoch AND +jobs.state = 2
         """)
 
     /// - Throws: `scheduler.job_fenced` when one of the jobs is not this claim's any more; then nothing is written.
@@ -170,7 +172,7 @@ enum EndStore {
 
     private static let progress = BulkUpdate(
         "jobs", ["key": .integer, "epoch": .integer, "percent": .double],
-        "SET progress = v.percent WHERE jobs.key = v.key AND jobs.epoch = v.epoch AND jobs.state = 2")
+        "SET progress = v.percent WHERE jobs.key = v.key AND jobs.epoch = v.epoch AND +jobs.state = 2")
 
     /// Keeps how far running jobs are; of those that are others' by now nothing is written.
     static func write(_ reports: [ProgressReport], _ tx: borrowing Transaction) throws {
