@@ -45,14 +45,16 @@ extension JobRunner {
         return members.withLock { members in
             let room = settings.slots - members.running.count
             let opens = members.opensAt.map { $0 <= now } ?? false
-            guard members.mayHaveReady || opens || freesSlots && members.hasBacklog, !members.isClosing, room > 0,
-                !kinds.isEmpty
-            else { return nil }
+            let looks = members.mayHaveReady || opens || freesSlots && members.hasBacklog
+            guard looks || !members.arrived.isEmpty, !members.isClosing, room > 0, !kinds.isEmpty else { return nil }
+            defer { members.arrived = [] }
+            // Behind what waits already, they take their turn.
+            let isAlone = !looks && !members.hasBacklog && members.opensAt == nil && members.arrived.count <= room
             members.mayHaveReady = false
             if opens { members.opensAt = nil }
             return Claim(
-                node: node, room: room, kinds: kinds, after: members.lastQueue, turn: members.turn,
-                lookahead: members.lookahead, settings: scheduler.settings, now: now)
+                node: node, room: room, kinds: kinds, arrived: isAlone ? members.arrived : [], after: members.lastQueue,
+                turn: members.turn, lookahead: members.lookahead, settings: scheduler.settings, now: now)
         }
     }
 

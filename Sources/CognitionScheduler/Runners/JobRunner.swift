@@ -41,6 +41,8 @@ package final class JobRunner: Sendable {
         var ended: [AttemptEnd] = []
         /// By the keys of the jobs: what was reported and is not written yet.
         var progress: [Int64: (epoch: Int64, percent: Double)] = [:]
+        /// Jobs that this process has made since the last claim.
+        var arrived: [Arrival] = []
         /// Something may be ready that was not claimed.
         var mayHaveReady = true
         /// The last claim has left something for want of a slot.
@@ -98,6 +100,8 @@ package final class JobRunner: Sendable {
         members.withLock { members in
             (members.isClosing, members.mayHaveReady, members.mayHaveDue) = (false, true, true)
         }
+        let stopListening = scheduler.arrivals.listen { self.take($0) }
+        defer { stopListening() }
         do { try await beat() } catch is CancellationError {}
         let wakeUps = database.signals.wakeUps(for: .jobs)
         let moments = database.signals.wakeUps(for: .jobsDue)
@@ -131,6 +135,18 @@ package final class JobRunner: Sendable {
         alarm.ring()
     }
 
+    private func take(_ arrivals: [Arrival]) {
+        members.withLock { members in
+            if members.arrived.count + arrivals.count <= settings.slots {
+                members.arrived += arrivals
+            } else {
+                // More than can be started: then the order counts.
+                (members.arrived, members.mayHaveReady) = ([], true)
+            }
+        }
+        alarm.ring()
+    }
+
     func wakeForTime() {
         members.withLock { $0.mayHaveDue = true }
         alarm.ring()
@@ -139,7 +155,8 @@ package final class JobRunner: Sendable {
     /// Waits until there may be something to do.
     private func rest() async {
         let (isBusy, next) = members.withLock { members in
-            let canClaim = members.mayHaveReady && members.running.count < settings.slots
+            let canClaim =
+                (members.mayHaveReady || !members.arrived.isEmpty) && members.running.count < settings.slots
             let opens = members.running.count < settings.slots ? members.opensAt : nil
             let next = [members.nextDue, members.nextDeadline, opens].compactMap(\.self).min()
             return (canClaim || members.mayHaveDue || !members.ended.isEmpty, next)

@@ -40,13 +40,19 @@ struct JobInsert: Sendable {
     private let levels: [[Int]]
     private let origin: Origin
     private let cache: QueueCache
+    private let arrivals: Arrivals?
 
     /// - Parameters:
     ///   - ids: Make the ids of those that have none; before the transaction, as that may run more than once.
     ///   - cache: Of queues.
+    ///   - arrivals: Hear of the jobs that are ready; without them, whoever waits for any is woken.
     /// - Throws: `scheduler.dependency_cycle`, `scheduler.job_invalid`.
-    init(_ jobs: [NewJob], from origin: Origin, ids: UUIDGenerator, queues cache: QueueCache = QueueCache()) throws {
+    init(
+        _ jobs: [NewJob], from origin: Origin, ids: UUIDGenerator, queues cache: QueueCache = QueueCache(),
+        arrivals: Arrivals? = nil
+    ) throws {
         self.cache = cache
+        self.arrivals = arrivals
         self.jobs = jobs
         self.origin = origin
         names = jobs.map { $0.id ?? ids.next().description }
@@ -77,6 +83,8 @@ struct JobInsert: Sendable {
     /// A job on its way into the table.
     private struct NewRow {
         let place: Int
+        let state: JobState
+        let queue: Int64
         var values: [SQLValue]
         /// With the key of each, and whether it has ended as it is needed; `nil`: it has not ended.
         let parents: [(key: Int64, wanted: JobCondition, isMet: Bool?)]
@@ -100,11 +108,7 @@ struct JobInsert: Sendable {
         var options = job.options
         options.retry = try job.retry.map { try JobRetry($0, usual: queue.settings.retry) }
         let attempts = (options.retry ?? queue.settings.retry).attempts
-        switch state {
-        case .ready: tx.signal(.jobs)
-        case .scheduled: tx.signal(.jobsDue)
-        default: break
-        }
+        if state == .scheduled { tx.signal(.jobsDue) }
         let values: [SQLValue] = [
             names[place].sqlValue, origin.workspace.sqlValue, queue.key.sqlValue, job.name.sqlValue,
             job.target.kind.sqlValue, inputs[place].sqlValue,
@@ -117,7 +121,7 @@ struct JobInsert: Sendable {
             Int64(0).sqlValue, (origin.firing?.schedule).sqlValue, (origin.firing?.due ?? nil).sqlValue,
             origin.actor.sqlValue, origin.traceparent.sqlValue, job.tagsText.sqlValue,
         ]
-        return NewRow(place: place, values: values, parents: parents)
+        return NewRow(place: place, state: state, queue: queue.key, values: values, parents: parents)
     }
 
     /// - Throws: `scheduler.dependency_not_found`.
@@ -173,10 +177,13 @@ struct JobInsert: Sendable {
                     keys[names[row.place]].map { child in row.parents.map { (child, $0.key, $0.wanted, $0.isMet) } }
                         ?? []
                 }, tx)
+            var ready: [Arrival] = []
             for row in open {
                 guard let key = keys[names[row.place]] else { continue }
                 outcomes[row.place] = Outcome(key: key, id: names[row.place], isNew: true)
+                if row.state == .ready { ready.append(Arrival(key: key, queue: row.queue)) }
             }
+            tell(ready, tx)
             open = try open.filter { row in
                 guard outcomes[row.place] == nil else { return false }
                 outcomes[row.place] = try holder(of: row.place, queues, outcomes, tx)
@@ -191,6 +198,11 @@ struct JobInsert: Sendable {
     }
 
     private static let triesMax = 5
+
+    private func tell(_ ready: [Arrival], _ tx: borrowing Transaction) {
+        guard !ready.isEmpty else { return }
+        if let arrivals { arrivals.tell(ready, in: tx) } else { tx.signal(.jobs) }
+    }
 
     private func insert(_ rows: [NewRow], _ tx: borrowing Transaction) throws -> [String: Int64] {
         final class Found { var keys: [String: Int64] = [:] }
