@@ -33,7 +33,7 @@ extension Scheduler {
                     result \(fragment: .text), error \(fragment: .text), request \(fragment: .int64) NOT NULL,
                     schedule_key \(fragment: .int64), due_at \(fragment: .int64), actor \(fragment: .text) NOT NULL,
                     traceparent \(fragment: .text), tags \(fragment: .text), UNIQUE (workspace_id, id)
-                ) \(fragment: .strictWithRoom)
+                ) \(fragment: .strictAndBusy)
                 """,
                 "CREATE INDEX jobs_ready ON jobs (queue_key, priority, run_at, key) WHERE state = 1",
                 "CREATE INDEX jobs_due ON jobs (run_at) WHERE state = 0",
