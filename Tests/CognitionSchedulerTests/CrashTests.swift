@@ -61,6 +61,7 @@ import Testing
                 harness.scheduler, handlers: [harness.script.handler], node: node, lease: lease, settings: settings,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             let id = try await harness.create(script(["do": "wait"]))
+            try await lease.renew()
             let run = Task { try await runner.run() }
             try await harness.until(id, "running")
             // Nobody renews the lease.

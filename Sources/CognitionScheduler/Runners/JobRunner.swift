@@ -107,8 +107,7 @@ package final class JobRunner: Sendable {
         }
         let stopListening = scheduler.arrivals.listen { self.take($0) }
         defer { stopListening() }
-        // Who starts a job without one would lose it to the next node that looks.
-        if let lease, !lease.isHeld { try await lease.renew() }
+        await waitForLease()
         do { try await beat() } catch is CancellationError {}
         let wakeUps = database.signals.wakeUps(for: .jobs)
         let moments = database.signals.wakeUps(for: .jobsDue)
@@ -141,6 +140,15 @@ package final class JobRunner: Sendable {
         }
         // Unstructured, because the last writes must not be cancelled with the task that runs the jobs.
         await Task { await self.close() }.value
+    }
+
+    /// Whoever joins this node to the others is about it; without a lease nothing is claimed.
+    private func waitForLease() async {
+        guard let lease else { return }
+        for _ in 0..<200 where !lease.isHeld && !Task.isCancelled {
+            // Its only error is the cancellation, which is looked at.
+            try? await Task.sleep(for: .milliseconds(5))
+        }
     }
 
     func wake() {
