@@ -21,12 +21,10 @@ extension JobRunner {
             guard !ends.isEmpty || claim != nil else { return }
             let progress = takeProgress()
             do {
-                // Keys are locked behind the lock of claims, so ends that hold some go alone.
-                if ends.contains(where: { $0.job.limitKey != nil }) || claim == nil {
-                    try await write(ends, progress)
-                    if let claim { accept(try await database.write { tx in try claim.run(in: tx) }, of: claim) }
-                } else if let claim {
+                if let claim {
                     accept(try await write(ends, progress, thenClaiming: claim), of: claim)
+                } else {
+                    try await write(ends, progress)
                 }
             } catch {
                 // A write that throws has written nothing, except where nobody knows: then the claims' epochs tell.
@@ -67,7 +65,7 @@ extension JobRunner {
         let log = log
         do {
             return try await database.write { tx in
-                if !ends.isEmpty { try EndStore.write(ends, log, tx) }
+                if !ends.isEmpty { try EndStore.write(ends, thenClaims: true, log, tx) }
                 try EndStore.write(progress, tx)
                 return try claim.run(in: tx)
             }

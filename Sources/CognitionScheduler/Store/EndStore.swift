@@ -80,11 +80,16 @@ enum EndStore {
         WHERE jobs.key = v.key AND jobs.epoch = v.epoch AND +jobs.state = 2
         """)
 
+    /// - Parameter claims: A claim follows in the same transaction; its lock comes before those of keys.
     /// - Throws: `scheduler.job_fenced` when one of the jobs is not this claim's any more; then nothing is written.
-    static func write(_ attempts: [AttemptEnd], _ log: JobLog, _ tx: borrowing Transaction) throws {
+    static func write(
+        _ attempts: [AttemptEnd], thenClaims claims: Bool = false, _ log: JobLog, _ tx: borrowing Transaction
+    ) throws {
         let sorted = attempts.sorted { $0.job.key < $1.job.key }
         try ScheduleStore.hold(sorted.compactMap(\.job.scheduleKey), tx)
-        try LimitStore.lock(sorted.compactMap(\.job.limit), tx)
+        let limits = sorted.compactMap(\.job.limit)
+        if claims, !limits.isEmpty { try Claim.lock(tx) }
+        try LimitStore.lock(limits, tx)
         try tx.update(ends, sorted.flatMap(values)) { count in
             guard count == sorted.count else {
                 throw SchedulerError(.jobFenced, "another node has taken the job over; this result is discarded")
