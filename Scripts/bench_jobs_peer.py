@@ -1,7 +1,8 @@
 """Peers of the benchmark `jobs`: as many jobs that do nothing, enqueued and run as each library commonly does it.
 
-`python bench_jobs_peer.py huey|procrastinate|rq|celery PLACE COUNT` prints the jobs a second from the first enqueueing to the
-end of the last one. PLACE is a file (huey), the URL of a database (procrastinate) or of a Redis server (rq, celery).
+`python bench_jobs_peer.py huey|apscheduler|procrastinate|rq|celery PLACE COUNT` prints the jobs a second from the first
+enqueueing to the end of the last one. PLACE is a file (huey), the URL of a database (apscheduler, procrastinate) or of a Redis
+server (rq, celery).
 """
 
 import asyncio
@@ -33,6 +34,32 @@ def huey(place: str, count: int) -> float:
     seconds = time.perf_counter() - start
     consumer.stop(graceful=True)
     return count / seconds
+
+
+done_by_apscheduler = threading.Semaphore(0)
+
+
+def nothing_of_apscheduler() -> None:
+    done_by_apscheduler.release()
+
+
+def apscheduler(place: str, count: int) -> float:
+    from apscheduler.executors.pool import ThreadPoolExecutor
+    from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
+    from apscheduler.schedulers.background import BackgroundScheduler
+
+    scheduler = BackgroundScheduler(
+        jobstores={"default": SQLAlchemyJobStore(url=place)},
+        executors={"default": ThreadPoolExecutor(WORKERS)},
+        job_defaults={"misfire_grace_time": None},
+    )
+    scheduler.start()
+    start = time.perf_counter()
+    for _ in range(count):
+        scheduler.add_job(nothing_of_apscheduler)
+    for _ in range(count):
+        done_by_apscheduler.acquire()
+    return count / (time.perf_counter() - start)
 
 
 def procrastinate(place: str, count: int) -> float:
@@ -106,7 +133,8 @@ def celery(place: str, count: int) -> float:
 
 if __name__ == "__main__":
     name, place, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    print({"huey": huey, "procrastinate": procrastinate, "rq": rq, "celery": celery}[name](place, count), flush=True)
+    peers = {"huey": huey, "apscheduler": apscheduler, "procrastinate": procrastinate, "rq": rq, "celery": celery}
+    print(peers[name](place, count), flush=True)
     sys.stdout.flush()
     # Workers in threads would keep the process alive.
     __import__("os")._exit(0)

@@ -44,7 +44,8 @@ struct PostgresOpener: Sendable {
     /// whose wake-ups may be lost, never waits for the disk, and holds the server's lock on notifications no longer than that.
     /// And there are ways
     /// that the planner is not to go where there is another: our statements find their rows by an index, while with statistics
-    /// from when a table was small, or was filled otherwise, it would rather read the whole of it.
+    /// from when a table was small, or was filled otherwise, it would rather read the whole of it. A table without an index then
+    /// looks so dear that every statement about it would be compiled, for tens of milliseconds each time; none of ours is worth that.
     func settings(for role: Role, inTransaction isLocal: Bool) -> String {
         var settings = [
             ("statement_timeout", "'\(options.statementTimeout.wholeMilliseconds)'"),
@@ -59,7 +60,7 @@ struct PostgresOpener: Sendable {
                     """
             ),
         ]
-        settings += ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"].map { ($0, "'off'") }
+        settings += ["enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"].map { ($0, "'off'") }
         if !isLocal { settings.append(("default_transaction_isolation", "'\(role.isolation)'")) }
         return "SELECT " + settings.map { "set_config('\($0.0)', \($0.1), \(isLocal))" }.joined(separator: ", ")
     }

@@ -36,7 +36,8 @@ extension Scheduler {
         var origin = JobInsert.Origin(principal, now: now)
         origin.traceparent = TraceContext.current?.traceparent
         return Enqueueing(
-            insert: try JobInsert(jobs.map { try $0.once(from: now) }, from: origin, ids: ids, queues: queueCache))
+            insert: try JobInsert(
+                jobs.map { try $0.once(from: now) }, from: origin, ids: ids, queues: queueCache, arrivals: arrivals))
     }
 
     /// Writes jobs that come once, all or none.

@@ -27,6 +27,7 @@ package struct Scheduler: Sendable {
     let clock: any WallClock
     let ids: UUIDGenerator
     let queueCache = QueueCache()
+    let arrivals: Arrivals
 
     package init(
         database: any Database, settings: Settings = Settings(), clock: any WallClock = SystemWallClock(),
@@ -36,6 +37,7 @@ package struct Scheduler: Sendable {
         self.settings = settings
         self.clock = clock
         self.ids = ids
+        arrivals = Arrivals(database.signals)
     }
 }
 

@@ -23,6 +23,9 @@ package enum SQLFragment: String, Sendable, CaseIterable {
     /// The same for a table whose rows are changed soon after they were written: pages keep room for that, so that a change
     /// stays on its page and touches no index.
     case strictWithRoom
+    /// The same for a table that many rows pass through: the server clears dead versions away as soon as it may, and as fast as
+    /// it can, since whoever looks for the next row has to step over them.
+    case strictAndBusy
     /// The rows found are locked until the commit; those that another transaction holds are left to it.
     case skipLocked
     /// The rows found are locked until the commit, and are read as whoever held them has left them. A body that decides
@@ -53,6 +56,12 @@ extension Dialect {
         case (.strict, .postgres): ""
         case (.strictWithRoom, .sqlite): "STRICT"
         case (.strictWithRoom, .postgres): "WITH (fillfactor = 50)"
+        case (.strictAndBusy, .sqlite): "STRICT"
+        case (.strictAndBusy, .postgres):
+            """
+            WITH (fillfactor = 50, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_scale_factor = 0.02,
+                autovacuum_vacuum_cost_delay = 0)
+            """
         case (.skipLocked, .sqlite), (.forUpdate, .sqlite), (.forShare, .sqlite): ""
         case (.skipLocked, .postgres): "FOR UPDATE SKIP LOCKED"
         case (.forUpdate, .postgres): "FOR UPDATE"

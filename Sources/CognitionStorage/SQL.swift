@@ -80,15 +80,26 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
         }
 
         /// A list for `IN`, such as `WHERE id IN \(list: ids)`; an empty one matches nothing.
+        ///
+        /// The last value is repeated up to one of a few lengths, so that the engine has few different statements to prepare.
         package mutating func appendInterpolation(list: some Sequence<some SQLEncodable>) {
+            var items = list.map(\.sqlValue)
+            guard let last = items.last else { return template += "(NULL)" }
+            items += repeatElement(last, count: Self.length(of: items.count) - items.count)
             template += "("
-            var isFirst = true
-            for value in list {
-                if !isFirst { template += ", " }
-                isFirst = false
+            for (place, value) in items.enumerated() {
+                if place > 0 { template += ", " }
                 appendInterpolation(value)
             }
-            template += isFirst ? "NULL)" : ")"
+            template += ")"
+        }
+
+        /// The next power of two, or of 1,024 the next multiple.
+        private static func length(of count: Int) -> Int {
+            guard count < 1_024 else { return (count + 1_023) / 1_024 * 1_024 }
+            var length = 1
+            while length < count { length *= 2 }
+            return length
         }
 
         package mutating func appendInterpolation(fragment: SQLFragment) {

@@ -44,6 +44,11 @@ package final class Signals: Sendable {
     /// Wakes those who wait for `topics`, here and in other processes.
     package func wake(_ topics: Set<SignalTopic>) {
         wakeHere(topics)
+        tellOthers(topics)
+    }
+
+    /// Wakes those of other processes only.
+    package func tellOthers(_ topics: Set<SignalTopic>) {
         for relay in state.withLock({ $0.relays }) { relay(topics) }
     }
 

@@ -68,7 +68,7 @@ struct JobBenchmark: Benchmark {
         }
         return Measurement(
             subject: engine.prefix + "jobs enqueued, claimed, run and completed, 64 callers",
-            figure: "\(rates.median.grouped)/s", beside: "of others, for scale: huey on SQLite 4,552/s",
+            figure: "\(rates.median.grouped)/s", beside: peers(bench, on: engine).joined(separator: ", "),
             floors: [.atLeast(8_000, rates.median, ">= 8,000/s")])
     }
 

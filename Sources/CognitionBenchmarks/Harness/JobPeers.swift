@@ -18,12 +18,19 @@ struct JobPeers {
 
     /// How many jobs a second go the whole way, with the peer's name: on SQLite, with an fsync for each commit.
     func onSQLite(count: Int) -> [String] {
-        [rate(of: "huey", at: folder + "/huey-\(UUID().uuidString).db", count).map { "huey \($0.grouped)/s" }]
-            .compactMap(\.self)
+        let file = folder + "/peer-\(UUID().uuidString)"
+        return [
+            figure(of: "huey", at: file + "-huey.db", count),
+            // Slow enough for fewer to tell.
+            figure(of: "apscheduler", at: "sqlite:///\(file)-apscheduler.db", count / 8),
+        ].compactMap(\.self)
     }
 
     func onPostgres(url: String, count: Int) -> [String] {
-        [rate(of: "procrastinate", at: url, count).map { "procrastinate \($0.grouped)/s" }].compactMap(\.self)
+        [
+            figure(of: "procrastinate", at: url, count),
+            figure(of: "apscheduler", at: url.replacing("postgresql:", with: "postgresql+psycopg:"), count / 8),
+        ].compactMap(\.self)
     }
 
     /// With a Redis server that writes nothing to a disk.
@@ -38,9 +45,12 @@ struct JobPeers {
         usleep(500_000)
         let place = "redis://127.0.0.1:\(port)/0"
         return [
-            rate(of: "rq", at: place, count).map { "rq \($0.grouped)/s" },
-            rate(of: "celery", at: place, count).map { "celery \($0.grouped)/s" },
+            figure(of: "rq", at: place, count), figure(of: "celery", at: place, count),
         ].compactMap(\.self)
+    }
+
+    private func figure(of name: String, at place: String, _ count: Int) -> String? {
+        rate(of: name, at: place, count).map { "\(name) \($0.grouped)/s" }
     }
 
     private func rate(of name: String, at place: String, _ count: Int) -> Double? {

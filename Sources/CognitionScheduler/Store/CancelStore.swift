@@ -11,9 +11,11 @@ enum CancelStore {
 
     /// Has a job end: at once when it does not run, else by its owner.
     static func cancel(_ key: Int64, _ log: JobLog, _ tx: borrowing Transaction) throws {
+        let schedule = try tx.first("SELECT schedule_key FROM jobs WHERE key = \(key)") { try $0[0] as Int64? } ?? nil
+        try ScheduleStore.hold([schedule].compactMap(\.self), tx)
         // Held, as it may be claimed at this moment.
         _ = try tx.first("SELECT 1 FROM jobs WHERE key = \(key) \(fragment: .forUpdate)") { try $0[0] as Int }
-        let running = try tx.execute("UPDATE jobs SET request = 1 WHERE key = \(key) AND state = 2")
+        let running = try tx.execute("UPDATE jobs SET request = 1 WHERE key = \(key) AND +state = 2")
         guard running == 0 else {
             tx.signal(.jobRequests)
             return
@@ -35,7 +37,7 @@ enum CancelStore {
             """
         ) { row in (key: try row[0] as Int64, options: try JobOptions(stored: try row[1])) }
         guard let victim = running.first(where: { $0.options.isPreemptible ?? true }) else { return }
-        try tx.execute("UPDATE jobs SET request = 2 WHERE key = \(victim.key) AND state = 2")
+        try tx.execute("UPDATE jobs SET request = 2 WHERE key = \(victim.key) AND +state = 2")
         tx.signal(.jobRequests)
     }
 

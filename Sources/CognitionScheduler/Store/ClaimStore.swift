@@ -98,6 +98,8 @@ struct Claim: Sendable {
     let room: Int
     /// What this node can run.
     let kinds: [String]
+    /// Nothing but these is ready, as far as is known; empty: that is to be looked for.
+    let arrived: [Arrival]
     /// The queue that was served last; the others come first.
     let after: Int64
     /// Counts jobs, so that now and then the oldest goes first whatever its priority.
@@ -136,12 +138,21 @@ struct Claim: Sendable {
         let candidates: [Candidate]
     }
 
+    private struct Arrived {
+        var queues: [(queue: StoredQueue, running: Int)] = []
+        var candidates: [Int64: [Candidate]] = [:]
+    }
+
     private static let queuesMax = 64
 
+    /// Keeps other nodes from claiming until the commit.
+    static func lock(_ tx: borrowing Transaction) throws { try tx.lock("scheduler.claims") }
+
     func run(in tx: borrowing Transaction) throws -> Result {
-        try tx.lock("scheduler.claims")
+        try Self.lock(tx)
         var result = Result(lastQueue: after)
-        let ready = try readyQueues(tx)
+        let arrivals = try arrivals(tx)
+        let ready = try arrivals?.queues ?? readyQueues(tx)
         let queues = ready.map(\.queue)
         let running = Dictionary(uniqueKeysWithValues: ready.map { ($0.queue.key, $0.running) })
         let turns = queues.filter { $0.key > after } + queues.filter { $0.key <= after }
@@ -163,7 +174,7 @@ struct Claim: Sendable {
                 continue
             }
             free = min(free, room)
-            let found = try candidates(in: queue, limit: free + lookahead, tx)
+            let found = try arrivals?.candidates[queue.key] ?? candidates(in: queue, limit: free + lookahead, tx)
             let count = min(free, found.count)
             room -= count
             byWorkspace[queue.workspace]? += count
@@ -187,6 +198,37 @@ struct Claim: Sendable {
         guard first.count == Self.queuesMax, after > 0 else { return first }
         let later = try readyQueues(behind: after, tx)
         return later + first.prefix(Self.queuesMax - later.count).filter { $0.queue.key <= after }
+    }
+
+    /// What is left of the jobs that have just arrived, and their queues; `nil` when something else may be ready.
+    private func arrivals(_ tx: borrowing Transaction) throws -> Arrived? {
+        guard !arrived.isEmpty else { return nil }
+        var found = Arrived()
+        var rows: [(queue: Int64, key: Int64, limit: String?, amount: Int64)] = []
+        try tx.send(
+            """
+            SELECT q.key, q.workspace_id, q.name, q.settings, q.paused_at, q.paused_by, (
+                SELECT COUNT(*) FROM jobs r WHERE r.state = 2 AND r.queue_key = q.key)
+            FROM job_queues q WHERE q.key IN \(list: Set(arrived.map(\.queue)).sorted()) AND q.paused_at IS NULL
+            ORDER BY q.key
+            """
+        ) { row in found.queues.append((queue: try StoredQueue(row: row), running: try row[6])) }
+        try tx.send(
+            """
+            SELECT queue_key, key, limit_key, amount FROM jobs
+            WHERE key IN \(list: arrived.map(\.key)) AND +state = 1 AND kind IN \(list: kinds)
+            ORDER BY priority, run_at, key \(fragment: .skipLocked)
+            """
+        ) { row in rows.append((try row[0], try row[1], try row[2], try row[3])) }
+        try tx.settle()
+        for (queue, _) in found.queues {
+            found.candidates[queue.key] = rows.filter { $0.queue == queue.key }.map { row in
+                Candidate(
+                    key: row.key, limit: row.limit.map { LimitStore.Address(workspace: queue.workspace, key: $0) },
+                    amount: row.amount)
+            }
+        }
+        return found
     }
 
     private func readyQueues(
@@ -233,11 +275,6 @@ struct Claim: Sendable {
     private func candidates(
         in queue: StoredQueue, limit: Int, _ tx: borrowing Transaction
     ) throws -> [Candidate] {
-        let fair = (turn + limit) / 10 - turn / 10
-        var found: [Candidate] = []
-        if fair > 0 { found = try oldest(in: queue, limit: min(fair, limit), tx) }
-        guard found.count < limit else { return found }
-        let taken = Set(found.map(\.key))
         let first = try tx.query(
             """
             SELECT key, limit_key, amount FROM jobs
@@ -245,21 +282,27 @@ struct Claim: Sendable {
             ORDER BY priority, run_at, key LIMIT \(limit) \(fragment: .skipLocked)
             """
         ) { try candidate($0, queue) }
-        found += first.filter { !taken.contains($0.key) }.prefix(limit - found.count)
-        return found
+        let fair = min((turn + limit) / 10 - turn / 10, limit)
+        // Where that is all there is, nothing waits behind it.
+        guard fair > 0, first.count == limit else { return first }
+        let oldest = try oldest(in: queue, limit: fair, tx)
+        let taken = Set(oldest.map(\.key))
+        return oldest + first.filter { !taken.contains($0.key) }.prefix(limit - oldest.count)
     }
 
     private func oldest(in queue: StoredQueue, limit: Int, _ tx: borrowing Transaction) throws -> [Candidate] {
         var found: [(runAt: Int64, Candidate)] = []
+        // The index has each priority in order; one statement for all would have to read everything that is ready.
         for priority in JobPriority.allCases {
-            found += try tx.query(
+            try tx.send(
                 """
                 SELECT key, limit_key, amount, run_at FROM jobs
                 WHERE state = 1 AND queue_key = \(queue.key) AND priority = \(priority) AND kind IN \(list: kinds)
                 ORDER BY run_at, key LIMIT \(limit) \(fragment: .skipLocked)
                 """
-            ) { (try $0[3], try candidate($0, queue)) }
+            ) { row in found.append((try row[3], try candidate(row, queue))) }
         }
+        try tx.settle()
         return found.sorted { ($0.runAt, $0.1.key) < ($1.runAt, $1.1.key) }.prefix(limit).map(\.1)
     }
 
@@ -325,7 +368,7 @@ struct Claim: Sendable {
             """
             UPDATE jobs SET state = 2, owner = \(node), epoch = epoch + 1, attempt = attempt + 1, started_at = \(now),
                 progress = NULL, request = 0
-            WHERE key IN \(list: keys) AND state = 1
+            WHERE key IN \(list: keys) AND +state = 1
             RETURNING \(columns: ClaimedJob.columns)
             """
         ) { row in

@@ -41,15 +41,21 @@ struct JobInsert: Sendable {
     private let levels: [[Int]]
     private let origin: Origin
     private let cache: QueueCache
-    private let ids: UUIDGenerator
+    private let arrivals: Arrivals?
+    private let log: JobLog
 
     /// - Parameters:
     ///   - ids: Make the ids of those that have none; before the transaction, as that may run more than once.
     ///   - cache: Of queues.
+    ///   - arrivals: Hear of the jobs that are ready; without them, whoever waits for any is woken.
     /// - Throws: `scheduler.dependency_cycle`, `scheduler.job_invalid`.
-    init(_ jobs: [NewJob], from origin: Origin, ids: UUIDGenerator, queues cache: QueueCache = QueueCache()) throws {
+    init(
+        _ jobs: [NewJob], from origin: Origin, ids: UUIDGenerator, queues cache: QueueCache = QueueCache(),
+        arrivals: Arrivals? = nil
+    ) throws {
         self.cache = cache
-        self.ids = ids
+        self.arrivals = arrivals
+        log = JobLog(now: origin.now, ids: ids)
         self.jobs = jobs
         self.origin = origin
         names = jobs.map { $0.id ?? ids.next().description }
@@ -66,12 +72,13 @@ struct JobInsert: Sendable {
         for name in Set(jobs.map(\.queue)).sorted() {
             queues[name] = try cache.open(name, in: origin.workspace, tx)
         }
-        try LimitStore.define(jobs.compactMap(\.options.limit), in: origin.workspace, now: origin.now, tx)
         var outcomes = [Outcome?](repeating: nil, count: jobs.count)
         for level in levels {
             let rows = try level.map { try row(of: $0, in: queues, outcomes, tx) }
             try write(rows, queues, &outcomes, tx)
         }
+        // Behind the jobs, as those that end lock their keys' rows behind theirs.
+        try LimitStore.define(jobs.compactMap(\.options.limit), in: origin.workspace, now: origin.now, tx)
         return outcomes.compactMap(\.self)
     }
 
@@ -80,11 +87,11 @@ struct JobInsert: Sendable {
     /// A job on its way into the table.
     private struct NewRow {
         let place: Int
+        let state: JobState
+        let queue: Int64
         var values: [SQLValue]
         /// With the key of each, and whether it has ended as it is needed; `nil`: it has not ended.
         let parents: [(key: Int64, wanted: JobCondition, isMet: Bool?)]
-        /// What the log tells of one that ends as it is made.
-        let end: NewEvent?
     }
 
     private func row(
@@ -105,11 +112,7 @@ struct JobInsert: Sendable {
         var options = job.options
         options.retry = try job.retry.map { try JobRetry($0, usual: queue.settings.retry) }
         let attempts = (options.retry ?? queue.settings.retry).attempts
-        switch state {
-        case .ready: tx.signal(.jobs)
-        case .scheduled: tx.signal(.jobsDue)
-        default: break
-        }
+        if state == .scheduled { tx.signal(.jobsDue) }
         let values: [SQLValue] = [
             names[place].sqlValue, origin.workspace.sqlValue, queue.key.sqlValue, job.name.sqlValue,
             job.target.kind.sqlValue, inputs[place].sqlValue,
@@ -122,13 +125,7 @@ struct JobInsert: Sendable {
             Int64(0).sqlValue, (origin.firing?.schedule).sqlValue, (origin.firing?.due ?? nil).sqlValue,
             origin.actor.sqlValue, origin.traceparent.sqlValue, job.tagsText.sqlValue,
         ]
-        let end =
-            endedAt == nil
-            ? nil
-            : JobEvent.ended(
-                names[place], kind: job.target.kind, queue: job.queue, state: state, failure: .dependency,
-                name: job.name)
-        return NewRow(place: place, values: values, parents: parents, end: end)
+        return NewRow(place: place, state: state, queue: queue.key, values: values, parents: parents)
     }
 
     /// - Throws: `scheduler.dependency_not_found`.
@@ -184,10 +181,14 @@ struct JobInsert: Sendable {
                     keys[names[row.place]].map { child in row.parents.map { (child, $0.key, $0.wanted, $0.isMet) } }
                         ?? []
                 }, tx)
+            var ready: [Arrival] = []
             for row in open {
                 guard let key = keys[names[row.place]] else { continue }
                 outcomes[row.place] = Outcome(key: key, id: names[row.place], isNew: true)
+                if row.state == .ready { ready.append(Arrival(key: key, queue: row.queue)) }
             }
+            tell(ready, tx)
+            try tellEnds(of: open.filter { $0.state.hasEnded && keys[names[$0.place]] != nil }, tx)
             open = try open.filter { row in
                 guard outcomes[row.place] == nil else { return false }
                 outcomes[row.place] = try holder(of: row.place, queues, outcomes, tx)
@@ -199,14 +200,25 @@ struct JobInsert: Sendable {
             throw StorageError(.storageConflict, "a unique key changed hands while a job was written")
         }
         try writeTags(of: rows.map(\.place), outcomes, tx)
-        let log = JobLog(now: origin.now, ids: ids)
-        for row in rows where outcomes[row.place]?.isNew == true {
-            guard let end = row.end else { continue }
-            try log.append([end], of: jobs[row.place].queue, in: origin.workspace, tx)
-        }
     }
 
     private static let triesMax = 5
+
+    private func tell(_ ready: [Arrival], _ tx: borrowing Transaction) {
+        guard !ready.isEmpty else { return }
+        if let arrivals { arrivals.tell(ready, in: tx) } else { tx.signal(.jobs) }
+    }
+
+    /// Jobs that have ended as they were made, since what they depend on had not ended as they need it.
+    private func tellEnds(of rows: [NewRow], _ tx: borrowing Transaction) throws {
+        for row in rows {
+            let job = jobs[row.place]
+            let event = JobEvent.ended(
+                names[row.place], kind: job.target.kind, queue: job.queue, state: row.state, failure: .dependency,
+                name: job.name)
+            try log.append([event], of: job.queue, in: origin.workspace, tx)
+        }
+    }
 
     private func insert(_ rows: [NewRow], _ tx: borrowing Transaction) throws -> [String: Int64] {
         final class Found { var keys: [String: Int64] = [:] }

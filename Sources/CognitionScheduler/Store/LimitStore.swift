@@ -135,7 +135,7 @@ enum LimitStore {
     /// Sets jobs aside until their key has room.
     static func park(_ keys: [Int64], _ tx: borrowing Transaction) throws {
         guard !keys.isEmpty else { return }
-        try tx.execute("UPDATE jobs SET state = 7 WHERE key IN \(list: keys) AND state = 1")
+        try tx.execute("UPDATE jobs SET state = 7 WHERE key IN \(list: keys) AND +state = 1")
     }
 
     /// Makes ready again as many as there is room for; a claim looks at each of them once more.
@@ -150,11 +150,11 @@ enum LimitStore {
         guard room > 0 else { return 0 }
         let count = try tx.execute(
             """
-            UPDATE jobs SET state = 1 WHERE state = 7 AND key IN (
-                SELECT j.key FROM jobs j JOIN job_queues q ON q.key = j.queue_key
+            UPDATE jobs SET state = 1 WHERE +state = 7 AND key IN (
+                SELECT j.key FROM jobs j
                 WHERE j.workspace_id = \(address.workspace) AND j.limit_key = \(address.key) AND j.state = 7
-                    AND q.paused_at IS NULL
-                ORDER BY j.priority, j.run_at, j.key LIMIT \(min(room, promotionsMax)))
+                    AND EXISTS (SELECT 1 FROM job_queues q WHERE q.key = j.queue_key AND q.paused_at IS NULL)
+                ORDER BY j.priority, j.run_at, j.key LIMIT \(min(room, promotionsMax)) \(fragment: .skipLocked))
             """)
         guard count > 0 else { return 0 }
         tx.signal(.jobs)

@@ -20,12 +20,11 @@ extension ScheduleStore {
                 through = \(times.through), next_at = \(times.next),
                 event_type = \(isWithheld ? nil : schedule.eventType), is_withheld = \(isWithheld),
                 rest = \(schedule.rest?.microseconds), revision = revision + 1, actor = \(principal.actor),
-                created_at = \(now), ended_at = NULL
+                created_at = \(now), ended_at = NULL, error = NULL
             WHERE key = \(stored.key)
             """)
         try follow(schedule, now: now, tx)
-        let before = try NewJob(stored.template)
-        try TagStore.remove(before.tags, from: stored.id, in: stored.workspace, tx)
+        try TagStore.remove(stored.tags, from: stored.id, in: stored.workspace, tx)
         try TagStore.add(job.tags, to: stored.id, in: stored.workspace, tx)
         tx.signal(.jobsDue)
         return true
