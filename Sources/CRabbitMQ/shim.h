@@ -28,6 +28,7 @@ static const amqp_method_number_t amqp_method_connection_close = AMQP_CONNECTION
 static const amqp_method_number_t amqp_method_connection_blocked = AMQP_CONNECTION_BLOCKED_METHOD;
 static const amqp_method_number_t amqp_method_connection_unblocked = AMQP_CONNECTION_UNBLOCKED_METHOD;
 static const amqp_method_number_t amqp_method_channel_close = AMQP_CHANNEL_CLOSE_METHOD;
+static const amqp_method_number_t amqp_method_channel_close_ok = AMQP_CHANNEL_CLOSE_OK_METHOD;
 static const amqp_method_number_t amqp_method_basic_ack = AMQP_BASIC_ACK_METHOD;
 static const amqp_method_number_t amqp_method_basic_nack = AMQP_BASIC_NACK_METHOD;
 static const amqp_method_number_t amqp_method_basic_return = AMQP_BASIC_RETURN_METHOD;

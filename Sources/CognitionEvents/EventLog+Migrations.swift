@@ -130,8 +130,7 @@ extension EventLog {
                 """,
                 "INSERT INTO event_archiving (id, archived_position, owned_until) VALUES (1, 0, 0)",
             ]),
-        // The end of the log is where its last event is, or was. The view, and what moves it, are for nodes of the release before, which
-        // may still append beside; the next release drops both.
+        // The end of the log is where its last event is, or was; `events.008_no_former_head` takes the view away again.
         Migration(
             "events.006_head",
             [
@@ -160,5 +159,16 @@ extension EventLog {
                 FOR EACH ROW EXECUTE FUNCTION move_log_head()
                 """,
             ]),
+        Migration(
+            "events.007_looks",
+            [
+                // How far archiving has looked, when it has looked at everything, and by which rules.
+                "ALTER TABLE event_archiving ADD COLUMN looked_position \(fragment: .int64) NOT NULL DEFAULT 0",
+                "ALTER TABLE event_archiving ADD COLUMN everything_at \(fragment: .int64) NOT NULL DEFAULT 0",
+                "ALTER TABLE event_archiving ADD COLUMN rules \(fragment: .bytes)",
+            ]),
+        // No release has appended by way of the view.
+        Migration(
+            "events.008_no_former_head", ["DROP VIEW log_head"], onPostgres: ["DROP FUNCTION move_log_head()"]),
     ]
 }

@@ -34,6 +34,14 @@ final class AMQPArena {
         return amqp_table_t(num_entries: Int32(members.count), entries: entries)
     }
 
+    private func array(_ values: [amqp_field_value_t]) -> amqp_array_t {
+        guard !values.isEmpty else { return amqp_array_t() }
+        let entries = UnsafeMutablePointer<amqp_field_value_t>.allocate(capacity: values.count)
+        entries.initialize(from: values, count: values.count)
+        pieces.append(UnsafeMutableRawPointer(entries))
+        return amqp_array_t(num_entries: Int32(values.count), entries: entries)
+    }
+
     func table(_ headers: [String: RabbitMQMessage.Header]) -> amqp_table_t {
         table(headers.sorted { $0.key < $1.key }.map { ($0.key, value($0.value)) })
     }
@@ -57,6 +65,20 @@ final class AMQPArena {
         case .flag(let isSet):
             field.kind = UInt8(AMQP_FIELD_KIND_BOOLEAN.rawValue)
             field.value.boolean = isSet ? 1 : 0
+        case .number(let number):
+            field.kind = UInt8(AMQP_FIELD_KIND_F64.rawValue)
+            field.value.f64 = number
+        case .bytes(let given):
+            field.kind = UInt8(AMQP_FIELD_KIND_BYTES.rawValue)
+            field.value.bytes = bytes(given)
+        case .time(let seconds):
+            field.kind = UInt8(AMQP_FIELD_KIND_TIMESTAMP.rawValue)
+            field.value.u64 = seconds
+        case .list(let list):
+            field.kind = UInt8(AMQP_FIELD_KIND_ARRAY.rawValue)
+            field.value.array = array(list.map(value))
+        case .table(let headers): field = value(table(headers))
+        case .nothing: field.kind = UInt8(AMQP_FIELD_KIND_VOID.rawValue)
         }
         return field
     }
@@ -102,7 +124,7 @@ final class AMQPArena {
 // MARK: - What the library hands over
 
 extension RabbitMQMessage {
-    /// Copies a message out of the library's memory. Headers of other kinds than ours are left out.
+    /// Copies a message out of the library's memory. Headers whose names are no text are left out, and those that lie deep.
     init(_ properties: amqp_basic_properties_t, body: [UInt8]) {
         self.init(body: body)
         func text(_ flag: Int32, _ bytes: amqp_bytes_t) -> String? {
@@ -116,20 +138,49 @@ extension RabbitMQMessage {
         application = text(AMQP_BASIC_APP_ID_FLAG, properties.app_id)
         if properties._flags & amqp_flags_t(AMQP_BASIC_TIMESTAMP_FLAG) != 0 { timestamp = properties.timestamp }
         guard properties._flags & amqp_flags_t(AMQP_BASIC_HEADERS_FLAG) != 0 else { return }
-        for index in 0..<Int(properties.headers.num_entries) {
-            let entry = properties.headers.entries[index]
-            if let header = Header(entry.value) { headers[entry.key.text] = header }
-        }
+        headers = Header.members(of: properties.headers, depth: 0)
     }
 }
 
 extension RabbitMQMessage.Header {
-    fileprivate init?(_ field: amqp_field_value_t) {
+    /// Lists and tables in each other at most.
+    private static let depthMax = 8
+
+    fileprivate static func members(of table: amqp_table_t, depth: Int) -> [String: Self] {
+        var members: [String: Self] = [:]
+        for index in 0..<Int(table.num_entries) {
+            let entry = table.entries[index]
+            // A name with other bytes could be longer when it is sent on than a name may be.
+            guard let name = String(validating: entry.key.copy, as: UTF8.self) else { continue }
+            if let value = Self(entry.value, depth: depth) { members[name] = value }
+        }
+        return members
+    }
+
+    private init?(_ field: amqp_field_value_t, depth: Int) {
+        let value = field.value
         switch amqp_field_value_kind_t(rawValue: UInt32(field.kind)) {
-        case AMQP_FIELD_KIND_UTF8: self = .text(field.value.bytes.text)
-        case AMQP_FIELD_KIND_I64: self = .integer(field.value.i64)
-        case AMQP_FIELD_KIND_I32: self = .integer(Int64(field.value.i32))
-        case AMQP_FIELD_KIND_BOOLEAN: self = .flag(field.value.boolean != 0)
+        case AMQP_FIELD_KIND_UTF8:
+            self = String(validating: value.bytes.copy, as: UTF8.self).map { .text($0) } ?? .bytes(value.bytes.copy)
+        case AMQP_FIELD_KIND_BYTES: self = .bytes(value.bytes.copy)
+        case AMQP_FIELD_KIND_I8: self = .integer(Int64(value.i8))
+        case AMQP_FIELD_KIND_U8: self = .integer(Int64(value.u8))
+        case AMQP_FIELD_KIND_I16: self = .integer(Int64(value.i16))
+        case AMQP_FIELD_KIND_U16: self = .integer(Int64(value.u16))
+        case AMQP_FIELD_KIND_I32: self = .integer(Int64(value.i32))
+        case AMQP_FIELD_KIND_U32: self = .integer(Int64(value.u32))
+        case AMQP_FIELD_KIND_I64: self = .integer(value.i64)
+        case AMQP_FIELD_KIND_U64: self = Int64(exactly: value.u64).map { .integer($0) } ?? .number(Double(value.u64))
+        case AMQP_FIELD_KIND_F32: self = .number(Double(value.f32))
+        case AMQP_FIELD_KIND_F64: self = .number(value.f64)
+        case AMQP_FIELD_KIND_BOOLEAN: self = .flag(value.boolean != 0)
+        case AMQP_FIELD_KIND_TIMESTAMP: self = .time(value.u64)
+        case AMQP_FIELD_KIND_VOID: self = .nothing
+        case AMQP_FIELD_KIND_TABLE where depth < Self.depthMax:
+            self = .table(Self.members(of: value.table, depth: depth + 1))
+        case AMQP_FIELD_KIND_ARRAY where depth < Self.depthMax:
+            self = .list(
+                (0..<Int(value.array.num_entries)).compactMap { Self(value.array.entries[$0], depth: depth + 1) })
         default: return nil
         }
     }

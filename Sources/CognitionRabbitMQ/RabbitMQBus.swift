@@ -40,6 +40,14 @@ package final class RabbitMQBus: EventBus {
         }
     }
 
+    package func release() async { await thread.disconnect(forgetting: true) }
+
+    /// How long the broker takes for an answer; `nil` where there is no connection, or it is busy.
+    package func latency() async throws -> Duration? {
+        let exchange = options.exchange
+        return try await thread.latency { _ = try $0.hasExchange(exchange) }
+    }
+
     /// Ends the connection in good order; nothing can be published afterwards.
     package func close() async { await thread.close() }
 

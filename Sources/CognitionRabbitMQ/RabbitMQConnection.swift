@@ -17,19 +17,26 @@ package final class RabbitMQConnection {
     let channel: amqp_channel_t = 1
     /// Names the connection among those of a thread.
     let session: UInt64
+    /// Bytes of a frame that the broker takes.
+    private var frameBytes = 0
     private var confirms = ConfirmTracker()
     /// The broker had no queue for a message that was for one.
     private var hasReturned = false
-    /// Messages that have come and that nobody has asked for yet; the broker's prefetch bounds them.
-    private var received: [RabbitMQDelivery] = []
-    private var incoming: Incoming?
+    private var inflow = Inflow()
+    /// The broker hands out messages by itself.
+    private(set) var isConsuming = false
+    /// More had come at once than there was room for.
+    private(set) var hasOverflown = false
+    /// Something came that the library cannot read, or the broker could not send something.
+    private(set) var hasUnreadableInput = false
     /// The broker takes nothing at the moment.
     private(set) var isBlocked = false { didSet { whenBlocked?(isBlocked) } }
     /// Told when that changes, which may be while messages are waited for.
     var whenBlocked: ((Bool) -> Void)?
 
-    /// Bytes of one frame, as RabbitMQ proposes them.
-    private static let frameBytesMax: Int32 = 131_072
+    private static let consumer = "inbox"
+    /// How long the broker is waited for when it is left.
+    private static let farewell: Duration = .seconds(2)
     /// Messages in flight are few; the kernel gives up on a peer that takes nothing for so long.
     private static let deafnessMaxMilliseconds: Int32 = 15_000
 
@@ -37,20 +44,34 @@ package final class RabbitMQConnection {
     /// - Throws: `bus.unavailable`, `bus.refused`.
     package convenience init(_ options: RabbitMQOptions) throws(EventError) { try self.init(options, session: 0) }
 
-    init(_ options: RabbitMQOptions, session: UInt64) throws(EventError) {
+    /// - Parameter whenConnected: Told the descriptor of the socket before anything is waited for on it, and -1 before that is
+    ///   closed after a failure.
+    init(
+        _ options: RabbitMQOptions, session: UInt64, whenConnected: (Int32) -> Void = { _ in }
+    ) throws(EventError) {
         self.options = options
         self.session = session
         guard let state = amqp_new_connection() else { preconditionFailure("no memory for a connection") }
         self.state = state
-        try connect()
-        try logIn()
-        if amqp_channel_open(state, channel) == nil { throw failure("opens no channel") }
+        do throws(EventError) {
+            try connect()
+            whenConnected(descriptor)
+            try logIn()
+            if amqp_channel_open(state, channel) == nil { throw failure("opens no channel") }
+        } catch {
+            whenConnected(-1)
+            throw error
+        }
     }
 
     deinit { amqp_destroy_connection(state) }
 
     /// Takes leave of the broker.
-    package func close() { amqp_connection_close(state, AMQP_REPLY_SUCCESS) }
+    package func close() {
+        var limit = timeval(min(options.answerTimeout, Self.farewell))
+        amqp_set_rpc_timeout(state, &limit)
+        amqp_connection_close(state, AMQP_REPLY_SUCCESS)
+    }
 
     /// What to wait on for input; -1 when there is none.
     var descriptor: Int32 { amqp_get_sockfd(state) }
@@ -96,12 +117,27 @@ package final class RabbitMQConnection {
                 ("capabilities", arena.value(arena.table(["connection.blocked": .flag(true)]))),
             ])
             return amqp_login_by_password(
-                state, options.virtualHost, 0, Self.frameBytesMax, Int32(options.heartbeat.components.seconds),
+                state, options.virtualHost, 0, Int32(options.frameBytesMax),
+                Int32(options.heartbeat.components.seconds),
                 &properties, options.user, options.password.reveal())
         }
         guard reply.reply_type == AMQP_RESPONSE_NORMAL else {
             throw RabbitMQFailure.error("RabbitMQ at \(options.place) does not let user '\(options.user)' in", reply)
         }
+        frameBytes = Int(amqp_get_frame_max(state))
+        guard options.frameRoom > 0 else { return }
+        amqp_tune_connection(
+            state, amqp_get_channel_max(state), Int32(frameBytes + options.frameRoom), amqp_get_heartbeat(state))
+    }
+
+    /// What the broker says of itself, e.g. `version`.
+    package func serverProperty(_ name: String) -> String? {
+        guard let table = amqp_get_server_properties(state)?.pointee else { return nil }
+        let entries = (0..<Int(table.num_entries)).map { table.entries[$0] }
+        guard let value = entries.first(where: { $0.key.text == name })?.value,
+            value.kind == UInt8(AMQP_FIELD_KIND_UTF8.rawValue)
+        else { return nil }
+        return value.value.bytes.text
     }
 
     // MARK: Exchanges and queues
@@ -132,13 +168,38 @@ package final class RabbitMQConnection {
         return Int(reply.pointee.message_count)
     }
 
-    /// How many messages wait in a queue.
-    package func count(of queue: String) throws(EventError) -> Int {
+    /// How many messages wait in a queue; `nil` when there is none of that name.
+    package func count(of queue: String) throws(EventError) -> Int? {
         let reply = AMQPArena.lend { arena in
             amqp_queue_declare(state, channel, arena.bytes(queue), 1, 1, 0, 0, amqp_table_t())
         }
-        guard let reply else { throw failure("has no queue '\(queue)'") }
-        return Int(reply.pointee.message_count)
+        if let reply { return Int(reply.pointee.message_count) }
+        guard try isMissing() else { throw failure("does not let the queue '\(queue)' be looked at") }
+        return nil
+    }
+
+    /// Whether there is an exchange of that name.
+    package func hasExchange(_ name: String) throws(EventError) -> Bool {
+        let reply = AMQPArena.lend { arena in
+            amqp_exchange_declare(state, channel, arena.bytes(name), arena.bytes("topic"), 1, 1, 0, 0, amqp_table_t())
+        }
+        if reply != nil { return true }
+        guard try isMissing() else { throw failure("does not let the exchange '\(name)' be looked at") }
+        return false
+    }
+
+    /// Whether the broker has just said that there is no such thing; then the channel, which it has closed, is open again.
+    private func isMissing() throws(EventError) -> Bool {
+        let reply = amqp_get_rpc_reply(state)
+        guard reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION, reply.reply.id == amqp_method_channel_close,
+            let close = reply.reply.decoded?.assumingMemoryBound(to: amqp_channel_close_t.self).pointee,
+            Int32(close.reply_code) == AMQP_NOT_FOUND
+        else { return false }
+        var confirmation = amqp_channel_close_ok_t()
+        let status = amqp_send_method(state, channel, amqp_method_channel_close_ok, &confirmation)
+        guard status == 0 else { throw lost(status) }
+        if amqp_channel_open(state, channel) == nil { throw failure("opens no channel") }
+        return true
     }
 
     package func bind(_ queue: String, to exchange: String, routingKey: String) throws(EventError) {
@@ -156,7 +217,12 @@ package final class RabbitMQConnection {
         if amqp_confirm_select(state, channel) == nil { throw failure("does not confirm messages") }
     }
 
-    /// - Parameter exchange: Empty for the queue that the key names; it has to be there.
+    /// Whether the broker takes the message: its properties travel in one frame.
+    func fits(_ message: RabbitMQMessage) -> Bool { message.headBytes <= frameBytes }
+
+    /// - Parameters:
+    ///   - message: One that ``fits(_:)``.
+    ///   - exchange: Empty for the queue that the key names; it has to be there.
     package func send(_ message: RabbitMQMessage, to exchange: String, routingKey: String) throws(EventError) {
         let status = AMQPArena.lend { arena in
             var properties = arena.properties(message)
@@ -214,32 +280,66 @@ package final class RabbitMQConnection {
             isRedelivered: isRedelivered, isTooLong: false)
     }
 
+    /// The next message of a queue, to be acknowledged, as far as it is looked at; `nil` when there is none.
+    func get(from queue: String) throws(EventError) -> RabbitMQDelivery? {
+        let reply = AMQPArena.lend { arena in amqp_basic_get(state, channel, arena.bytes(queue), 0) }
+        guard reply.reply_type == AMQP_RESPONSE_NORMAL else { throw failure("gives nothing of '\(queue)'", reply) }
+        guard reply.reply.id == amqp_method_basic_get_ok,
+            let got = reply.reply.decoded?.assumingMemoryBound(to: amqp_basic_get_ok_t.self).pointee
+        else { return nil }
+        inflow.begin(Incoming(got))
+        let deadline = ContinuousClock.now + options.answerTimeout
+        while inflow.isEmpty {
+            guard try readFrame(within: deadline - .now) || ContinuousClock.now < deadline else {
+                throw EventError(.busUnavailable, "RabbitMQ at \(options.place) has not sent a message in time")
+            }
+        }
+        return inflow.take().first
+    }
+
     /// From here on the broker hands out the messages of a queue, at most `prefetch` that were not acknowledged.
     func consume(_ queue: String, prefetch: Int) throws(EventError) {
         if amqp_basic_qos(state, channel, 0, UInt16(clamping: prefetch), 0) == nil { throw failure("sets no prefetch") }
         let reply = AMQPArena.lend { arena in
             amqp_basic_consume(
-                state, channel, arena.bytes(queue), amqp_bytes_t(), 0, 0, 0, amqp_table_t())
+                state, channel, arena.bytes(queue), arena.bytes(Self.consumer), 0, 0, 0, amqp_table_t())
         }
         if reply == nil { throw failure("hands out nothing of '\(queue)'") }
+        isConsuming = true
     }
 
     /// Messages that have come; waits for the first as long as `limit`.
     func receive(within limit: Duration) throws(EventError) -> [RabbitMQDelivery] {
         let deadline = ContinuousClock.now + limit
-        while received.isEmpty, ContinuousClock.now < deadline { _ = try readFrame(within: deadline - .now) }
+        while inflow.isEmpty, ContinuousClock.now < deadline { _ = try readFrame(within: deadline - .now) }
         try pump()
-        defer { received = [] }
-        return received
+        return inflow.take()
+    }
+
+    /// Gives back what there was no room for, and has nothing handed out any more.
+    private func shed() throws(EventError) {
+        guard inflow.hasSurplus else { return }
+        hasOverflown = true
+        isConsuming = false
+        let reply = AMQPArena.lend { arena in amqp_basic_cancel(state, channel, arena.bytes(Self.consumer)) }
+        if reply == nil { throw failure("goes on handing out messages") }
+        // What was on its way before the answer.
+        while try readFrame(within: .zero) {}
+        for tag in inflow.takeSurplus() {
+            let status = amqp_basic_nack(state, channel, tag, 0, 1)
+            guard status == 0 else { throw lost(status) }
+        }
     }
 
     package func acknowledge(_ tag: UInt64) throws(EventError) {
+        inflow.forget(tag)
         let status = amqp_basic_ack(state, channel, tag, 0)
         guard status == 0 else { throw lost(status) }
     }
 
     /// Has the broker move a message to the dead letters.
     func reject(_ tag: UInt64) throws(EventError) {
+        inflow.forget(tag)
         let status = amqp_basic_reject(state, channel, tag, 0)
         guard status == 0 else { throw lost(status) }
     }
@@ -247,7 +347,10 @@ package final class RabbitMQConnection {
     // MARK: Input
 
     /// Reads what has come, answers heartbeats, and waits for nothing.
-    func pump() throws(EventError) { while try readFrame(within: .zero) {} }
+    func pump() throws(EventError) {
+        while try readFrame(within: .zero) {}
+        try shed()
+    }
 
     /// - Returns: Whether there was one.
     private func readFrame(within limit: Duration) throws(EventError) -> Bool {
@@ -256,29 +359,23 @@ package final class RabbitMQConnection {
         var timeout = timeval(max(.zero, limit))
         let status = amqp_simple_wait_frame_noblock(state, &frame, &timeout)
         if status == AMQP_STATUS_TIMEOUT.rawValue { return false }
-        guard status == 0 else { throw lost(status) }
+        guard status == 0 else {
+            hasUnreadableInput = status == AMQP_STATUS_BAD_AMQP_DATA.rawValue
+            throw lost(status)
+        }
         switch Int32(frame.frame_type) {
         case AMQP_FRAME_METHOD: try handle(frame.payload.method)
         case AMQP_FRAME_HEADER:
             guard frame.payload.properties.class_id == UInt16(AMQP_BASIC_CLASS),
                 let decoded = frame.payload.properties.decoded
             else { break }
-            incoming?.begin(
+            inflow.begin(
                 decoded.assumingMemoryBound(to: amqp_basic_properties_t.self).pointee,
                 bodyBytes: frame.payload.properties.body_size)
-            completeIncoming()
-        case AMQP_FRAME_BODY:
-            incoming?.add(frame.payload.body_fragment)
-            completeIncoming()
+        case AMQP_FRAME_BODY: inflow.add(frame.payload.body_fragment)
         default: break
         }
         return true
-    }
-
-    private func completeIncoming() {
-        guard let delivery = incoming?.delivery else { return }
-        received.append(delivery)
-        incoming = nil
     }
 
     private func handle(_ method: amqp_method_t) throws(EventError) {
@@ -293,7 +390,7 @@ package final class RabbitMQConnection {
             guard let deliver = method.decoded?.assumingMemoryBound(to: amqp_basic_deliver_t.self).pointee else {
                 return
             }
-            incoming = Incoming(deliver)
+            inflow.begin(Incoming(deliver))
         // Comes before the confirmation of the same message.
         case amqp_method_basic_return: hasReturned = true
         case amqp_method_basic_cancel:
@@ -301,6 +398,7 @@ package final class RabbitMQConnection {
         case amqp_method_connection_blocked: isBlocked = true
         case amqp_method_connection_unblocked: isBlocked = false
         case amqp_method_channel_close, amqp_method_connection_close:
+            hasUnreadableInput = RabbitMQFailure.isInternal(method)
             throw RabbitMQFailure.refusal("RabbitMQ at \(options.place) has hung up", method)
         default: return
         }
@@ -308,8 +406,16 @@ package final class RabbitMQConnection {
 
     // MARK: Failures
 
-    func failure(_ what: String) -> EventError {
-        RabbitMQFailure.error("RabbitMQ at \(options.place) \(what)", amqp_get_rpc_reply(state))
+    func failure(_ what: String) -> EventError { failure(what, amqp_get_rpc_reply(state)) }
+
+    private func failure(_ what: String, _ reply: amqp_rpc_reply_t) -> EventError {
+        switch reply.reply_type {
+        case AMQP_RESPONSE_SERVER_EXCEPTION: hasUnreadableInput = RabbitMQFailure.isInternal(reply.reply)
+        case AMQP_RESPONSE_LIBRARY_EXCEPTION:
+            hasUnreadableInput = reply.library_error == AMQP_STATUS_BAD_AMQP_DATA.rawValue
+        default: break
+        }
+        return RabbitMQFailure.error("RabbitMQ at \(options.place) \(what)", reply)
     }
 
     func lost(_ status: Int32) -> EventError {

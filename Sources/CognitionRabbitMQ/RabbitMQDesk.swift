@@ -3,22 +3,29 @@ import CognitionEvents
 
 /// What people look after at a broker: messages that were put aside.
 package struct RabbitMQDesk: Sendable {
-    package struct Queues: Sendable, Hashable {
-        /// Messages that nobody has been handed yet.
-        package let waiting: Int
-        package let dead: Int
+    /// What is at the broker; `nil` for what is not there (yet).
+    package struct Findings: Sendable, Hashable {
+        /// The broker's.
+        package let version: String?
+        package let hasExchange: Bool
+        /// Messages in the inbox that nobody has been handed yet.
+        package let waiting: Int?
+        /// Messages that were put aside.
+        package let dead: Int?
     }
 
     private let options: RabbitMQOptions
 
     package init(_ options: RabbitMQOptions) { self.options = options }
 
-    /// How many messages wait.
+    /// Looks, and makes nothing.
     /// - Throws: `bus.unavailable`, `bus.refused`.
-    package func queues() async throws -> Queues {
-        try await withConnection { connection in
-            let (waiting, dead) = try connection.declareInbox()
-            return Queues(waiting: waiting, dead: dead)
+    package func look() async throws -> Findings {
+        try await withConnection(options) { connection in
+            Findings(
+                version: connection.serverProperty("version"),
+                hasExchange: try connection.hasExchange(options.exchange),
+                waiting: try connection.count(of: options.inbox), dead: try connection.count(of: options.deadLetters))
         }
     }
 
@@ -29,16 +36,23 @@ package struct RabbitMQDesk: Sendable {
     /// - Returns: How many.
     /// - Throws: `bus.unavailable`, `bus.refused`; what was moved before stays so.
     package func redrive(atMost limit: Int) async throws -> Int {
-        try await withConnection { connection in
-            let count = min(limit, try connection.declareInbox().dead)
-            try connection.confirmMessages()
+        var reading = options
+        // The broker has added headers to what may have had as many as there is room for.
+        reading.frameRoom = 1 << 20
+        return try await withConnection(reading) { [options] connection in
+            let sender = try RabbitMQConnection(options)
+            defer { sender.close() }
+            let count = min(limit, try sender.declareInbox())
+            try sender.confirmMessages()
             var moved = 0
-            while moved < count, let delivery = try connection.take(from: options.deadLetters) {
+            for _ in 0..<count {
+                guard let delivery = try connection.take(from: options.deadLetters) else { break }
                 var message = delivery.message
-                // What the broker and we have noted of its first way would be taken for its second.
-                message.headers = message.headers.filter { !$0.key.hasPrefix("x-") }
-                try connection.send(message, to: "", routingKey: options.inbox)
-                try connection.waitForConfirms()
+                message.forgetWay()
+                // One that cannot be sent stays, and does not keep the others.
+                guard sender.fits(message) else { continue }
+                try sender.send(message, to: "", routingKey: options.inbox)
+                try sender.waitForConfirms()
                 try connection.acknowledge(delivery.tag)
                 moved += 1
             }
@@ -47,6 +61,7 @@ package struct RabbitMQDesk: Sendable {
     }
 
     private func withConnection<Value: Sendable>(
+        _ options: RabbitMQOptions,
         _ body: @escaping @Sendable (RabbitMQConnection) throws -> Value
     ) async throws -> Value {
         let thread = RabbitMQThread("rabbitmq-desk", options) { _ in }

@@ -19,18 +19,28 @@ enum RabbitMQFailure {
 
     /// The broker has closed the connection or the channel, and says why.
     static func refusal(_ what: String, _ method: amqp_method_t) -> EventError {
-        guard let decoded = method.decoded else { return EventError(.busUnavailable, what) }
-        let (code, text): (UInt16, String)
+        guard let (code, text) = reason(method) else {
+            return EventError(.busUnavailable, "\(what): an answer that was not asked for")
+        }
+        return EventError(isLasting(code) ? .busRefused : .busUnavailable, "\(what): \(text) (\(code))")
+    }
+
+    /// Whether the broker has closed it as it has failed itself, e.g. over a message that fits into no frame.
+    static func isInternal(_ method: amqp_method_t) -> Bool {
+        reason(method).map { Int32($0.code) == AMQP_INTERNAL_ERROR } ?? false
+    }
+
+    private static func reason(_ method: amqp_method_t) -> (code: UInt16, text: String)? {
+        guard let decoded = method.decoded else { return nil }
         switch method.id {
         case amqp_method_connection_close:
             let close = decoded.assumingMemoryBound(to: amqp_connection_close_t.self).pointee
-            (code, text) = (close.reply_code, close.reply_text.text)
+            return (close.reply_code, close.reply_text.text)
         case amqp_method_channel_close:
             let close = decoded.assumingMemoryBound(to: amqp_channel_close_t.self).pointee
-            (code, text) = (close.reply_code, close.reply_text.text)
-        default: return EventError(.busUnavailable, "\(what): an answer that was not asked for")
+            return (close.reply_code, close.reply_text.text)
+        default: return nil
         }
-        return EventError(isLasting(code) ? .busRefused : .busUnavailable, "\(what): \(text) (\(code))")
     }
 
     /// The same would be refused again: access, a name that is not there, other properties than those that exist.

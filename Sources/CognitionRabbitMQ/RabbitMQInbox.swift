@@ -1,5 +1,6 @@
 package import CognitionCore
 package import CognitionEvents
+import Logging
 import Synchronization
 import Tracing
 
@@ -20,19 +21,38 @@ package final class RabbitMQInbox: BusInbox {
 
     package init(_ options: RabbitMQOptions) {
         self.options = options
-        let (inbox, prefetch) = (options.inbox, options.prefetch)
         thread = RabbitMQThread("rabbitmq-inbox", options) { connection in
             try connection.declareInbox()
             try connection.confirmMessages()
-            try connection.consume(inbox, prefetch: prefetch)
         }
     }
 
     package var connection: BusConnection { thread.connection }
 
     package func receive() async throws -> [BusDelivery] {
+        for _ in 0...Self.deliveriesMax {
+            do {
+                return try await receiveOnce()
+            } catch is UnreadableMessage {
+                // The broker puts it aside when it has come back too often.
+                Logger.current.warning("Message cannot be read", metadata: ["bus": "\(name)"])
+            }
+        }
+        throw EventError(.busUnavailable, "RabbitMQ at \(options.place) sends what cannot be read")
+    }
+
+    /// Has ended the connection by which it came.
+    private struct UnreadableMessage: Error {}
+
+    private func receiveOnce() async throws -> [BusDelivery] {
         try await thread.run { [self] connection in
-            let received = try connection.receive(within: Self.patience)
+            let received: [RabbitMQDelivery]
+            do throws(EventError) {
+                received = try next(of: connection)
+            } catch {
+                if connection.hasUnreadableInput { throw UnreadableMessage() }
+                throw error
+            }
             return held.withLock { held in
                 // What an earlier connection has brought comes again.
                 if held.keys.contains(where: { $0.session != connection.session }) { held = [:] }
@@ -45,6 +65,23 @@ package final class RabbitMQInbox: BusInbox {
                 }
             }
         }
+    }
+
+    /// What has come back is taken singly, so that one message that ends connections, or this process, takes no others with
+    /// it beyond the number of times that they may come back.
+    private func next(of connection: RabbitMQConnection) throws(EventError) -> [RabbitMQDelivery] {
+        if !connection.isConsuming {
+            let delivery = try connection.get(from: options.inbox)
+            guard let delivery, delivery.isRedelivered else {
+                // So many have room, however long they are.
+                let prefetchMax = connection.hasOverflown ? Inflow.bytesMax / RabbitMQDelivery.bodyBytesMax : .max
+                try connection.consume(options.inbox, prefetch: min(options.prefetch, prefetchMax))
+                guard let delivery else { return try connection.receive(within: Self.patience) }
+                return [delivery]
+            }
+            return [delivery]
+        }
+        return try connection.receive(within: Self.patience)
     }
 
     package func accept(_ deliveries: [BusDelivery]) async throws {
@@ -68,8 +105,9 @@ package final class RabbitMQInbox: BusInbox {
         let (letter, queue) = (message, options.deadLetters)
         try await thread.run { connection in
             guard delivery.session == connection.session else { return }
-            // Its bytes were not kept, so the broker has to move it, without the reason.
-            guard !delivery.isTooLong else { return try connection.reject(delivery.tag) }
+            // Where its bytes were not kept, or not all of its headers have room beside the reason, the broker has to move
+            // it, without the reason.
+            guard !delivery.isTooLong, connection.fits(letter) else { return try connection.reject(delivery.tag) }
             // Twice rather than never, should the connection be lost between the two.
             try connection.send(letter, to: "", routingKey: queue)
             try connection.waitForConfirms()
@@ -96,24 +134,33 @@ extension RabbitMQMessage {
     /// Headers that say why a message was put aside.
     static let errorHeader = "x-error"
     static let reasonHeader = "x-error-message"
+
+    /// Takes away what the broker and we have noted of its way so far, which would be taken for that of the next.
+    mutating func forgetWay() {
+        let prefixes = ["x-first-death-", "x-last-death-"]
+        let names: Set = ["x-death", "x-delivery-count", "x-acquired-count", Self.errorHeader, Self.reasonHeader]
+        headers = headers.filter { header in
+            !names.contains(header.key) && !prefixes.contains { header.key.hasPrefix($0) }
+        }
+    }
 }
 
 extension RabbitMQConnection {
     /// Makes the inbox and its dead letters, unless they are there.
-    /// - Returns: How many messages wait in each.
+    /// - Returns: How many messages wait in that of dead letters.
     @discardableResult
-    func declareInbox() throws(EventError) -> (waiting: Int, dead: Int) {
+    package func declareInbox() throws(EventError) -> Int {
         let dead = options.deadLetters
         try declareExchange(dead, type: "fanout")
         let deadCount = try declareQueue(dead, ["x-queue-type": .text("quorum")])
         try bind(dead, to: dead, routingKey: "")
-        let waiting = try declareQueue(
+        try declareQueue(
             options.inbox,
             [
                 "x-queue-type": .text("quorum"), "x-delivery-limit": .integer(RabbitMQInbox.deliveriesMax),
                 "x-dead-letter-exchange": .text(dead), "x-dead-letter-strategy": .text("at-least-once"),
                 "x-overflow": .text("reject-publish"),
             ])
-        return (waiting, deadCount)
+        return deadCount
     }
 }

@@ -7,6 +7,13 @@ package struct RabbitMQMessage: Sendable, Hashable {
         case text(String)
         case integer(Int64)
         case flag(Bool)
+        case number(Double)
+        case bytes([UInt8])
+        /// Seconds since 1970.
+        case time(UInt64)
+        case list([Header])
+        case table([String: Header])
+        case nothing
     }
 
     package var body: [UInt8]
@@ -38,6 +45,29 @@ package struct RabbitMQMessage: Sendable, Hashable {
         ]
         if let correlation = message.correlationID { headers["correlation_id"] = .text(correlation) }
         if let traceparent = message.traceparent { headers["traceparent"] = .text(traceparent) }
+    }
+}
+
+extension RabbitMQMessage {
+    /// Bytes of its properties as they travel, or a few more; a broker takes them in one frame only.
+    var headBytes: Int {
+        let texts = [contentType, messageID, correlationID, type, application]
+        return 64 + texts.reduce(0) { $0 + 1 + ($1?.utf8.count ?? 0) } + Header.table(headers).bytes
+    }
+}
+
+extension RabbitMQMessage.Header {
+    /// Bytes of it as it travels.
+    var bytes: Int {
+        switch self {
+        case .nothing: 1
+        case .flag: 2
+        case .integer, .number, .time: 9
+        case .text(let text): 5 + text.utf8.count
+        case .bytes(let bytes): 5 + bytes.count
+        case .list(let list): list.reduce(5) { $0 + $1.bytes }
+        case .table(let table): table.reduce(5) { $0 + 1 + $1.key.utf8.count + $1.value.bytes }
+        }
     }
 }
 

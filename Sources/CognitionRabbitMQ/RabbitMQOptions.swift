@@ -24,6 +24,11 @@ package struct RabbitMQOptions: Sendable {
     /// Messages of it that one node may hold without an answer, 1...256.
     package var prefetch = 64
 
+    /// Bytes of one frame at most, as RabbitMQ proposes them; the broker may want fewer.
+    package var frameBytesMax = 131_072
+    /// Bytes that a frame which comes may have more than one that is sent; then nothing long can be sent.
+    var frameRoom = 0
+
     /// How long opening a connection may take.
     package var connectTimeout: Duration = .seconds(5)
     /// How long the broker has to answer, and to confirm a batch.

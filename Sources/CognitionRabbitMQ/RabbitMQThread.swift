@@ -16,6 +16,7 @@ final class RabbitMQThread: Sendable {
         var descriptor: Int32 = -1
         /// Whoever waits for the job that runs has gone away.
         var isInterrupted = false
+        var isBusy = false
         var hasStarted = false
         var isClosing = false
     }
@@ -68,7 +69,11 @@ final class RabbitMQThread: Sendable {
         do {
             return try await withTaskCancellationHandler {
                 try await withCheckedThrowingContinuation { continuation in
-                    add { [self] seat in continuation.resume(with: Result { try use(seat, body) }) }
+                    add { [self] seat in
+                        let result = Result { try use(seat, body) }
+                        state.withLock { $0.isBusy = false }
+                        continuation.resume(with: result)
+                    }
                     // Before it was added there was nothing to interrupt.
                     if Task.isCancelled { interrupt() }
                 }
@@ -82,12 +87,25 @@ final class RabbitMQThread: Sendable {
     }
 
     /// Lets go of the connection, if there is one; the next job opens another.
-    func disconnect() async {
+    ///
+    /// - Parameter forgetting: Also why there is none, as nobody needs one now.
+    func disconnect(forgetting: Bool = false) async {
         await withCheckedContinuation { continuation in
             add { [self] seat in
-                if let seat, seat.connection != nil { drop(seat, .unused) }
+                if let seat, forgetting || seat.connection != nil { drop(seat, .unused) }
                 continuation.resume()
             }
+        }
+    }
+
+    /// How long the broker takes for an answer.
+    /// - Returns: `nil` where there is no connection, or it has something else to do.
+    func latency(_ question: @escaping @Sendable (RabbitMQConnection) throws -> Void) async throws -> Duration? {
+        guard state.withLock({ $0.connection == .open && !$0.isBusy && $0.jobs.isEmpty }) else { return nil }
+        return try await run { connection in
+            let start = ContinuousClock.now
+            try question(connection)
+            return ContinuousClock.now - start
         }
     }
 
@@ -138,8 +156,9 @@ final class RabbitMQThread: Sendable {
 
     private func serve(_ seat: Seat) {
         while true {
-            let (job, isClosing) = state.withLock { state in
-                (state.jobs.isEmpty ? nil : state.jobs.removeFirst(), state.isClosing)
+            let (job, isClosing) = state.withLock { state -> (Job?, Bool) in
+                state.isBusy = !state.jobs.isEmpty
+                return (state.isBusy ? state.jobs.removeFirst() : nil, state.isClosing)
             }
             if let job {
                 job(isClosing ? nil : seat)
@@ -184,11 +203,15 @@ final class RabbitMQThread: Sendable {
 
     private func open(_ seat: Seat) throws -> RabbitMQConnection {
         seat.sessions += 1
-        let connection = try RabbitMQConnection(options, session: seat.sessions)
+        let connection = try RabbitMQConnection(options, session: seat.sessions) { descriptor in
+            state.withLock { state in
+                state.descriptor = descriptor
+                if state.isInterrupted, descriptor >= 0 { shutdown(descriptor, Int32(SHUT_RDWR)) }
+            }
+        }
         connection.whenBlocked = { [self] isBlocked in
             state.withLock { $0.connection = isBlocked ? .blocked : .open }
         }
-        state.withLock { $0.descriptor = connection.descriptor }
         seat.connection = connection
         try prepare(connection)
         return connection

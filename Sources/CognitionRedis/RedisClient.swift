@@ -25,6 +25,8 @@ package final class RedisClient: NodeMessages, Sendable {
         var failure = RedisError(.redisUnreachable, "it has not been reached yet")
         var outageSince: ContinuousClock.Instant?
         var version: String?
+        /// Whether the server has answered that question, as far as it was asked.
+        var tellsMemory = true
     }
 
     package let options: RedisOptions
@@ -77,6 +79,17 @@ package final class RedisClient: NodeMessages, Sendable {
     }
 
     package func ping() async throws { _ = try await command("PING") }
+
+    /// Bytes that the server says it uses; `nil` where it does not say, e.g. because this user may not ask.
+    package func memoryUsed() async -> Int64? {
+        guard state.withLock(\.tellsMemory) else { return nil }
+        guard let answer = try? await command("INFO", Array("memory".utf8)), let text = answer.string else {
+            state.withLock { $0.tellsMemory = false }
+            return nil
+        }
+        let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("used_memory:") }
+        return line.flatMap { Int64($0.dropFirst("used_memory:".count)) }
+    }
 
     /// - Returns: `nil` when there is no such key, or it has expired.
     package func value(of key: String) async throws -> [UInt8]? {

@@ -206,19 +206,23 @@ final class RoundRunner {
         for action in round.afterCommit { action() }
         if !round.topics.isEmpty { signals.wake(round.topics) }
         let (metrics, durableAt) = (metrics, ContinuousClock.now)
-        let answers = { @Sendable in
-            for (index, request) in requests.enumerated() {
-                if let error = failures[index] {
-                    request.fail(error)
-                } else {
-                    metrics.writeTook(durableAt - request.requestedAt)
-                    request.succeed()
-                }
-            }
+        let answer = { @Sendable (request: any WriteRequest, error: (any Error)?) in
+            if let error { return request.fail(error) }
+            metrics.writeTook(durableAt - request.requestedAt)
+            request.succeed()
         }
+        let isMany = requests.count > Self.answersOnThreadMax
+        for (index, request) in requests.enumerated() where !isMany || request.hasOwnThread {
+            answer(request, failures[index])
+        }
+        guard isMany else { return }
         // Waking many callers takes as long as a good part of their writes; the next round need not wait for it. What has
         // been committed has to be told, so this is no one's child and cannot be cancelled.
-        if requests.count > Self.answersOnThreadMax { Task.detached { answers() } } else { answers() }
+        Task.detached {
+            for (index, request) in requests.enumerated() where !request.hasOwnThread {
+                answer(request, failures[index])
+            }
+        }
     }
 }
 

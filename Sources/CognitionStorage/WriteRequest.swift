@@ -4,6 +4,8 @@ import Synchronization
 protocol WriteRequest: AnyObject, Sendable {
     var isCancelled: Bool { get }
     var requestedAt: ContinuousClock.Instant { get }
+    /// The caller has a thread of its own, and is not to wait for those of the pool.
+    var hasOwnThread: Bool { get }
     /// Runs the body and keeps its value; may be called again after a rollback.
     func run(in tx: borrowing Transaction) throws
     /// Hands the value of the last run to the caller.
@@ -13,6 +15,7 @@ protocol WriteRequest: AnyObject, Sendable {
 
 final class TypedWriteRequest<Value: Sendable>: WriteRequest {
     let requestedAt = ContinuousClock.now
+    let hasOwnThread = withUnsafeCurrentTask { $0?.unownedTaskExecutor != nil }
     private let body: @Sendable (borrowing Transaction) throws -> Value
     private let continuation: CheckedContinuation<Value, any Error>
     private let cancellation: Cancellation

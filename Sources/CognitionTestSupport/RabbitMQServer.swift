@@ -140,17 +140,34 @@ package final class RabbitMQServer: Sendable {
 
     /// Ends it: in good order, or as when the machine loses its power.
     package func stop(_ signal: Int32 = SIGTERM) throws {
-        let text = try String(contentsOf: file("broker.pid"), encoding: .utf8)
-        guard let id = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)) else { return }
+        let id = try processID
         kill(id, signal)
         let deadline = ContinuousClock.now + .seconds(30)
         while kill(id, 0) == 0, ContinuousClock.now < deadline { usleep(5_000) }
     }
 
     /// Runs the broker's own command line on it.
-    package func control(_ arguments: String...) throws {
+    /// - Returns: What it has written.
+    @discardableResult
+    package func control(_ arguments: String...) throws -> String {
         let words = (["/usr/lib/rabbitmq/bin/rabbitmqctl"] + arguments).map { "'\($0)'" }.joined(separator: " ")
-        try Self.run("/bin/sh", ["-c", "\(try prefix()) \(words)"], in: folder)
+        let output = "\(folder)/control-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: output) }
+        try Self.run("/bin/sh", ["-c", "\(try prefix()) \(words) > '\(output)'"], in: folder)
+        return try String(contentsOfFile: output, encoding: .utf8)
+    }
+
+    /// Sends it a signal, e.g. one that makes it hang.
+    package func send(_ signal: Int32) throws { kill(try processID, signal) }
+
+    private var processID: pid_t {
+        get throws {
+            let text = try String(contentsOf: file("broker.pid"), encoding: .utf8)
+            guard let id = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+                throw Failure(description: "the broker has no process id: \(text)")
+            }
+            return id
+        }
     }
 
     package func remove() {

@@ -22,18 +22,17 @@ extension Workflows {
     package func saga(_ id: ExecutionID, in workspace: WorkspaceID) async throws -> Saga {
         let execution = try await execution(id, in: workspace)
         guard execution.workflow.namespace == SagaPlan.namespace else { throw WorkflowError.notFound(id) }
-        return Saga(execution, steps: try await stepNames(of: execution))
-    }
-
-    /// Of a definition that was deleted, the steps that were begun are known.
-    private func stepNames(of execution: Execution) async throws -> [String] {
         do {
             let definition = try await definition(
                 execution.workflow, version: execution.version, in: execution.workspace)
             let tasks = definition.document["do"]?.arrayValue ?? []
-            return tasks.compactMap { $0.objectValue?.keys.first }
+            return Saga(
+                execution, steps: tasks.compactMap { $0.objectValue?.keys.first },
+                timeout: definition.document["timeout"]?["after"]?.stringValue)
         } catch let error as WorkflowError where error.category == .notFound {
-            return execution.tasks.filter { $0.parent == 0 && !$0.name.hasPrefix("compensate ") }.map(\.name)
+            // Of a definition that was deleted, the steps that were begun are known.
+            let begun = execution.tasks.filter { $0.parent == 0 && !$0.name.hasPrefix("compensate ") }
+            return Saga(execution, steps: begun.map(\.name), timeout: nil)
         }
     }
 }

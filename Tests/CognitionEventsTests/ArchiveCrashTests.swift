@@ -82,7 +82,7 @@ import Testing
     private func empty(_ log: EventLog) async throws {
         let statements: [SQL] = [
             "DELETE FROM events", "DELETE FROM streams", "DELETE FROM event_archives", "DELETE FROM archived_streams",
-            "UPDATE event_archiving SET archived_position = 0",
+            "UPDATE event_archiving SET archived_position = 0, looked_position = 0, everything_at = 0",
         ]
         try await log.database.write { tx in for statement in statements { try tx.execute(statement) } }
     }

@@ -122,4 +122,49 @@ import Testing
             }
         }
     }
+
+    /// Takes nothing of the third event while it may not.
+    private struct Picky: Projection {
+        let name = "picky"
+        let foldVersion = 1
+        let failurePolicy = FailurePolicy.skip
+        let isMended: @Sendable () -> Bool
+        let handled: Counter
+
+        func apply(_ events: [Event], to generation: Generation, in tx: borrowing Transaction) throws {
+            if events.contains(where: { $0.position == 3 }), !isMended() { throw Refusal() }
+            let positions = events.map { Int($0.position) }
+            tx.afterCommit { handled.add(positions) }
+        }
+
+        func delete(_ generation: Int64, limit: Int, in tx: borrowing Transaction) throws -> Int { 0 }
+    }
+
+    @Test("An event that was put aside after it had left is retried out of its file", arguments: TestDatabase.engines)
+    func retry(on engine: TestDatabase.Engine) async throws {
+        try await withLog(engine) { plain in
+            let log = plain.with(Shelf())
+            try await fill(log, 6)
+            #expect(try await log.archive() > 3)
+            let isMended = Mutex(false)
+            let handled = Counter()
+            let picky = Picky(isMended: { isMended.withLock { $0 } }, handled: handled)
+            let runner = ProjectionRunner(
+                picky, database: log.database, archives: log.archives, polling: .milliseconds(20))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await runner.run() }
+                await handled.reached(5)
+                group.cancelAll()
+            }
+            #expect(handled.values.sorted() == [1, 2, 4, 5, 6])
+            isMended.withLock { $0 = true }
+            let without = Projections(log.database, clock: ManualClock())
+            #expect(await code { try await without.retry(3, of: picky) } == "event.archived")
+            let projections = Projections(log.database, archives: log.archives, clock: ManualClock())
+            #expect(try await projections.state(of: "picky").parked == 1)
+            try await projections.retry(3, of: picky)
+            #expect(handled.values.sorted() == [1, 2, 3, 4, 5, 6])
+            #expect(try await projections.state(of: "picky").parked == 0)
+        }
+    }
 }

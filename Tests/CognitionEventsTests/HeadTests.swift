@@ -4,7 +4,7 @@ import CognitionStorage
 import CognitionTestSupport
 import Testing
 
-/// Logs that earlier builds have written, or write beside.
+/// Logs that earlier builds have written.
 @Suite struct HeadTests {
     @Test("A log that an earlier build has begun goes on behind its last event", arguments: TestDatabase.engines)
     func begunEarlier(on engine: TestDatabase.Engine) async throws {
@@ -12,44 +12,15 @@ import Testing
         try await withTestDatabase(engine, migrations: earlier) { database in
             let log = EventLog(database)
             for number in 1...3 { #expect(try await log.appendFormerly(number) == Int64(number)) }
-            #expect(try await log.formerHead() == 3)
             try await database.migrate(EventLog.migrations, now: ManualClock().now)
             #expect(try await log.head() == 3)
             let receipt = try await log.append([.counted(4)], to: StreamName("order", "1"), context: .test())
             #expect(receipt.positions == [4])
-            #expect(try await log.formerHead() == 4)
-            if engine == .postgres { #expect(try await log.appendFormerly(5) == 5) }
             #expect(try await log.verifyAll().problems == [])
         }
         try await withTestDatabase(engine, migrations: earlier) { database in
             try await database.migrate(EventLog.migrations, now: ManualClock().now)
             #expect(try await EventLog(database).head() == 0)
-        }
-    }
-
-    @Test("Nodes of an earlier build append beside, and positions have no gap and come once")
-    func appendingBeside() async throws {
-        try await withLog(.postgres, writers: 4) { log in
-            let (tasks, each) = (8, 50)
-            let positions = try await withThrowingTaskGroup(of: [Int64].self) { group in
-                for task in 0..<tasks {
-                    group.addTask {
-                        var positions: [Int64] = []
-                        for number in 0..<each {
-                            let stream = StreamName("order", "\(task)")
-                            positions +=
-                                task.isMultiple(of: 2)
-                                ? [try await log.appendFormerly(number, to: stream)]
-                                : try await log.append([.counted(number)], to: stream, context: .test()).positions
-                        }
-                        return positions
-                    }
-                }
-                return try await group.reduce(into: []) { $0 += $1 }
-            }
-            #expect(positions.sorted() == Array(1...Int64(tasks * each)))
-            #expect(try await log.formerHead() == Int64(tasks * each))
-            #expect(try await log.verifyAll().problems == [])
         }
     }
 }
@@ -84,9 +55,5 @@ extension EventLog {
                 """)
             return position
         }
-    }
-
-    fileprivate func formerHead() async throws -> Int64? {
-        try await database.read { try $0.first("SELECT position FROM log_head WHERE id = 1") { try $0[0] } }
     }
 }

@@ -88,6 +88,63 @@ import Testing
         }
     }
 
+    @Test("A broker that hangs does not hold up who leaves it")
+    func hung() async throws {
+        try await RabbitMQServer.withServer { server in
+            let options = try RabbitMQOptions.test(server)
+            let (idle, busy, inbox) = (RabbitMQBus(options), RabbitMQBus(options), RabbitMQInbox(options))
+            try await idle.connect()
+            try await busy.connect()
+            _ = try await inbox.receive()
+            try server.send(SIGSTOP)
+            defer { try? server.send(SIGCONT) }
+            let publishing = Task {
+                try await withLog(.sqliteMemory) { log in
+                    try await log.append(1...1)
+                    _ = try await publishAll(log, to: busy)
+                }
+            }
+            let opening = RabbitMQBus(options)
+            let connecting = Task { try await opening.connect() }
+            try await Task.sleep(for: .seconds(1))
+            let start = ContinuousClock.now
+            publishing.cancel()
+            connecting.cancel()
+            _ = await publishing.result
+            _ = await connecting.result
+            for bus in [idle, busy, opening] { await bus.close() }
+            await inbox.close()
+            #expect(ContinuousClock.now - start < .seconds(8), "\(ContinuousClock.now - start)")
+        }
+    }
+
+    @Test("Who looks makes nothing, and is told what is there")
+    func look() async throws {
+        let options = try RabbitMQOptions.test()
+        let desk = RabbitMQDesk(options)
+        for _ in 1...2 {
+            let found = try await desk.look()
+            #expect(!found.hasExchange && found.waiting == nil && found.dead == nil)
+            #expect(found.version?.first?.isNumber == true)
+        }
+        try await withConnection(options) { [options] connection in
+            try connection.declareExchange(options.exchange)
+            try connection.declareInbox()
+            try connection.confirmMessages()
+            try connection.send(RabbitMQMessage(body: [1]), to: "", routingKey: options.inbox)
+            try connection.waitForConfirms()
+        }
+        let found = try await desk.look()
+        #expect(found.hasExchange && found.dead == 0)
+        try await withBus(options) { bus in
+            #expect(try await bus.latency() == nil, "nobody has connected")
+            try await bus.connect()
+            #expect(try #require(await bus.latency()) < .seconds(5))
+            await bus.release()
+            #expect(bus.connection == .unused)
+        }
+    }
+
     @Test("The rights that Operations.md names are enough")
     func rights() async throws {
         let server = try TestRabbitMQ.server
@@ -102,15 +159,15 @@ import Testing
         try await withBus(options) { try await $0.connect() }
         let inbox = RabbitMQInbox(options)
         let desk = RabbitMQDesk(options)
-        #expect(try await desk.queues().waiting == 0)
         try await withConnection(options) { [options] connection in
+            try connection.declareInbox()
             try connection.confirmMessages()
             try connection.send(RabbitMQMessage(body: [1]), to: "", routingKey: options.inbox)
             try connection.waitForConfirms()
         }
         let delivery = try #require(try await inbox.receive().first)
         try await inbox.putAside(delivery, because: EventError(.busMessageInvalid, "no event"))
-        while try await desk.queues().dead < 1 { try await Task.sleep(for: .milliseconds(10)) }
+        while try await desk.look().dead ?? 0 < 1 { try await Task.sleep(for: .milliseconds(10)) }
         await inbox.close()
         #expect(try await desk.redrive(atMost: 10) == 1)
     }

@@ -56,7 +56,7 @@ import Testing
             #expect(dead.last?.message.headers["x-error-message"] == .text("6666 is not wanted"))
             #expect(dead.last?.message.body == event(6_666))
             isMended.withLock { $0 = true }
-            while try await desk.queues().dead < 3 { try await Task.sleep(for: .milliseconds(10)) }
+            while try await desk.counts[1] < 3 { try await Task.sleep(for: .milliseconds(10)) }
             #expect(try await desk.redrive(atMost: 1_000) == 3)
             try await consume(effects: 3)
             #expect(try await effects(database) == [1, 2, 6_666])
@@ -120,7 +120,7 @@ import Testing
             try await send([[UInt8](repeating: 0x20, count: (2 << 20) + 1), event(1)], options)
             try await consuming(options, database) {
                 try await isEmptied(options, database, effects: 1)
-                while try await RabbitMQDesk(options).queues().dead == 0 {
+                while try await RabbitMQDesk(options).counts[1] == 0 {
                     try await Task.sleep(for: .milliseconds(10))
                 }
             }
@@ -175,6 +175,120 @@ import Testing
         }
     }
 
+    @Test("A message that no reason can be written to is put aside all the same, and takes no other with it")
+    func headers() async throws {
+        let options = try RabbitMQOptions.test()
+        try await withEffects(.sqliteFile) { database in
+            var full = RabbitMQMessage(body: [UInt8]("{no".utf8))
+            // Just fits into the one frame that there is for it.
+            full.headers["x-full"] = .text(String(repeating: "x", count: 130_900))
+            let messages = (1...40).map { RabbitMQMessage(body: event($0)) }
+            try await send(messages[..<20] + [full] + messages[20...], options)
+            try await consuming(options, database) {
+                try await isEmptied(options, database, effects: 40)
+                while try await RabbitMQDesk(options).counts[1] == 0 { try await Task.sleep(for: .milliseconds(10)) }
+            }
+            #expect(try await effects(database).sorted() == Array(1...40))
+            #expect(try await RabbitMQDesk(options).counts == [0, 1])
+            #expect(try await RabbitMQDesk(options).redrive(atMost: 10) == 1, "with what the broker has added to it")
+            let again = try await withConnection(options) { try $0.take(from: options.inbox) }
+            #expect(again?.message.headers.keys.filter { $0 != "x-full" } == ["x-delivery-count"], "of this way")
+        }
+    }
+
+    @Test("A message that ends every connection is put aside by the broker, and the others are taken")
+    func unreadable() async throws {
+        try await RabbitMQServer.withServer { server in
+            // Others may have agreed on frames that are longer than ours.
+            try server.control("eval", "application:set_env(rabbit, frame_max, 0).")
+            let options = try RabbitMQOptions.test(server)
+            var long = options
+            long.frameBytesMax = 4 << 20
+            try await withEffects(.sqliteFile) { [long] database in
+                var poison = RabbitMQMessage(body: event(0))
+                poison.headers["long"] = .text(String(repeating: "x", count: 300_000))
+                let messages = (1...100).map { RabbitMQMessage(body: event($0)) }
+                try await send(messages[..<50] + [poison] + messages[50...], long)
+                try await consuming(options, database, retry: SubscriptionRunner.standardRetry) {
+                    try await isEmptied(options, database, effects: 100)
+                    while try await RabbitMQDesk(options).counts[1] == 0 {
+                        try await Task.sleep(for: .milliseconds(10))
+                    }
+                }
+                #expect(try await effects(database).sorted() == Array(1...100))
+                #expect(try await RabbitMQDesk(options).counts == [0, 1])
+            }
+        }
+    }
+
+    @Test("Redriven messages keep the headers that they were sent with, of every kind")
+    func redriven() async throws {
+        let options = try RabbitMQOptions.test()
+        try await withEffects(.sqliteMemory) { database in
+            var message = RabbitMQMessage(body: [UInt8]("{no".utf8))
+            message.headers = [
+                "x-tenant": .text("acme"), "x-score": .number(1.5), "x-raw": .bytes([0, 255]),
+                "at": .time(1_700_000_000),
+                "x-list": .list([.integer(1), .text("two"), .nothing]),
+                "x-table": .table(["a": .table(["b": .flag(true)])]),
+                "none": .nothing, "x-deaths": .integer(3),
+            ]
+            try await send([message], options)
+            try await consuming(options, database) {
+                while try await RabbitMQDesk(options).counts[1] == 0 { try await Task.sleep(for: .milliseconds(10)) }
+            }
+            #expect(try await RabbitMQDesk(options).redrive(atMost: 10) == 1)
+            let again = try await withConnection(options) { try $0.take(from: options.inbox) }
+            var headers = try #require(again).message.headers
+            headers["x-delivery-count"] = nil
+            #expect(headers == message.headers)
+        }
+    }
+
+    @Test("Long messages are held as far as there is room, and the rest stays with the broker")
+    func room() async throws {
+        try await RabbitMQServer.withServer { server in
+            var options = try RabbitMQOptions.test(server)
+            options.prefetch = 256
+            let isAway = Mutex(true)
+            try await withEffects(.sqliteFile) { [options] database in
+                let filling = String(repeating: "x", count: (2 << 20) - 300)
+                let events = (1...60).map { number -> [UInt8] in
+                    let event: JSONValue = [
+                        "id": .string("\(number)"), "source": "/test", "data": .integer(Int64(number)),
+                        "filling": .string(filling),
+                    ]
+                    return event.jsonBytes
+                }
+                try await send(events, options)
+                let inbox = RabbitMQInbox(options)
+                let consumer = BusConsumer(inbox, database: database, retry: RetryPolicy(delay: .milliseconds(20))) {
+                    event, delivery in
+                    let intake = try Effects.intake(event, delivery)
+                    return BusIntake(source: intake.source, id: intake.id) { tx in
+                        if isAway.withLock({ $0 }) { throw StorageError(.storageBusy, "away") }
+                        try intake.apply(tx)
+                    }
+                }
+                let running = Task { try await consumer.run() }
+                func unanswered() throws -> Int {
+                    let text = try server.control("list_queues", "--quiet", "messages_unacknowledged")
+                    return text.split(separator: "\n").compactMap { Int($0) }.max() ?? 0
+                }
+                try await Task.sleep(for: .seconds(5))
+                let held = try unanswered()
+                #expect((1...17).contains(held), "\(held) messages of 2 MiB are held")
+                isAway.withLock { $0 = false }
+                try await isEmptied(options, database, effects: 60)
+                running.cancel()
+                try await running.value
+                await inbox.close()
+                #expect(try await self.effects(database).sorted() == Array(1...60))
+                #expect(try await RabbitMQDesk(options).counts == [0, 0])
+            }
+        }
+    }
+
     // MARK: Help
 
     private func event(_ number: Int) -> [UInt8] {
@@ -186,12 +300,14 @@ import Testing
     }
 
     private func send(_ bodies: [[UInt8]], _ options: RabbitMQOptions) async throws {
-        _ = try await RabbitMQDesk(options).queues()
+        try await send(bodies.map { RabbitMQMessage(body: $0) }, options)
+    }
+
+    private func send(_ messages: [RabbitMQMessage], _ options: RabbitMQOptions) async throws {
         try await withConnection(options) { connection in
+            try connection.declareInbox()
             try connection.confirmMessages()
-            for body in bodies {
-                try connection.send(RabbitMQMessage(body: body), to: "", routingKey: options.inbox)
-            }
+            for message in messages { try connection.send(message, to: "", routingKey: options.inbox) }
             try connection.waitForConfirms()
         }
     }
@@ -223,11 +339,13 @@ import Testing
     }
 
     private func consuming<Value: Sendable>(
-        _ options: RabbitMQOptions, _ database: any Database, isMended: @escaping @Sendable () -> Bool = { false },
+        _ options: RabbitMQOptions, _ database: any Database,
+        retry: RetryPolicy = RetryPolicy(delay: .milliseconds(50)),
+        isMended: @escaping @Sendable () -> Bool = { false },
         _ body: () async throws -> Value
     ) async throws -> Value {
         let inbox = RabbitMQInbox(options)
-        let consumer = BusConsumer(inbox, database: database, retry: RetryPolicy(delay: .milliseconds(50))) {
+        let consumer = BusConsumer(inbox, database: database, retry: retry) {
             event, delivery in
             let intake = try Effects.intake(event, delivery)
             return BusIntake(source: intake.source, id: intake.id) { tx in
@@ -248,8 +366,8 @@ extension RabbitMQDesk {
     /// Messages in the inbox and dead ones.
     fileprivate var counts: [Int] {
         get async throws {
-            let queues = try await queues()
-            return [queues.waiting, queues.dead]
+            let found = try await look()
+            return [found.waiting ?? 0, found.dead ?? 0]
         }
     }
 }

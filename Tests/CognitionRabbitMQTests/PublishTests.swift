@@ -232,6 +232,7 @@ private final class CrashingBus: EventBus {
     var name: String { bus.name }
     var connection: BusConnection { bus.connection }
     func connect() async throws { try await bus.connect() }
+    func release() async { await bus.release() }
 
     func publish(_ messages: [BusMessage]) async throws {
         try await bus.publish(messages)

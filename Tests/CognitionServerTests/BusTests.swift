@@ -170,8 +170,8 @@ private struct TestBus {
     }
 
     func send(_ bodies: [[UInt8]]) async throws {
-        _ = try await RabbitMQDesk(options).queues()
         try await withConnection { connection in
+            try connection.declareInbox()
             try connection.confirmMessages()
             for body in bodies { try connection.send(RabbitMQMessage(body: body), to: "", routingKey: options.inbox) }
             try connection.waitForConfirms()

@@ -203,7 +203,7 @@ import Testing
             try await waitForFollowers(sandbox)
             _ = await first.stop()
             try await sandbox.changeDatabase(Self.makeOlder)
-            let count = try await sandbox.number("SELECT position FROM log_head")
+            let count = try await sandbox.number("SELECT MAX(position) FROM events")
             let folder = sandbox.dataFolder + "/events"
             for round in 0..<5 {
                 let server = try await sandbox.serve(environment: retention)

@@ -21,8 +21,12 @@ struct ArchiveScan: Sendable {
 
     /// Everything up to here was looked through.
     private(set) var position: Int64
+    /// The first event that is younger than the smallest age, and so may be due the next time.
+    private(set) var firstYoung: Int64?
     private(set) var isFull = false
-    private(set) var lines: [UInt8] = []
+    /// In pieces, which a copy of this shares.
+    private(set) var lines: [[UInt8]] = []
+    private var bytes = 0
     private(set) var events = 0
     private(set) var times: (first: Timestamp, last: Timestamp)?
     private(set) var positions: ClosedRange<Int64>?
@@ -79,7 +83,7 @@ struct ArchiveScan: Sendable {
     }
 
     /// Events whose age is beyond what their type is kept for.
-    private func candidates(upTo last: Int64, in tx: borrowing Transaction) throws -> [Candidate] {
+    private mutating func candidates(upTo last: Int64, in tx: borrowing Transaction) throws -> [Candidate] {
         var ages: [String: Duration?] = [:]
         let rows = try tx.query(
             """
@@ -89,6 +93,9 @@ struct ArchiveScan: Sendable {
         ) { row in
             Candidate(
                 position: try row[0], streamKey: try row[1], version: try row[2], type: try row[3], time: try row[4])
+        }
+        if firstYoung == nil, let ageMin = retention.ageMin {
+            firstYoung = rows.first { $0.time >= now - ageMin }?.position
         }
         return rows.filter { row in
             let age = ages[row.type] ?? retention.age(of: row.type)
@@ -131,16 +138,21 @@ struct ArchiveScan: Sendable {
         guard rows.count == candidates.count else {
             throw EventError(.eventDamaged, "an event has no stream, so that it cannot be archived")
         }
+        var piece: [UInt8] = []
+        defer {
+            lines.append(piece)
+            bytes += piece.count
+        }
         for (candidate, row) in zip(candidates, rows) {
             do {
-                lines += try ArchiveLine.line(row, data: try row.loadData(in: tx))
+                piece += try ArchiveLine.line(row, data: try row.loadData(in: tx))
             } catch let error as EventError {
                 throw EventError(
                     error.code, "the event at position \(row.position) cannot be archived: \(error.message)",
                     position: row.position, cause: error)
             }
             note(candidate)
-            if events >= eventsMax || lines.count >= ArchiveFile.bytesMax {
+            if events >= eventsMax || bytes + piece.count >= ArchiveFile.bytesMax {
                 isFull = true
                 return
             }

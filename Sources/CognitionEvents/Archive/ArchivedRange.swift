@@ -68,3 +68,13 @@ struct ArchivedStream: Sendable, Hashable {
     let firstVersion: Int64
     var lastVersion: Int64
 }
+
+/// How far archiving has looked.
+struct ArchiveLook: Sendable {
+    /// Up to here, everything that the smallest age lets go has gone or is held.
+    var position: Int64
+    /// When it has last looked at everything.
+    var everythingAt: Timestamp
+    /// ``EventRetention/digest`` of the rules; `nil` before the first look.
+    var rules: [UInt8]?
+}

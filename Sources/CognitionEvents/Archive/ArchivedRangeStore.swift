@@ -156,6 +156,22 @@ enum ArchivedRangeStore {
         return true
     }
 
+    static func look(in tx: borrowing Transaction) throws -> ArchiveLook {
+        try tx.first("SELECT looked_position, everything_at, rules FROM event_archiving WHERE id = 1") { row in
+            ArchiveLook(position: try row[0], everythingAt: try row[1], rules: try row[2])
+        } ?? ArchiveLook(position: 0, everythingAt: Timestamp(microseconds: 0), rules: nil)
+    }
+
+    /// Keeps how far a round has looked, as long as `claim` is held.
+    static func keep(_ look: ArchiveLook, as claim: ArchiveClaim, in tx: borrowing Transaction) throws {
+        try tx.execute(
+            """
+            UPDATE event_archiving
+            SET looked_position = \(look.position), everything_at = \(look.everythingAt), rules = \(look.rules)
+            WHERE id = 1 AND owner = \(claim.owner)
+            """)
+    }
+
     /// The last position that everybody who follows the log has passed, and who is there.
     ///
     /// An event that was put aside is still to be handled; so are those after it.

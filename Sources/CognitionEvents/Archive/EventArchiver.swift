@@ -62,7 +62,11 @@ package struct EventArchiver: Sendable {
         }
     }
 
-    /// Archives and deletes everything that is due; the last events that fill no file wait up to a day for more.
+    /// Archives and deletes what is due; the last events that fill no file wait up to a day for more.
+    ///
+    /// Looks at what has come to the smallest age of the rules since the round before. Once a day, and when the rules have
+    /// changed, it looks at everything: at what has a longer age, and at what was held by who owns its stream, or by an event
+    /// before it.
     /// - Returns: How many events were archived.
     /// - Throws: `event.damaged` for one that cannot be kept as it is; nothing after it is archived.
     @discardableResult
@@ -70,17 +74,40 @@ package struct EventArchiver: Sendable {
         guard try await hold() else { return 0 }
         try await deleteNoted()
         var count = 0
-        var position: Int64 = 0
-        while try await hold(), let scan = try await scan(after: position) {
+        var look = try await beginLook()
+        var firstYoung: Int64?
+        while try await hold() {
+            let scan = try await scan(after: look.position)
+            firstYoung = firstYoung ?? scan.firstYoung
+            guard scan.events > 0, scan.isFull || scan.overdue >= Self.patience else {
+                // What fills no file is looked at again.
+                look.position = scan.positions.map { $0.lowerBound - 1 } ?? scan.position
+                break
+            }
             guard let archived = try await archive(scan) else { break }
             count += archived
-            position = scan.position
+            look.position = scan.position
             try await deleteNoted()
         }
         try await tellOldest()
-        let claim = claim
-        try await log.database.write { try claim.end(in: $0) }
+        if let firstYoung { look.position = min(look.position, firstYoung - 1) }
+        let (claim, end) = (claim, look)
+        try await log.database.write { tx in
+            try ArchivedRangeStore.keep(end, as: claim, in: tx)
+            try claim.end(in: tx)
+        }
         return count
+    }
+
+    /// From where this round looks.
+    private func beginLook() async throws -> ArchiveLook {
+        let now = wallClock.now
+        let last = try await log.database.read { try ArchivedRangeStore.look(in: $0) }
+        let isRecent = (last.everythingAt...last.everythingAt + Self.patience).contains(now)
+        guard last.rules == retention.digest, isRecent else {
+            return ArchiveLook(position: 0, everythingAt: now, rules: retention.digest)
+        }
+        return last
     }
 
     private func hold() async throws -> Bool {
@@ -90,8 +117,8 @@ package struct EventArchiver: Sendable {
 
     // MARK: One file
 
-    /// - Returns: The events of the next file; `nil` when there are none, or too few that are too new.
-    private func scan(after position: Int64) async throws -> ArchiveScan? {
+    /// - Returns: The events of the next file, as far as it gets.
+    private func scan(after position: Int64) async throws -> ArchiveScan {
         let now = wallClock.now
         var scan = ArchiveScan(
             after: position, retention: retention, keepers: keepers, now: now, eventsMax: eventsMax)
@@ -110,7 +137,7 @@ package struct EventArchiver: Sendable {
                 "Archiving waits for who follows the log",
                 metadata: ["subscription.name": "\(follower)", "event.position": "\(end)"])
         }
-        return scan.events > 0 && (scan.isFull || scan.overdue >= Self.patience) ? scan : nil
+        return scan
     }
 
     /// Whether an event after a position is so old that one of the rules could let it go: times follow positions, but for
@@ -147,7 +174,7 @@ package struct EventArchiver: Sendable {
         guard let positions = scan.positions, let times = scan.times, let archive = log.archives.archive else {
             preconditionFailure("a file has events")
         }
-        let packed = Gzip.packed(scan.lines)
+        let packed = Gzip.packed(Array(scan.lines.joined()))
         let digest = SHA256Digest(of: packed)
         let digits = String(number)
         let padded = String(repeating: "0", count: max(0, 8 - digits.count)) + digits

@@ -2,13 +2,15 @@ package import CognitionCore
 package import CognitionStorage
 import Logging
 package import Metrics
+import Synchronization
 
 /// Hands the events of the log to a bus, in their order: the log is the outbox.
 ///
 /// A batch is read, published and confirmed, and only then the place moves. So a broker that is away means lag and never
 /// loss, and a crash between the confirmation and the move means that messages are sent again, with the same ids.
 ///
-/// Any number of nodes may run one; the one that has the lease publishes. A failure is tried again after ever longer delays.
+/// Any number of nodes may run one; the one that has the lease publishes. When it cannot, for longer than 10 seconds or because
+/// it lacks the file of an archive, it lets another try. A failure is tried again after ever longer delays.
 /// An event that is damaged stops the publisher before that event until it is resumed, like any subscription.
 package struct BusPublisher: Sendable {
     package struct Settings: Sendable {
@@ -33,8 +35,10 @@ package struct BusPublisher: Sendable {
     private let wallClock: any WallClock
     private let clock: any Clock<Duration>
     private let polling: Duration
+    private let patience: Duration
     private let retry: RetryPolicy
     private let metrics: BusMetrics
+    private let outage = Outage()
 
     /// Positions without a message after which the place is stored all the same.
     private static let silentPositionsMax: Int64 = 1_000
@@ -46,13 +50,15 @@ package struct BusPublisher: Sendable {
     ///   - owner: Names this node among those of the database.
     ///   - clock: What the publisher sleeps on.
     ///   - polling: How long it waits at most before it looks again.
+    ///   - patience: For how long a node that can publish nothing keeps others from trying.
     ///   - retry: Delays between attempts; its bounds on their number and duration do not count.
     /// - Throws: `event.invalid` for a name of a bus or a batch that is none.
     package init(
         _ bus: any EventBus, database: any Database, archives: EventArchives = .none, owner: UUIDv7,
         settings: Settings = Settings(),
         wallClock: any WallClock = SystemWallClock(), clock: any Clock<Duration> = ContinuousClock(),
-        polling: Duration = .seconds(1), retry: RetryPolicy = SubscriptionRunner.standardRetry,
+        polling: Duration = .seconds(1), patience: Duration = .seconds(10),
+        retry: RetryPolicy = SubscriptionRunner.standardRetry,
         metrics: any MetricsFactory = MetricsSystem.factory
     ) throws(EventError) {
         self.bus = bus
@@ -63,6 +69,7 @@ package struct BusPublisher: Sendable {
         self.wallClock = wallClock
         self.clock = clock
         self.polling = polling
+        self.patience = patience
         self.retry = retry
         subscription = try Subscription(
             Self.subscription(of: bus.name), filter: EventFilter(hiddenStreamTypes: settings.hiddenStreamTypes),
@@ -88,7 +95,14 @@ package struct BusPublisher: Sendable {
                 _ = try await open()
                 if try await hold() {
                     try await publishWhileHeld()
+                    if outage.failure != nil {
+                        // Time enough for another node to take it.
+                        await letGo()
+                        try await clock.sleep(for: BusLease.renewal * 2)
+                    }
                 } else {
+                    outage.end()
+                    await leaveToOthers()
                     try await clock.sleep(for: min(BusLease.renewal, polling * 3))
                 }
                 attempt = 0
@@ -113,6 +127,18 @@ package struct BusPublisher: Sendable {
         guard database.isShared else { return true }
         let (name, owner) = (bus.name, owner)
         return try await database.write { try BusLease.hold(name, by: owner, in: $0) }
+    }
+
+    /// While another node publishes, this one needs no connection. That it could not reach the broker is told until it can.
+    private func leaveToOthers() async {
+        switch bus.connection {
+        case .unused: return
+        case .down:
+            // Tried again with the next round.
+            guard (try? await bus.connect()) != nil else { return }
+        case .open, .blocked: break
+        }
+        await bus.release()
     }
 
     private func letGo() async {
@@ -153,28 +179,63 @@ package struct BusPublisher: Sendable {
         var position: Int64 = 0
     }
 
-    /// Publishes until the task is cancelled.
+    /// Why this node publishes nothing, though it is the one that should; `nil` while it does, or another one should.
+    package var failure: EventBusFailure? { outage.failure }
+
+    /// Publishes until the task is cancelled, or another node should try.
     private func publish() async throws {
         var progress = Progress()
-        var attempt = 0
         while !Task.isCancelled {
             do {
                 try await bus.connect()
                 try await step(&progress)
-                if attempt > 0 { Logger.current.notice("Bus reached again", metadata: ["bus": "\(bus.name)"]) }
-                attempt = 0
+                if outage.end() { Logger.current.notice("Bus reached again", metadata: ["bus": "\(bus.name)"]) }
             } catch let error as EventError where error.position != nil {
                 try await stop(for: error, &progress)
             } catch let error as EventError {
-                attempt += 1
+                let (attempt, lasts) = outage.goesOn(with: error)
                 // An outage is told once, and its end once.
                 if attempt == 1 {
                     Logger.current.log(
-                        level: error.isOfBusSettings ? .error : .warning, "Bus not reached",
+                        level: error.isOfBusSettings ? .error : .warning,
+                        error.code == .eventArchived ? "Bus waits for an archive" : "Bus not reached",
                         metadata: ["bus": "\(bus.name)", "error": "\(error)"])
                 }
                 try await tellLag(of: progress)
+                if database.isShared, error.code == .eventArchived || lasts > patience { return }
                 await pause(attempt)
+            }
+        }
+    }
+
+    /// Since when nothing could be published here, and why.
+    private final class Outage: Sendable {
+        private struct State {
+            var attempts = 0
+            var since = ContinuousClock.now
+            var failure: EventBusFailure?
+        }
+
+        private let state = Mutex(State())
+
+        var failure: EventBusFailure? { state.withLock(\.failure) }
+
+        /// - Returns: How often it was tried, and since when.
+        func goesOn(with error: EventError) -> (attempts: Int, lasts: Duration) {
+            state.withLock { state in
+                if state.attempts == 0 { state.since = .now }
+                state.attempts += 1
+                state.failure = EventBusFailure(error)
+                return (state.attempts, ContinuousClock.now - state.since)
+            }
+        }
+
+        /// - Returns: Whether there was one.
+        @discardableResult
+        func end() -> Bool {
+            state.withLock { state in
+                defer { state = State() }
+                return state.attempts > 0
             }
         }
     }

@@ -18,6 +18,9 @@ package protocol EventBus: Sendable {
     ///
     /// - Throws: `bus.unavailable`, `bus.refused`; then it may have taken any of them. `CancellationError`, likewise.
     func publish(_ messages: [BusMessage]) async throws
+
+    /// Lets go of the connection, and of why there is none; it is ``BusConnection/unused`` until somebody connects.
+    func release() async
 }
 
 /// How a connection to a broker is.

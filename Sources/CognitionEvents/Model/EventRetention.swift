@@ -23,6 +23,14 @@ package struct EventRetention: Sendable, Hashable {
         for rule in rules { try add(rule) }
     }
 
+    /// Tells these rules from others.
+    var digest: [UInt8] {
+        let rules =
+            exact.map { "=\($0.key) \($0.value?.microseconds ?? -1)" }
+            + prefixes.map { "^\($0.key) \($0.value?.microseconds ?? -1)" }
+        return SHA256Digest(of: Array(rules.sorted().joined(separator: "\n").utf8)).bytes
+    }
+
     /// Whether any rule lets events go.
     package var isEmpty: Bool { ages.isEmpty }
 

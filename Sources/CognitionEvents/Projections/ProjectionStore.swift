@@ -209,6 +209,12 @@ enum ParkedEventStore {
         try tx.first("SELECT COUNT(*) FROM parked_events WHERE subscription = \(subscription)") { try $0[0] } ?? 0
     }
 
+    static func has(_ position: Int64, of subscription: String, in tx: borrowing Transaction) throws -> Bool {
+        try tx.first(
+            "SELECT 1 FROM parked_events WHERE subscription = \(subscription) AND position = \(position)"
+        ) { try $0[0] as Int } != nil
+    }
+
     static func list(
         _ subscription: String, after position: Int64, limit: Int, in tx: borrowing Transaction
     ) throws -> [ParkedEvent] {

@@ -4,12 +4,18 @@ package import CognitionStorage
 /// How the projections of a database are doing, and what they are told to do; any node does it.
 package struct Projections: Sendable {
     private let database: any Database
+    private let archives: EventArchives
     private let clock: any WallClock
     private let upcasters: Upcasters
 
-    /// - Parameter upcasters: What events are handed over through.
-    package init(_ database: any Database, clock: any WallClock, upcasters: Upcasters = .none) {
+    /// - Parameters:
+    ///   - archives: Where events are that have left the database.
+    ///   - upcasters: What events are handed over through.
+    package init(
+        _ database: any Database, archives: EventArchives = .none, clock: any WallClock, upcasters: Upcasters = .none
+    ) {
         self.database = database
+        self.archives = archives
         self.clock = clock
         self.upcasters = upcasters
     }
@@ -70,10 +76,21 @@ package struct Projections: Sendable {
     }
 
     /// Hands an event that was put aside to the projection once more.
-    /// - Throws: `event.projection_unknown`, `event.projection_paused`, `event.parked_unknown`; what an upcaster or the
-    ///   projection throws, and then it stays there.
+    /// - Throws: `event.projection_unknown`, `event.projection_paused`, `event.parked_unknown`; `event.archived` where the file
+    ///   that it lies in is not at hand; what an upcaster or the projection throws. Then it stays there.
     package func retry(_ position: Int64, of projection: some Projection) async throws {
-        let upcasters = upcasters
+        let window = try await database.read { tx in
+            let subscription = try Self.row(projection.name, in: tx).subscription
+            guard try ParkedEventStore.has(position, of: subscription, in: tx) else {
+                throw Self.notParked(position, projection.name)
+            }
+            return try EventReader.window(after: position - 1, limit: 1, filter: .all, in: tx)
+        }
+        // Events do not change, and no transaction waits for a file.
+        guard let stored = try await archives.complete(window).events.first, stored.position == position else {
+            throw EventError(.eventDamaged, "there is no event at position \(position)", position: position)
+        }
+        let event = try upcasters.upcast(stored)
         try await database.write { tx in
             // Held, so that it is neither paused nor exchanged before the commit.
             let row = try Self.row(projection.name, .share, in: tx)
@@ -83,9 +100,7 @@ package struct Projections: Sendable {
             guard try ParkedEventStore.remove(position, of: row.subscription, in: tx) else {
                 throw Self.notParked(position, row.name)
             }
-            let page = try EventReader.readAll(after: position - 1, limit: 1, filter: .all, in: tx)
-            try projection.apply(
-                try page.events.map(upcasters.upcast), to: Generation(number: row.live, isRebuild: false), in: tx)
+            try projection.apply([event], to: Generation(number: row.live, isRebuild: false), in: tx)
         }
     }
 

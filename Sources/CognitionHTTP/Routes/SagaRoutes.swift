@@ -20,7 +20,8 @@ package struct SagaRoutes: RouteGroup {
             errors: [.conflict, .forbidden, .limited], access: .permission(.execute), summary: "Starts a saga.",
             details: """
                 Steps are done one after the other; the output of each is the input of the next. When one fails, or the saga is \
-                cancelled, those before it are undone in reverse order. It is an execution of the workflow `sagas.NAME`, which \
+                cancelled, those before it are undone in reverse order; so they are when `timeout` has passed, and the step that ran \
+                is stopped. It is an execution of the workflow `sagas.NAME`, which \
                 its steps make: everything that one does with executions is done with it. Storing that workflow needs \
                 `workflows:write` as well.
                 """, use: start)

@@ -35,7 +35,12 @@ struct SagaRequest: RequestBody {
                     ], optional: ["compensate", "timeout"],
                     description: "`do` is a task of the DSL, `compensate` the one that undoes it.", isClosed: true),
             ],
-            "timeout": duration, "input": .anything("The input of the first step; an empty object unless given."),
+            "timeout": .text(
+                """
+                How long all steps may take together, as a duration in ISO 8601, e.g. `PT10M`; then the step that runs is \
+                stopped, and what was done is undone.
+                """, length: 2...64),
+            "input": .anything("The input of the first step; an empty object unless given."),
         ], optional: ["timeout", "input"], isClosed: true)
     static let sample: JSONValue = [
         "name": "book-trip",
@@ -66,6 +71,8 @@ struct SagaShape: AnswerBody {
         ]
         members["created_at"] = .string(execution.createdAt.description)
         members["ended_at"] = execution.endedAt.map { .string($0.description) } ?? .null
+        members["timeout"] = saga.timeout.map { .string($0) } ?? .null
+        members["deadline_at"] = saga.deadline.map { .string($0.description) } ?? .null
         return .object(members)
     }
 
@@ -90,6 +97,8 @@ struct SagaShape: AnswerBody {
             ])),
         "input": .anything("What it was started with."), "output": .anything("That of the last step; null until then."),
         "error": .nullable(ExecutionShape.fault), "created_at": .moment, "ended_at": .nullable(.moment),
+        "timeout": .nullable(.text("How long all steps may take together.")),
+        "deadline_at": .nullable(.moment),
     ])
     static let sample: JSONValue = [
         "id": "0198f2c5-6b0e-7c3a-9c1e-2f4b5a6d7e8f", "name": "book-trip", "workflow_id": "sagas.book-trip",
@@ -101,6 +110,6 @@ struct SagaShape: AnswerBody {
             ]
         ],
         "input": ["guest": "Ada"], "output": .null, "error": .null, "created_at": "2026-11-21T08:00:00.000000Z",
-        "ended_at": "2026-11-21T08:00:01.000000Z",
+        "ended_at": "2026-11-21T08:00:01.000000Z", "timeout": "PT10M", "deadline_at": .null,
     ]
 }

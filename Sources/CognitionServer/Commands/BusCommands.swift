@@ -34,10 +34,11 @@ struct BusCommands: AsyncParsableCommand {
                 }
                 var failure: EventError?
                 do {
-                    let queues = try await RabbitMQDesk(options).queues()
+                    let found = try await RabbitMQDesk(options).look()
+                    status["broker"] = found.version.map { .string($0) } ?? .null
                     status["inbox"] = .string(options.inbox)
-                    status["waiting"] = .integer(Int64(queues.waiting))
-                    status["dead"] = .integer(Int64(queues.dead))
+                    status["waiting"] = found.waiting.map { .integer(Int64($0)) } ?? .null
+                    status["dead"] = found.dead.map { .integer(Int64($0)) } ?? .null
                 } catch let error as EventError {
                     failure = error
                 }
@@ -56,7 +57,11 @@ struct BusCommands: AsyncParsableCommand {
                     : "\(word("exchange")): at \(number("position")) of \(number("head")), \(number("lag")) behind"
             ]
             if status["inbox"] != nil {
-                lines.append("\(word("inbox")): \(number("waiting")) waiting, \(number("dead")) put aside")
+                let isThere = status["waiting"] != .null
+                lines.append(
+                    isThere
+                        ? "\(word("inbox")): \(number("waiting")) waiting, \(number("dead")) put aside"
+                        : "\(word("inbox")): not there yet")
             }
             if let stopped = status["stopped"] {
                 lines.append(

@@ -6,8 +6,12 @@ struct ArchiveFolder: Archive {
     let path: String
 
     func store(_ bytes: [UInt8], as name: String) throws {
-        try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        if !has("") {
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            // A file in a folder that a crash has taken away would be gone with it.
+            try PrivateFile.synchronize(folder: (path as NSString).deletingLastPathComponent)
+        }
         try PrivateFile.write(bytes, to: path + "/" + name)
     }
 

@@ -82,6 +82,13 @@ struct BusServices: Sendable {
                 if case .down(let failure) = connection { details["error"] = .string(failure.code) }
                 if connection.isDisturbed { isDisturbed = true }
             }
+            if let failure = publisher.failure {
+                details["error"] = .string(failure.code)
+                isDisturbed = true
+            }
+            if let latency = try await bus.latency() {
+                details["answer_ms"] = .number(Double(latency.microseconds) / 1_000)
+            }
             if let failure = place?.failure {
                 details["stopped_before"] = .integer(failure.position)
                 isDisturbed = true

@@ -109,9 +109,15 @@ extension HealthCheck {
     private static func redis(_ client: RedisClient) -> HealthCheck {
         HealthCheck("redis", isRequired: false) {
             // Where there is no connection, the reason why is known already.
-            if client.standing.isConnected { try? await client.ping() }
+            let start = ContinuousClock.now
+            var answers = false
+            if client.standing.isConnected { answers = (try? await client.ping()) != nil }
+            let latency = ContinuousClock.now - start
+            let memory = answers ? await client.memoryUsed() : nil
             let standing = client.standing
             var details: JSONObject = ["connected": .bool(standing.isConnected)]
+            if answers { details["answer_ms"] = .number(Double(latency.microseconds) / 1_000) }
+            if let memory { details["memory_used_bytes"] = .integer(memory) }
             if let version = standing.version { details["version"] = .string(version) }
             if let failure = standing.failure { details["error"] = .string(failure.code.name) }
             return Finding(standing.isConnected ? .healthy : .degraded, details: details)

@@ -29,11 +29,16 @@ enum PrivateFile {
             rest = rest.dropFirst(count)
         }
         guard fsync(descriptor) == 0, rename(temporary, path) == 0 else { throw failure(path) }
-        let folder = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if folder >= 0 {
-            fsync(folder)
-            close(folder)
-        }
+        try synchronize(folder: (path as NSString).deletingLastPathComponent)
+    }
+
+    /// Makes durable which files are in a folder.
+    static func synchronize(folder path: String) throws {
+        let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { throw failure(path) }
+        defer { close(folder) }
+        // Some file systems cannot, and say so.
+        guard fsync(folder) == 0 || errno == EINVAL else { throw failure(path) }
     }
 
     /// - Returns: `nil` when there is no such file.

@@ -225,7 +225,8 @@ struct Server {
                 EventSchemaRoutes(schemas: node.schemas),
                 StreamStateRoutes(log: node.log),
                 ProjectionRoutes(
-                    projections: Projections(node.database, clock: node.clock, upcasters: Node.upcasters),
+                    projections: Projections(
+                        node.database, archives: node.log.archives, clock: node.clock, upcasters: Node.upcasters),
                     known: Node.projections, log: node.log),
                 SagaRoutes(workflows: node.workflows, engine: engine),
                 JobRoutes(scheduler: node.scheduler), QueueRoutes(scheduler: node.scheduler),

@@ -16,6 +16,7 @@ struct Doctor {
         var found = settings + [folder, disk, writes, clock, openFiles]
         found += await database
         found += await redis
+        found += await rabbitMQ
         found.append(address)
         if let server { found += await checks(of: server) }
         found.append(await sandbox)

@@ -23,7 +23,10 @@ enum ProjectionDesks {
         try await RemoteServer.withServer(configuration) { server in
             if let server { return try await body(RemoteProjectionDesk(server: server)) }
             return try await Node.withNode(configuration, .any) { node in
-                try await body(LocalProjectionDesk(projections: Projections(node.database, clock: node.clock)))
+                try await body(
+                    LocalProjectionDesk(
+                        projections: Projections(
+                            node.database, archives: node.log.archives, clock: node.clock)))
             }
         }
     }

@@ -70,6 +70,8 @@ package struct Saga: Sendable {
         case running
         case completed
         case failed
+        /// It was stopped, by the saga's timeout or a cancellation.
+        case cancelled
         case compensating
         case compensated
         case compensationFailed = "compensation_failed"
@@ -86,10 +88,25 @@ package struct Saga: Sendable {
 
     package let execution: Execution
     package let steps: [Step]
+    /// Of all steps together, as it was given.
+    package let timeout: String?
+    /// When what has been done is undone; `nil` while that cannot happen by itself.
+    package let deadline: Timestamp?
 
-    /// - Parameter names: Of all steps, in their order.
-    init(_ execution: Execution, steps names: [String]) {
+    /// - Parameters:
+    ///   - names: Of all steps, in their order.
+    ///   - timeout: As it was given; `nil` for none, and when the definition was deleted.
+    init(_ execution: Execution, steps names: [String], timeout: String?) {
         self.execution = execution
+        self.timeout = timeout
+        let mayEnd = !execution.status.hasEnded && execution.status != .suspended && execution.reason != .compensating
+        deadline =
+            if mayEnd, let from = execution.timeoutFrom, let limit = timeout.flatMap({ try? Duration(iso8601: $0) }) {
+                // One that an expression gives is known to the engine alone.
+                from + limit
+            } else {
+                nil
+            }
         let tasks = execution.tasks.filter { $0.parent == 0 }
         steps = names.map { name in
             guard let task = tasks.last(where: { $0.name == name && !$0.reference.contains("/compensate/") }) else {
@@ -112,7 +129,8 @@ package struct Saga: Sendable {
         }
         return switch task.status {
         case .completed: .completed
-        case .faulted, .cancelled: .failed
+        case .faulted: .failed
+        case .cancelled: .cancelled
         case .pending, .running, .waiting, .suspended: .running
         }
     }

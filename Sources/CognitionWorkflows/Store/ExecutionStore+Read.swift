@@ -19,17 +19,19 @@ extension ExecutionStore {
             """
             SELECT e.key, w.namespace, w.name, w.version, e.status, e.reason, e.progress, e.error, e.created_at,
                 e.started_at, e.ended_at, e.input, e.input_sha256, e.output, e.output_sha256, e.cost_micros,
-                e.forked_from, e.fork_task, e.fork_checkpoint, e.priority
+                e.forked_from, e.fork_task, e.fork_checkpoint, e.priority, e.resumed_at, e.paused
             FROM executions e JOIN workflows w ON w.key = e.workflow_key
             WHERE e.id = \(id) AND e.workspace_id = \(workspace)
             """
         ) { row in
-            let execution = Execution(
+            var execution = Execution(
                 id: id, workspace: workspace, workflow: WorkflowID(namespace: try row[1], name: try row[2]),
                 version: try row[3], status: try row[4], reason: try row[5], progress: try row[6],
                 priority: try row[19], input: .null,
                 fault: try fault(row[7]), createdAt: try row[8], startedAt: try row[9], endedAt: try row[10],
                 cost: Money(micros: try row[15], currency: Execution.currency), forkedFrom: try ForkOrigin(row, at: 16))
+            let paused = Duration.microseconds(try row[21] as Int64)
+            execution.timeoutFrom = (try row[20] ?? execution.startedAt).map { $0 + paused }
             return Found(
                 key: try row[0], execution: execution, input: try StoredPayload(row, at: 11),
                 output: try StoredPayload(row, at: 13))

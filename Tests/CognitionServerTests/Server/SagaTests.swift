@@ -80,6 +80,59 @@ extension ServerTests {
             #expect(undone["version"] != stuck["version"], "other steps are another version")
         }
 
+        @Test(
+            "When its time is over, the step that runs is stopped and those before it are undone; state and log say so")
+        func timesOut() async throws {
+            let user = try await LiveServer.current.newUser()
+            func begun(_ timeout: JSONValue, _ slow: JSONValue) async throws -> HTTPAnswer {
+                try await user.post(
+                    "sagas",
+                    [
+                        "name": "slow-trip", "timeout": timeout,
+                        "steps": [
+                            ["name": "hotel", "do": Self.rehearse, "compensate": Self.rehearse],
+                            ["name": "car", "do": Self.rehearse, "compensate": Self.rehearse],
+                            slow,
+                            ["name": "bill", "do": Self.rehearse, "compensate": Self.rehearse],
+                        ],
+                    ])
+            }
+            let running = try await begun("PT1H", ["name": "flight", "do": ["wait": "PT1H"]])
+            let created = try #require(Timestamp(try running.json.text("created_at")))
+            let deadline = try #require(Timestamp(try running.json.text("deadline_at")))
+            #expect((created + .seconds(3_600)...created + .seconds(3_660)).contains(deadline))
+            #expect(running.json["timeout"] == "PT1H")
+            let id = try running.json.text("id")
+            #expect([200, 202].contains(try await user.post("workflows/executions/\(id)/suspend").status))
+            while try await user.get("sagas/\(id)").json["status"] != "suspended" {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+            #expect(try await user.get("sagas/\(id)").json["deadline_at"] == .null, "it stands still")
+            #expect([200, 202].contains(try await user.post("workflows/executions/\(id)/cancel").status))
+            let cancelled = try await ended(running, user)
+            #expect(statuses(cancelled) == ["compensated", "compensated", "cancelled", "pending"], "\(cancelled)")
+
+            let waiting = try await ended(try await begun("PT1S", ["name": "flight", "do": ["wait": "PT1H"]]), user)
+            #expect(waiting["status"] == "faulted" && waiting["reason"] == "compensated", "\(waiting)")
+            #expect(statuses(waiting) == ["compensated", "compensated", "cancelled", "pending"], "\(waiting)")
+            #expect(waiting["error"]?["type"] == "https://serverlessworkflow.io/spec/1.0.0/errors/timeout")
+            #expect(waiting["error"]?["instance"] == "/" && waiting["deadline_at"] == .null)
+            let call: JSONValue = [
+                "name": "flight", "do": ["call": "rehearse", "with": ["pause": "PT1H"]], "compensate": Self.rehearse,
+            ]
+            let calling = try await ended(try await begun("PT1S", call), user)
+            #expect(statuses(calling) == ["compensated", "compensated", "compensated", "pending"], "\(calling)")
+            let log = try await user.all("streams/execution/\(try calling.text("id"))", limit: 50)
+            let told = log.filter { $0["data"]?["name"] != "undo" }.map {
+                "\($0["type"]?.stringValue ?? "") \($0["data"]?["name"]?.stringValue ?? "")"
+            }
+            #expect(
+                told.suffix(6) == [
+                    "task.cancelled flight", "execution.compensating ", "task.compensated flight",
+                    "task.compensated car", "task.compensated hotel", "execution.faulted ",
+                ], "\(told)")
+        }
+
         @Test("What is no saga is refused with what is wrong")
         func refusals() async throws {
             let user = try await LiveServer.current.newUser()

@@ -18,6 +18,8 @@ package struct Execution: Sendable {
     package var createdAt: Timestamp
     package var startedAt: Timestamp?
     package var endedAt: Timestamp?
+    /// From when its timeout counts: its start or last retry, and as much later as it was suspended.
+    var timeoutFrom: Timestamp?
     /// What its own calls have cost; what its child executions cost is counted with them alone.
     package var cost = Money.zero(Execution.currency)
     package var forkedFrom: ForkOrigin?

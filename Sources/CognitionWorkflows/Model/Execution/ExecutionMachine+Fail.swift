@@ -97,7 +97,8 @@ extension ExecutionMachine {
     mutating func fire(_ number: Int, now: Timestamp) {
         guard let task = tasks[number] else { return }
         if let deadline = task.deadline, deadline <= now {
-            fail(number, WorkflowFault(.timeout, "it did not end in time"), now: now)
+            let what = number == 0 ? "the execution" : "it"
+            fail(number, WorkflowFault(.timeout, "\(what) did not end in time"), now: now)
         } else if let deadline = task.progress.attempts?.attemptDeadline, deadline <= now,
             case .try(let definition) = task.definition.kind
         {
