@@ -84,6 +84,13 @@ let package = Package(
             name: "CognitionScheduler",
             dependencies: ["CognitionCore", "CognitionEvents", "CognitionStorage", .logging, .metrics, .tracing]),
 
+        .target(
+            name: "CognitionSearch",
+            dependencies: [
+                "CognitionCore", "CognitionEvents", "CognitionStorage", .logging, .metrics, .orderedCollections,
+                .tracing,
+            ]),
+
         // Edge
         .target(
             name: "CognitionHTTP",
@@ -195,6 +202,12 @@ let package = Package(
             with: [
                 "CognitionCore", "CognitionEvents", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport",
                 .logging, .metrics,
+            ]),
+        .tests(
+            of: "CognitionSearch",
+            with: [
+                "CognitionCore", "CognitionEvents", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport",
+                .metrics, .orderedCollections,
             ]),
         .tests(
             of: "CognitionHTTP",

@@ -1,0 +1,29 @@
+package import CognitionCore
+
+/// Why something could not be indexed or searched.
+package struct SearchError: CodedError {
+    package let code: ErrorCode
+    package let message: String
+    package let cause: (any Error)?
+
+    package init(_ code: ErrorCode, _ message: String, cause: (any Error)? = nil) {
+        self.code = code
+        self.message = message
+        self.cause = cause
+    }
+}
+
+extension ErrorCode {
+    /// Settings of an index are not as they have to be.
+    package static let searchSettingsInvalid = ErrorCode("search.settings_invalid", category: .invalid)
+    /// A document is not as it has to be.
+    package static let searchDocumentInvalid = ErrorCode("search.document_invalid", category: .invalid)
+    /// A query is not as it has to be: too large, too deep, or about a field that is not there.
+    package static let searchQueryInvalid = ErrorCode("search.query_invalid", category: .invalid)
+    /// No index of that name in the workspace.
+    package static let searchIndexNotFound = ErrorCode("search.index_not_found", category: .notFound)
+    /// The index has not reached the asked sequence in time.
+    package static let searchSequenceNotReached = ErrorCode("search.sequence_not_reached", category: .unavailable)
+    /// A file of an index is damaged, or of another format; the index is made anew from the documents.
+    package static let searchIndexDamaged = ErrorCode("search.index_damaged", category: .unavailable)
+}
