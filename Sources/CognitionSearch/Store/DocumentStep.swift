@@ -29,9 +29,10 @@ package struct PreparedDocument: Sendable {
     let fields: String?
     /// Equal for what is the same; empty for a removal.
     let digest: [UInt8]
+    let fingerprint: UInt64
 
     static func removal(of id: String) -> PreparedDocument {
-        PreparedDocument(id: id, boost: 1, roles: nil, fields: nil, digest: [])
+        PreparedDocument(id: id, boost: 1, roles: nil, fields: nil, digest: [], fingerprint: 0)
     }
 }
 
@@ -102,6 +103,7 @@ final class DocumentStep: CommitStep {
                     .integer(key), .text(document.id), .integer(sequence), time.sqlValue,
                     .integer(Int64(document.fields?.utf8.count ?? 0)), .double(document.boost),
                     document.roles.sqlValue, document.fields.sqlValue, .bytes(document.digest),
+                    .integer(Int64(bitPattern: document.fingerprint)),
                 ]
             }
         }
@@ -120,12 +122,12 @@ final class DocumentStep: CommitStep {
         "search_documents",
         [
             "index_key": .integer, "id": .text, "sequence": .integer, "changed_at": .integer, "bytes": .integer,
-            "boost": .double, "roles": .text, "fields": .text, "digest": .bytes,
+            "boost": .double, "roles": .text, "fields": .text, "digest": .bytes, "fingerprint": .integer,
         ],
         suffix: """
             ON CONFLICT (index_key, id) DO UPDATE SET sequence = excluded.sequence, changed_at = excluded.changed_at,
                 bytes = excluded.bytes, boost = excluded.boost, roles = excluded.roles, fields = excluded.fields,
-                digest = excluded.digest
+                digest = excluded.digest, fingerprint = excluded.fingerprint
             WHERE search_documents.digest <> excluded.digest
             """)
 }

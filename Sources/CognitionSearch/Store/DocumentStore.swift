@@ -38,13 +38,13 @@ struct ChangePage: Sendable {
 }
 
 /// What a document holds, for whoever has found it.
-struct StoredDocument: Sendable {
+package struct StoredDocument: Sendable {
     let id: String
     let sequence: Int64
     let boost: Double
     /// As JSON.
     let roles: String?
-    let fields: String
+    package let fields: String
 
     static let columns: StaticString = "id, sequence, boost, roles, fields"
 
@@ -125,17 +125,26 @@ enum DocumentStore {
         ) { try $0[0] as Int } ?? 0
     }
 
-    /// Ids and sequences of documents, by sequence, for whoever compares an index with them.
-    static func places(
-        of key: Int64, after sequence: Int64, limit: Int, _ tx: borrowing Transaction
-    ) throws -> [(id: String, sequence: Int64)] {
-        try tx.query(
-            """
-            SELECT id, sequence FROM search_documents
-            WHERE index_key = \(key) AND sequence > \(sequence) AND fields IS NOT NULL ORDER BY sequence LIMIT \(limit)
-            """
-        ) { row in (try row[0], try row[1]) }
+    /// How many documents there are up to the last change, and the sum of their fingerprints.
+    static func sum(of key: Int64, _ tx: borrowing Transaction) throws -> (count: Int, fingerprint: UInt64) {
+        var (count, sum, last) = (0, UInt64(0), Int64(-1))
+        while true {
+            // Summed here, as no engine adds without an overflow.
+            let page = try tx.query(
+                """
+                SELECT sequence, fingerprint FROM search_documents
+                WHERE index_key = \(key) AND sequence > \(last) AND fields IS NOT NULL
+                ORDER BY sequence LIMIT \(sumMax)
+                """
+            ) { row in (sequence: try row[0] as Int64, fingerprint: UInt64(bitPattern: try row[1] as Int64)) }
+            count += page.count
+            for row in page { sum &+= row.fingerprint }
+            guard page.count == sumMax, let end = page.last else { return (count, sum) }
+            last = end.sequence
+        }
     }
+
+    private static let sumMax = 10_000
 
     /// Forgets removals from before `moment`; a copy that has not heard of them has to be made anew.
     /// - Returns: How many, at most `limit`.

@@ -1,4 +1,4 @@
-import CognitionCore
+package import CognitionCore
 import CognitionStorage
 
 /// An index as it is stored.

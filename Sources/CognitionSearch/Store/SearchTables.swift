@@ -29,13 +29,15 @@ extension Search {
                     created_at \(fragment: .int64) NOT NULL, PRIMARY KEY (index_key, version)
                 ) \(fragment: .strict)
                 """,
-                // `fields` is the document's JSON, NULL for one that was removed; `bytes` is its length.
+                // `fields` is the document's JSON, NULL for one that was removed; `bytes` is its length, and
+                // `fingerprint` what the sum over all tells whether an index holds the same.
                 """
                 CREATE TABLE search_documents (
                     index_key \(fragment: .int64) NOT NULL, id \(fragment: .text) NOT NULL,
                     sequence \(fragment: .int64) NOT NULL, changed_at \(fragment: .int64) NOT NULL,
                     bytes \(fragment: .int64) NOT NULL, boost \(fragment: .double) NOT NULL, roles \(fragment: .text),
-                    fields \(fragment: .text), digest \(fragment: .bytes) NOT NULL, PRIMARY KEY (index_key, id)
+                    fields \(fragment: .text), digest \(fragment: .bytes) NOT NULL,
+                    fingerprint \(fragment: .int64) NOT NULL, PRIMARY KEY (index_key, id)
                 ) \(fragment: .strict)
                 """,
                 "CREATE UNIQUE INDEX search_documents_sequence ON search_documents (index_key, sequence, bytes)",

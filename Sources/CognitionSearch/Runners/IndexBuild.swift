@@ -1,0 +1,122 @@
+import CognitionCore
+import Foundation
+import Synchronization
+
+/// One making of an index on this node: a folder, the settings it was made with, and how far it has come.
+///
+/// Changed by one task at a time; read by any.
+final class IndexBuild: Sendable {
+    /// What is kept beside the index: `build.json`.
+    struct Label: Sendable {
+        let key: Int64
+        /// Counts the makings of the index on this node.
+        let number: Int
+        let settingsVersion: Int64
+        /// Removals up to here were forgotten already when the making began, and concern nothing that it has read.
+        let purged: Int64
+        /// It has had all documents once, and may answer.
+        var isComplete = false
+    }
+
+    private struct Progress {
+        var label: Label
+        var reached: Int64
+        var uncommitted = 0
+        var uncommittedSince: ContinuousClock.Instant?
+        var isDamaged = false
+    }
+
+    let folder: String
+    let settings: SearchSettings
+    let index: SearchIndex
+    private let progress: Mutex<Progress>
+
+    var label: Label { progress.withLock { $0.label } }
+    /// The changes up to here are in the index.
+    var reached: Int64 { progress.withLock { $0.reached } }
+    var isComplete: Bool { progress.withLock { $0.label.isComplete } }
+    var isDamaged: Bool { progress.withLock { $0.isDamaged } }
+
+    /// - Throws: `search.index_damaged`.
+    init(_ label: Label, settings: SearchSettings, in folder: String) throws {
+        self.folder = folder
+        self.settings = settings
+        index = try SearchIndex(folder: folder + "/index", settings: settings)
+        progress = Mutex(Progress(label: label, reached: index.sequence))
+    }
+
+    /// Whether removals were forgotten that this one has not heard of.
+    func hasMissed(purged: Int64) -> Bool {
+        progress.withLock { progress in progress.reached > 0 && purged > max(progress.reached, progress.label.purged) }
+    }
+
+    func apply(_ changes: [DocumentChange], reaching sequence: Int64) throws {
+        if !changes.isEmpty { try index.apply(changes) }
+        progress.withLock { progress in
+            progress.reached = max(progress.reached, sequence)
+            progress.uncommitted += changes.count
+            if progress.uncommittedSince == nil, !changes.isEmpty { progress.uncommittedSince = .now }
+        }
+    }
+
+    /// Whether there is something to be made durable: so many changes, or some for so long.
+    func isDue(changes: Int, after interval: Duration) -> Bool {
+        progress.withLock { progress in
+            guard let since = progress.uncommittedSince else { return false }
+            return progress.uncommitted >= changes || .now - since >= interval
+        }
+    }
+
+    func commit() throws {
+        let count = progress.withLock { $0.uncommitted }
+        guard count > 0 else { return }
+        try index.commit()
+        progress.withLock { progress in
+            // More may have come meanwhile.
+            progress.uncommitted -= count
+            progress.uncommittedSince = progress.uncommitted > 0 ? .now : nil
+        }
+    }
+
+    func complete() throws {
+        try commit()
+        let label = progress.withLock { progress in
+            progress.label.isComplete = true
+            return progress.label
+        }
+        try label.write(to: folder)
+    }
+
+    func noteDamage() { progress.withLock { $0.isDamaged = true } }
+}
+
+extension IndexBuild.Label {
+    private static let file = "/build.json"
+
+    var folderName: String { "\(key)-\(number)" }
+
+    /// `nil` for what is no folder of a build.
+    init?(folder: String) {
+        guard let bytes = FileManager.default.contents(atPath: folder + Self.file),
+            let json = try? JSONValue(parsing: String(decoding: bytes, as: UTF8.self)),
+            let key = json["index_key"]?.integerValue, let number = json["number"]?.integerValue,
+            let version = json["settings_version"]?.integerValue, let purged = json["purged"]?.integerValue
+        else { return nil }
+        self.init(
+            key: key, number: Int(number), settingsVersion: version, purged: purged,
+            isComplete: json["complete"]?.boolValue ?? false)
+    }
+
+    func write(to folder: String) throws {
+        let json: JSONValue = [
+            "index_key": .integer(key), "number": .integer(Int64(number)),
+            "settings_version": .integer(settingsVersion), "purged": .integer(purged), "complete": .bool(isComplete),
+        ]
+        let path = folder + Self.file
+        try Data(json.jsonBytes).write(to: URL(fileURLWithPath: path + ".new"))
+        // One or the other is there after a crash; one that says less than is so costs a further making at most.
+        guard rename(path + ".new", path) == 0 else {
+            throw SearchError(.searchIndexDamaged, "the label of an index could not be written: error \(errno)")
+        }
+    }
+}

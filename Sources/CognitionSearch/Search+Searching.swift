@@ -1,0 +1,172 @@
+package import CognitionCore
+import CognitionStorage
+
+/// What is to be searched and shown.
+package struct SearchOrder: Sendable {
+    /// What is shown of the fields of hits.
+    package enum Shown: Sendable, Equatable {
+        case none
+        case all
+        case only([String])
+    }
+
+    package var request: SearchRequest
+    /// As somebody has written it; `nil` for what a program has put together. Analytics count it.
+    package var text: String?
+    /// The index must know the changes up to here.
+    package var waitSequence: Int64?
+    package var waitLimit = Search.waitStandard
+    package var shown = Shown.all
+
+    package init(_ request: SearchRequest) { self.request = request }
+}
+
+/// What was found, with what documents hold now.
+package struct SearchFound: Sendable {
+    package struct Hit: Sendable {
+        package let hit: SearchAnswer.Hit
+        /// Name of the index.
+        package let index: String
+        /// `nil` where nothing of it is to be shown.
+        package let document: StoredDocument?
+    }
+
+    package let answer: SearchAnswer
+    package let hits: [Hit]
+    /// Names of the indexes that were searched.
+    package let indexes: [String]
+    /// How each was made, for whoever highlights.
+    package let settings: [SearchSettings]
+    /// From the question until the answer, without reading what documents hold.
+    package let took: Duration
+}
+
+/// Searching.
+extension Search {
+    /// A copy that answers, and as what it does.
+    struct Target: Sendable {
+        let copy: IndexCopy
+        var build: IndexBuild
+        var name: String { copy.address.name }
+    }
+
+    private static let indexesAtOnceMax = 20
+
+    /// - Parameter names: Of an index, of several separated by commas, or `_all`.
+    /// - Throws: `search.index_not_found`, `search.index_building`, `search.sequence_not_reached`, `search.query_invalid`.
+    package func search(_ names: String, _ order: SearchOrder, as caller: SearchCaller) async throws -> SearchFound {
+        do {
+            var targets = try await targets(names, as: caller)
+            if let sequence = order.waitSequence {
+                guard targets.count == 1 else {
+                    throw SearchError(.searchQueryInvalid, "wait_for_seq is for a search of one index")
+                }
+                try await targets[0].copy.reach(sequence, within: min(order.waitLimit, Self.waitMax))
+                // Another making may answer by now.
+                if let build = targets[0].copy.answering { targets[0].build = build }
+            }
+            return try await search(targets, order, as: caller)
+        } catch {
+            metrics.recordFailure()
+            throw error
+        }
+    }
+
+    /// Which indexes are meant, each able to answer.
+    func targets(_ names: String, as caller: SearchCaller) async throws -> [Target] {
+        // The usual case comes first: one index that is open.
+        if let copy = copies.opened(try soleAddress(names, for: caller)), let build = copy.answering {
+            return [Target(copy: copy, build: build)]
+        }
+        var targets: [Target] = []
+        for address in try await addresses(names, as: caller) {
+            do {
+                let copy = try await copies.copy(of: address)
+                targets.append(Target(copy: copy, build: try await copy.answering(within: Self.buildingWait)))
+            } catch let error as SearchError where error.code == .searchIndexNotFound && names == IndexName.all {
+                // It was deleted since the list was made.
+                continue
+            }
+        }
+        return targets
+    }
+
+    /// Some address for a list of names, of which no index can have it.
+    private func soleAddress(_ names: String, for caller: SearchCaller) throws -> IndexAddress {
+        guard names.utf8.contains(UInt8(ascii: ",")) || names == IndexName.all else {
+            return try address(of: names, for: caller)
+        }
+        return IndexAddress("", in: caller.workspace)
+    }
+
+    private func addresses(_ names: String, as caller: SearchCaller) async throws -> [IndexAddress] {
+        guard names == IndexName.all else {
+            var seen: Set<String> = []
+            let list = names.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+                .filter { seen.insert($0).inserted }
+            guard list.count <= Self.indexesAtOnceMax else {
+                throw SearchError(
+                    .searchQueryInvalid, "a search is of at most \(Self.indexesAtOnceMax) named indexes, or of _all")
+            }
+            return try list.map { try address(of: $0, for: caller) }
+        }
+        let limit = settings.indexesMax + IndexName.ofPlatform.count
+        return try await database.read { tx in
+            var found = try IndexStore.list(in: caller.workspace, after: "", limit: limit, tx).map(\.address)
+            if try IndexStore.find(Self.documentation, tx) != nil { found.append(Self.documentation) }
+            return found.filter { caller.maySearch($0.name) }
+        }
+    }
+
+    func search(_ targets: [Target], _ order: SearchOrder, as caller: SearchCaller) async throws -> SearchFound {
+        var request = order.request
+        request.roles = caller.roles
+        let now = clock.now
+        request.now = now
+        let start = ContinuousClock.now
+        let answer = try answer(request, of: targets)
+        let took = ContinuousClock.now - start
+        metrics.record(hits: answer.total.value, took: took)
+        for target in targets {
+            queries.note(
+                order.text, of: target.copy.key, at: now, by: caller.principal.actor, hits: answer.total.value,
+                took: took)
+        }
+        return SearchFound(
+            answer: answer, hits: try await filled(answer.hits, of: targets, order.shown, as: caller),
+            indexes: targets.map(\.name), settings: targets.map(\.build.settings), took: took)
+    }
+
+    /// - Throws: `search.index_damaged`; another making of the index begins then.
+    func answer(_ request: SearchRequest, of targets: [Target]) throws -> SearchAnswer {
+        do {
+            return try IndexSnapshot.search(request, in: targets.map { $0.build.index.snapshot() })
+        } catch let error as SearchError where error.code == .searchIndexDamaged {
+            // Which of several it was is not known: what is sound is made anew for nothing, once.
+            for target in targets { target.copy.noteDamage(of: target.build, error) }
+            throw error
+        }
+    }
+
+    /// Hits with what their documents hold now. One that was removed since, or is not there for the caller any more, is left
+    /// out.
+    private func filled(
+        _ hits: [SearchAnswer.Hit], of targets: [Target], _ shown: SearchOrder.Shown, as caller: SearchCaller
+    ) async throws -> [SearchFound.Hit] {
+        guard !hits.isEmpty else { return [] }
+        guard shown != .none else {
+            return hits.map { SearchFound.Hit(hit: $0, index: targets[$0.index].name, document: nil) }
+        }
+        let ids = Dictionary(grouping: hits, by: \.index).mapValues { $0.map(\.id) }
+        let keys = targets.map(\.copy.key)
+        let found = try await database.read { tx in
+            try ids.reduce(into: [:]) { found, entry in
+                found[entry.key] = try DocumentStore.find(entry.value, of: keys[entry.key], tx)
+            }
+        }
+        return hits.compactMap { hit in
+            guard let document = found[hit.index]?[hit.id], document.isThere(for: caller.roles) else { return nil }
+            return SearchFound.Hit(hit: hit, index: targets[hit.index].name, document: document)
+        }
+    }
+}
