@@ -97,7 +97,7 @@ let package = Package(
             dependencies: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionIdentity",
                 "CognitionLanguageModels", "CognitionObservability", "CognitionRealtime", "CognitionScheduler",
-                "CognitionStorage", "CognitionWorkflows", .hummingbird,
+                "CognitionSearch", "CognitionStorage", "CognitionWorkflows", .hummingbird,
                 .hummingbirdCore, .httpTypes, .logging, .metrics, .nio("NIOCore"), .nio("NIOHTTP1"), .nio("NIOPosix"),
                 .nio("NIOWebSocket"), .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioSSL, .serviceLifecycle, .tracing,
             ],
@@ -113,7 +113,7 @@ let package = Package(
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTP",
                 "CognitionHTTPClient", "CognitionIdentity", "CognitionLanguageModels", "CognitionObservability",
                 "CognitionPostgres", "CognitionRabbitMQ", "CognitionRealtime", "CognitionRedis", "CognitionSQLite",
-                "CognitionSandbox", "CognitionScheduler",
+                "CognitionSandbox", "CognitionScheduler", "CognitionSearch",
                 "CognitionStorage", "CognitionWorkflows", .argumentParser, .configuration, .logging, .metrics,
                 .serviceLifecycle,
                 .tracing, .unixSignals,

@@ -34,8 +34,9 @@ final class SearchMetrics: Sendable {
     func recordFailure() { failed.increment() }
 
     func record(_ copies: [IndexCopy]) {
-        let snapshots = copies.compactMap { $0.current?.index.snapshot() }
-        size.record(snapshots.reduce(0) { $0 + $1.byteCount })
+        let indexes = copies.compactMap { $0.current?.index }
+        let snapshots = indexes.map { $0.snapshot() }
+        size.record(indexes.reduce(0) { $0 + $1.byteCount })
         documents.record(snapshots.reduce(0) { $0 + $1.documentCount })
         open.record(snapshots.count)
         rebuilding.record(copies.count(where: \.isRebuilding))

@@ -37,11 +37,19 @@ final class IndexBuild: Sendable {
     var isComplete: Bool { progress.withLock { $0.label.isComplete } }
     var isDamaged: Bool { progress.withLock { $0.isDamaged } }
 
-    /// - Throws: `search.index_damaged`.
+    /// - Throws: `search.index_damaged` for what was there and is of no use.
     init(_ label: Label, settings: SearchSettings, in folder: String) throws {
         self.folder = folder
         self.settings = settings
-        index = try SearchIndex(folder: folder + "/index", settings: settings)
+        index = try SearchIndex(folder: folder + "/index", settings: settings) { try? Analyzers.named($0) }
+        switch index.beginning {
+        case .found: break
+        case .empty:
+            guard !label.isComplete else {
+                throw SearchError(.searchIndexDamaged, "the files of the index are gone")
+            }
+        case .anew(let reason): throw SearchError(.searchIndexDamaged, reason)
+        }
         progress = Mutex(Progress(label: label, reached: index.sequence))
     }
 
@@ -52,6 +60,7 @@ final class IndexBuild: Sendable {
 
     func apply(_ changes: [DocumentChange], reaching sequence: Int64) throws {
         if !changes.isEmpty { try index.apply(changes) }
+        index.advance(to: sequence)
         progress.withLock { progress in
             progress.reached = max(progress.reached, sequence)
             progress.uncommitted += changes.count

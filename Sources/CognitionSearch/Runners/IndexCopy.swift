@@ -365,7 +365,10 @@ final class IndexCopy: Sendable {
         guard let build = state.withLock({ $0.isOpened ? $0.serving : nil }), !build.isDamaged else { return }
         do {
             if build.isDue(changes: settings.commitDocuments, after: settings.commitInterval) { try build.commit() }
-            try build.index.merge()
+            var hasMerged = false
+            while try build.index.maintain() { hasMerged = true }
+            // Space is given back by the commit.
+            if hasMerged { try build.index.commit() }
         } catch let error as SearchError where error.code == .searchIndexDamaged {
             noteDamage(of: build, error)
         } catch {
@@ -388,22 +391,22 @@ final class IndexCopy: Sendable {
             }
             try await reach(index.sequence, within: max(.zero, deadline - .now))
             guard let build = current else { throw SearchError.notFound(address.name) }
-            let snapshot = build.index.snapshot()
-            let isEqual = snapshot.documentCount == count && snapshot.fingerprint == fingerprint
+            var (found, damage): (SearchIndex.Verification?, String?) = (nil, nil)
+            do {
+                found = try build.index.verify()
+            } catch let error as SearchError where error.code == .searchIndexDamaged {
+                damage = error.message
+            }
+            let isEqual = found?.documentCount == count && found?.fingerprintSum == fingerprint
             // Documents may have changed since: once more, but not for ever.
-            if build.reached != index.sequence || !isEqual && differed < 3, .now < deadline {
+            if damage == nil, build.reached != index.sequence || !isEqual && differed < 3, .now < deadline {
                 differed += 1
                 continue
             }
-            var damage: String?
-            do {
-                try build.index.verify()
-            } catch let error as SearchError {
-                damage = error.message
-            }
             return Search.Verdict(
-                isEqual: damage == nil && isEqual,
-                sequence: index.sequence, documents: snapshot.documentCount, documentsInDatabase: count, damage: damage)
+                isEqual: isEqual,
+                sequence: index.sequence, documents: found?.documentCount ?? 0,
+                documentsInDatabase: count, damage: damage)
         }
     }
 

@@ -119,6 +119,13 @@ enum DocumentStore {
         ) { try $0[0] as String }
     }
 
+    /// Of an index of few.
+    static func all(of key: Int64, _ tx: borrowing Transaction) throws -> [String] {
+        try tx.query(
+            "SELECT id FROM search_documents WHERE index_key = \(key) AND fields IS NOT NULL"
+        ) { try $0[0] as String }
+    }
+
     static func count(of key: Int64, _ tx: borrowing Transaction) throws -> Int {
         try tx.first(
             "SELECT COUNT(*) FROM search_documents WHERE index_key = \(key) AND fields IS NOT NULL"
