@@ -15,9 +15,11 @@ package struct SearchAnswer: Sendable, Equatable {
 
     package struct Hit: Sendable, Equatable {
         package var id: String
+        /// Which of the indexes that were searched together; 0 for one.
+        package var index = 0
         package var score: Double
-        /// Terms that matched, by field, as the index has them: what a highlighter marks.
-        package var terms: [String: Set<String>]
+        /// Terms that matched, by field, as the index has them: what a highlighter marks. Empty unless asked for.
+        package var terms: [String: Set<String>] = [:]
         package var explanation: ScoreExplanation?
         /// What an answer goes on after, when it ends with this hit.
         package var cursor: SearchCursor
@@ -42,7 +44,7 @@ package struct SearchAnswer: Sendable, Equatable {
     package var corrections: [String: String]
     /// Why the document that was asked about is no hit.
     package var whyNot: String?
-    /// The change up to which the answer knows documents.
+    /// The change up to which the answer knows documents; the least of those of several indexes.
     package var sequence: Int64
 }
 

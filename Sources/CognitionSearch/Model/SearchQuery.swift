@@ -14,7 +14,8 @@ package indirect enum QueryNode: Sendable, Equatable {
     case phrase(text: String, fields: [String]?, slop: Int)
     /// Terms that begin so.
     case prefix(text: String, fields: [String]?)
-    /// A value of a keyword, number or date field; of a text field: the words as they stand, without typo tolerance.
+    /// A value of a keyword, number or date field, with the field's boost as its score; of a text field: the words as they
+    /// stand, without typo tolerance.
     case equals(field: String, value: JSONValue)
     case range(field: String, ValueRange)
     /// The field has a value.
@@ -109,8 +110,12 @@ package struct SearchRequest: Sendable {
     package var expands = false
     /// Says of each hit how its score came about.
     package var explains = false
+    /// Says of each hit which terms matched, for a highlighter.
+    package var namesTerms = false
     /// The id of a document, of which the answer is to say why it is no hit.
     package var whyNot: String?
+    /// The moment from which the age of a document counts; `nil` leaves out what the ranking says of age.
+    package var now: Timestamp?
 
     package init(_ query: QueryNode) { self.query = query }
 
@@ -122,15 +127,19 @@ package struct SearchRequest: Sendable {
     }
 }
 
-/// The place of a hit in an order: the values it was sorted by, and the number that tells equal ones apart.
+/// The place of a hit in an order: the values it was sorted by, and what tells equal ones apart.
 package struct SearchCursor: Sendable, Equatable {
-    /// The score alone where hits are sorted by score.
+    /// One for each sort key; the score alone where hits are sorted by score. A missing value is `null`.
     package var values: [JSONValue]
-    package var id: String
+    /// Which of the indexes that were searched together; 0 for one.
+    package var index: Int
+    /// The change that put the document: the order of documents.
+    package var sequence: Int64
 
-    package init(values: [JSONValue], id: String) {
+    package init(values: [JSONValue], index: Int = 0, sequence: Int64) {
         self.values = values
-        self.id = id
+        self.index = index
+        self.sequence = sequence
     }
 }
 
