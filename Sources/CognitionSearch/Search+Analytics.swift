@@ -111,7 +111,7 @@ extension Search {
     /// Notes that somebody has opened a hit.
     /// - Parameter rank: Its place among the hits, from 1.
     package func noteClick(
-        on query: String, document id: String, rank: Int, in name: String, as caller: SearchCaller
+        on query: String, rank: Int, in name: String, as caller: SearchCaller
     ) async throws {
         let copy = try await copies.copy(of: try address(of: name, for: caller))
         queries.noteClick(on: query, of: copy.key, at: clock.now, by: caller.principal.actor, rank: rank)

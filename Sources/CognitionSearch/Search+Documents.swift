@@ -29,6 +29,24 @@ extension Search {
         return Written(sequence: receipt?.sequence ?? index.sequence, accepted: documents.count)
     }
 
+    /// The same as a program on the other side says it.
+    /// - Parameter json: The list `documents` of `POST search/{index}/documents`.
+    package func put(json: JSONValue, into name: String, as principal: Principal) async throws -> Written {
+        let settings = try await settings(of: try writable(name, principal))
+        return try await put(
+            SearchDocument.list(json: json, at: JSONPointer.root.appending("documents"), max: Self.batchMax, settings: settings),
+            into: name, as: principal)
+    }
+
+    /// How the index is made now.
+    func settings(of address: IndexAddress) async throws -> SearchSettings {
+        let text = try await database.read { tx in
+            let index = try IndexStore.existing(address, tx)
+            return try IndexStore.settings(of: index.key, version: index.settingsVersion, tx) ?? "{}"
+        }
+        return try SearchSettings(json: JSONValue(parsing: text))
+    }
+
     /// The same as a part of another transaction, for the platform's own documents; ready-made by ``prepare(_:)``.
     /// - Returns: `nil` when there was nothing to write.
     package func put(
@@ -42,10 +60,10 @@ extension Search {
     /// - Throws: `search.document_invalid` for one that is too large.
     package func prepare(_ document: SearchDocument) throws -> PreparedDocument {
         try Self.check(id: document.id)
-        guard document.fields.count <= Self.fieldsMax else {
+        guard document.fields.count <= SearchDocument.fieldsMax else {
             throw SearchError(
                 .searchDocumentInvalid,
-                "document \(document.id) has \(document.fields.count) fields; \(Self.fieldsMax) are allowed")
+                "document \(document.id) has \(document.fields.count) fields; \(SearchDocument.fieldsMax) are allowed")
         }
         let fields = JSONValue.object(document.fields).jsonText
         guard fields.utf8.count <= settings.documentBytesMax else {

@@ -44,6 +44,11 @@ extension Search {
         return verdict
     }
 
+    /// Returns once nothing is left to do for this node's copy.
+    package func settle(_ name: String, as caller: SearchCaller) async throws {
+        try await copies.copy(of: try address(of: name, for: caller)).settle(within: .seconds(3_600))
+    }
+
     /// Makes this node's copy anew, while the one before answers.
     package func rebuild(_ name: String, as caller: SearchCaller) async throws {
         let copy = try await copies.copy(of: try address(of: name, for: caller))

@@ -1,5 +1,6 @@
 package import CognitionCore
 import CognitionStorage
+import OrderedCollections
 
 /// What is to be searched and shown.
 package struct SearchOrder: Sendable {
@@ -17,6 +18,7 @@ package struct SearchOrder: Sendable {
     package var waitSequence: Int64?
     package var waitLimit = Search.waitStandard
     package var shown = Shown.all
+    package var highlight: HighlightOrder?
 
     package init(_ request: SearchRequest) { self.request = request }
 }
@@ -55,20 +57,48 @@ extension Search {
     /// - Parameter names: Of an index, of several separated by commas, or `_all`.
     /// - Throws: `search.index_not_found`, `search.index_building`, `search.sequence_not_reached`, `search.query_invalid`.
     package func search(_ names: String, _ order: SearchOrder, as caller: SearchCaller) async throws -> SearchFound {
+        try await counted {
+            try await search(try await targets(names, as: caller), order, as: caller)
+        }
+    }
+
+    /// The same as a program on the other side asks and is answered.
+    /// - Parameter json: The body of `POST search/{index}/query`.
+    package func query(_ names: String, _ json: JSONValue, as caller: SearchCaller) async throws -> [UInt8] {
+        try await counted {
+            let targets = try await targets(names, as: caller)
+            let order = try SearchOrder(json: json, kind: Self.kinds(of: targets))
+            return try await search(targets, order, as: caller).json(of: order)
+        }
+    }
+
+    /// How the score of each hit came about; analytics do not count it.
+    /// - Parameter json: As that of ``query(_:_:as:)``.
+    package func explain(_ names: String, _ json: JSONValue, as caller: SearchCaller) async throws -> [UInt8] {
+        try await counted {
+            let targets = try await targets(names, as: caller)
+            var order = try SearchOrder(json: json, kind: Self.kinds(of: targets))
+            order.request.explains = true
+            return try await search(targets, order, isCounted: false, as: caller).json(of: order)
+        }
+    }
+
+    private func counted<Result>(_ body: () async throws -> Result) async throws -> Result {
         do {
-            var targets = try await targets(names, as: caller)
-            if let sequence = order.waitSequence {
-                guard targets.count == 1 else {
-                    throw SearchError(.searchQueryInvalid, "wait_for_seq is for a search of one index")
-                }
-                try await targets[0].copy.reach(sequence, within: min(order.waitLimit, Self.waitMax))
-                // Another making may answer by now.
-                if let build = targets[0].copy.answering { targets[0].build = build }
-            }
-            return try await search(targets, order, as: caller)
+            return try await body()
         } catch {
             metrics.recordFailure()
             throw error
+        }
+    }
+
+    /// Of a field the kind that it has in the first of the indexes which has it.
+    static func kinds(of targets: [Target]) -> (String) -> SearchField.Kind? {
+        { name in
+            for target in targets {
+                if let field = target.build.settings.fields[name] { return field.kind }
+            }
+            return nil
         }
     }
 
@@ -118,7 +148,10 @@ extension Search {
         }
     }
 
-    func search(_ targets: [Target], _ order: SearchOrder, as caller: SearchCaller) async throws -> SearchFound {
+    func search(
+        _ targets: [Target], _ order: SearchOrder, isCounted: Bool = true, as caller: SearchCaller
+    ) async throws -> SearchFound {
+        let targets = try await waited(targets, order)
         var request = order.request
         request.roles = caller.roles
         let now = clock.now
@@ -127,7 +160,7 @@ extension Search {
         let answer = try answer(request, of: targets)
         let took = ContinuousClock.now - start
         metrics.record(hits: answer.total.value, took: took)
-        for target in targets {
+        for target in targets where isCounted {
             queries.note(
                 order.text, of: target.copy.key, at: now, by: caller.principal.actor, hits: answer.total.value,
                 took: took)
@@ -135,6 +168,16 @@ extension Search {
         return SearchFound(
             answer: answer, hits: try await filled(answer.hits, of: targets, order.shown, as: caller),
             indexes: targets.map(\.name), settings: targets.map(\.build.settings), took: took)
+    }
+
+    private func waited(_ targets: [Target], _ order: SearchOrder) async throws -> [Target] {
+        guard let sequence = order.waitSequence else { return targets }
+        guard let copy = targets.first?.copy, targets.count == 1 else {
+            throw SearchError(.searchQueryInvalid, "wait_for_seq is for a search of one index")
+        }
+        try await copy.reach(sequence, within: min(order.waitLimit, Self.waitMax))
+        // Another making may answer by now.
+        return [Target(copy: copy, build: copy.answering ?? targets[0].build)]
     }
 
     /// - Throws: `search.index_damaged`; another making of the index begins then.

@@ -35,8 +35,6 @@ package struct Search: Sendable {
 
     /// Documents of one call.
     package static let batchMax = 1_000
-    /// Fields of a document, and of an index.
-    package static let fieldsMax = 1_000
     package static let limitMax = 200
     /// `offset` and `limit` together.
     package static let windowMax = 10_000
@@ -69,6 +67,31 @@ package struct Search: Sendable {
         copies = IndexCopies(database: database, folder: folder, settings: settings, logger: logger)
         queries = QueryLog(mode: settings.analytics)
         self.metrics = SearchMetrics(metrics)
+    }
+
+    /// How the copies of this node are doing.
+    package struct Overview: Sendable {
+        package var open = 0
+        package var rebuilding = 0
+        package var failing = 0
+        package var documents = 0
+        package var words = 0
+        package var bytes = 0
+    }
+
+    package var overview: Overview {
+        var overview = Overview()
+        for copy in copies.all {
+            if copy.isRebuilding { overview.rebuilding += 1 }
+            if copy.isFailing { overview.failing += 1 }
+            guard let index = copy.current?.index else { continue }
+            let snapshot = index.snapshot()
+            overview.open += 1
+            overview.documents += snapshot.documentCount
+            overview.words += snapshot.vocabularySize
+            overview.bytes += index.byteCount
+        }
+        return overview
     }
 
     /// Makes durable what the copies know, and closes them.

@@ -33,12 +33,10 @@ final class SearchMetrics: Sendable {
 
     func recordFailure() { failed.increment() }
 
-    func record(_ copies: [IndexCopy]) {
-        let indexes = copies.compactMap { $0.current?.index }
-        let snapshots = indexes.map { $0.snapshot() }
-        size.record(indexes.reduce(0) { $0 + $1.byteCount })
-        documents.record(snapshots.reduce(0) { $0 + $1.documentCount })
-        open.record(snapshots.count)
-        rebuilding.record(copies.count(where: \.isRebuilding))
+    func record(_ overview: Search.Overview) {
+        size.record(overview.bytes)
+        documents.record(overview.documents)
+        open.record(overview.open)
+        rebuilding.record(overview.rebuilding)
     }
 }

@@ -174,20 +174,20 @@ struct StoredDocumentShape: AnswerBody {
     static let sample: JSONValue = ["id": "17", "seq": 42, "fields": ["title": "Late delivery"]]
 }
 
-struct SuggestionsShape: AnswerBody {
+package struct SuggestionsShape: AnswerBody {
     let suggestions: [(text: String, score: Double)]
 
-    init(_ suggestions: [(text: String, score: Double)]) { self.suggestions = suggestions }
+    package init(_ suggestions: [(text: String, score: Double)]) { self.suggestions = suggestions }
 
-    var json: JSONValue {
+    package var json: JSONValue {
         ["suggestions": .array(suggestions.map { ["text": .string($0.text), "score": JSONValue($0.score)] })]
     }
 
-    static let schemaName = "SearchSuggestions"
-    static let schema: JSONValue = .record([
+    package static let schemaName = "SearchSuggestions"
+    package static let schema: JSONValue = .record([
         "suggestions": .list(of: .record(["text": .text(), "score": ["type": "number"]]))
     ])
-    static let sample: JSONValue = ["suggestions": [["text": "late delivery", "score": 3.5]]]
+    package static let sample: JSONValue = ["suggestions": [["text": "late delivery", "score": 3.5]]]
 }
 
 struct SearchClickRequest: RequestBody {

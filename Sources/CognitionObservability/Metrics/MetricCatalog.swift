@@ -69,10 +69,10 @@ package struct MetricCatalog: Sendable {
 
         // Search
         MetricDescription(
-            "search.queries", .counter, .items("searches"), labels: ["outcome"], exportedAs: "search_queries_total",
+            "search.queries", .counter, .items("searches"), labels: ["outcome"],
             "Searches, by outcome (found, empty: nothing was found, failed: refused or not answered)"),
         MetricDescription(
-            "search.query.duration", .histogram, .seconds, exportedAs: "search_query_duration_seconds",
+            "search.query.duration", .histogram, .seconds, buckets: MetricBuckets.briefSeconds,
             "From the question until the index has answered, without reading what documents hold"),
         MetricDescription(
             "search.documents", .counter, .items("documents"),

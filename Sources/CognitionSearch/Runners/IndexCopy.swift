@@ -27,6 +27,7 @@ final class IndexCopy: Sendable {
         /// Why the last work has failed; counts up with each.
         var failure: (any Error)?
         var failures = 0
+        var isFailing = false
         var usedAt = ContinuousClock.now
     }
 
@@ -69,6 +70,8 @@ final class IndexCopy: Sendable {
     var usedAt: ContinuousClock.Instant { state.withLock { $0.usedAt } }
     var isClosing: Bool { state.withLock { $0.isClosing } }
     var isGone: Bool { state.withLock { $0.isGone } }
+    /// Whether the last work has failed.
+    var isFailing: Bool { state.withLock { $0.isFailing } }
     var isRebuilding: Bool { state.withLock { $0.next != nil || $0.serving?.isComplete == false } }
 
     /// Whether there is something to do for it, now that the database has `index`.
@@ -167,10 +170,12 @@ final class IndexCopy: Sendable {
             do {
                 if !state.withLock({ $0.isOpened }) { try await open() }
                 try await catchUp()
+                state.withLock { $0.isFailing = false }
             } catch {
                 state.withLock { state in
                     state.failure = error
                     state.failures += 1
+                    state.isFailing = true
                     // What has failed is wanted again by the next who asks, or by the runner.
                     state.isWanted = false
                 }

@@ -68,7 +68,7 @@ package struct SearchRunner: Sendable {
 
     private func maintain() async {
         for copy in search.copies.all { copy.maintain() }
-        search.metrics.record(search.copies.all)
+        search.metrics.record(search.overview)
     }
 
     private func tick(every interval: Duration, _ body: () async throws -> Void) async {

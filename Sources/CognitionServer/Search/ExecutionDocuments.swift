@@ -21,10 +21,10 @@ struct ExecutionDocuments: SearchSource {
     ])
 
     var settings: SearchSettings {
-        .of([
-            ("workflow", .text(boost: 1.5)), ("workflow_id", .keyword(isFacet: true)), ("version", .keyword()),
-            ("status", .keyword(isFacet: true)), ("input", .text()), ("output", .text()), ("error", .text()),
-            ("transcript", .text()), ("created_at", .date), ("ended_at", .date),
+        SearchSettings([
+            "workflow": .text(boost: 1.5), "workflow_id": .keyword(isFacet: true), "version": .keyword(),
+            "status": .keyword(isFacet: true), "input": .text(), "output": .text(), "error": .text(),
+            "transcript": .text(), "created_at": .date, "ended_at": .date,
         ])
     }
 

@@ -15,9 +15,9 @@ struct MemberDocuments: SearchSource {
     ])
 
     var settings: SearchSettings {
-        .of([
-            ("name", .text(boost: 1.5, analyzer: .simple)), ("email", .text(analyzer: .simple)),
-            ("role", .keyword(isFacet: true)), ("status", .keyword(isFacet: true)), ("created_at", .date),
+        SearchSettings([
+            "name": .text(boost: 1.5, analyzer: .simple), "email": .text(analyzer: .simple),
+            "role": .keyword(isFacet: true), "status": .keyword(isFacet: true), "created_at": .date,
         ])
     }
 

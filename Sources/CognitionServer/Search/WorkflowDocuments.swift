@@ -16,9 +16,9 @@ struct WorkflowDocuments: SearchSource {
     ])
 
     var settings: SearchSettings {
-        .of([
-            ("name", .text(boost: 1.5)), ("title", .text(boost: 1.5)), ("text", .text()), ("version", .keyword()),
-            ("state", .keyword(isFacet: true)), ("tags", .keyword(isFacet: true)), ("updated_at", .date),
+        SearchSettings([
+            "name": .text(boost: 1.5), "title": .text(boost: 1.5), "text": .text(), "version": .keyword(),
+            "state": .keyword(isFacet: true), "tags": .keyword(isFacet: true), "updated_at": .date,
         ])
     }
 
