@@ -6,10 +6,12 @@ import Testing
     @Test func `Measures are those of the literature`() {
         // By hand: (3/1 + 0/1.585 + 1/2) / (3/1 + 2/1.585 + 1/2)
         let nDCG = RankingMeasures.nDCG(["a", "x", "c"], ["a": 3, "b": 2, "c": 1], depth: 10)
-        #expect(abs(nDCG - 3.5 / (3.5 + 2 / 1.584962500721156)) < 1e-12)
+        let ideal: Double = 3.5 + 2 / 1.584962500721156
+        #expect(abs(nDCG - 3.5 / ideal) < 1e-12)
         #expect(RankingMeasures.nDCG(["a"], [:], depth: 10) == 0)
         #expect(RankingMeasures.nDCG(["x", "a"], ["a": 1], depth: 1) == 0)
-        #expect(RankingMeasures.averagePrecision(["a", "x", "b", "y"], ["a", "b", "c"]) == (1 + 2.0 / 3) / 3)
+        let precision: Double = (1 + 2.0 / 3) / 3
+        #expect(RankingMeasures.averagePrecision(["a", "x", "b", "y"], ["a", "b", "c"]) == precision)
         #expect(RankingMeasures.recall(["a", "x", "b"], ["a", "b"], depth: 2) == 0.5)
     }
 
