@@ -11,7 +11,7 @@ extension SearchDocument {
             hash.add(UInt64(roles.count))
             for role in roles.sorted() { hash.add(role) }
         }
-        hash.add(.object(fields))
+        hash.add(json: .object(fields))
         return hash.value
     }
 }
@@ -49,22 +49,22 @@ package struct Fingerprint {
         text.withUTF8 { add(UnsafeRawBufferPointer($0)) }
     }
 
-    package mutating func add(_ json: JSONValue) {
+    package mutating func add(json: JSONValue) {
         switch json {
-        case .null: add(0)
-        case .bool(let value): add(value ? 2 : 1)
+        case .null: add(0 as UInt64)
+        case .bool(let value): add(value ? 2 : 1 as UInt64)
         case .integer(let value): add(UInt64(bitPattern: value))
         case .number(let value): add(value.bitPattern)
         case .literal(let text), .string(let text): add(text)
         case .array(let elements):
             add(UInt64(elements.count))
-            for element in elements { add(element) }
+            for element in elements { add(json: element) }
         case .object(let members):
             var sum = UInt64(members.count)
             for (name, value) in zip(members.keys, members.values) {
                 var member = Fingerprint(seed: 2)
                 member.add(name)
-                member.add(value)
+                member.add(json: value)
                 sum &+= member.value
             }
             add(sum)
