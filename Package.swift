@@ -208,7 +208,7 @@ let package = Package(
             with: [
                 "CognitionCore", "CognitionEvents", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport",
                 .metrics, .orderedCollections,
-            ]),
+            ], exclude: ["Analysis/Fixtures"]),
         .tests(
             of: "CognitionHTTP",
             with: [
