@@ -20,7 +20,7 @@ struct Main: AsyncParsableCommand {
     static let all: [any Benchmark] = [
         ExecutionBenchmark(), LatencyBenchmark(), TaskBenchmark(), AppendBenchmark(), LogBenchmark(),
         RecoveryBenchmark(), JobBenchmark(), RestingJobBenchmark(),
-        WaitingBenchmark(), ExpressionBenchmark(),
+        WaitingBenchmark(), SearchBenchmark(), ExpressionBenchmark(),
         ParsingBenchmark(), RequestBenchmark(), RequestedExecutionBenchmark(), WebSocketLatencyBenchmark(),
         TwoNodeBenchmark(), ObservabilityBenchmark(), RefreshBenchmark(), LoginFloodBenchmark(), UserCountBenchmark(),
         StartupBenchmark(),

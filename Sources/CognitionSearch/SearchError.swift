@@ -38,4 +38,6 @@ extension ErrorCode {
     package static let searchSequenceNotReached = ErrorCode("search.sequence_not_reached", category: .unavailable)
     /// A file of an index is damaged, or of another format; the index is made anew from the documents.
     package static let searchIndexDamaged = ErrorCode("search.index_damaged", category: .unavailable)
+    /// The operating system refused to read or write a file of the index; nothing is lost, as documents are in the database.
+    package static let searchStorageFailed = ErrorCode("search.storage_failed", category: .unavailable)
 }

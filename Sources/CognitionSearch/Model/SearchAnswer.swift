@@ -1,5 +1,3 @@
-package import CognitionCore
-
 /// What an index answers to a search: ids, scores and counts. What documents hold is read from where they are kept.
 package struct SearchAnswer: Sendable, Equatable {
     package struct Total: Sendable, Equatable {

@@ -1,5 +1,4 @@
 package import CognitionCore
-package import OrderedCollections
 
 /// What is looked for, as it was written or as a program said it; not yet analyzed, as each field reads words its own way.
 package indirect enum QueryNode: Sendable, Equatable {
