@@ -18,7 +18,7 @@ package struct SearchOrder: Sendable {
     package var waitSequence: Int64?
     package var waitLimit = Search.waitStandard
     package var shown = Shown.all
-    package var highlight: HighlightOrder?
+    package var highlight: Highlighter.Options?
 
     package init(_ request: SearchRequest) { self.request = request }
 }
@@ -41,6 +41,8 @@ package struct SearchFound: Sendable {
     package let settings: [SearchSettings]
     /// From the question until the answer, without reading what documents hold.
     package let took: Duration
+    /// The query as it may have been meant.
+    package var didYouMean: String?
 }
 
 /// Searching.
@@ -157,7 +159,7 @@ extension Search {
         let now = clock.now
         request.now = now
         let start = ContinuousClock.now
-        let answer = try answer(request, of: targets)
+        var answer = try answer(request, of: targets)
         let took = ContinuousClock.now - start
         metrics.record(hits: answer.total.value, took: took)
         for target in targets where isCounted {
@@ -165,9 +167,30 @@ extension Search {
                 order.text, of: target.copy.key, at: now, by: caller.principal.actor, hits: answer.total.value,
                 took: took)
         }
-        return SearchFound(
+        if let id = request.whyNot, caller.roles != nil {
+            answer.whyNot = try await whyNot(id, answer.whyNot, of: targets, for: caller)
+        }
+        var found = SearchFound(
             answer: answer, hits: try await filled(answer.hits, of: targets, order.shown, as: caller),
             indexes: targets.map(\.name), settings: targets.map(\.build.settings), took: took)
+        if let text = order.text, !answer.corrections.isEmpty {
+            found.didYouMean = try await didYouMean(text, answer.corrections, in: targets, for: caller)
+        }
+        return found
+    }
+
+    /// Of a document that is not there for the caller no more is said than of one that there is not.
+    private func whyNot(
+        _ id: String, _ reason: String?, of targets: [Target], for caller: SearchCaller
+    ) async throws -> String? {
+        let keys = targets.map(\.copy.key)
+        let found = try await database.read { tx in
+            try keys.compactMap { try DocumentStore.find([id], of: $0, tx)[id] }
+        }
+        guard found.contains(where: { $0.isThere(for: caller.roles) }) else {
+            return "There is no document “\(id)” in the index."
+        }
+        return reason
     }
 
     private func waited(_ targets: [Target], _ order: SearchOrder) async throws -> [Target] {

@@ -50,6 +50,7 @@ package struct Search: Sendable {
     let ids: UUIDGenerator
     package let copies: IndexCopies
     let queries: QueryLog
+    let completions = CompletionCache()
     let metrics: SearchMetrics
     let logger: Logger
 
@@ -88,7 +89,7 @@ package struct Search: Sendable {
             let snapshot = index.snapshot()
             overview.open += 1
             overview.documents += snapshot.documentCount
-            overview.words += snapshot.vocabularySize
+            overview.words += copy.current?.vocabularySize ?? 0
             overview.bytes += index.byteCount
         }
         return overview

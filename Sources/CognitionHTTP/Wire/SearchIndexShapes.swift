@@ -104,20 +104,20 @@ enum SearchSettingsAnswer: AnswerBody {
 struct SearchCheckShape: AnswerBody {
     let json: JSONValue
 
-    private static let ndcg: JSONValue = .nullable(.number(0...1))
+    private static let both: JSONValue = .record(["before": .number(0...1), "after": .number(0...1)])
     static let schemaName = "SearchCheck"
     static let schema: JSONValue = .record([
-        "changes": .flag("The settings differ from those that are."),
-        "ndcg_before": ndcg, "ndcg_after": ndcg,
-        "queries": .list(
+        "changes": .flag("The settings differ from those that are."), "queries": .whole(0...1_000, "That are pinned."),
+        "ndcg_10": both, "map": both, "recall_100": both,
+        "losing": .list(
             of: .record([
-                "query": ["type": ["string", "object"]], "before": .number(0...1), "after": .number(0...1),
-                "outcome": .choice(["better", "same", "worse"]),
-            ])), "worse": .whole(0...(.max), "Queries that lose."),
+                "query": .text(), "ndcg_10": both,
+                "missing": ["type": "array", "items": ["type": "string"]],
+            ])),
     ])
     static let sample: JSONValue = [
-        "changes": true, "ndcg_before": 0.81, "ndcg_after": 0.84,
-        "queries": [["query": "late delivery", "before": 0.81, "after": 0.84, "outcome": "better"]], "worse": 0,
+        "changes": true, "queries": 2, "ndcg_10": ["before": 0.81, "after": 0.84],
+        "map": ["before": 0.7, "after": 0.7], "recall_100": ["before": 1, "after": 1], "losing": [],
     ]
 }
 
@@ -175,16 +175,22 @@ struct SearchRelevanceRequest: RequestBody {
 
     static let query: JSONValue = .record(
         [
-            "query": ["type": ["string", "object"], "description": "As `POST search/{index}/query` takes it."],
-            "expected": [
-                "type": "object", "minProperties": 1, "maxProperties": 100, "additionalProperties": .number(0...10),
-                "description": "By the id of a document how good a hit it is; those that are not named are worth 0.",
-            ],
-        ])
+            "query": .text("As it would be typed.", length: 1...10_000),
+            "expect": .nullable([
+                "type": "array", "minItems": 1, "maxItems": 1_000, "items": .text(length: 1...512),
+                "description": "Ids of documents that are to be among the first `within`.",
+            ]),
+            "within": .nullable(.whole(1...100, "10 unless given.")),
+            "judgements": .nullable([
+                "type": "object", "minProperties": 1, "maxProperties": 1_000,
+                "additionalProperties": .number(0.001...1_000),
+                "description": "Instead of `expect`: by the id of a document how good a hit it is.",
+            ]),
+        ], optional: ["expect", "within", "judgements"], isClosed: true)
     static let schemaName = "SearchRelevanceRequest"
     static let schema: JSONValue = .record(
         ["queries": ["type": "array", "maxItems": 1_000, "items": query]], isClosed: true)
-    static let sample: JSONValue = ["queries": [["query": "late delivery", "expected": ["17": 3, "21": 1]]]]
+    static let sample: JSONValue = ["queries": [["query": "late delivery", "judgements": ["17": 3, "21": 1]]]]
 }
 
 struct SearchRelevanceShape: AnswerBody {
@@ -193,16 +199,15 @@ struct SearchRelevanceShape: AnswerBody {
     static let schemaName = "SearchRelevance"
     static let schema: JSONValue = .record(
         [
-            "queries": .list(
-                of: .record(
-                    [
-                        "query": ["type": ["string", "object"]],
-                        "expected": ["type": "object", "additionalProperties": ["type": "number"]],
-                        "ndcg": .number(0...1),
-                    ], optional: ["ndcg"])),
-            "ndcg": .nullable(.number(0...1, "Of the first ten hits, over all queries.")),
-        ], optional: ["ndcg"])
-    static let sample: JSONValue = ["queries": [["query": "late delivery", "expected": ["17": 3]]]]
+            "queries": ["type": "array", "items": SearchRelevanceRequest.query],
+            "ndcg_10": ["type": ["number", "null"], "description": "Of the first ten hits, over all queries."],
+            "scores": .list(
+                of: .record([
+                    "query": .text(), "ndcg_10": .number(0...1), "map": .number(0...1), "recall_100": .number(0...1),
+                    "missing": ["type": "array", "items": ["type": "string"]],
+                ])),
+        ], optional: ["ndcg_10", "scores"])
+    static let sample: JSONValue = ["queries": [["query": "late delivery", "judgements": ["17": 3]]]]
 }
 
 struct SearchAnalyticsShape: AnswerBody {

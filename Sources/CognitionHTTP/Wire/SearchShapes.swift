@@ -43,7 +43,7 @@ package struct SearchRequestBody: RequestBody {
             "highlight": [
                 "type": ["boolean", "object", "null"],
                 "description":
-                    "Shows where words were found: true, or an object of `fields`, `length`, `count`, `pre_tag`, `post_tag`.",
+                    "Shows where words were found: true, or an object of `fields`, `length`, `count`, `before`, `after`.",
             ],
             "return_fields": [
                 "type": ["boolean", "array", "null"], "items": name, "maxItems": 1_000,

@@ -115,6 +115,20 @@ enum AnalyticsStore {
         return Dictionary(rows) { first, _ in first }
     }
 
+    /// Texts that mostly find something, those that were looked for most often first.
+    static func successful(
+        of index: Int64, since day: Int64, searchesMin: Int64, limit: Int, _ tx: borrowing Transaction
+    ) throws -> [(text: String, searches: Int64)] {
+        try tx.query(
+            """
+            SELECT query, CAST(SUM(searches) AS \(fragment: .int64)) FROM search_queries
+            WHERE index_key = \(index) AND day >= \(day) GROUP BY query
+            HAVING SUM(searches) >= \(searchesMin) AND 2 * SUM(empty) < SUM(searches)
+            ORDER BY 2 DESC, query LIMIT \(limit)
+            """
+        ) { row in (try row[0], try row[1]) }
+    }
+
     static func forget(before day: Int64, _ tx: borrowing Transaction) throws {
         try tx.execute("DELETE FROM search_days WHERE day < \(day)")
         try tx.execute("DELETE FROM search_latencies WHERE day < \(day)")

@@ -24,9 +24,7 @@ extension SearchFound {
                     })))
         let isFull = answer.hits.count == order.request.limit && order.request.limit > 0
         writer.member("next_cursor", isFull ? answer.hits.last.map { .string($0.cursor.text) } ?? .null : .null)
-        if let text = order.text, let corrected = DidYouMean.text(text, answer.corrections) {
-            writer.member("did_you_mean", .string(corrected))
-        }
+        if let didYouMean { writer.member("did_you_mean", .string(didYouMean)) }
         if answer.typoLimited { writer.member("typo_limited", true) }
         if let whyNot = answer.whyNot { writer.member("why_not", .string(whyNot)) }
         writer.member("seq", .integer(answer.sequence))
@@ -48,7 +46,14 @@ extension SearchFound {
                     .object(JSONObject(names.compactMap { name in fields[name].map { (name, $0) } })))
             }
             if let highlight = order.highlight {
-                writer.member("highlights", .object(try highlights(of: hit, document, highlight)))
+                let snippets = Highlighter.highlights(
+                    of: try JSONValue(parsing: document.fields).objectValue ?? [:], terms: hit.hit.terms,
+                    settings: settings[hit.hit.index], options: highlight)
+                writer.member(
+                    "highlights",
+                    .object(
+                        JSONObject(
+                            snippets.sorted { $0.key < $1.key }.map { ($0.key, .array($0.value.map(JSONValue.string))) })))
             }
         }
         if let explanation = hit.hit.explanation { writer.member("explanation", explanation.json) }

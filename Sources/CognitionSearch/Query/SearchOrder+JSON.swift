@@ -23,7 +23,7 @@ extension SearchOrder {
             default: shown = .only(try given.texts(max: SearchSettings.fieldsMax))
             }
         }
-        if let given = place.member("highlight") { highlight = try HighlightOrder(given) }
+        if let given = place.member("highlight") { highlight = try Highlighter.Options.reading(given.value, at: given.pointer) }
         request.namesTerms = highlight != nil
         if let sequence = place.member("wait_for_seq") {
             waitSequence = Int64(try sequence.whole(in: 0...Int.max))
@@ -31,32 +31,5 @@ extension SearchOrder {
         if let seconds = place.member("wait_seconds") {
             waitLimit = .milliseconds(Int64(try seconds.number(in: 0...30) * 1_000))
         }
-    }
-}
-
-/// Where and how it is shown what was found in a document.
-package struct HighlightOrder: Sendable {
-    /// Fields; `nil` for all text fields that have matched.
-    package var fields: [String]?
-    /// Characters of a snippet, about.
-    package var length = 160
-    /// Snippets of a field.
-    package var count = 1
-    package var preTag = "<em>"
-    package var postTag = "</em>"
-
-    init() {}
-
-    init?(_ place: JSONPlace) throws {
-        if let flag = place.value.boolValue {
-            guard flag else { return nil }
-            return
-        }
-        _ = try place.object("'highlight'", ["fields", "length", "count", "pre_tag", "post_tag"])
-        fields = try place.member("fields")?.texts(max: SearchSettings.fieldsMax)
-        if let length = place.member("length") { self.length = try length.whole(in: 20...2_000) }
-        if let count = place.member("count") { self.count = try count.whole(in: 1...10) }
-        if let tag = place.member("pre_tag") { preTag = try tag.text(bytes: 0...64) }
-        if let tag = place.member("post_tag") { postTag = try tag.text(bytes: 0...64) }
     }
 }

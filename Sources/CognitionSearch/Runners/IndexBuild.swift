@@ -29,6 +29,7 @@ final class IndexBuild: Sendable {
     let folder: String
     let settings: SearchSettings
     let index: SearchIndex
+    private let words = Mutex<(count: Int, sequence: Int64, at: ContinuousClock.Instant)?>(nil)
     private let progress: Mutex<Progress>
 
     var label: Label { progress.withLock { $0.label } }
@@ -41,7 +42,7 @@ final class IndexBuild: Sendable {
     init(_ label: Label, settings: SearchSettings, in folder: String) throws {
         self.folder = folder
         self.settings = settings
-        index = try SearchIndex(folder: folder + "/index", settings: settings) { try? Analyzers.named($0) }
+        index = try SearchIndex(folder: folder + "/index", settings: settings) { try Analyzers.named($0) }
         switch index.beginning {
         case .found: break
         case .empty:
@@ -51,6 +52,19 @@ final class IndexBuild: Sendable {
         case .anew(let reason): throw SearchError(.searchIndexDamaged, reason)
         }
         progress = Mutex(Progress(label: label, reached: index.sequence))
+    }
+
+    private static let wordsLife: Duration = .seconds(10)
+
+    /// Different words, as they were counted a moment ago, since all dictionaries are gone through for that.
+    var vocabularySize: Int {
+        let known = words.withLock { $0 }
+        let sequence = index.sequence
+        if let known, known.sequence == sequence || .now - known.at < Self.wordsLife { return known.count }
+        // What is damaged is told by who searches.
+        let count = (try? index.snapshot().vocabularySize()) ?? 0
+        words.withLock { $0 = (count, sequence, .now) }
+        return count
     }
 
     /// Whether removals were forgotten that this one has not heard of.

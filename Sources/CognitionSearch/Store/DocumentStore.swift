@@ -132,6 +132,15 @@ enum DocumentStore {
         ) { try $0[0] as Int } ?? 0
     }
 
+    static func size(of key: Int64, _ tx: borrowing Transaction) throws -> (documents: Int, bytes: Int64) {
+        try tx.first(
+            """
+            SELECT COUNT(*), CAST(COALESCE(SUM(bytes), 0) AS \(fragment: .int64)) FROM search_documents
+            WHERE index_key = \(key) AND fields IS NOT NULL
+            """
+        ) { row in (try row[0] as Int, try row[1] as Int64) } ?? (0, 0)
+    }
+
     /// How many documents there are up to the last change, and the sum of their fingerprints.
     static func sum(of key: Int64, _ tx: borrowing Transaction) throws -> (count: Int, fingerprint: UInt64) {
         var (count, sum, last) = (0, UInt64(0), Int64(-1))

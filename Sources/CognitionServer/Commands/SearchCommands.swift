@@ -37,14 +37,14 @@ struct SearchCommands: AsyncParsableCommand {
 
         private var wish: JSONValue {
             var wish: JSONObject = [
-                "limit": .integer(Int64(limit)), "offset": .integer(Int64(offset)), "highlight": true,
+                "limit": .integer(Int64(limit)), "offset": .integer(Int64(offset)),
                 "explain": .bool(explain),
             ]
             if !words.isEmpty { wish["query"] = .string(words.joined(separator: " ")) }
             if all { wish["operator"] = "and" }
             if let whyNot { wish["why_not"] = .string(whyNot) }
             // Marks are for a page; a terminal shows the words.
-            wish["highlight"] = ["pre_tag": "", "post_tag": "", "length": 120]
+            wish["highlight"] = ["before": "", "after": "", "length": 120]
             return .object(wish)
         }
 
