@@ -49,7 +49,8 @@ extension Search {
         return [
             "indexed_documents": .integer(Int64(snapshot.documentCount)),
             "vocabulary_size": .integer(Int64(build.vocabularySize)),
-            "searches": .integer(total.searches), "zero_results": .integer(total.empty), "clicks": .integer(total.clicks),
+            "searches": .integer(total.searches), "zero_results": .integer(total.empty),
+            "clicks": .integer(total.clicks),
             "popular_queries": Self.list(queries) { ($0.searches, true) },
             "zero_result_queries": Self.list(queries) { ($0.empty, $0.empty > 0) },
             "slow_queries": Self.list(queries) { ($0.slowest, $0.slowest > 0) },

@@ -34,7 +34,8 @@ extension Search {
     package func put(json: JSONValue, into name: String, as principal: Principal) async throws -> Written {
         let settings = try await settings(of: try writable(name, principal))
         return try await put(
-            SearchDocument.list(json: json, at: JSONPointer.root.appending("documents"), max: Self.batchMax, settings: settings),
+            SearchDocument.list(
+                json: json, at: JSONPointer.root.appending("documents"), max: Self.batchMax, settings: settings),
             into: name, as: principal)
     }
 
@@ -79,7 +80,8 @@ extension Search {
     }
 
     static func check(id: String) throws {
-        guard (1...512).contains(id.utf8.count), !id.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F })
+        guard (1...512).contains(id.utf8.count),
+            !id.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F })
         else {
             throw SearchError(
                 .searchDocumentInvalid, "the id of a document has 1 to 512 bytes without control characters")

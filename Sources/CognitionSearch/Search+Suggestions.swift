@@ -15,7 +15,9 @@ extension Search {
                 found[text] = max(found[text] ?? 0, score)
             }
         }
-        return found.elements.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(limit).map { ($0.key, $0.value) }
+        return found.elements.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(limit).map {
+            ($0.key, $0.value)
+        }
     }
 
     private func suggest(
@@ -26,7 +28,8 @@ extension Search {
         let candidates = try suggester.candidates()
         let documents = try await visible(candidates.map(\.documentID), of: target, for: caller)
         let kept = try await completions.of(target.copy.key, in: self)
-        return try suggester.suggestions(candidates, documents: documents, completions: kept.table).filter { suggestion in
+        return try suggester.suggestions(candidates, documents: documents, completions: kept.table).filter {
+            suggestion in
             // What others have looked for may have words that the caller finds nowhere.
             try caller.roles == nil || !kept.texts.contains(suggestion.text)
                 || isFound(suggestion.text, in: snapshot, for: caller)

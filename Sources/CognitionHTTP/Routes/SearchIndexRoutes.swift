@@ -122,7 +122,9 @@ package struct SearchIndexRoutes: RouteGroup {
     }
 
     @Sendable private func history(_ call: Call<Void>) async throws -> Answer {
-        .ok(SettingsHistoryShape(try await search.settingsHistory(of: try call.path(SearchPath.index), as: call.principal)))
+        .ok(
+            SettingsHistoryShape(
+                try await search.settingsHistory(of: try call.path(SearchPath.index), as: call.principal)))
     }
 
     @Sendable private func rollBack(_ call: Call<SearchRollbackRequest>) async throws -> Answer {
@@ -144,7 +146,9 @@ package struct SearchIndexRoutes: RouteGroup {
     }
 
     @Sendable private func analytics(_ call: Call<Void>) async throws -> Answer {
-        .ok(SearchAnalyticsShape(json: try await search.analytics(of: try call.path(SearchPath.index), as: call.searcher)))
+        .ok(
+            SearchAnalyticsShape(
+                json: try await search.analytics(of: try call.path(SearchPath.index), as: call.searcher)))
     }
 
     @Sendable private func verify(_ call: Call<Void>) async throws -> Answer {

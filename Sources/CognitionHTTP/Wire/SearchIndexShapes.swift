@@ -164,7 +164,8 @@ struct SearchRollbackRequest: RequestBody {
     init(json: JSONValue) throws { version = json["version"]?.integerValue ?? 0 }
 
     static let schemaName = "SearchRollbackRequest"
-    static let schema: JSONValue = .record(["version": .whole(1...(.max), "Of `GET search/{index}/settings`.")], isClosed: true)
+    static let schema: JSONValue = .record(
+        ["version": .whole(1...(.max), "Of `GET search/{index}/settings`.")], isClosed: true)
     static let sample: JSONValue = ["version": 1]
 }
 

@@ -74,7 +74,9 @@ struct SearchAnswerShape: AnswerBody {
     private static let explanation: JSONValue = .record(
         [
             "text": .text(), "value": ["type": "number"],
-            "parts": ["type": "array", "items": ["type": "object"], "description": "The same, for what it is made of."],
+            "parts": [
+                "type": "array", "items": ["type": "object"], "description": "The same, for what it is made of.",
+            ],
         ], optional: ["parts"])
     static let schema: JSONValue = .record(
         [
@@ -128,7 +130,9 @@ struct SearchDocumentsRequest: RequestBody {
                 "items": .record(
                     [
                         "id": .text("Unique in the index.", length: 1...512),
-                        "boost": ["type": ["number", "null"], "description": "Multiplies every score; 1 unless given."],
+                        "boost": [
+                            "type": ["number", "null"], "description": "Multiplies every score; 1 unless given.",
+                        ],
                         "roles": .nullable([
                             "type": "array", "items": .text(length: 1...255), "maxItems": 100,
                             "description":

@@ -3,7 +3,8 @@ package import CognitionCore
 extension SearchFound {
     /// The answer to a search, as bytes: what documents hold goes through as it is stored, without being read.
     package func json(of order: SearchOrder) throws -> [UInt8] {
-        var writer = JSONObjectWriter(capacity: 1_024 + hits.reduce(0) { $0 + 128 + ($1.document?.fields.utf8.count ?? 0) })
+        var writer = JSONObjectWriter(
+            capacity: 1_024 + hits.reduce(0) { $0 + 128 + ($1.document?.fields.utf8.count ?? 0) })
         writer.member(
             "total",
             [
@@ -53,7 +54,8 @@ extension SearchFound {
                     "highlights",
                     .object(
                         JSONObject(
-                            snippets.sorted { $0.key < $1.key }.map { ($0.key, .array($0.value.map(JSONValue.string))) })))
+                            snippets.sorted { $0.key < $1.key }.map { ($0.key, .array($0.value.map(JSONValue.string))) }
+                        )))
             }
         }
         if let explanation = hit.hit.explanation { writer.member("explanation", explanation.json) }

@@ -23,7 +23,9 @@ extension SearchOrder {
             default: shown = .only(try given.texts(max: SearchSettings.fieldsMax))
             }
         }
-        if let given = place.member("highlight") { highlight = try Highlighter.Options.reading(given.value, at: given.pointer) }
+        if let given = place.member("highlight") {
+            highlight = try Highlighter.Options.reading(given.value, at: given.pointer)
+        }
         request.namesTerms = highlight != nil
         if let sequence = place.member("wait_for_seq") {
             waitSequence = Int64(try sequence.whole(in: 0...Int.max))

@@ -9,6 +9,8 @@ import Synchronization
 package final class IndexCopies: Sendable {
     private struct State {
         var copies: [IndexAddress: IndexCopy] = [:]
+        /// `nil` until something is opened.
+        var thread: OwnThread?
         var isClosed = false
     }
 
@@ -40,6 +42,9 @@ package final class IndexCopies: Sendable {
             if let copy = opened(address) { return copy }
             let index = try await database.read { tx in try IndexStore.existing(address, tx) }
             if let copy = take(index) { return copy }
+            guard !state.withLock({ $0.isClosed }) else {
+                throw SearchError(.searchIndexBuilding, "the program is ending")
+            }
             // The one before is being closed.
             try await Task.sleep(for: .milliseconds(5))
         }
@@ -52,8 +57,11 @@ package final class IndexCopies: Sendable {
                 return copy.key == index.key && !copy.isClosing && !copy.isGone ? copy : nil
             }
             guard !state.isClosed else { return nil }
+            let thread = state.thread ?? OwnThread("search")
+            state.thread = thread
             let copy = IndexCopy(
-                index, database: database, folder: path(of: index.address), settings: settings, logger: logger)
+                index, database: database, folder: path(of: index.address), settings: settings,
+                thread: thread, logger: logger)
             state.copies[index.address] = copy
             return copy
         }
@@ -97,5 +105,6 @@ package final class IndexCopies: Sendable {
     func close() async {
         state.withLock { $0.isClosed = true }
         for copy in all { await close(copy) }
+        state.withLock { $0.thread }?.stop()
     }
 }

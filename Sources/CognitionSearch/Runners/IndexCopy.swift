@@ -37,16 +37,22 @@ final class IndexCopy: Sendable {
     /// Of all makings of the index on this node.
     let folder: String
     private let settings: Search.Settings
+    /// Where documents become an index, so that the threads that searches run on are left to them.
+    private let thread: OwnThread
     private let logger: Logger
     private let state = Mutex(State())
     private let changes = Signals()
 
-    init(_ index: StoredIndex, database: any Database, folder: String, settings: Search.Settings, logger: Logger) {
+    init(
+        _ index: StoredIndex, database: any Database, folder: String, settings: Search.Settings, thread: OwnThread,
+        logger: Logger
+    ) {
         key = index.key
         address = index.address
         self.database = database
         self.folder = folder
         self.settings = settings
+        self.thread = thread
         self.logger = logger
     }
 
@@ -139,7 +145,9 @@ final class IndexCopy: Sendable {
         build.noteDamage()
         logger.error(
             "Index is damaged and is made anew",
-            metadata: ["search.index": "\(address.name)", "search.workspace": "\(address.workspace)", "error": "\(error)"])
+            metadata: [
+                "search.index": "\(address.name)", "search.workspace": "\(address.workspace)", "error": "\(error)",
+            ])
         want()
     }
 
@@ -155,7 +163,7 @@ final class IndexCopy: Sendable {
             return true
         }
         // Unstructured, as it goes on when whoever has asked has gone: others wait for the same.
-        if begins { Task { await self.work() } }
+        if begins { Task(executorPreference: thread) { await self.work() } }
     }
 
     private func work() async {
@@ -208,7 +216,8 @@ final class IndexCopy: Sendable {
         found.sort { $0.label.number > $1.label.number }
         let serving = found.first { $0.label.isComplete } ?? found.first
         let next = found.first { $0.label.number > (serving?.label.number ?? 0) }
-        for build in found where build.label.number != serving?.label.number && build.label.number != next?.label.number {
+        for build in found where build.label.number != serving?.label.number && build.label.number != next?.label.number
+        {
             try files.removeItem(atPath: build.folder)
         }
         let opened = (try await take(serving), try await take(next))
@@ -256,10 +265,12 @@ final class IndexCopy: Sendable {
                     return
                 }
                 if let next = state.next {
-                    begins = next.label.settingsVersion != index.settingsVersion || next.isDamaged
+                    begins =
+                        next.label.settingsVersion != index.settingsVersion || next.isDamaged
                         || next.hasMissed(purged: index.purged)
                 } else {
-                    begins = serving.label.settingsVersion != index.settingsVersion || serving.isDamaged
+                    begins =
+                        serving.label.settingsVersion != index.settingsVersion || serving.isDamaged
                         || serving.hasMissed(purged: index.purged)
                 }
             }
@@ -439,7 +450,8 @@ final class IndexCopy: Sendable {
             } catch {
                 // What is not durable is read again from the database.
                 logger.warning(
-                    "Index could not be made durable", metadata: ["search.index": "\(address.name)", "error": "\(error)"])
+                    "Index could not be made durable",
+                    metadata: ["search.index": "\(address.name)", "error": "\(error)"])
             }
         }
         if isGone { try? FileManager.default.removeItem(atPath: folder) }

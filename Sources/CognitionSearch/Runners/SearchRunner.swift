@@ -22,9 +22,17 @@ package struct SearchRunner: Sendable {
 
     /// Runs until the task is cancelled, and then makes durable what the copies know.
     package func run() async throws {
+        // Merges take long, and nobody waits for them.
+        let merging = OwnThread("search.merge")
+        defer { merging.stop() }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await follow() }
-            group.addTask { await tick(every: settings.commitInterval / 4) { await maintain() } }
+            group.addTask(executorPreference: merging) {
+                while !Task.isCancelled {
+                    await merging.sleep(for: settings.commitInterval / 4)
+                    maintain()
+                }
+            }
             group.addTask { await tick(every: .seconds(10)) { await search.copies.tidy() } }
             group.addTask { await tick(every: settings.purgeInterval) { try await search.purge() } }
             group.addTask { await tick(every: settings.analyticsInterval) { try await search.flushAnalytics() } }
@@ -66,7 +74,7 @@ package struct SearchRunner: Sendable {
         }
     }
 
-    private func maintain() async {
+    private func maintain() {
         for copy in search.copies.all { copy.maintain() }
         search.metrics.record(search.overview)
     }

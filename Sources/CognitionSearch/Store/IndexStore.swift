@@ -152,7 +152,8 @@ enum IndexStore {
 
     static func relevance(of key: Int64, _ tx: borrowing Transaction) throws -> String? {
         try tx.first(
-            "SELECT relevance FROM search_indexes WHERE key = \(key)") { try $0[0] as String? } ?? nil
+            "SELECT relevance FROM search_indexes WHERE key = \(key)"
+        ) { try $0[0] as String? } ?? nil
     }
 
     static func setRelevance(_ text: String?, of key: Int64, now: Timestamp, _ tx: borrowing Transaction) throws {

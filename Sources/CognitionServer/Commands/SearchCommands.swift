@@ -11,7 +11,9 @@ struct SearchCommands: AsyncParsableCommand {
     struct Query: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Searches an index.",
-            discussion: "Several are separated by commas; _all is every index. Words are written as for POST search/{index}/query.")
+            discussion:
+                "Several are separated by commas; _all is every index. Words are written as for POST search/{index}/query."
+        )
 
         @Argument(help: "The index.") var index: String
         @Argument(help: "What to look for; everything unless given.") var words: [String] = []
@@ -71,7 +73,8 @@ struct SearchCommands: AsyncParsableCommand {
         private func write(_ explanation: JSONValue, depth: Int) {
             let value = Self.rounded(explanation["value"]?.doubleValue ?? 0)
             Terminal.write(
-                String(repeating: "  ", count: depth) + "\(value)  \(Self.line(explanation["text"]?.stringValue ?? ""))")
+                String(repeating: "  ", count: depth) + "\(value)  \(Self.line(explanation["text"]?.stringValue ?? ""))"
+            )
             for part in explanation["parts"]?.arrayValue ?? [] { write(part, depth: depth + 1) }
         }
 
@@ -79,7 +82,9 @@ struct SearchCommands: AsyncParsableCommand {
 
         /// On one line, and without what a terminal would take for an order.
         private static func line(_ text: String) -> String {
-            String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? " " : $0 }))
+            String(
+                String.UnicodeScalarView(
+                    text.unicodeScalars.map { $0.value < 0x20 || (0x7F...0x9F).contains($0.value) ? " " : $0 }))
         }
     }
 
@@ -138,7 +143,9 @@ struct SearchCommands: AsyncParsableCommand {
 
         func run() async throws {
             try await reporting {
-                let answer = try await SearchDesks.withDesk(ServerConfiguration()) { try await $0.analytics(target.index) }
+                let answer = try await SearchDesks.withDesk(ServerConfiguration()) {
+                    try await $0.analytics(target.index)
+                }
                 Terminal.write(target.json ? answer.jsonText : answer.prettyJSONText)
             }
         }
@@ -147,7 +154,9 @@ struct SearchCommands: AsyncParsableCommand {
     struct Verify: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Compares an index with the documents in the database.",
-            discussion: "Reads every byte of this node's copy; one that differs is made anew. Exit code 1 for one that differs.")
+            discussion:
+                "Reads every byte of this node's copy; one that differs is made anew. Exit code 1 for one that differs."
+        )
 
         @OptionGroup var target: IndexArgument
 

@@ -22,7 +22,8 @@ extension Setting {
         "Indexes that are open at once on this node; others are opened when they are searched.")
     static let searchCommit = Setting(
         "SEARCH_COMMIT_INTERVAL", .duration(.milliseconds(100)...(.seconds(300)), bare: .seconds), standard: "5s",
-        "After which changes of an index are on this node's disk at the latest; before, they are read again after a crash.")
+        "After which changes of an index are on this node's disk at the latest; before, they are read again after a crash."
+    )
     static let searchRemovals = Setting(
         "SEARCH_REMOVALS_KEPT", .duration(.seconds(60)...(.seconds(31_536_000)), bare: .seconds), standard: "7d",
         "How long it is kept which documents were removed; a node that was away for longer makes its indexes anew.")

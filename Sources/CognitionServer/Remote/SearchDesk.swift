@@ -37,7 +37,8 @@ private struct LocalSearchDesk: SearchDesk {
     }
 
     func query(_ index: String, _ search: JSONValue) async throws -> JSONValue {
-        try JSONValue(parsing: String(decoding: try await self.search.query(index, search, as: .localOperator), as: UTF8.self))
+        try JSONValue(
+            parsing: String(decoding: try await self.search.query(index, search, as: .localOperator), as: UTF8.self))
     }
 
     func suggest(_ index: String, _ text: String, limit: Int) async throws -> JSONValue {

@@ -97,7 +97,9 @@ import Testing
         return last
     }
 
-    @Test("Removals are forgotten in time, and a copy that has not heard of them is made anew", arguments: TestDatabase.engines)
+    @Test(
+        "Removals are forgotten in time, and a copy that has not heard of them is made anew",
+        arguments: TestDatabase.engines)
     func purge(on engine: TestDatabase.Engine) async throws {
         let clock = ManualClock()
         try await SearchHarness.with(engine, clock: clock) { harness, folder in

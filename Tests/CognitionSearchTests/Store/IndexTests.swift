@@ -10,7 +10,8 @@ import Testing
 @Suite struct IndexTests {
     private static let wider = SearchHarness.settings(("text", SearchField(.text)), ("tag", SearchField(.keyword)))
 
-    @Test("Settings are changed, counted and rolled back; the same again are no change", arguments: TestDatabase.engines)
+    @Test(
+        "Settings are changed, counted and rolled back; the same again are no change", arguments: TestDatabase.engines)
     func settings(on engine: TestDatabase.Engine) async throws {
         try await SearchHarness.with(engine) { harness, _ in
             let search = harness.search
@@ -65,7 +66,9 @@ import Testing
         }
     }
 
-    @Test("What is left of a making that was broken off is gone on with, or thrown away", arguments: [TestDatabase.Engine.sqliteFile])
+    @Test(
+        "What is left of a making that was broken off is gone on with, or thrown away",
+        arguments: [TestDatabase.Engine.sqliteFile])
     func brokenOff(on engine: TestDatabase.Engine) async throws {
         try await SearchHarness.with(engine) { harness, folder in
             _ = try await harness.search.setIndex("notes", to: SearchHarness.text, as: .localOperator)
@@ -181,7 +184,10 @@ import Testing
                 }
                 #expect(error?.code == .searchIndexReserved)
             }
-            #expect(try await harness.search.indexes(after: "", limit: 1, as: .localOperator).map(\.index.address.name) == ["a"])
+            #expect(
+                try await harness.search.indexes(after: "", limit: 1, as: .localOperator).map(\.index.address.name) == [
+                    "a"
+                ])
         }
     }
 }

@@ -115,7 +115,8 @@ struct SearchHarness: Sendable {
 
 extension SearchCaller {
     static func of(
-        _ workspace: String, roles: Set<String> = ["viewer"], _ permissions: Set<Permission> = [.readSearch, .writeSearch]
+        _ workspace: String, roles: Set<String> = ["viewer"],
+        _ permissions: Set<Permission> = [.readSearch, .writeSearch]
     ) -> SearchCaller {
         SearchCaller(
             Principal(actor: "user:\(workspace)", workspace: WorkspaceID(workspace), permissions: permissions),
