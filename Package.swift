@@ -107,6 +107,8 @@ let package = Package(
                 .embedInCode("Assets/openapi.js"), .embedInCode("Assets/redoc.html"),
                 .embedInCode("Assets/websocket.html"),
             ]),
+        .executableTarget(name: "DocumentEmbedder"),
+        .plugin(name: "EmbedDocumentation", capability: .buildTool(), dependencies: ["DocumentEmbedder"]),
         .executableTarget(
             name: "CognitionServer",
             dependencies: [
@@ -117,13 +119,14 @@ let package = Package(
                 "CognitionStorage", "CognitionWorkflows", .argumentParser, .configuration, .logging, .metrics,
                 .serviceLifecycle,
                 .tracing, .unixSignals,
-            ]),
+            ], plugins: ["EmbedDocumentation"]),
         .target(name: "CognitionPostgresServer", dependencies: ["CPostgres"]),
         .executableTarget(
             name: "CognitionBenchmarks",
             dependencies: [
                 "CPostgres", "CognitionCore", "CognitionEvents", "CognitionExpressions", "CognitionPostgres",
-                "CognitionPostgresServer", "CognitionSQLite", "CognitionScheduler", "CognitionSearch", "CognitionStorage",
+                "CognitionPostgresServer", "CognitionSQLite", "CognitionScheduler", "CognitionSearch",
+                "CognitionStorage",
                 "CognitionWorkflows", .argumentParser, .grdbSQLite, .logging, .orderedCollections,
             ]),
 
@@ -228,7 +231,7 @@ let package = Package(
 )
 
 // Every target is compiled by the same rules.
-for target in package.targets where target.type != .system {
+for target in package.targets where target.type != .system && target.type != .plugin {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),
         .enableUpcomingFeature("ExistentialAny"),

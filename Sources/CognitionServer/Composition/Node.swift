@@ -276,6 +276,20 @@ struct Node: Sendable {
         return sources.map { SourceRunner($0, for: search, log: log, logger: logger) }
     }
 
+    /// Lets the documentation of this release be found.
+    func publishDocumentation() async {
+        do {
+            try await search.replace(
+                Documentation.documents, of: IndexName.documentation, settings: Documentation.settings)
+        } catch is CancellationError {
+            return
+        } catch {
+            logger.warning("Documentation is not indexed", metadata: ["error": "\(error)"])
+        }
+        // A service that ends would end the server. An error is the cancellation that ends the wait.
+        while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
+    }
+
     /// Runs an engine while `body` runs; ends it in good order.
     func withEngine<Result: Sendable>(
         _ body: @escaping @Sendable (WorkflowEngine) async throws -> Result

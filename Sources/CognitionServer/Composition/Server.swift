@@ -124,6 +124,7 @@ struct Server {
             }
         }
         services += node.searchSources(identity).map { source in Loop { try await source.run() } }
+        if configuration.isOn(.searchPlatform) { services.append(Loop { await node.publishDocumentation() }) }
         services += bus?.services ?? []
         services += [
             files,
