@@ -160,7 +160,7 @@ struct QueryPlanner {
 
     mutating func plan(_ words: WordsQuery, boost: Double) throws -> Plan {
         let fields = try fields(words.fields)
-        let texts = words.text.split(whereSeparator: \.isWhitespace).map(String.init)
+        let texts = Self.words(words.text)
         var (list, known): ([Word], [[[WordTerm]]: Int]) = ([], [:])
         for (place, text) in texts.enumerated() {
             let isPrefix = words.lastIsPrefix && place == texts.count - 1
@@ -239,8 +239,10 @@ struct QueryPlanner {
     ) throws {
         var found: [(place: Int, variants: TypoVariants)] = []
         for (place, term) in misspelt {
+            let folded = terms(of: word, with: schema.folder)
             let variants = try TypoVariants.nearest(
-                to: term.term, editsMax: term.editsMax, field: fields[place], in: snapshot, leavesOut: isKnown)
+                to: folded.count == 1 ? folded[0].term : term.term, editsMax: term.editsMax, field: fields[place],
+                in: snapshot, leavesOut: isKnown ? term.term : nil)
             if !variants.terms.isEmpty { found.append((place, variants)) }
         }
         guard let nearest = found.map(\.variants.distance).min() else { return }
@@ -250,9 +252,9 @@ struct QueryPlanner {
             let known = lookUp(misspelt.first { $0.place == place }!.term.term, field: fields[place])
             let terms = variants.terms.map { lookUp($0.term, field: fields[place]) }
             let group = known.documents > 0 ? known.documents : terms.map(\.documents).max() ?? 0
-            for term in terms {
+            for (variant, term) in zip(variants.terms, terms) {
                 if term.documents > best?.documents ?? 0 {
-                    best = (term.documents, String(decoding: term.term, as: UTF8.self))
+                    best = (term.documents, String(decoding: variant.form, as: UTF8.self))
                 }
                 if adds {
                     var factor = 1.0
