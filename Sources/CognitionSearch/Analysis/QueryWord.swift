@@ -2,6 +2,8 @@
 package struct QueryWord: Sendable, Equatable {
     package struct Part: Sendable, Equatable {
         package var term: [UInt8]
+        /// As it was written.
+        package var text = ""
         /// Positions after the word's first part.
         package var offset: Int
         /// No misspelling of it is tried.
@@ -40,7 +42,7 @@ extension Analyzer {
             analyze(text) { term in
                 while current < spans.count, term.range.lowerBound >= spans[current].upperBound { current += 1 }
                 guard current < spans.count else { return }
-                given[current].append(GivenTerm(term))
+                given[current].append(GivenTerm(term, of: text))
             }
         }
         return zip(spans, given).map { span, terms in
@@ -51,13 +53,15 @@ extension Analyzer {
 
 private struct GivenTerm {
     var bytes: [UInt8]
+    var text: String
     var position: Int
     var range: Range<Int>
     var isExact: Bool
     /// Terms of parts of the same text.
     var parts: [GivenTerm] = []
 
-    init(_ term: AnalyzedTerm) {
+    init(_ term: AnalyzedTerm, of text: UnsafeRawBufferPointer) {
+        self.text = String(decoding: text[term.range], as: UTF8.self)
         (bytes, position, range, isExact) = (Array(term.term), term.position, term.range, term.isExact)
     }
 
@@ -82,7 +86,7 @@ extension QueryWord {
         }
         let position = given.first?.position ?? 0
         let parts = terms.flatMap { $0.isOneWord ? [$0] : $0.parts }.map {
-            Part(term: $0.bytes, offset: $0.position - position, isExact: $0.isExact)
+            Part(term: $0.bytes, text: $0.text, offset: $0.position - position, isExact: $0.isExact)
         }
         let isWhole = terms.count == 1 && !terms[0].isOneWord
         self.init(text: text, whole: isWhole ? terms[0].bytes : nil, parts: parts, position: position)

@@ -17,6 +17,8 @@ package struct IndexSchema: Sendable {
     package let fingerprint: UInt64
     /// Folds words that are still being typed, and makes no stems of them.
     let folder: any Analyzer
+    /// By the place of a text field; only where there are some.
+    let synonyms: [Int: Synonyms]
     private let places: [String: Int]
 
     /// - Parameters:
@@ -45,6 +47,11 @@ package struct IndexSchema: Sendable {
         self.settings = settings
         fingerprint = hash.value
         folder = try analyzers(.simple)
+        var synonyms: [Int: Synonyms] = [:]
+        for (place, field) in fields.enumerated() where !settings.synonyms.isEmpty {
+            if let analyzer = field.analyzer { synonyms[place] = Synonyms(settings.synonyms, analyzer: analyzer) }
+        }
+        self.synonyms = synonyms
         places = Dictionary(uniqueKeysWithValues: fields.enumerated().map { ($1.name, $0) })
     }
 

@@ -20,9 +20,9 @@ struct QueryPlanner {
     let isOneOfSeveral: Bool
     private(set) var unknownFields: Set<String> = []
     /// Whether there are words of which misspellings could be tried, and were not.
-    private(set) var couldExpand = false
-    private(set) var typoLimited = false
-    private(set) var corrections: [String: String] = [:]
+    var couldExpand = false
+    var typoLimited = false
+    var corrections: [String: String] = [:]
     private(set) var clauseCount = 0
     private let textFields: [Int]
 
@@ -46,7 +46,7 @@ struct QueryPlanner {
         return .filter(try plan(filter.condition, boost: 0, depth: 1))
     }
 
-    private mutating func count(_ clauses: Int) throws {
+    mutating func count(_ clauses: Int) throws {
         clauseCount += clauses
         guard clauseCount <= Self.clausesMax else {
             throw SearchError.query("The query has more than \(Self.clausesMax) words and conditions.")
@@ -106,15 +106,15 @@ struct QueryPlanner {
         }
     }
 
-    private func combine(_ parts: [Plan], minimum: Int) -> Plan {
+    func combine(_ parts: [Plan], minimum: Int) -> Plan {
         if minimum > parts.count { return .nothing }
         if parts.count == 1 { return parts[0] }
         return minimum == parts.count ? .and(parts) : .or(parts, minimum: minimum)
     }
 
     /// Any of the fields, scores added.
-    private func sum(_ parts: [Plan]) -> Plan {
-        let parts = parts.filter { if case .nothing = $0 { false } else { true } }
+    func sum(_ parts: [Plan]) -> Plan {
+        let parts = parts.filter { !$0.isNothing }
         return parts.isEmpty ? .nothing : combine(parts, minimum: 1)
     }
 
@@ -133,7 +133,7 @@ struct QueryPlanner {
     }
 
     /// Fields that have terms: those named, or the text fields of the request.
-    private mutating func fields(_ names: [String]?) throws -> [Int] {
+    mutating func fields(_ names: [String]?) throws -> [Int] {
         guard let names = names ?? request.fields else { return textFields }
         var places: [Int] = []
         for name in names {
@@ -148,124 +148,11 @@ struct QueryPlanner {
         return places
     }
 
-    // MARK: - Words
+    // MARK: - Parts
 
-    /// A word of the query as the fields read it, and how often it was asked for.
-    private struct Word {
-        var text: String
-        var terms: [[WordTerm]]
-        var times: Double
-        var isPrefix: Bool
-    }
-
-    mutating func plan(_ words: WordsQuery, boost: Double) throws -> Plan {
-        let fields = try fields(words.fields)
-        let texts = words.text.split(whereSeparator: \.isWhitespace).map(String.init)
-        var (list, known): ([Word], [[[WordTerm]]: Int]) = ([], [:])
-        for (place, text) in texts.enumerated() {
-            let isPrefix = words.lastIsPrefix && place == texts.count - 1
-            let terms = fields.map { self.terms(of: text, field: $0) }
-            if !isPrefix {
-                if terms.allSatisfy(\.isEmpty) { continue }
-                if let same = known[terms] {
-                    list[same].times += 1
-                    continue
-                }
-                known[terms] = list.count
-            }
-            list.append(Word(text: text, terms: terms, times: 1, isPrefix: isPrefix))
-        }
-        try count(list.count)
-        let fuzzy = words.fuzzy ?? (request.fuzziness != .off)
-        let plans = try list.map { word in
-            try plan(word, fields: fields, fuzzy: fuzzy && request.fuzziness != .off, boost: boost * word.times)
-        }
-        if plans.isEmpty { return .nothing }
-        let minimum =
-            switch words.minimum ?? request.minimum {
-            case .all: plans.count
-            case .any: 1
-            case .count(let count): min(max(1, count), plans.count)
-            case .percent(let percent): max(1, plans.count * min(max(percent, 1), 100) / 100)
-            }
-        return combine(plans, minimum: minimum)
-    }
-
-    private mutating func plan(_ word: Word, fields: [Int], fuzzy: Bool, boost: Double) throws -> Plan {
-        var parts: [[Plan]] = Array(repeating: [], count: fields.count)
-        var isKnown = false
-        var misspelt: [(place: Int, term: WordTerm)] = []
-        for (place, field) in fields.enumerated() {
-            let terms = word.terms[place]
-            guard let first = terms.first else { continue }
-            if terms.contains(where: { $0.position != first.position }) {
-                let phrase = try phrase(terms, text: word.text, field: field, slop: 0, boost: boost)
-                if case .nothing = phrase {} else { isKnown = true }
-                parts[place].append(phrase)
-                continue
-            }
-            for term in terms {
-                let found = lookUp(term.term, field: field)
-                if found.documents > 0 { isKnown = true }
-                parts[place].append(leaf(found, group: found.documents, factor: 1, boost: boost))
-            }
-            if terms.count == 1, !first.isExact, first.editsMax > 0, tolerates(field) {
-                misspelt.append((place, first))
-            }
-        }
-        if word.isPrefix {
-            for (place, field) in fields.enumerated() {
-                parts[place].append(try prefix(word.text, field: field, boost: boost))
-                if parts[place].contains(where: { if case .nothing = $0 { false } else { true } }) { isKnown = true }
-            }
-        }
-        if !misspelt.isEmpty, isKnown, fuzzy, !expandsKnown { couldExpand = true }
-        if !misspelt.isEmpty, !isKnown || (fuzzy && expandsKnown) {
-            try addVariants(
-                of: word.text, misspelt, fields: fields, isKnown: isKnown, adds: fuzzy, boost: boost, to: &parts)
-        }
-        return .named(
-            word.isPrefix ? "words that begin with “\(word.text)”" : "the word “\(word.text)”", sum(parts.map(best)))
-    }
-
-    private func tolerates(_ field: Int) -> Bool {
-        schema.fields[field].kind == .text && schema.settings.fields.elements[field].value.toleratesTypos
-    }
-
-    /// Adds what the word may have been meant to be: the terms that are nearest to it, in any of the fields.
-    private mutating func addVariants(
-        of word: String, _ misspelt: [(place: Int, term: WordTerm)], fields: [Int], isKnown: Bool, adds: Bool,
-        boost: Double, to parts: inout [[Plan]]
-    ) throws {
-        var found: [(place: Int, variants: TypoVariants)] = []
-        for (place, term) in misspelt {
-            let variants = try TypoVariants.nearest(
-                to: term.term, editsMax: term.editsMax, field: fields[place], in: snapshot, leavesOut: isKnown)
-            if !variants.terms.isEmpty { found.append((place, variants)) }
-        }
-        guard let nearest = found.map(\.variants.distance).min() else { return }
-        var best: (documents: Int, text: String)?
-        for (place, variants) in found where variants.distance == nearest {
-            if adds, variants.isLimited { typoLimited = true }
-            let known = lookUp(misspelt.first { $0.place == place }!.term.term, field: fields[place])
-            let terms = variants.terms.map { lookUp($0.term, field: fields[place]) }
-            let group = known.documents > 0 ? known.documents : terms.map(\.documents).max() ?? 0
-            for term in terms {
-                if term.documents > best?.documents ?? 0 {
-                    best = (term.documents, String(decoding: term.term, as: UTF8.self))
-                }
-                if adds {
-                    var factor = 1.0
-                    for _ in 0..<variants.distance { factor *= 0.7 }
-                    parts[place].append(leaf(term, group: group, factor: factor, boost: boost))
-                }
-            }
-        }
-        if !isKnown, let best { corrections[word] = best.text }
-    }
-
-    private func best(_ variants: [Plan]) -> Plan {
-        let variants = variants.filter { if case .nothing = $0 { false } else { true } }
+    /// The best of what may stand for one word in one field.
+    func best(_ variants: [Plan]) -> Plan {
+        let variants = variants.filter { !$0.isNothing }
         if variants.isEmpty { return .nothing }
         return variants.count == 1 ? variants[0] : .best(variants)
     }
@@ -298,7 +185,7 @@ struct QueryPlanner {
                 factor: factor, entries: found.entries, table: statistics.table(index: index, field: field.name)))
     }
 
-    private func keyword(_ found: Found, boost: Double) -> Plan {
+    func keyword(_ found: Found, boost: Double) -> Plan {
         guard found.entries.contains(where: { $0 != nil }) else { return .nothing }
         return .term(
             TermLeaf(
@@ -314,7 +201,8 @@ struct QueryPlanner {
         return try phrase(terms(of: text, field: field), text: text, field: field, slop: slop, boost: boost)
     }
 
-    private func phrase(_ terms: [WordTerm], text: String, field: Int, slop: Int, boost: Double) throws -> Plan {
+    /// Terms one after the other, those of the same position instead of each other.
+    func phrase(_ terms: [WordTerm], text: String, field: Int, slop: Int, boost: Double) throws -> Plan {
         guard let first = terms.first else { return .nothing }
         guard terms.count <= Self.clausesMax else {
             throw SearchError.query("A phrase has more than \(Self.clausesMax) words.")
@@ -343,7 +231,7 @@ struct QueryPlanner {
                 table: statistics.table(index: index, field: schema.fields[field].name)))
     }
 
-    private func prefix(_ text: String, field: Int, boost: Double) throws -> Plan {
+    func prefix(_ text: String, field: Int, boost: Double) throws -> Plan {
         let name = schema.fields[field].name
         var (start, isExact) = (Array(text.utf8), [[UInt8]]())
         if schema.fields[field].kind == .text {

@@ -8,34 +8,39 @@
 struct TypoVariants {
     static let countMax = 50
 
-    /// With how many documents have each, most first.
-    var terms: [(term: [UInt8], documents: Int)]
+    /// With how many documents have each, most first; `form` is the word that is nearest, of which the term is the stem.
+    var terms: [(term: [UInt8], form: [UInt8], documents: Int)]
     /// Edits of all of them.
     var distance: Int
     /// Whether there are more than `countMax`.
     var isLimited: Bool
 
-    /// - Parameter leavesOut: Leaves the word itself out.
+    /// - Parameters:
+    ///   - word: Folded, not stemmed.
+    ///   - leavesOut: A term that is left out.
     static func nearest(
-        to word: [UInt8], editsMax: Int, field: Int, in snapshot: IndexSnapshot, leavesOut: Bool
+        to word: [UInt8], editsMax: Int, field: Int, in snapshot: IndexSnapshot, leavesOut: [UInt8]?
     ) throws -> TypoVariants {
         let query = String(decoding: word, as: UTF8.self).unicodeScalars.map(\.value)
-        var (best, counts): (Int, [[UInt8]: Int]) = (editsMax, [:])
+        let endings = snapshot.schema.fields[field].analyzer.map {
+            WordEndings(query, analyzer: $0, editsMax: editsMax)
+        }
+        var (best, counts): (Int, [[UInt8]: (form: [UInt8], documents: Int)]) = (editsMax, [:])
         for entry in snapshot.contents.entries {
             guard let dictionary = entry.segment.fields[field].dictionary else { continue }
             var walk = TypoWalk(query: query, dictionary: dictionary)
-            walk.run(editsMax: best) { term, distance, documents in
-                if distance == 0, leavesOut { return best }
+            walk.run(editsMax: best, endings: endings) { term, form, distance, documents in
+                if term == leavesOut { return best }
                 if distance < best {
                     best = distance
                     counts.removeAll(keepingCapacity: true)
                 }
-                counts[term, default: 0] += documents
+                counts[term, default: (form, 0)].documents += documents
                 return best
             }
             if walk.isDamaged { throw SearchError.damaged("a dictionary cannot be read") }
         }
-        let terms = counts.map { (term: $0.key, documents: $0.value) }.sorted { left, right in
+        let terms = counts.map { (term: $0.key, form: $0.value.form, documents: $0.value.documents) }.sorted { left, right in
             left.documents != right.documents
                 ? left.documents > right.documents : left.term.lexicographicallyPrecedes(right.term)
         }
@@ -62,8 +67,12 @@ struct TypoWalk {
         rows = [query.indices.reduce(into: [0]) { row, place in row.append(row[place] + (place == 0 ? 2 : 1)) }]
     }
 
-    /// Gives each term whose distance is at most the bound; `body` answers the bound from then on.
-    mutating func run(editsMax: Int, _ body: (_ term: [UInt8], _ distance: Int, _ documents: Int) -> Int) {
+    /// Gives each term whose distance, with or without an ending, is at most the bound, and with it the word that is as near;
+    /// `body` answers the bound from then on.
+    mutating func run(
+        editsMax: Int, endings: WordEndings?,
+        _ body: (_ term: [UInt8], _ form: [UInt8], _ distance: Int, _ documents: Int) -> Int
+    ) {
         var bound = editsMax
         guard iterator.advance() else { return }
         while let entry = iterator.entry {
@@ -74,7 +83,14 @@ struct TypoWalk {
             }
             guard let dead = extendRows(bound: bound) else {
                 let distance = rows[letters.count][query.count]
-                if distance <= bound { bound = body(iterator.term, distance, entry.documentCount) }
+                if let ended = endings?.distance(
+                    iterator.term, row: rows[letters.count], before: letters.count > 0 ? rows[letters.count - 1] : nil,
+                    below: min(distance, bound + 1))
+                {
+                    bound = body(iterator.term, ended.form, ended.edits, entry.documentCount)
+                } else if distance <= bound {
+                    bound = body(iterator.term, iterator.term, distance, entry.documentCount)
+                }
                 iterator.advance()
                 continue
             }
