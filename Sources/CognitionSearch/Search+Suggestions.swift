@@ -61,30 +61,41 @@ extension Search {
         _ text: String, _ corrections: [String: String], in targets: [Target], for caller: SearchCaller
     ) async throws -> String? {
         var (known, forms): ([String: String], [String: String]) = ([:], [:])
-        for (word, term) in corrections {
+        for (word, meant) in corrections {
             for target in targets {
-                guard let (field, id) = try holder(of: term, in: target, for: caller),
+                guard let (field, id) = try holder(of: meant, in: target, for: caller),
                     let document = try await visible([id], of: target, for: caller)[id],
                     let analyzer = target.build.settings.fields[field].flatMap({ try? Analyzers.named($0.analyzer) })
                 else { continue }
-                known[word] = term
+                known[word] = meant
                 let value = document[field] ?? .null
                 let texts = (value.arrayValue ?? [value]).compactMap(\.stringValue)
-                forms.merge(WrittenForms(analyzer).forms(of: [term], in: texts)) { first, _ in first }
+                // As it is written there, since an index has stems.
+                let written = WrittenForms(analyzer).forms(of: Self.terms(of: meant, by: analyzer), in: texts)
+                forms[meant] = written.values.min()
                 break
             }
         }
         return WrittenForms.didYouMean(text, corrections: known, forms: forms)
     }
 
-    /// A document that has a term of the index, and the field in which it has it, among those that are there for the caller.
+    private static func terms(of word: String, by analyzer: any Analyzer) -> Set<String> {
+        var (word, terms): (String, Set<String>) = (word, [])
+        word.withUTF8 { bytes in
+            analyzer.analyze(UnsafeRawBufferPointer(bytes)) { terms.insert(String(decoding: $0.term, as: UTF8.self)) }
+        }
+        return terms
+    }
+
+    /// A document that has a word, and the field in which it has it, among those that are there for the caller.
     private func holder(
-        of term: String, in target: Target, for caller: SearchCaller
+        of word: String, in target: Target, for caller: SearchCaller
     ) throws -> (field: String, id: String)? {
         let snapshot = target.build.index.snapshot()
         for (name, field) in target.build.settings.fields where field.kind == .text {
-            guard snapshot.documentFrequency(of: term, in: name) > 0 else { continue }
-            var request = SearchRequest(.filter(.prefix(text: term, fields: [name])))
+            var words = WordsQuery(word, fields: [name])
+            words.minimum = .all
+            var request = SearchRequest(.filter(.words(words)))
             (request.limit, request.roles, request.fuzziness) = (1, caller.roles, .off)
             if let hit = try snapshot.search(request).hits.first { return (name, hit.id) }
         }

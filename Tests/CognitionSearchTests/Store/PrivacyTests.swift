@@ -98,7 +98,8 @@ import Testing
             #expect(try await ask(["query": "*"], admin)["total"]?["value"] == 3)
             #expect(try await ask(["query": "*"], user)["total"]?["value"] == 2)
             #expect(try await ask(["query": "*"], viewer)["total"]?["value"] == 1)
-            #expect(try await ask(["query": "xylophnoe"], admin)["did_you_mean"] == "xylophone")
+            let meant = try await ask(["query": "xylophnoe"], admin)
+            #expect(meant["did_you_mean"] == "xylophone", "\(meant)")
             let asked: [JSONObject] = [
                 ["query": "xylophone"], ["query": "xylophnoe"], ["query": "xylo*"], ["query": "*"],
                 ["query": "scandal xylem"], ["query": "tag:hidden"], ["filters": ["tag": ["hidden", "public"]]],
