@@ -15,6 +15,9 @@ extension SearchOrder {
         guard request.limit <= Search.limitMax else {
             throw place.refusal("a page has at most \(Search.limitMax) hits, not \(request.limit)")
         }
+        if let unknown = request.fields?.first(where: { kind($0) == nil }) {
+            throw place.refusal("there is no field '\(unknown.prefix(255))' to look in")
+        }
         text = json["query"]?.stringValue
         if let given = place.member("return_fields") {
             switch given.value {
