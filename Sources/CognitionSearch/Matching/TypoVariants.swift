@@ -40,7 +40,8 @@ struct TypoVariants {
             }
             if walk.isDamaged { throw SearchError.damaged("a dictionary cannot be read") }
         }
-        let terms = counts.map { (term: $0.key, form: $0.value.form, documents: $0.value.documents) }.sorted { left, right in
+        let terms = counts.map { (term: $0.key, form: $0.value.form, documents: $0.value.documents) }.sorted {
+            left, right in
             left.documents != right.documents
                 ? left.documents > right.documents : left.term.lexicographicallyPrecedes(right.term)
         }

@@ -50,8 +50,10 @@ struct WordEndings {
             for column in stride(from: 1, through: reach, by: 1) {
                 let other = word[word.count - column]
                 var best = min(
-                    rows[row - 1][column] + 1, next[column - 1] + 1, rows[row - 1][column - 1] + (letter == other ? 0 : 1))
-                if row > 1, column > 1, letter == word[word.count - column + 1], ending[ending.count - row + 1] == other {
+                    rows[row - 1][column] + 1, next[column - 1] + 1,
+                    rows[row - 1][column - 1] + (letter == other ? 0 : 1))
+                if row > 1, column > 1, letter == word[word.count - column + 1], ending[ending.count - row + 1] == other
+                {
                     best = min(best, rows[row - 2][column - 2] + 1)
                 }
                 next.append(best)

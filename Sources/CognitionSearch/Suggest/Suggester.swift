@@ -117,7 +117,8 @@ package struct Suggester {
             guard let hit = try snapshot.search(request).hits.first else { continue }
             found.append(
                 Candidate(
-                    term: term.term, field: term.field, documents: term.documents, hasTypo: hasTypo, documentID: hit.id))
+                    term: term.term, field: term.field, documents: term.documents, hasTypo: hasTypo, documentID: hit.id)
+            )
         }
         return found
     }
@@ -136,7 +137,9 @@ package struct Suggester {
         let weightMax = matches.map(\.entry.weight).max() ?? 1
         for match in matches {
             let share = log1p(max(0, match.entry.weight)) / log1p(max(weightMax, 1e-9))
-            add(match.entry.text, (match.hasTypo ? 0.25 : match.isAtStart ? 0.75 : 0.6) + share * (match.isAtStart ? 0.25 : 0.14))
+            add(
+                match.entry.text,
+                (match.hasTypo ? 0.25 : match.isAtStart ? 0.75 : 0.6) + share * (match.isAtStart ? 0.25 : 0.14))
         }
         let documentsMax = Double(candidates.map(\.documents).max() ?? 1)
         for candidate in candidates {
