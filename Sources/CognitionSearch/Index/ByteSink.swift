@@ -92,7 +92,7 @@ package struct ByteSource {
 
     package init(_ bytes: UnsafeRawBufferPointer) {
         // An empty buffer may have no address; a made-up one stands for it and is never read.
-        let start = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 16)!
+        let start = bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 16).unsafelyUnwrapped
         self.init(
             start.assumingMemoryBound(to: UInt8.self), end: (start + bytes.count).assumingMemoryBound(to: UInt8.self))
     }

@@ -91,9 +91,9 @@ extension IndexSnapshot {
     /// Distinct terms of all text fields. Goes through all dictionaries.
     package func vocabularySize() throws -> Int {
         var count = 0
-        for field in schema.fields where field.kind == .text {
+        for (place, field) in schema.fields.enumerated() where field.kind == .text {
             if contents.entries.count == 1 {
-                count += contents.entries[0].segment.fields[schema.place(of: field.name)!].dictionary?.count ?? 0
+                count += contents.entries[0].segment.fields[place].dictionary?.count ?? 0
             } else {
                 try forEachTerm(in: field.name, from: []) { _, _ in
                     count += 1

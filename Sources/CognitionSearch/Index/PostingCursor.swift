@@ -39,9 +39,10 @@ struct PostingCursor {
 
     /// Stands before the first document; `advance` or `seek` goes on.
     init(postings: UnsafeRawBufferPointer, positions: UnsafeRawBufferPointer, documentCount: Int, documentLimit: Int) {
+        // An empty list has no address and is damage; what stands for it is never read.
         data =
             postings.baseAddress?.assumingMemoryBound(to: UInt8.self)
-            ?? UnsafePointer(UnsafeMutablePointer<UInt8>(bitPattern: 16)!)
+            ?? UnsafePointer<UInt8>(bitPattern: 16).unsafelyUnwrapped
         dataLength = postings.count
         self.positions = positions
         self.documentCount = documentCount

@@ -25,7 +25,7 @@ final class SegmentBuilder {
         self.schema = schema
         columns = schema.fields.map { field in
             switch field.kind {
-            case .text: .text(TermCollector(), norms: ByteSink(), analyzer: field.analyzer!)
+            case .text: .text(TermCollector(), norms: ByteSink(), analyzer: field.analyzer ?? schema.folder)
             case .keyword: .keyword(TermCollector())
             case .number: .number(ColumnWriter(), isWhole: true)
             case .date: .date(ColumnWriter())

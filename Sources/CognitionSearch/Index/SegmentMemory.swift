@@ -39,7 +39,7 @@ final class SegmentMemory: @unchecked Sendable {
 
     deinit {
         if isMapped {
-            munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress!), bytes.count)
+            munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress.unsafelyUnwrapped), bytes.count)
         } else {
             bytes.deallocate()
         }

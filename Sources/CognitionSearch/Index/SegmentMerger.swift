@@ -50,7 +50,7 @@ final class SegmentMerger {
             switch field.kind {
             case .text: try merge(texts: { $0.fields[place] }, field: UInt16(place), image)
             case .keyword: try merge(keywords: { $0.fields[place] }, field: UInt16(place), image)
-            case .number, .date: merge(numbers: { $0.fields[place].column! }, field: UInt16(place), image)
+            case .number, .date: merge(numbers: { $0.fields[place].column }, field: UInt16(place), image)
             }
         }
         return image
@@ -67,8 +67,9 @@ final class SegmentMerger {
         return all
     }
 
-    private func merge(numbers column: (Segment) -> Column, field: UInt16, _ image: SegmentImage) {
-        let columns = sources.map { column($0.segment) }
+    private func merge(numbers column: (Segment) -> Column?, field: UInt16, _ image: SegmentImage) {
+        let columns = sources.compactMap { column($0.segment) }
+        precondition(columns.count == sources.count, "A segment of the schema has a column for each number and date.")
         let isDouble = columns.contains { $0.representation == .double }
         var writer = ColumnWriter()
         for (source, column) in columns.enumerated() {
@@ -157,11 +158,12 @@ final class SegmentMerger {
             term.append(contentsOf: iterators[first].term)
             postings.begin()
             for source in equal {
-                try copy(fields[source], iterators[source].entry!, source, postings, norms, &positions, &occurrences)
+                guard let entry = iterators[source].entry else { continue }
+                try copy(fields[source], entry, source, postings, norms, &positions, &occurrences)
             }
             let written = postings.finish()
             if written.documents > 0 {
-                for source in equal { moved(source, iterators[source].entry!.ordinal, dictionary.count) }
+                for source in equal { moved(source, iterators[source].entry?.ordinal ?? 0, dictionary.count) }
                 term.withUnsafeBytes {
                     dictionary.add(
                         $0, documents: written.documents, postingsLength: written.postingsLength,

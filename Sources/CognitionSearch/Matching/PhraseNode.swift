@@ -82,7 +82,7 @@ final class PhraseNode: PlanNode {
     private static func seek(_ place: Place, _ target: UInt32) -> UInt32 {
         var first = PostingCursor.end
         for number in 0..<place.cursors.count {
-            let cursor = place.cursors.baseAddress! + number
+            let cursor = place.cursors.baseAddress.unsafelyUnwrapped + number
             cursor.pointee.seek(target)
             first = min(first, cursor.pointee.document)
         }
@@ -139,10 +139,11 @@ final class PhraseNode: PlanNode {
         let order = place.order
         positions[order].removeAll(keepingCapacity: true)
         if place.cursors.count == 1 {
-            place.cursors.baseAddress!.pointee.appendPositions(to: &positions[order])
+            place.cursors.baseAddress.unsafelyUnwrapped.pointee.appendPositions(to: &positions[order])
         } else {
             for number in 0..<place.cursors.count where place.cursors[number].document == document {
-                place.cursors.baseAddress!.advanced(by: number).pointee.appendPositions(to: &positions[order])
+                place.cursors.baseAddress.unsafelyUnwrapped.advanced(by: number).pointee.appendPositions(
+                    to: &positions[order])
             }
             positions[order].sort()
         }

@@ -45,14 +45,14 @@ struct NaiveIndex {
         case .prefix(let text, let fields):
             return sum((fields ?? textFields).map { prefix(text, $0, document, snapshot) }, 1)
         case .equals(let field, let value):
-            return values(field, document).contains(value) ? settings.fields[field]!.boost : nil
+            return values(field, document).contains(value) ? boost(field) : nil
         case .range(let field, let range):
-            return values(field, document).contains { Self.contains(range, $0) } ? settings.fields[field]!.boost : nil
+            return values(field, document).contains { Self.contains(range, $0) } ? boost(field) : nil
         case .exists(let field):
             let there =
-                settings.fields[field]!.kind == .text
+                settings.fields[field]?.kind == .text
                 ? !terms(field, document).isEmpty : !values(field, document).isEmpty
-            return there ? settings.fields[field]!.boost : nil
+            return there ? boost(field) : nil
         case .and(let nodes): return sum(nodes.map { score($0, document, request, snapshot) }, nodes.count)
         case .or(let nodes, let minimum): return sum(nodes.map { score($0, document, request, snapshot) }, minimum)
         case .not(let inner): return score(inner, document, request, snapshot) == nil ? 0 : nil
@@ -67,6 +67,8 @@ struct NaiveIndex {
         return found.count >= max(minimum, scores.isEmpty ? 0 : 1) || (scores.isEmpty && minimum == 0)
             ? found.reduce(0, +) : nil
     }
+
+    private func boost(_ field: String) -> Double { settings.fields[field]?.boost ?? 1 }
 
     var textFields: [String] { settings.fields.filter { $0.value.kind == .text }.map(\.key) }
 
@@ -96,7 +98,7 @@ struct NaiveIndex {
     private static func contains(_ range: ValueRange, _ value: JSONValue) -> Bool {
         func order(_ left: JSONValue, _ right: JSONValue) -> Int {
             if let a = left.doubleValue, let b = right.doubleValue { return a < b ? -1 : a > b ? 1 : 0 }
-            let (a, b) = (left.stringValue!.utf8, right.stringValue!.utf8)
+            let (a, b) = ((left.stringValue ?? "").utf8, (right.stringValue ?? "").utf8)
             return a.elementsEqual(b) ? 0 : a.lexicographicallyPrecedes(b) ? -1 : 1
         }
         if let lower = range.lower {
@@ -123,7 +125,7 @@ struct NaiveIndex {
         let lengths = snapshot.lengths(of: field)
         let average = Double(lengths.terms) / Double(max(1, lengths.documents))
         let length = Double(Norm.length(Norm.byte(length: terms(field, document).count)))
-        return Double(count) / (Double(count) + k1 * (1 - b + b * length / average)) * settings.fields[field]!.boost
+        return Double(count) / (Double(count) + k1 * (1 - b + b * length / average)) * boost(field)
     }
 
     private func term(

@@ -41,6 +41,10 @@ struct RandomDocuments {
         (0..<Int.random(in: lengths, using: &random)).map { _ in word() }.joined(separator: " ")
     }
 
+    mutating func one<Element>(of elements: [Element]) -> Element {
+        elements[Int.random(in: elements.indices, using: &random)]
+    }
+
     mutating func chance(_ part: Double) -> Bool { Double.random(in: 0..<1, using: &random) < part }
 
     mutating func document(id: String) -> SearchDocument {
@@ -52,7 +56,7 @@ struct RandomDocuments {
         if chance(0.8) {
             let tags = ["red", "green", "blue", "a/b", "a/c", "a/b/d", "ü"]
             fields["tag"] = .array(
-                (0..<Int.random(in: 0...3, using: &random)).map { _ in .string(tags.randomElement(using: &random)!) })
+                (0..<Int.random(in: 0...3, using: &random)).map { _ in .string(one(of: tags)) })
         }
         if chance(0.8) {
             fields["size"] =
@@ -71,18 +75,18 @@ struct RandomDocuments {
         switch Int.random(in: 0..<(depth < 3 ? 15 : 9), using: &random) {
         case 0...3:
             var words = WordsQuery(text(1...4), fields: chance(0.3) ? ["body"] : nil)
-            if chance(0.4) { words.minimum = [.all, .any, .count(2), .percent(60)].randomElement(using: &random)! }
+            if chance(0.4) { words.minimum = one(of: [.all, .any, .count(2), .percent(60)]) }
             return .words(words)
         case 4:
             return .phrase(
                 text: text(1...3), fields: chance(0.5) ? ["body"] : nil,
-                slop: [0, 0, 1, 3].randomElement(using: &random)!)
+                slop: one(of: [0, 0, 1, 3]))
         case 5:
             return .prefix(
                 text: String(word().prefix(Int.random(in: 1...4, using: &random))), fields: chance(0.5) ? ["body"] : nil
             )
         case 6:
-            return .equals(field: "tag", value: .string(["red", "a/b", "none", "ü"].randomElement(using: &random)!))
+            return .equals(field: "tag", value: .string(one(of: ["red", "a/b", "none", "ü"])))
         case 7:
             let (a, b) = (Int64.random(in: -22...22, using: &random), Int64.random(in: -22...22, using: &random))
             var range = ValueRange()
@@ -90,7 +94,7 @@ struct RandomDocuments {
             if chance(0.8) { range.upper = .init(.number(Double(max(a, b)) + 0.25), isInclusive: chance(0.5)) }
             return .range(field: chance(0.8) ? "size" : "size", range)
         case 8:
-            return chance(0.5) ? .exists(field: ["title", "tag", "size", "made"].randomElement(using: &random)!) : .all
+            return chance(0.5) ? .exists(field: one(of: ["title", "tag", "size", "made"])) : .all
         case 9, 10: return .and((0..<Int.random(in: 1...3, using: &random)).map { _ in query(depth: depth + 1) })
         case 11, 12:
             let nodes = (0..<Int.random(in: 1...4, using: &random)).map { _ in query(depth: depth + 1) }
