@@ -8,6 +8,8 @@ extension Search {
         guard settings.analytics != .off else { return }
         let today = QueryLog.day(of: clock.now)
         let taken = queries.take(today: today)
+        // What is old is forgotten together with what is new, so that a quiet server has nothing to write.
+        guard !taken.isEmpty else { return }
         do {
             let oldest = today - Int64(settings.analyticsDays)
             try await database.write { tx in

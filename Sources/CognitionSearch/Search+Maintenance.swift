@@ -8,6 +8,8 @@ extension Search {
     /// Forgets old removals, and what deleted indexes have left.
     package func purge() async throws {
         let moment = clock.now - settings.removalsKept
+        // A look costs less than a commit.
+        guard try await database.read({ tx in try DocumentStore.hasLeftovers(before: moment, tx) }) else { return }
         while try await database.write({ tx in
             try DocumentStore.purge(before: moment, limit: Self.purgedAtOnce, tx)
         }) == Self.purgedAtOnce {}

@@ -67,9 +67,13 @@ final class IndexBuild: Sendable {
         return count
     }
 
-    /// Whether removals were forgotten that this one has not heard of.
-    func hasMissed(purged: Int64) -> Bool {
-        progress.withLock { progress in progress.reached > 0 && purged > max(progress.reached, progress.label.purged) }
+    /// Whether it cannot go on from where it is: removals were forgotten that it has not heard of, or it is ahead of the
+    /// database, which somebody has replaced by an older one.
+    func isLost(in index: StoredIndex) -> Bool {
+        progress.withLock { progress in
+            progress.reached > index.sequence
+                || progress.reached > 0 && index.purged > max(progress.reached, progress.label.purged)
+        }
     }
 
     func apply(_ changes: [DocumentChange], reaching sequence: Int64) throws {

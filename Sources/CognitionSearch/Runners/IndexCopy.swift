@@ -267,11 +267,11 @@ final class IndexCopy: Sendable {
                 if let next = state.next {
                     begins =
                         next.label.settingsVersion != index.settingsVersion || next.isDamaged
-                        || next.hasMissed(purged: index.purged)
+                        || next.isLost(in: index)
                 } else {
                     begins =
                         serving.label.settingsVersion != index.settingsVersion || serving.isDamaged
-                        || serving.hasMissed(purged: index.purged)
+                        || serving.isLost(in: index)
                 }
             }
             if begins {
@@ -356,8 +356,8 @@ final class IndexCopy: Sendable {
             guard let page = try await database.read({ try DocumentStore.page(of: key, after: reached, $0) }) else {
                 return nil
             }
-            // It would not hear of what was removed; another one begins.
-            guard !build.hasMissed(purged: page.index.purged) else { return page.index }
+            // Another one begins.
+            guard !build.isLost(in: page.index) else { return page.index }
             do {
                 try build.apply(page.changes.map { try $0.change }, reaching: page.reached)
                 if page.isAtEnd, !build.isComplete, which == \.serving { try build.complete() }

@@ -162,6 +162,14 @@ enum DocumentStore {
 
     private static let sumMax = 10_000
 
+    /// Whether removals are old enough to be forgotten, or something is left of a deleted index.
+    static func hasLeftovers(before moment: Timestamp, _ tx: borrowing Transaction) throws -> Bool {
+        let removal = try tx.first(
+            "SELECT 1 FROM search_documents WHERE fields IS NULL AND changed_at < \(moment) LIMIT 1"
+        ) { try $0[0] as Int }
+        return try removal != nil || tx.first("SELECT 1 FROM search_removals LIMIT 1") { try $0[0] as Int } != nil
+    }
+
     /// Forgets removals from before `moment`; a copy that has not heard of them has to be made anew.
     /// - Returns: How many, at most `limit`.
     static func purge(before moment: Timestamp, limit: Int, _ tx: borrowing Transaction) throws -> Int {

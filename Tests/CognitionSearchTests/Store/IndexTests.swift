@@ -152,6 +152,28 @@ import Testing
         }
     }
 
+    @Test(
+        "A database that was replaced by an older one is followed, and not what was read of the other",
+        arguments: TestDatabase.engines)
+    func olderDatabase(on engine: TestDatabase.Engine) async throws {
+        try await SearchHarness.with(engine) { harness, folder in
+            _ = try await harness.search.setIndex("notes", to: SearchHarness.text, as: .localOperator)
+            let sequence = try await harness.put([("a", "apples"), ("b", "apples"), ("c", "apples")])
+            #expect(try await harness.find("apples", reaching: sequence).count == 3)
+            await harness.search.close()
+            try await harness.database.write { tx in
+                try tx.execute("DELETE FROM search_documents WHERE sequence > 1")
+                try tx.execute("UPDATE search_sequences SET sequence = 1")
+            }
+            let next = SearchHarness(harness.database, folder: folder)
+            try await next.until { try await next.find("apples") == ["a"] }
+            let written = try await next.put([("d", "apples")])
+            try await next.until { try await next.find("apples", reaching: written) == ["a", "d"] }
+            #expect(try await next.search.verify("notes", as: .localOperator).isEqual)
+            await next.search.close()
+        }
+    }
+
     @Test("Copies that nobody uses are closed, and opened again when somebody does")
     func tidying() async throws {
         try await SearchHarness.with(.sqliteMemory, configure: { $0.openMax = 2 }) { harness, _ in
