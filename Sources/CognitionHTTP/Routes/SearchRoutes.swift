@@ -63,7 +63,7 @@ package struct SearchRoutes: RouteGroup {
 
     private static let text = Parameter<String>(
         "q", in: .query, .text(length: 0...256), "What was typed so far.",
-        read: { $0.utf8.count <= 1_024 ? $0 : nil })
+        read: { $0.unicodeScalars.count <= 256 ? $0 : nil })
     private static let suggestions = Parameter.whole("limit", 1...50, "How many; 10 unless given.")
 
     // MARK: Handlers
@@ -112,7 +112,7 @@ enum SearchPath {
     static let index = Parameter<String>(
         "index", in: .path, .text(pattern: IndexName.pattern), "The index's name.", read: { $0 })
     static let indexes = Parameter<String>(
-        "index", in: .path, .text(length: 1...1_300),
+        "index", in: .path, .text(pattern: IndexName.listPattern),
         "The index's name, several separated by commas, or `_all`.", read: { $0 })
     static let document = Parameter<String>(
         "id", in: .path, .text(length: 1...512), "The document's id.", read: { $0 })

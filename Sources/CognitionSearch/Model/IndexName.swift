@@ -14,6 +14,8 @@ package struct IndexAddress: Sendable, Hashable {
 /// Names of indexes: those of users as all names of users, those that the platform keeps begin with `_`.
 package enum IndexName {
     package static let pattern = "^[a-z0-9_][a-z0-9_-]{0,62}$"
+    /// Of one or several.
+    package static let listPattern = "^[a-z0-9_][a-z0-9_-]{0,62}(,[a-z0-9_][a-z0-9_-]{0,62}){0,19}$"
     /// All indexes that whoever asks may search.
     package static let all = "_all"
 

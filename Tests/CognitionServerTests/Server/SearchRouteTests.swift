@@ -209,7 +209,7 @@ extension ServerTests {
                 String(repeating: "ab", count: 200_000),
             ] {
                 let answer = try await user.post("search/tickets/query", ["query": .string(text)])
-                #expect(answer.status == 200, "\(text.prefix(20)): \(answer)")
+                #expect(answer.status == 200, "\(text.prefix(20).debugDescription): \(answer.text)")
             }
             let documents: [(JSONValue, String)] = [
                 (["documents": [["id": "a", "fields": ["size": "many"]]]], "search.document_invalid"),
