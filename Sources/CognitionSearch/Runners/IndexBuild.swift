@@ -24,6 +24,8 @@ final class IndexBuild: Sendable {
         var uncommitted = 0
         var uncommittedSince: ContinuousClock.Instant?
         var isDamaged = false
+        /// Another making is to take its place, though nothing is known to be wrong with this one.
+        var isUnwanted = false
     }
 
     let folder: String
@@ -37,6 +39,8 @@ final class IndexBuild: Sendable {
     var reached: Int64 { progress.withLock { $0.reached } }
     var isComplete: Bool { progress.withLock { $0.label.isComplete } }
     var isDamaged: Bool { progress.withLock { $0.isDamaged } }
+    /// Whether another making has to begin.
+    var hasToGo: Bool { progress.withLock { $0.isDamaged || $0.isUnwanted } }
 
     /// - Throws: `search.index_damaged` for what was there and is of no use.
     init(_ label: Label, settings: SearchSettings, in folder: String) throws {
@@ -114,6 +118,7 @@ final class IndexBuild: Sendable {
         try label.write(to: folder)
     }
 
+    func noteUnwanted() { progress.withLock { $0.isUnwanted = true } }
     func noteDamage() { progress.withLock { $0.isDamaged = true } }
 }
 

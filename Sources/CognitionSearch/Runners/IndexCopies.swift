@@ -45,8 +45,19 @@ package final class IndexCopies: Sendable {
             guard !state.withLock({ $0.isClosed }) else {
                 throw SearchError(.searchIndexBuilding, "the program is ending")
             }
-            // The one before is being closed.
-            try await Task.sleep(for: .milliseconds(5))
+            if let other = stale(beside: index) {
+                await discard(other)
+            } else {
+                // The one before is being closed.
+                try await Task.sleep(for: .milliseconds(5))
+            }
+        }
+    }
+
+    /// The copy of an index of the same name that was deleted.
+    private func stale(beside index: StoredIndex) -> IndexCopy? {
+        state.withLock { state in
+            state.copies[index.address].flatMap { $0.isGone || $0.key != index.key ? $0 : nil }
         }
     }
 
@@ -87,6 +98,27 @@ package final class IndexCopies: Sendable {
             place >= settings.openMax || now - copy.usedAt > settings.idle && !copy.isRebuilding
         }
         for copy in gone + old.map(\.element) { await close(copy) }
+    }
+
+    /// Removes what indexes have left that were deleted while nobody had them open here.
+    func sweep() async throws {
+        let files = FileManager.default
+        var found: [Int64: [String]] = [:]
+        for workspace in (try? files.contentsOfDirectory(atPath: folder)) ?? [] {
+            for name in (try? files.contentsOfDirectory(atPath: "\(folder)/\(workspace)")) ?? [] {
+                let path = "\(folder)/\(workspace)/\(name)"
+                for build in (try? files.contentsOfDirectory(atPath: path)) ?? [] {
+                    guard let key = build.split(separator: "-").first.flatMap({ Int64($0) }) else { continue }
+                    found[key, default: []].append("\(path)/\(build)")
+                }
+            }
+        }
+        guard !found.isEmpty else { return }
+        let keys = Array(found.keys)
+        let there = Set(try await database.read { tx in try IndexStore.find(keys, tx).map(\.key) })
+        for (key, paths) in found where !there.contains(key) {
+            for path in paths { try files.removeItem(atPath: path) }
+        }
     }
 
     func close(_ copy: IndexCopy) async {

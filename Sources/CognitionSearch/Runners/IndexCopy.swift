@@ -84,7 +84,7 @@ final class IndexCopy: Sendable {
     func isBehind(_ index: StoredIndex) -> Bool {
         state.withLock { state in
             guard let serving = state.serving else { return true }
-            return serving.reached < index.sequence || state.next != nil || serving.isDamaged || !serving.isComplete
+            return serving.reached < index.sequence || state.next != nil || serving.hasToGo || !serving.isComplete
                 || serving.label.settingsVersion != index.settingsVersion
         }
     }
@@ -270,7 +270,7 @@ final class IndexCopy: Sendable {
                         || next.isLost(in: index)
                 } else {
                     begins =
-                        serving.label.settingsVersion != index.settingsVersion || serving.isDamaged
+                        serving.label.settingsVersion != index.settingsVersion || serving.hasToGo
                         || serving.isLost(in: index)
                 }
             }
@@ -428,8 +428,17 @@ final class IndexCopy: Sendable {
 
     /// Begins another making, whatever the one that answers is like.
     func rebuild() {
-        state.withLock { $0.serving }?.noteDamage()
+        state.withLock { $0.serving }?.noteUnwanted()
         want()
+    }
+
+    /// Removes what was made of the index. Another of the same name may have folders beside.
+    private func removeAll() {
+        let files = FileManager.default
+        for name in (try? files.contentsOfDirectory(atPath: folder)) ?? [] where name.hasPrefix("\(key)-") {
+            // What is left is removed by the sweep.
+            try? files.removeItem(atPath: folder + "/" + name)
+        }
     }
 
     /// Ends what is under way, and makes durable what it has come to.
@@ -454,7 +463,7 @@ final class IndexCopy: Sendable {
                     metadata: ["search.index": "\(address.name)", "error": "\(error)"])
             }
         }
-        if isGone { try? FileManager.default.removeItem(atPath: folder) }
+        if isGone { removeAll() }
     }
 }
 

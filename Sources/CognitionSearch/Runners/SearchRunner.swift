@@ -34,6 +34,7 @@ package struct SearchRunner: Sendable {
                 }
             }
             group.addTask { await tick(every: .seconds(10)) { await search.copies.tidy() } }
+            group.addTask { await tick(every: .seconds(3_600), atOnce: true) { try await search.copies.sweep() } }
             group.addTask { await tick(every: settings.purgeInterval) { try await search.purge() } }
             group.addTask { await tick(every: settings.analyticsInterval) { try await search.flushAnalytics() } }
             await group.waitForAll()
@@ -79,10 +80,12 @@ package struct SearchRunner: Sendable {
         search.metrics.record(search.overview)
     }
 
-    private func tick(every interval: Duration, _ body: () async throws -> Void) async {
+    private func tick(every interval: Duration, atOnce: Bool = false, _ body: () async throws -> Void) async {
+        var waits = !atOnce
         while !Task.isCancelled {
             // Ends early when the task is cancelled, as the loop does then.
-            try? await Task.sleep(for: interval)
+            if waits { try? await Task.sleep(for: interval) }
+            waits = true
             guard !Task.isCancelled else { return }
             do {
                 try await body()

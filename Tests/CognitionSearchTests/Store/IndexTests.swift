@@ -140,6 +140,10 @@ import Testing
                             }
                         }
                         try await nodes[1].search.deleteIndex("notes", as: .localOperator)
+                        _ = try await nodes[1].search.setIndex("notes", to: SearchHarness.text, as: .localOperator)
+                        let written = try await nodes[1].put([("again", "word")])
+                        try await nodes[0].until { try await nodes[0].find("word", reaching: written) == ["again"] }
+                        try await nodes[1].search.deleteIndex("notes", as: .localOperator)
                         try await nodes[0].until {
                             do {
                                 _ = try await nodes[0].find("word")
@@ -171,6 +175,28 @@ import Testing
             try await next.until { try await next.find("apples", reaching: written) == ["a", "d"] }
             #expect(try await next.search.verify("notes", as: .localOperator).isEqual)
             await next.search.close()
+        }
+    }
+
+    @Test("What a deleted index has left on the disk of a node that had it not open is removed")
+    func sweep() async throws {
+        try await SearchHarness.with(.sqliteFile) { harness, folder in
+            let files = FileManager.default
+            for name in ["kept", "notes"] {
+                _ = try await harness.search.setIndex(name, to: SearchHarness.text, as: .localOperator)
+                let sequence = try await harness.put([("a", "word")], into: name)
+                #expect(try await harness.find("word", in: name, reaching: sequence) == ["a"])
+            }
+            await harness.search.close()
+            let other = SearchHarness(harness.database, folder: folder + "/other")
+            try await other.search.deleteIndex("notes", as: .localOperator)
+            await other.search.close()
+            #expect(try files.contentsOfDirectory(atPath: folder + "/default/notes").count == 1)
+            let next = SearchHarness(harness.database, folder: folder)
+            try await next.running {
+                try await next.until { try files.contentsOfDirectory(atPath: folder + "/default/notes").isEmpty }
+            }
+            #expect(try files.contentsOfDirectory(atPath: folder + "/default/kept").count == 1)
         }
     }
 
