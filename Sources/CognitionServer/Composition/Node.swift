@@ -278,6 +278,9 @@ struct Node: Sendable {
 
     /// Lets the documentation of this release be found.
     func publishDocumentation() async {
+        // The start of the server comes first. An error is the cancellation that ends the wait.
+        try? await Task.sleep(for: .seconds(1))
+        guard !Task.isCancelled else { return }
         do {
             try await search.replace(
                 Documentation.documents, of: IndexName.documentation, settings: Documentation.settings)
