@@ -20,7 +20,9 @@ package struct Completions: Sendable {
     private let entries: [(entry: Entry, words: [[Unicode.Scalar]])]
 
     package init(_ entries: [Entry] = []) {
-        let kept = entries.count <= Self.entriesMax ? entries : Array(entries.sorted { $0.weight > $1.weight }.prefix(Self.entriesMax))
+        let kept =
+            entries.count <= Self.entriesMax
+            ? entries : Array(entries.sorted { $0.weight > $1.weight }.prefix(Self.entriesMax))
         self.entries = kept.map { ($0, FoldedWords.of($0.text)) }
     }
 

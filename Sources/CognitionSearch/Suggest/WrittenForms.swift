@@ -20,7 +20,8 @@ package struct WrittenForms {
                 analyzer.analyze(bytes) { term in
                     let name = String(decoding: term.term, as: UTF8.self)
                     guard terms.contains(name) else { return }
-                    counts[name, default: [:]][String(decoding: bytes[term.range], as: UTF8.self).lowercased(), default: 0] += 1
+                    counts[name, default: [:]][
+                        String(decoding: bytes[term.range], as: UTF8.self).lowercased(), default: 0] += 1
                 }
             }
         }
