@@ -123,7 +123,8 @@ let package = Package(
             name: "CognitionBenchmarks",
             dependencies: [
                 "CPostgres", "CognitionCore", "CognitionEvents", "CognitionExpressions", "CognitionPostgres",
-                "CognitionPostgresServer", "CognitionSQLite", "CognitionScheduler", "CognitionSearch", "CognitionStorage",
+                "CognitionPostgresServer", "CognitionSQLite", "CognitionScheduler", "CognitionSearch",
+                "CognitionStorage",
                 "CognitionWorkflows", .argumentParser, .grdbSQLite, .logging, .orderedCollections,
             ]),
 

@@ -60,7 +60,8 @@ struct SearchBenchmark: Benchmark {
             Measurement(
                 subject: "search: indexing \(Double(corpus.changes.count).grouped) descriptions, durable",
                 figure: "\(rate.grouped) documents/s",
-                beside: rates.sorted { $0.key > $1.key }.map { "\($0.key) \($0.value.grouped)/s" }.joined(separator: ", "),
+                beside: rates.sorted { $0.key > $1.key }.map { "\($0.key) \($0.value.grouped)/s" }.joined(
+                    separator: ", "),
                 floors: [.atLeast(20_000, rate, "≥ 20,000/s")]))
         while try index.maintain(everything: true) {}
         try index.commit()
@@ -70,7 +71,8 @@ struct SearchBenchmark: Benchmark {
             Measurement(
                 subject: "search: the index, with positions, of \(corpus.textBytes / 1_000_000) MB of text",
                 figure: share.percent,
-                beside: shares.sorted { $0.key > $1.key }.map { "\($0.key) \($0.value.percent)" }.joined(separator: ", "),
+                beside: shares.sorted { $0.key > $1.key }.map { "\($0.key) \($0.value.percent)" }.joined(
+                    separator: ", "),
                 floors: [.atMost(0.6, share, "≤ 60 %")]))
         return index
     }
@@ -108,7 +110,8 @@ struct SearchBenchmark: Benchmark {
             }
             if let peer, kind != "fuzzy" {
                 let slow = try peer.times("fts5", kind, count: Self.slowCount)
-                let faster = slow.reduce(0, +) / (try times(Array(requests.prefix(Self.slowCount)), snapshot)).reduce(0, +)
+                let faster =
+                    slow.reduce(0, +) / (try times(Array(requests.prefix(Self.slowCount)), snapshot)).reduce(0, +)
                 measurement.beside += "; FTS5 \(Self.microseconds(slow.mean)): \(faster.digits(0)) x as fast"
                 if kind == "or" { measurement.floors.append(.atLeast(20, faster, "≥ 20 x FTS5")) }
             }
@@ -141,7 +144,8 @@ struct SearchBenchmark: Benchmark {
     private func facets(_ index: SearchIndex, _ bench: Bench, _ measurements: inout [Measurement]) throws {
         let snapshot = index.snapshot()
         // Nearly every description has one of these.
-        var request = SearchRequest(.words(WordsQuery("package provides library files used program data support contains")))
+        var request = SearchRequest(
+            .words(WordsQuery("package provides library files used program data support contains")))
         request.limit = 10
         request.facets = [FacetRequest(field: "section", kind: .values(limit: 20))]
         var hits = 0
@@ -171,7 +175,8 @@ struct SearchBenchmark: Benchmark {
                 floors: [.atMost(0.05, times.median, "≤ 50 ms")]))
     }
 
-    private func whileIndexing(_ index: SearchIndex, _ corpus: Corpus, _ measurements: inout [Measurement]) async throws {
+    private func whileIndexing(_ index: SearchIndex, _ corpus: Corpus, _ measurements: inout [Measurement]) async throws
+    {
         let requests = try corpus.requests("or")
         let quiet = try times(requests + requests, index.snapshot()).percentile(0.99)
         let isOver = Atomic(false)
@@ -182,7 +187,8 @@ struct SearchBenchmark: Benchmark {
             while !isOver.load(ordering: .relaxed) {
                 let batch = (0..<100).map { offset in
                     DocumentChange(
-                        sequence: sequence + Int64(offset) + 1, content: changes[(count + offset) % changes.count].content)
+                        sequence: sequence + Int64(offset) + 1,
+                        content: changes[(count + offset) % changes.count].content)
                 }
                 try index.apply(batch)
                 count += batch.count
@@ -219,7 +225,9 @@ private struct Corpus {
     init(folder: String) throws {
         guard let lines = FileManager.default.contents(atPath: folder + "/packages.jsonl"),
             let queries = FileManager.default.contents(atPath: folder + "/queries.json")
-        else { throw BenchmarkFailure("there is no corpus; `Scripts/install-dependencies bench` prepares it where apt is") }
+        else {
+            throw BenchmarkFailure("there is no corpus; `Scripts/install-dependencies bench` prepares it where apt is")
+        }
         var (changes, bytes): ([DocumentChange], Int) = ([], 0)
         for line in lines.split(separator: UInt8(ascii: "\n")) {
             let package = try JSONValue(parsing: line)

@@ -35,7 +35,9 @@ final class SearchPeer {
             return nil
         }
         for (name, figures) in first {
-            guard let seconds = figures["indexing"]?.doubleValue, let bytes = figures["bytes"]?.integerValue else { continue }
+            guard let seconds = figures["indexing"]?.doubleValue, let bytes = figures["bytes"]?.integerValue else {
+                continue
+            }
             indexed[name] = Indexed(seconds: seconds, bytes: Int(bytes))
         }
     }

@@ -86,7 +86,7 @@ struct TypoWalk {
                 let distance = rows[letters.count][query.count]
                 if let ended = endings?.distance(
                     iterator.term, row: rows[letters.count], before: letters.count > 0 ? rows[letters.count - 1] : nil,
-                    below: min(distance, bound + 1))
+                    below: min(distance, bound) + 1), ended.edits < distance || endings?.isWord(iterator.term) == false
                 {
                     bound = body(iterator.term, ended.form, ended.edits, entry.documentCount)
                 } else if distance <= bound {
@@ -133,8 +133,9 @@ struct TypoWalk {
             rows[count][column] = best
             least = min(least, best)
         }
-        // A transposition may come back to the row before with one more edit.
-        return min(least, (rows[count - 1].min() ?? 0) + 1)
+        // A transposition may come back to the row before with one more edit, and another ending without any.
+        let before = rows[count - 1].min() ?? 0
+        return min(least, letter < 0x80 && WordEndings.isDropped(UInt8(letter)) ? before : before + 1)
     }
 
     /// Goes to the first term that does not begin with the first `length` bytes of the current one.

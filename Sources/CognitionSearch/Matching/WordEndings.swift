@@ -5,13 +5,17 @@
 /// analyzers that leave words as they are.
 struct WordEndings {
     private static let known: [[UInt32]] = """
-        s es e ed d ing ings er ers or ors ly ion ions ation ations al ally ity ities able ably ible ibly ive ively ment ments \
+        s es e ed d ing ings er ers or ors ly ion ions ation ations al ally ity ities able ably ible ibly ive ively ative atively ment ments \
         ness ance ances ence ences ency encies ic ics ical ically ous ously ism ist ists ize ized izes izing izer ization ate \
         ates ated ating ator ators ant ants ent ents ful fully less y ning ned ner ting ted ter ping ped per ling led ler \
         ring red ming med mer ging ged ger
         """.split(separator: " ").map { $0.unicodeScalars.map(\.value) }
-    /// In the place of an `i` that ends a stem.
+    /// In the place of the `i` or the `e` that ends a stem.
     private static let afterI: [[UInt32]] = ["y", "ies", "ied", "ying", "yer"].map { $0.unicodeScalars.map(\.value) }
+    private static let afterE: [[UInt32]] = ["ing", "ed", "es", "er", "ers", "ings", "able", "ation", "ity", "ive"].map
+    {
+        $0.unicodeScalars.map(\.value)
+    }
     /// No ending is longer.
     private static let lengthMax = 8
 
@@ -21,6 +25,7 @@ struct WordEndings {
     /// length and the edits are out of reach.
     private var costs: [[Int]] = []
     private var costsAfterI: [[Int]] = []
+    private var costsAfterE: [[Int]] = []
     /// The least of them for each place.
     private var least: [Int]
 
@@ -33,7 +38,8 @@ struct WordEndings {
         least = Array(repeating: Self.far, count: word.count + 1)
         costs = Self.known.map { Self.costs($0, word, editsMax) }
         costsAfterI = Self.afterI.map { Self.costs($0, word, editsMax) }
-        for costs in costs + costsAfterI {
+        costsAfterE = Self.afterE.map { Self.costs($0, word, editsMax) }
+        for costs in costs + costsAfterI + costsAfterE {
             for place in costs.indices { least[place] = min(least[place], costs[place]) }
         }
     }
@@ -71,10 +77,10 @@ struct WordEndings {
     /// - Parameters:
     ///   - row: Distances of the term to each beginning of the word; `before` of the term without its last letter.
     func distance(_ term: [UInt8], row: [Int], before: [Int]?, below bound: Int) -> (edits: Int, form: [UInt8])? {
-        let endsWithI = term.last == UInt8(ascii: "i")
+        let before = Self.isDropped(term.last) ? before : nil
         var reachable = false
         for place in max(1, count - Self.lengthMax)...count where place < least.count {
-            let edits = min(row[place], endsWithI ? before?[place] ?? Self.far : Self.far) + least[place]
+            let edits = min(row[place], before?[place] ?? Self.far) + least[place]
             if edits < bound { reachable = true }
         }
         guard reachable else { return nil }
@@ -90,9 +96,18 @@ struct WordEndings {
             }
         }
         look(costs, Self.known, row, term[...])
-        if endsWithI, let before { look(costsAfterI, Self.afterI, before, term.dropLast()) }
+        if let before {
+            let isI = term.last == UInt8(ascii: "i")
+            look(isI ? costsAfterI : costsAfterE, isI ? Self.afterI : Self.afterE, before, term.dropLast())
+        }
         return found
     }
+
+    /// Whether the last letter of a term may have another ending in its place.
+    static func isDropped(_ letter: UInt8?) -> Bool { letter == UInt8(ascii: "i") || letter == UInt8(ascii: "e") }
+
+    /// Whether the analyzer leaves the term as it is.
+    func isWord(_ term: [UInt8]) -> Bool { isForm(term[...], of: term) }
 
     private func isForm(_ form: ArraySlice<UInt8>, of term: [UInt8]) -> Bool {
         var isForm = false

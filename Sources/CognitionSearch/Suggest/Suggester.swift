@@ -106,7 +106,7 @@ package struct Suggester {
         var found: [Candidate] = []
         // Some may be nobody's for the asker, or stand with none of the words before.
         for term in terms.prefix(4 * limit) where found.count < limit {
-            var nodes: [QueryNode] = [.prefix(text: term.term, fields: [term.field])]
+            var nodes = [node(term)]
             if before.contains(where: { !$0.isWhitespace }) {
                 var query = WordsQuery(before)
                 query.minimum = .all
@@ -123,6 +123,15 @@ package struct Suggester {
         return found
     }
 
+    private func node(_ term: Term) -> QueryNode {
+        // A stem of a stem may be another, and then what begins so is near enough.
+        let analyzer = snapshot.settings.fields[term.field].flatMap { try? Analyzers.named($0.analyzer) }
+        guard analyzer?.queryWords(term.term).flatMap(\.terms) == [Array(term.term.utf8)] else {
+            return .prefix(text: term.term, fields: [term.field])
+        }
+        return .words(WordsQuery(term.term, fields: [term.field]))
+    }
+
     /// What is offered: texts of the table and words of the index, the best first.
     ///
     /// - Parameters:
@@ -137,15 +146,13 @@ package struct Suggester {
         let weightMax = matches.map(\.entry.weight).max() ?? 1
         for match in matches {
             let share = log1p(max(0, match.entry.weight)) / log1p(max(weightMax, 1e-9))
-            add(
-                match.entry.text,
-                (match.hasTypo ? 0.25 : match.isAtStart ? 0.75 : 0.6) + share * (match.isAtStart ? 0.25 : 0.14))
+            add(match.entry.text, (match.hasTypo ? 0.2 : match.isAtStart ? 0.8 : 0.6) + share * 0.19)
         }
         let documentsMax = Double(candidates.map(\.documents).max() ?? 1)
         for candidate in candidates {
             guard let form = form(of: candidate, documents) else { continue }
             let share = log1p(Double(candidate.documents)) / log1p(documentsMax)
-            add(before + form, (candidate.hasTypo ? 0 : 0.5) + share * 0.24)
+            add(before + form, (candidate.hasTypo ? 0 : 0.4) + share * 0.19)
         }
         return found.elements.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(limit).map {
             Suggestion(text: $0.key, score: $0.value)
