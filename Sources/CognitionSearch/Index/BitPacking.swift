@@ -98,15 +98,15 @@ enum BitPacking {
 ///
 /// On disk: `bits` (a byte), seven bytes of padding, the smallest value (8 bytes), then the differences to it. Up to 56 bits
 /// they are packed, above it they are 8 bytes each. Whoever stores them leaves 8 readable bytes behind them.
-struct PackedNumbers: @unchecked Sendable {
+package struct PackedNumbers: @unchecked Sendable {
     // Unchecked as it holds a pointer: into the memory of a segment, which does not change and outlives it.
     private let data: UnsafeRawPointer
     private let bits: Int
     private let mask: UInt64
     private let least: Int64
-    let count: Int
+    package let count: Int
 
-    static func write(_ numbers: some Collection<Int64>, into sink: ByteSink) {
+    package static func write(_ numbers: some Collection<Int64>, into sink: ByteSink) {
         let (least, most) = (numbers.min() ?? 0, numbers.max() ?? 0)
         let width = 64 - (UInt64(bitPattern: most) &- UInt64(bitPattern: least)).leadingZeroBitCount
         let bits = width > 56 ? 64 : width
@@ -133,7 +133,7 @@ struct PackedNumbers: @unchecked Sendable {
     }
 
     /// `nil` if there are not as many bytes as `count` numbers need.
-    init?(_ source: inout ByteSource, count: Int) {
+    package init?(_ source: inout ByteSource, count: Int) {
         let bits = Int(source.byte())
         _ = source.take(7)
         least = source.number(Int64.self)
@@ -149,7 +149,7 @@ struct PackedNumbers: @unchecked Sendable {
 
     /// `index` is below `count`: the caller sees to it.
     @inline(__always)
-    subscript(index: Int) -> Int64 {
+    package subscript(index: Int) -> Int64 {
         if bits == 64 {
             return Int64(
                 bitPattern: UInt64(littleEndian: data.loadUnaligned(fromByteOffset: index &* 8, as: UInt64.self))

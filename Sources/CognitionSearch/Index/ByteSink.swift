@@ -58,7 +58,7 @@ package final class ByteSink {
     }
 
     @inline(__always)
-    func append<Number: FixedWidthInteger>(_ number: Number) {
+    package func append<Number: FixedWidthInteger>(_ number: Number) {
         UnsafeMutableRawPointer(extend(by: MemoryLayout<Number>.size))
             .storeBytes(of: number.littleEndian, as: Number.self)
     }

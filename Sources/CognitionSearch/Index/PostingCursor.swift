@@ -9,8 +9,8 @@ enum PostingBlock {
 ///
 /// A struct behind a pointer that its owner frees: the loops that use it neither count references nor check exclusivity.
 /// It believes no byte: what does not fit ends the cursor and sets `isDamaged`.
-struct PostingCursor {
-    static let end = UInt32.max
+package struct PostingCursor {
+    package static let end = UInt32.max
 
     private let data: UnsafePointer<UInt8>
     private let dataLength: Int
@@ -22,14 +22,14 @@ struct PostingCursor {
     private let documentLimit: UInt32
 
     /// Documents and counts of the current block; the places from `count` on hold `end`.
-    let docs: UnsafeMutablePointer<UInt32>
-    let counts: UnsafeMutablePointer<UInt32>
+    package let docs: UnsafeMutablePointer<UInt32>
+    package let counts: UnsafeMutablePointer<UInt32>
     private(set) var count = 0
-    var place = 0
+    package var place = 0
     private(set) var block = -1
     private var countBits = 0
     private var countSource: UnsafePointer<UInt8>?
-    private(set) var isDamaged = false
+    package private(set) var isDamaged = false
 
     // Where the positions of the current block's documents lie.
     private var positionBits = 0
@@ -38,7 +38,9 @@ struct PostingCursor {
     private var positionsOf = (place: 0, before: 0)
 
     /// Stands before the first document; `advance` or `seek` goes on.
-    init(postings: UnsafeRawBufferPointer, positions: UnsafeRawBufferPointer, documentCount: Int, documentLimit: Int) {
+    package init(
+        postings: UnsafeRawBufferPointer, positions: UnsafeRawBufferPointer, documentCount: Int, documentLimit: Int
+    ) {
         // An empty list has no address and is damage; what stands for it is never read.
         data =
             postings.baseAddress?.assumingMemoryBound(to: UInt8.self)
@@ -54,7 +56,7 @@ struct PostingCursor {
         if blocks * PostingBlock.size > dataLength || documentCount < 1 || documentCount > documentLimit { damage() }
     }
 
-    func free() { docs.deallocate() }
+    package func free() { docs.deallocate() }
 
     private mutating func damage() {
         isDamaged = true
@@ -66,7 +68,7 @@ struct PostingCursor {
 
     /// The current document, or `end`.
     @inline(__always)
-    var document: UInt32 { docs[place] }
+    package var document: UInt32 { docs[place] }
 
     @inline(__always)
     private func entry(_ block: Int, _ offset: Int) -> UInt32 {
@@ -95,7 +97,7 @@ struct PostingCursor {
 
     /// Goes to the first document not before `target`, which is not before the current one.
     @inline(__always)
-    mutating func seek(_ target: UInt32) {
+    package mutating func seek(_ target: UInt32) {
         if block < 0 || docs[place] < target { seekOn(target) }
     }
 
@@ -107,7 +109,8 @@ struct PostingCursor {
             let next = block(from: max(0, block), reaching: target)
             if next != block { load(block: next) }
         }
-        var (low, docs) = (place, docs)
+        var low = place
+        let docs = docs
         if low < count, docs[low] < target {
             // Gallop: what is sought is mostly near.
             var step = 1
@@ -123,15 +126,13 @@ struct PostingCursor {
             }
             place = high
         }
-        _ = docs
-        docs = self.docs
         if place == count, blockCount == 0 || block < blockCount { load(block: block &+ 1) }
     }
 
     /// Goes to the next document.
     @inline(__always)
-    mutating func advance() {
-        if block >= 0 { place &+= 1 }
+    package mutating func advance() {
+        if place < count { place &+= 1 }
         if place >= count, block < max(1, blockCount) { load(block: block &+ 1) }
     }
 
@@ -193,7 +194,7 @@ struct PostingCursor {
 
     /// Makes `counts` those of the current block.
     @inline(__always)
-    mutating func needCounts() {
+    package mutating func needCounts() {
         if let source = countSource { unpackCounts(source) }
     }
 
@@ -210,7 +211,7 @@ struct PostingCursor {
 
 extension PostingCursor {
     /// Appends the positions of the current document.
-    mutating func readPositions(into result: inout [UInt32]) {
+    package mutating func readPositions(into result: inout [UInt32]) {
         result.removeAll(keepingCapacity: true)
         appendPositions(to: &result)
     }

@@ -6,9 +6,9 @@
 ///
 /// Positions lie in a stream of their own: for each block of documents the width in bits and the positions packed, each
 /// document's first as it is, the others as distances. So the positions of one document are read without the rest.
-final class PostingsWriter {
-    let postings = ByteSink(capacity: 1 << 14)
-    let positions: ByteSink?
+package final class PostingsWriter {
+    package let postings = ByteSink(capacity: 1 << 14)
+    package let positions: ByteSink?
     private let blocks = ByteSink()
     private let table = ByteSink()
     private let docs = UnsafeMutablePointer<UInt32>.allocate(capacity: BitPacking.blockLength)
@@ -20,7 +20,7 @@ final class PostingsWriter {
     private var (filled, documents, last) = (0, 0, Int64(-1))
     private var (postingsStart, positionsStart) = (0, 0)
 
-    init(hasPositions: Bool) { positions = hasPositions ? ByteSink(capacity: 1 << 14) : nil }
+    package init(hasPositions: Bool) { positions = hasPositions ? ByteSink(capacity: 1 << 14) : nil }
 
     deinit {
         docs.deallocate()
@@ -29,7 +29,7 @@ final class PostingsWriter {
         packed.deallocate()
     }
 
-    func begin() {
+    package func begin() {
         (filled, documents, last) = (0, 0, -1)
         (postingsStart, positionsStart) = (postings.count, positions?.count ?? 0)
         blocks.removeAll()
@@ -38,7 +38,7 @@ final class PostingsWriter {
 
     /// Documents come in ascending order; `add(position:)` follows `count` times where positions are kept.
     @inline(__always)
-    func add(document: UInt32, count: UInt32, norm: UInt8) {
+    package func add(document: UInt32, count: UInt32, norm: UInt8) {
         if filled == BitPacking.blockLength { flushBlock() }
         docs[filled] = document
         counts[filled] = count
@@ -49,10 +49,10 @@ final class PostingsWriter {
 
     /// The first position of a document as it is, then distances.
     @inline(__always)
-    func add(position: UInt32) { blockPositions.append(position) }
+    package func add(position: UInt32) { blockPositions.append(position) }
 
     /// What the dictionary keeps of the term; nothing is written of a term without documents.
-    func finish() -> (documents: Int, postingsLength: Int, positionsLength: Int) {
+    package func finish() -> (documents: Int, postingsLength: Int, positionsLength: Int) {
         if documents == 0 { return (0, 0, 0) }
         if documents >= BitPacking.blockLength {
             if filled == BitPacking.blockLength { flushBlock() }

@@ -28,7 +28,7 @@ struct TypoVariants {
         var (best, counts): (Int, [[UInt8]: (form: [UInt8], documents: Int)]) = (editsMax, [:])
         for entry in snapshot.contents.entries {
             guard let dictionary = entry.segment.fields[field].dictionary else { continue }
-            var walk = TypoWalk(query: query, dictionary: dictionary)
+            let walk = TypoWalk(query: query, dictionary: dictionary, editsMax: editsMax)
             walk.run(editsMax: best, endings: endings) { term, form, distance, documents in
                 if term == leavesOut { return best }
                 if distance < best {
@@ -51,26 +51,47 @@ struct TypoVariants {
 }
 
 /// One walk through a dictionary.
-struct TypoWalk {
+///
+/// Of the matrix only the band is made in which a distance can be within the bound.
+final class TypoWalk {
+    private static let far: UInt8 = 100
+
     private let query: [UInt32]
     private let iterator: TermIterator
     /// Rows of the matrix: one for each letter of the term, and one before the first.
-    private var rows: [[Int]]
+    private let rows: UnsafeMutablePointer<UInt8>
+    private let width: Int
+    private let depthMax: Int
     /// Letters of the current term, and where each ends in its bytes.
-    private var letters: [UInt32] = []
-    private var ends: [Int] = []
+    private let letters: UnsafeMutablePointer<UInt32>
+    private let ends: UnsafeMutablePointer<Int>
+    private var depth = 0
 
     var isDamaged: Bool { iterator.isDamaged }
 
-    init(query: [UInt32], dictionary: TermDictionary) {
+    /// - Parameter editsMax: No bound is greater.
+    init(query: [UInt32], dictionary: TermDictionary, editsMax: Int) {
         self.query = query
         iterator = TermIterator(dictionary)
-        rows = [query.indices.reduce(into: [0]) { row, place in row.append(row[place] + (place == 0 ? 2 : 1)) }]
+        width = query.count + 1
+        // A term with more letters is too far.
+        depthMax = query.count + editsMax + 2
+        rows = .allocate(capacity: (depthMax + 1) * width)
+        rows.initialize(repeating: Self.far, count: (depthMax + 1) * width)
+        letters = .allocate(capacity: depthMax + 1)
+        ends = .allocate(capacity: depthMax + 1)
+        for place in 0..<width { rows[place] = place == 0 ? 0 : UInt8(min(place + 1, Int(Self.far))) }
+    }
+
+    deinit {
+        rows.deallocate()
+        letters.deallocate()
+        ends.deallocate()
     }
 
     /// Gives each term whose distance, with or without an ending, is at most the bound, and with it the word that is as near;
     /// `body` answers the bound from then on.
-    mutating func run(
+    func run(
         editsMax: Int, endings: WordEndings?,
         _ body: (_ term: [UInt8], _ form: [UInt8], _ distance: Int, _ documents: Int) -> Int
     ) {
@@ -78,20 +99,9 @@ struct TypoWalk {
         guard iterator.advance() else { return }
         while let entry = iterator.entry {
             // Rows of what is shared with the term before stay.
-            while let end = ends.last, end > iterator.shared {
-                letters.removeLast()
-                ends.removeLast()
-            }
+            while depth > 0, ends[depth - 1] > iterator.shared { depth -= 1 }
             guard let dead = extendRows(bound: bound) else {
-                let distance = rows[letters.count][query.count]
-                if let ended = endings?.distance(
-                    iterator.term, row: rows[letters.count], before: letters.count > 0 ? rows[letters.count - 1] : nil,
-                    below: min(distance, bound) + 1), ended.edits < distance || endings?.isWord(iterator.term) == false
-                {
-                    bound = body(iterator.term, ended.form, ended.edits, entry.documentCount)
-                } else if distance <= bound {
-                    bound = body(iterator.term, iterator.term, distance, entry.documentCount)
-                }
+                bound = look(at: entry, bound, endings, body)
                 iterator.advance()
                 continue
             }
@@ -99,49 +109,75 @@ struct TypoWalk {
         }
     }
 
+    /// Gives the current term if it is near enough.
+    private func look(
+        at entry: TermEntry, _ bound: Int, _ endings: WordEndings?,
+        _ body: (_ term: [UInt8], _ form: [UInt8], _ distance: Int, _ documents: Int) -> Int
+    ) -> Int {
+        let row = rows + depth * width
+        let distance = Int(row[query.count])
+        let ended = endings?.distance(
+            iterator.term, row: row, before: depth > 0 ? UnsafePointer(row - width) : nil, below: min(distance, bound) + 1)
+        if let ended, ended.edits < distance || endings?.isWord(iterator.term) == false {
+            return body(iterator.term, ended.form, ended.edits, entry.documentCount)
+        }
+        return distance <= bound ? body(iterator.term, iterator.term, distance, entry.documentCount) : bound
+    }
+
     /// Adds rows for the rest of the term.
     ///
     /// - Returns: Bytes of the beginning from which nothing can follow; `nil` if the term was read to its end.
-    private mutating func extendRows(bound: Int) -> Int? {
-        var place = ends.last ?? 0
+    private func extendRows(bound: Int) -> Int? {
+        var place = depth > 0 ? ends[depth - 1] : 0
         while place < iterator.term.count {
             let (letter, length) = Self.letter(iterator.term, place)
             place += length
-            letters.append(letter)
-            ends.append(place)
-            // A stem that ends in `i` may be that of a word that ends otherwise, which is measured without the letter.
-            let maySpellOtherwise = place == iterator.term.count && letter == UInt32(UInt8(ascii: "i"))
-            if addRow() > bound, !maySpellOtherwise { return place }
+            letters[depth] = letter
+            ends[depth] = place
+            depth += 1
+            if depth >= depthMax || addRow(bound) > bound { return place }
         }
         return nil
     }
 
-    /// The row of the last letter; its least number.
-    private mutating func addRow() -> Int {
-        let count = letters.count
-        if rows.count <= count { rows.append([Int](repeating: 0, count: query.count + 1)) }
+    /// The row of the last letter; the least that any term can come to that goes on from it.
+    @inline(__always)
+    private func addRow(_ bound: Int) -> Int {
+        let count = depth
+        let row = rows + count * width
+        let before = row - width
         let letter = letters[count - 1]
+        row.update(repeating: Self.far, count: width)
         // An insertion before the first letter counts two, and so does all that concerns it.
-        var least = rows[count - 1][0] + 2
-        rows[count][0] = least
-        for column in 1...max(1, query.count) where column <= query.count {
-            let cost = column == 1 ? 2 : 1
+        var (least, leastBefore) = (Self.far, Self.far)
+        if 2 * count < Int(Self.far), count <= bound {
+            row[0] = UInt8(2 * count)
+            least = row[0]
+        }
+        let first = max(1, count - bound - 1)
+        let last = min(width - 1, count + bound + 1)
+        if count > bound, first > 1 { leastBefore = before[first - 1] } else { leastBefore = before[0] }
+        var column = first
+        while column <= last {
+            let isSame = query[column - 1] == letter
+            let cost: UInt8 = column == 1 ? 2 : 1
             var best = min(
-                rows[count - 1][column] + 1, rows[count][column - 1] + cost,
-                rows[count - 1][column - 1] + (query[column - 1] == letter ? 0 : cost))
-            if column > 1, count > 1, query[column - 1] == letters[count - 2], query[column - 2] == letter {
-                best = min(best, rows[count - 2][column - 2] + (column == 2 ? 2 : 1))
+                min(before[column] &+ 1, row[column - 1] &+ cost), before[column - 1] &+ (isSame ? 0 : cost))
+            if column > 1, count > 1, !isSame, query[column - 1] == letters[count - 2], query[column - 2] == letter {
+                best = min(best, (row - 2 * width)[column - 2] &+ (column == 2 ? 2 : 1))
             }
-            rows[count][column] = best
+            if best < Self.far { row[column] = best }
             least = min(least, best)
+            leastBefore = min(leastBefore, before[column])
+            column += 1
         }
         // A transposition may come back to the row before with one more edit, and another ending without any.
-        let before = rows[count - 1].min() ?? 0
-        return min(least, letter < 0x80 && WordEndings.isDropped(UInt8(letter)) ? before : before + 1)
+        let isDropped = letter < 0x80 && WordEndings.isDropped(UInt8(letter))
+        return Int(min(least, isDropped ? leastBefore : leastBefore &+ 1))
     }
 
     /// Goes to the first term that does not begin with the first `length` bytes of the current one.
-    private mutating func skip(past length: Int) {
+    private func skip(past length: Int) {
         let start = Array(iterator.term[..<length])
         for _ in 0..<TermDictionaryWriter.blockLength {
             guard iterator.advance() else { return }
@@ -153,8 +189,7 @@ struct TypoWalk {
             if last < 0xFF {
                 next[next.count - 1] = last + 1
                 iterator.seek(next)
-                letters.removeAll(keepingCapacity: true)
-                ends.removeAll(keepingCapacity: true)
+                depth = 0
                 return
             }
             next.removeLast()
