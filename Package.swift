@@ -84,13 +84,20 @@ let package = Package(
             name: "CognitionScheduler",
             dependencies: ["CognitionCore", "CognitionEvents", "CognitionStorage", .logging, .metrics, .tracing]),
 
+        .target(
+            name: "CognitionSearch",
+            dependencies: [
+                "CognitionCore", "CognitionEvents", "CognitionStorage", .logging, .metrics, .orderedCollections,
+                .tracing,
+            ]),
+
         // Edge
         .target(
             name: "CognitionHTTP",
             dependencies: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionIdentity",
                 "CognitionLanguageModels", "CognitionObservability", "CognitionRealtime", "CognitionScheduler",
-                "CognitionStorage", "CognitionWorkflows", .hummingbird,
+                "CognitionSearch", "CognitionStorage", "CognitionWorkflows", .hummingbird,
                 .hummingbirdCore, .httpTypes, .logging, .metrics, .nio("NIOCore"), .nio("NIOHTTP1"), .nio("NIOPosix"),
                 .nio("NIOWebSocket"), .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioSSL, .serviceLifecycle, .tracing,
             ],
@@ -100,24 +107,27 @@ let package = Package(
                 .embedInCode("Assets/openapi.js"), .embedInCode("Assets/redoc.html"),
                 .embedInCode("Assets/websocket.html"),
             ]),
+        .executableTarget(name: "DocumentEmbedder"),
+        .plugin(name: "EmbedDocumentation", capability: .buildTool(), dependencies: ["DocumentEmbedder"]),
         .executableTarget(
             name: "CognitionServer",
             dependencies: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTP",
                 "CognitionHTTPClient", "CognitionIdentity", "CognitionLanguageModels", "CognitionObservability",
                 "CognitionPostgres", "CognitionRabbitMQ", "CognitionRealtime", "CognitionRedis", "CognitionSQLite",
-                "CognitionSandbox", "CognitionScheduler",
+                "CognitionSandbox", "CognitionScheduler", "CognitionSearch",
                 "CognitionStorage", "CognitionWorkflows", .argumentParser, .configuration, .logging, .metrics,
                 .serviceLifecycle,
                 .tracing, .unixSignals,
-            ]),
+            ], plugins: ["EmbedDocumentation"]),
         .target(name: "CognitionPostgresServer", dependencies: ["CPostgres"]),
         .executableTarget(
             name: "CognitionBenchmarks",
             dependencies: [
                 "CPostgres", "CognitionCore", "CognitionEvents", "CognitionExpressions", "CognitionPostgres",
                 "CognitionPostgresServer", "CognitionRealtime", "CognitionSQLite", "CognitionScheduler",
-                "CognitionStorage", "CognitionWorkflows", .argumentParser, .grdbSQLite, .logging,
+                "CognitionSearch", "CognitionStorage", "CognitionWorkflows", .argumentParser, .grdbSQLite, .logging,
+                .orderedCollections,
             ]),
 
         // Tests
@@ -197,6 +207,12 @@ let package = Package(
                 .logging, .metrics,
             ]),
         .tests(
+            of: "CognitionSearch",
+            with: [
+                "CognitionCore", "CognitionEvents", "CognitionSQLite", "CognitionStorage", "CognitionTestSupport",
+                .metrics, .orderedCollections,
+            ], exclude: ["Analysis/Fixtures"]),
+        .tests(
             of: "CognitionHTTP",
             with: [
                 "CognitionCore", "CognitionEvents", "CognitionRealtime", "CognitionStorage", "CognitionTestSupport",
@@ -215,7 +231,7 @@ let package = Package(
 )
 
 // Every target is compiled by the same rules.
-for target in package.targets where target.type != .system {
+for target in package.targets where target.type != .system && target.type != .plugin {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),
         .enableUpcomingFeature("ExistentialAny"),

@@ -20,10 +20,9 @@ struct Main: AsyncParsableCommand {
     static let all: [any Benchmark] = [
         ExecutionBenchmark(), LatencyBenchmark(), TaskBenchmark(), AppendBenchmark(), LogBenchmark(),
         RecoveryBenchmark(), JobBenchmark(), RestingJobBenchmark(),
-        WaitingBenchmark(), ExpressionBenchmark(),
-        ParsingBenchmark(), RequestBenchmark(), RequestedExecutionBenchmark(), WebSocketLatencyBenchmark(),
-        WebSocketCrowdBenchmark(),
-        RoomBenchmark(),
+        WaitingBenchmark(), SearchBenchmark(), ExpressionBenchmark(),
+        ParsingBenchmark(), RequestBenchmark(), RequestedExecutionBenchmark(), SearchRequestBenchmark(),
+        WebSocketLatencyBenchmark(), WebSocketCrowdBenchmark(), RoomBenchmark(),
         TwoNodeBenchmark(), ObservabilityBenchmark(), RefreshBenchmark(), LoginFloodBenchmark(), UserCountBenchmark(),
         StartupBenchmark(),
     ]

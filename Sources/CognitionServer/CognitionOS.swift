@@ -50,6 +50,7 @@ struct CognitionOS: AsyncParsableCommand {
             ServeCommand.self, DemoCommand.self, WorkflowCommands.self, ExecutionCommands.self,
             SecretCommands.self, LanguageModelCommands.self, ExpressionCommands.self,
             EventsCommands.self, ProjectionCommands.self, JobCommands.self, QueueCommands.self, RoomCommands.self,
+            SearchCommands.self,
             BusCommands.self,
             UserCommands.self, APIKeyCommands.self,
             AuditCommands.self,

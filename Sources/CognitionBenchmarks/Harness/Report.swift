@@ -92,6 +92,10 @@ struct Report: Sendable {
             - **Recovery**: 10,000 executions that wait for an hour; from opening the file until a new execution of
               three tasks has ended. *After a crash* all of them belong to a process that is gone, and have to be
               freed and read again.
+            - **Search**: the descriptions of Debian's packages, indexed by one thread into one field with English stems,
+              and queries sampled from them, 300 of each kind, asked one after the other for ten hits. tantivy (Python package
+              `tantivy`, one writer thread) and SQLite's FTS5 (`porter`) are asked the same from Python, in turns; what
+              makes a query of a text is not in their time. The misspelt words have one random edit.
             - **Expressions**: parse a JSON text, evaluate, print the results; the jq C library does the same, by
               `tojson`, in the Python package `jq`, timed inside Python and given many texts at once. A ratio above 1
               says that ours is faster.

@@ -74,6 +74,8 @@ struct PartHealthShape: AnswerBody {
             "active_connections": .whole(0...(.max), "WebSockets of this server."),
             "total_rooms": .whole(0...(.max), "Of all workspaces."),
             "running_jobs": .whole(0...(.max), "Of all workspaces."),
+            "indexed_documents": .whole(0...(.max), "Of the indexes that are open on this node."),
+            "vocabulary_size": .whole(0...(.max), "Different words of these."),
             "total_jobs": .whole(0...(.max), "Jobs that are kept, runs of schedules and schedules among them."),
             "metrics": [
                 "type": "object", "description": "Jobs by their states, schedules, and nodes that run jobs.",
@@ -82,7 +84,8 @@ struct PartHealthShape: AnswerBody {
         ],
         optional: [
             "latency_ms", "checked_at", "details", "error_class", "total_events", "total_snapshots",
-            "active_connections", "total_rooms", "running_jobs", "total_jobs", "metrics",
+            "active_connections", "total_rooms", "running_jobs", "total_jobs", "metrics", "indexed_documents",
+            "vocabulary_size",
         ])
     static let sample: JSONValue = ["status": "healthy"]
 }

@@ -4,12 +4,12 @@ extension Role {
     /// Which role may do what: the one place that says so.
     package var permissions: Set<Permission> {
         switch self {
-        case .viewer: [.readWorkflows, .readWorkspace, .readEvents, .readJobs, .readRooms]
+        case .viewer: [.readWorkflows, .readWorkspace, .readEvents, .readJobs, .readRooms, .readSearch]
         case .user:
             Role.viewer.permissions.union([
-                .writeWorkflows, .execute, .appendEvents, .manageJobs, .publishToRooms, .manageRooms,
+                .writeWorkflows, .execute, .appendEvents, .manageJobs, .publishToRooms, .manageRooms, .writeSearch,
             ])
-        case .admin: Role.user.permissions.union([.manageSecrets, .manageWorkspace, .readAudit])
+        case .admin: Role.user.permissions.union([.manageSecrets, .manageWorkspace, .readAudit, .manageSearch])
         case .operator: Set(Permission.allCases)
         }
     }

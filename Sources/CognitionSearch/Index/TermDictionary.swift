@@ -1,0 +1,271 @@
+/// A term as the dictionary has it.
+struct TermEntry {
+    /// Place in the order of terms.
+    var ordinal: Int
+    /// Documents that have it, deleted ones included.
+    var documentCount: Int
+    var postings: Range<Int>
+    var positions: Range<Int>
+}
+
+/// Writes sorted terms in blocks of 16, each term without what it shares with the one before.
+///
+/// A term: shared length, length of the rest, the rest, documents, bytes of postings, bytes of positions. The table: count of
+/// terms, then for each block where it begins among terms, postings and positions (4 bytes each).
+final class TermDictionaryWriter {
+    static let blockLength = 16
+
+    let terms = ByteSink(capacity: 1 << 12)
+    private let blocks = ByteSink()
+    private let hasPositions: Bool
+    private var before: [UInt8] = []
+    private(set) var count = 0
+    private var (postings, positions) = (0, 0)
+
+    init(hasPositions: Bool) { self.hasPositions = hasPositions }
+
+    /// Terms come in ascending order of their bytes, each once.
+    func add(_ term: UnsafeRawBufferPointer, documents: Int, postingsLength: Int, positionsLength: Int) {
+        var shared = 0
+        if count % Self.blockLength == 0 {
+            blocks.append(UInt32(terms.count))
+            blocks.append(UInt32(postings))
+            blocks.append(UInt32(positions))
+        } else {
+            let limit = min(before.count, term.count)
+            while shared < limit, before[shared] == term[shared] { shared += 1 }
+        }
+        terms.append(varint: UInt64(shared))
+        terms.append(varint: UInt64(term.count - shared))
+        terms.append(UnsafeRawBufferPointer(rebasing: term[shared...]))
+        terms.append(varint: UInt64(documents))
+        terms.append(varint: UInt64(postingsLength))
+        if hasPositions { terms.append(varint: UInt64(positionsLength)) }
+        before.removeAll(keepingCapacity: true)
+        before.append(contentsOf: term)
+        postings += postingsLength
+        positions += positionsLength
+        count += 1
+    }
+
+    /// The table of blocks.
+    func table() -> ByteSink {
+        let table = ByteSink(capacity: blocks.count + 8)
+        table.append(UInt64(count))
+        table.append(blocks)
+        return table
+    }
+}
+
+/// The sorted terms of one field of one segment, in the segment's memory.
+struct TermDictionary: @unchecked Sendable {
+    // Unchecked as it holds pointers: into the memory of a segment, which does not change and outlives it.
+    let count: Int
+    private let terms: UnsafeRawBufferPointer
+    private let table: UnsafeRawBufferPointer
+    private let hasPositions: Bool
+    private let (postingsLength, positionsLength): (Int, Int)
+
+    /// `nil` if the parts do not fit each other.
+    init?(
+        terms: UnsafeRawBufferPointer, table: UnsafeRawBufferPointer, hasPositions: Bool, postingsLength: Int,
+        positionsLength: Int
+    ) {
+        var source = ByteSource(table)
+        let count = source.number(UInt64.self)
+        guard !source.failed, count < UInt64(Int32.max),
+            source.left == (Int(count) + 15) / TermDictionaryWriter.blockLength * 12
+        else { return nil }
+        self.count = Int(count)
+        self.terms = terms
+        self.table = UnsafeRawBufferPointer(rebasing: table[8...])
+        self.hasPositions = hasPositions
+        (self.postingsLength, self.positionsLength) = (postingsLength, positionsLength)
+    }
+
+    var blockCount: Int { table.count / 12 }
+
+    @inline(__always)
+    private func number(block: Int, _ offset: Int) -> Int {
+        Int(UInt32(littleEndian: table.loadUnaligned(fromByteOffset: block * 12 + offset, as: UInt32.self)))
+    }
+
+    fileprivate func source(block: Int) -> ByteSource {
+        let start = min(number(block: block, 0), terms.count)
+        return ByteSource(UnsafeRawBufferPointer(rebasing: terms[start...]))
+    }
+
+    fileprivate func starts(block: Int) -> (postings: Int, positions: Int) {
+        (number(block: block, 4), number(block: block, 8))
+    }
+
+    /// The entry whose term a source has just read, with the offsets of what came before it moved on; `nil` for damage.
+    @inline(__always)
+    fileprivate func entry(
+        _ ordinal: Int, _ source: inout ByteSource, _ starts: inout (postings: Int, positions: Int)
+    ) -> TermEntry? {
+        let documents = source.varint()
+        let postings = source.varint()
+        let positions = hasPositions ? source.varint() : 0
+        guard !source.failed, documents <= UInt64(UInt32.max), postings <= UInt64(postingsLength),
+            positions <= UInt64(positionsLength)
+        else { return nil }
+        let start = starts
+        starts.postings += Int(postings)
+        starts.positions += Int(positions)
+        guard starts.postings <= postingsLength, starts.positions <= positionsLength else { return nil }
+        return TermEntry(
+            ordinal: ordinal, documentCount: Int(documents), postings: start.postings..<starts.postings,
+            positions: start.positions..<starts.positions)
+    }
+
+    /// The first term of a block.
+    private func firstTerm(block: Int) -> UnsafeRawBufferPointer {
+        var source = source(block: block)
+        _ = source.varint()
+        return source.take(Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF))
+    }
+
+    /// The last block whose first term is not after `term`, at least 0.
+    fileprivate func block(of term: UnsafeRawBufferPointer) -> Int {
+        var (low, high) = (0, blockCount)
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if compare(firstTerm(block: middle), term) <= 0 { low = middle } else { high = middle }
+        }
+        return low
+    }
+
+    /// The entry of a term; `nil` if there is none.
+    func find(_ term: UnsafeRawBufferPointer) -> TermEntry? {
+        guard count > 0 else { return nil }
+        let block = block(of: term)
+        var (source, starts) = (source(block: block), starts(block: block))
+        // Matching bytes of the term so far, and those by which the block's current term does.
+        var matched = 0
+        let first = block * TermDictionaryWriter.blockLength
+        for ordinal in first..<min(first + TermDictionaryWriter.blockLength, count) {
+            let shared = Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF)
+            let rest = source.take(Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF))
+            guard let entry = entry(ordinal, &source, &starts) else { return nil }
+            if shared > matched { continue }
+            if shared < matched { return nil }
+            var place = 0
+            while place < rest.count, matched < term.count, rest[place] == term[matched] {
+                place += 1
+                matched += 1
+            }
+            if place == rest.count {
+                if matched == term.count { return entry }
+            } else if matched == term.count || rest[place] > term[matched] {
+                return nil
+            }
+        }
+        return nil
+    }
+
+    /// The term at a place in the order; `nil` for damage.
+    func term(at ordinal: Int) -> String? {
+        guard (0..<count).contains(ordinal) else { return nil }
+        let block = ordinal / TermDictionaryWriter.blockLength
+        var (source, starts) = (source(block: block), starts(block: block))
+        var term: [UInt8] = []
+        for place in block * TermDictionaryWriter.blockLength...ordinal {
+            let shared = Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF)
+            let rest = source.take(Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF))
+            guard shared <= term.count, entry(place, &source, &starts) != nil else { return nil }
+            term.removeSubrange(shared...)
+            term.append(contentsOf: rest)
+        }
+        return String(decoding: term, as: UTF8.self)
+    }
+
+    func find(_ term: String) -> TermEntry? {
+        var term = term
+        return term.withUTF8 { find(UnsafeRawBufferPointer($0)) }
+    }
+}
+
+/// -1, 0, 1: the order of bytes, a beginning before what goes on.
+@inline(__always)
+func compare(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Int {
+    let length = min(left.count, right.count)
+    var place = 0
+    while place < length {
+        if left[place] != right[place] { return left[place] < right[place] ? -1 : 1 }
+        place += 1
+    }
+    return left.count == right.count ? 0 : left.count < right.count ? -1 : 1
+}
+
+/// Goes through the terms of a dictionary in order.
+final class TermIterator {
+    private let dictionary: TermDictionary
+    private var source: ByteSource
+    private var starts: (postings: Int, positions: Int) = (0, 0)
+    private var next = 0
+    /// The current term's bytes.
+    private(set) var term: [UInt8] = []
+    /// Bytes it shares with the term before it, 0 after a seek.
+    private(set) var shared = 0
+    private(set) var entry: TermEntry?
+    private(set) var isDamaged = false
+
+    /// Stands before the first term.
+    init(_ dictionary: TermDictionary) {
+        self.dictionary = dictionary
+        source = ByteSource(UnsafeRawBufferPointer(start: nil, count: 0))
+        term.reserveCapacity(64)
+    }
+
+    /// Goes to the next term; `false` at the end.
+    @discardableResult
+    func advance() -> Bool {
+        guard next < dictionary.count, !isDamaged else {
+            entry = nil
+            return false
+        }
+        let startsBlock = next % TermDictionaryWriter.blockLength == 0
+        if startsBlock {
+            let block = next / TermDictionaryWriter.blockLength
+            (source, starts) = (dictionary.source(block: block), dictionary.starts(block: block))
+        }
+        let kept = Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF)
+        let rest = source.take(Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF))
+        guard let entry = dictionary.entry(next, &source, &starts), kept <= term.count, !startsBlock || kept == 0 else {
+            isDamaged = true
+            self.entry = nil
+            return false
+        }
+        if startsBlock {
+            shared = 0
+            while shared < min(term.count, rest.count), term[shared] == rest[shared] { shared += 1 }
+        } else {
+            shared = kept
+        }
+        term.removeSubrange(kept...)
+        term.append(contentsOf: rest)
+        next += 1
+        self.entry = entry
+        return true
+    }
+
+    /// Goes to the first term not before `target`; `false` if there is none.
+    @discardableResult
+    func seek(_ target: [UInt8]) -> Bool {
+        guard dictionary.count > 0 else { return false }
+        return target.withUnsafeBytes { bytes in
+            next = dictionary.block(of: bytes) * TermDictionaryWriter.blockLength
+            while advance() {
+                if term.withUnsafeBytes({ compare($0, bytes) }) >= 0 {
+                    shared = 0
+                    return true
+                }
+            }
+            return false
+        }
+    }
+
+    /// The current term as text.
+    var text: String { String(decoding: term, as: UTF8.self) }
+}

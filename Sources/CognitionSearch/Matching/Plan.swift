@@ -1,0 +1,116 @@
+/// A query as it is carried out in one index: analyzed, looked up in the dictionaries, and weighed.
+indirect enum Plan: Sendable {
+    case all(weight: Double)
+    case nothing
+    case term(TermLeaf)
+    case phrase(PhraseLeaf)
+    case values(ValuesLeaf)
+    /// The best of them: variants of one word in one field.
+    case best([Plan])
+    /// All of them; those under `not` are left out.
+    case and([Plan])
+    /// At least `minimum`; scores of those that match are added.
+    case or([Plan], minimum: Int)
+    case not(Plan)
+    /// With score 0.
+    case filter(Plan)
+    /// The same, with words for whoever asks why: `word "x"`.
+    case named(String, Plan)
+
+    /// What no score of it exceeds, before it is scaled.
+    var best: Double {
+        switch self {
+        case .all(let weight): weight
+        case .nothing, .not, .filter: 0
+        case .term(let leaf): leaf.weight
+        case .phrase(let leaf): leaf.weight
+        case .values(let leaf): leaf.weight
+        case .best(let parts): parts.reduce(0) { max($0, $1.best) }
+        case .and(let parts), .or(let parts, _): parts.reduce(0) { $0 + $1.best }
+        case .named(_, let plan): plan.best
+        }
+    }
+
+    /// All terms in it, conditions left out.
+    func forEachTerm(_ body: (TermLeaf) -> Void) {
+        switch self {
+        case .all, .nothing, .values, .not, .filter: break
+        case .term(let leaf): body(leaf)
+        case .phrase(let leaf): for place in leaf.places { place.terms.forEach(body) }
+        case .best(let parts), .and(let parts), .or(let parts, _): for part in parts { part.forEachTerm(body) }
+        case .named(_, let plan): plan.forEachTerm(body)
+        }
+    }
+}
+
+/// A term of a text or keyword field.
+final class TermLeaf: Sendable {
+    let field: Int
+    let fieldName: String
+    let term: [UInt8]
+    /// Idf, boosts, and how often the word is asked for.
+    let weight: Double
+    let idf: Double
+    /// In how many documents of all indexes; the idf is of the word's group and may be of another number.
+    let documents: Int
+    /// What a misspelling leaves of the weight.
+    let factor: Double
+    /// For each segment of the index; a segment without the term has none.
+    let entries: [TermEntry?]
+    /// Of texts; a keyword's score is its weight.
+    let table: ScoreTable?
+
+    init(
+        field: Int, fieldName: String, term: [UInt8], weight: Double, idf: Double, documents: Int, factor: Double,
+        entries: [TermEntry?], table: ScoreTable?
+    ) {
+        (self.field, self.fieldName, self.term, self.weight) = (field, fieldName, term, weight)
+        (self.idf, self.documents, self.factor, self.entries, self.table) = (idf, documents, factor, entries, table)
+    }
+
+    var text: String { String(decoding: term, as: UTF8.self) }
+}
+
+/// Terms at places that follow each other.
+final class PhraseLeaf: Sendable {
+    struct Place: Sendable {
+        /// Distance to the first.
+        var offset: Int
+        /// Any of them.
+        var terms: [TermLeaf]
+    }
+
+    let field: Int
+    let fieldName: String
+    let text: String
+    let places: [Place]
+    let slop: Int
+    let weight: Double
+    let table: ScoreTable
+
+    init(field: Int, fieldName: String, text: String, places: [Place], slop: Int, weight: Double, table: ScoreTable) {
+        (self.field, self.fieldName, self.text, self.places) = (field, fieldName, text, places)
+        (self.slop, self.weight, self.table) = (slop, weight, table)
+    }
+}
+
+/// A condition on the values of a field.
+final class ValuesLeaf: Sendable {
+    enum Condition: Sendable {
+        /// For each segment the ordinals or the 64 bits that fit; `nil` for none.
+        case ranges([ClosedRange<Int64>?])
+        case exists
+    }
+
+    let field: Int
+    let fieldName: String
+    let condition: Condition
+    let weight: Double
+    /// For whoever asks why.
+    let text: String
+
+    init(field: Int, fieldName: String, condition: Condition, weight: Double, text: String) {
+        (self.field, self.fieldName, self.condition) = (field, fieldName, condition)
+        (self.weight, self.text) = (weight, text)
+    }
+}
