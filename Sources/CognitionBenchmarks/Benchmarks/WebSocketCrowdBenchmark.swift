@@ -124,7 +124,7 @@ struct WebSocketCrowdBenchmark: Benchmark {
     // MARK: What is measured
 
     private func measure(
-        _ showing: inout Showing, _ swarm: SocketSwarm, _ bench: Bench, publish: (JSONValue) throws -> Void
+        _ showing: inout Showing, _ swarm: SocketSwarm, _ bench: Bench, publish: @escaping (JSONValue) throws -> Void
     ) throws {
         let seconds = bench.size(5)
         let pad = JSONValue.string(String(repeating: "x", count: 150))
