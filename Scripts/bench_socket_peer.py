@@ -4,6 +4,7 @@ What comes on /pub goes to every connection on /sub, as it is. Ready once it lis
 """
 
 import asyncio
+import logging
 import sys
 
 
@@ -71,6 +72,8 @@ def socketify_server(port):
 
 
 if __name__ == "__main__":
+    # Of clients that are gone while something is sent to them.
+    logging.disable(logging.CRITICAL)
     kind, port = sys.argv[1], int(sys.argv[2])
     if kind == "socketify":
         socketify_server(port)

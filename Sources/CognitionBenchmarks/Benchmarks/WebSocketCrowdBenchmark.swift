@@ -55,7 +55,7 @@ struct WebSocketCrowdBenchmark: Benchmark {
         try user.store(Self.brief)
         try user.store(Self.ticking((2 * seconds + 20) * Self.perSecond / 2))
         let ended = try user.start("brief", waitSeconds: 10)
-        let quiet = door(user, ["execution_id": .string(ended)])
+        try idle(&showing, door(user, ["execution_id": .string(ended)]), bench) { try user.server.residentBytes() }
 
         let ticking = try user.start("ticking")
         try withSwarm(door(user, ["execution_id": .string(ticking)])) { swarm in
@@ -84,7 +84,7 @@ struct WebSocketCrowdBenchmark: Benchmark {
             let each = swarm.received / Self.crowd
             showing.deliveries = try rate(swarm, seconds, messages: max(1, each), publish: publish)
         }
-        try lastly(&showing, quiet, resuming(user, ended), bench) { try user.server.residentBytes() }
+        try storm(&showing, resuming(user, ended), bench)
         return showing
     }
 
@@ -110,6 +110,7 @@ struct WebSocketCrowdBenchmark: Benchmark {
     private func passing(_ peer: SocketPeer, _ bench: Bench) throws -> Showing {
         var showing = Showing(name: peer.name)
         let door = SocketSwarm.Door(port: peer.port, path: "/sub")
+        try idle(&showing, door, bench) { try peer.residentBytes() }
         let publisher = try WebSocketClient(port: peer.port, path: "/pub")
         try withSwarm(door) { swarm in
             try measure(&showing, swarm, bench) { content in
@@ -117,14 +118,14 @@ struct WebSocketCrowdBenchmark: Benchmark {
                 try publisher.send(["content": content, "pad": .string(String(repeating: "x", count: 190))])
             }
         }
-        try lastly(&showing, door, door, bench) { try peer.residentBytes() }
+        try storm(&showing, door, bench)
         return showing
     }
 
     // MARK: What is measured
 
     private func measure(
-        _ showing: inout Showing, _ swarm: SocketSwarm, _ bench: Bench, publish: (JSONValue) throws -> Void
+        _ showing: inout Showing, _ swarm: SocketSwarm, _ bench: Bench, publish: @escaping (JSONValue) throws -> Void
     ) throws {
         let seconds = bench.size(5)
         let pad = JSONValue.string(String(repeating: "x", count: 150))
@@ -141,20 +142,23 @@ struct WebSocketCrowdBenchmark: Benchmark {
         showing.deliveries = try rate(swarm, seconds, messages: 1, publish: stamped)
     }
 
-    private func lastly(
-        _ showing: inout Showing, _ quiet: SocketSwarm.Door, _ resuming: SocketSwarm.Door, _ bench: Bench,
-        _ resident: () throws -> Int
+    /// Before anything else, as memory that was let go of is taken again without a trace.
+    private func idle(
+        _ showing: inout Showing, _ door: SocketSwarm.Door, _ bench: Bench, _ resident: () throws -> Int
     ) throws {
         let count = bench.size(10_000)
-        usleep(500_000)
         let before = try resident()
-        try withSwarm(quiet) { swarm in
+        try withSwarm(door) { swarm in
             while swarm.count < count { _ = try swarm.open(min(1_000, count - swarm.count)) }
             usleep(500_000)
             showing.idleKibibytes = Double(try resident() - before) / Double(count) / 1_024
         }
         usleep(1_000_000)
-        try withSwarm(resuming) { swarm in
+    }
+
+    private func storm(_ showing: inout Showing, _ door: SocketSwarm.Door, _ bench: Bench) throws {
+        usleep(500_000)
+        try withSwarm(door) { swarm in
             _ = try swarm.open(bench.size(5_000))
             swarm.closeAll()
             let start = ContinuousClock.now

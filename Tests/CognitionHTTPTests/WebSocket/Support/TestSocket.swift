@@ -189,13 +189,12 @@ private final class Inbox: Sendable {
     private let state = Mutex(State())
 
     func add(_ event: TestSocket.Event) {
-        let (waiter, timeout) = state.withLock { state in
-            guard let waiter = state.waiter.take() else {
-                state.events.append(event)
-                return (nil, nil) as (CheckedContinuation<TestSocket.Event?, Never>?, Scheduled<Void>?)
-            }
-            state.turn += 1
-            return (waiter, state.timeout.take())
+        var timeout: Scheduled<Void>?
+        var waiter: CheckedContinuation<TestSocket.Event?, Never>?
+        state.withLock { state in
+            waiter = state.waiter.take()
+            timeout = state.timeout.take()
+            if waiter == nil { state.events.append(event) } else { state.turn += 1 }
         }
         timeout?.cancel()
         waiter?.resume(returning: event)
@@ -209,19 +208,23 @@ private final class Inbox: Sendable {
                 return (nil, state.turn)
             }
             if let event { return continuation.resume(returning: event) }
-            let task = eventLoop.scheduleTask(in: timeout) {
-                self.state.withLock { state in
-                    guard state.turn == turn else { return nil as CheckedContinuation<TestSocket.Event?, Never>? }
-                    state.turn += 1
-                    return state.waiter.take()
-                }?.resume(returning: nil)
-            }
-            let isOver = state.withLock { state in
-                if state.turn == turn { state.timeout = task }
-                return state.turn != turn
+            let task = eventLoop.scheduleTask(in: timeout) { () -> Void in self.giveUp(turn) }
+            let isOver = state.withLock { state -> Bool in
+                guard state.turn == turn else { return true }
+                state.timeout = task
+                return false
             }
             if isOver { task.cancel() }
         }
+    }
+
+    private func giveUp(_ turn: Int) {
+        let waiter = state.withLock { state -> CheckedContinuation<TestSocket.Event?, Never>? in
+            guard state.turn == turn else { return nil }
+            state.turn += 1
+            return state.waiter.take()
+        }
+        waiter?.resume(returning: nil)
     }
 }
 
