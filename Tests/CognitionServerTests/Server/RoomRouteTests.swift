@@ -165,7 +165,8 @@ extension ServerTests {
             }
             let live = try await lines([], until: "\"fifth\"") {
                 for content in ["second", "third", "fourth", "fifth"] {
-                    #expect(try await user.post("rooms/a/messages", ["content": .string(content)]).status == 201)
+                    let sent = try await user.post("rooms/a/messages", ["content": .string(content)])
+                    #expect(sent.status == 201)
                 }
             }
             #expect(
