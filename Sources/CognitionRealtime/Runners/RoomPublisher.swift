@@ -52,7 +52,7 @@ final class RoomPublisher: Sendable {
     ///   their order. It does not block.
     func publish(_ publication: Publication, _ completion: @escaping Completion) {
         let refusal = state.withLock { state -> RealtimeError? in
-            guard !state.isOver else { return RealtimeError(.publishingOverloaded, "the server is going away") }
+            guard !state.isOver else { return Self.goingAway }
             guard state.waiting.count < Self.waitingMax else {
                 return RealtimeError(.publishingOverloaded, "too many messages wait to be written")
             }
@@ -88,9 +88,11 @@ final class RoomPublisher: Sendable {
             return state.waiting
         }
         for entry in left {
-            entry.completion(.failure(RealtimeError(.publishingOverloaded, "the server is going away")))
+            entry.completion(.failure(Self.goingAway))
         }
     }
+
+    private static var goingAway: RealtimeError { RealtimeError(.publishingOverloaded, "the server is going away") }
 
     private func next() -> [Entry]? {
         state.withLock { state in
@@ -108,9 +110,12 @@ final class RoomPublisher: Sendable {
             metrics.published.increment(by: batch.messages.count)
             for (entry, outcome) in zip(entries, batch.outcomes) { entry.completion(outcome) }
             note(batch.messages)
+        } catch is CancellationError {
+            // Nothing was written.
+            for entry in entries { entry.completion(.failure(Self.goingAway)) }
         } catch {
             // Those that can be written are, when one of them has failed as the database sees it.
-            guard entries.count > 1, (error as? StorageError)?.isTransient != true, !(error is CancellationError) else {
+            guard entries.count > 1, (error as? StorageError)?.isTransient != true else {
                 for entry in entries { entry.completion(.failure(error)) }
                 return
             }
