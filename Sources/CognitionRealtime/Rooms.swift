@@ -331,16 +331,19 @@ package struct Rooms: Sendable {
             do {
                 try await makeByUse(publications[index].room, as: publications[index].caller)
                 made.append(index)
-            } catch let error as CancellationError {
-                throw error
             } catch {
+                // The others are written by now.
                 batch.outcomes[index] = .failure(error)
             }
         }
         guard !made.isEmpty else { return batch }
-        let second = try await write(made.map { publications[$0] })
-        for (index, outcome) in zip(made, second.outcomes) { batch.outcomes[index] = outcome }
-        batch.messages += second.messages
+        do {
+            let second = try await write(made.map { publications[$0] })
+            for (index, outcome) in zip(made, second.outcomes) { batch.outcomes[index] = outcome }
+            batch.messages += second.messages
+        } catch {
+            for index in made { batch.outcomes[index] = .failure(error) }
+        }
         return batch
     }
 
