@@ -166,7 +166,8 @@ package final class RealtimeHub: Sendable {
     package func subscribed(to topic: Topic) {
         if topic.isRoom { feed.watch(topic) }
         let count = state.withLock { state in
-            state.interest[topic, default: 0] += 1
+            // Rooms are followed by themselves, and the log tells nothing of them.
+            if !topic.isRoom { state.interest[topic, default: 0] += 1 }
             state.subscriptions += 1
             return state.subscriptions
         }

@@ -93,6 +93,7 @@ extension Rooms {
             let messages =
                 switch reading {
                 case .all: try RoomMessageStore.page(of: key, after: after, tx)
+                case .recovery: try RoomMessageStore.page(of: key, after: offset, tx)
                 case .newest: try RoomMessageStore.newest(of: key, after: after, limit: Self.newestMax, tx)
                 case .newestOfEachType: try Self.newestOfEachType(of: key, after: after, tx)
                 }

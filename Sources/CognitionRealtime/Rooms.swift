@@ -279,6 +279,28 @@ package struct Rooms: Sendable {
         }
     }
 
+    /// Takes away what is beyond a room's history, as soon as nobody can be about to read it.
+    /// - Returns: How many messages.
+    package func shorten(_ key: Int64, to limit: Int) async throws -> Int {
+        let now = clock.now
+        var (total, count) = (0, RoomMessageStore.pruneMax)
+        while count == RoomMessageStore.pruneMax {
+            count = try await database.write { try RoomMessageStore.prune(key, keeping: limit, now: now, $0) }
+            total += count
+        }
+        return total
+    }
+
+    /// Takes away some of what deleted rooms have left.
+    /// - Returns: Whether there may be more.
+    package func sweep() async throws -> Bool {
+        let hasLeft = try await database.read { tx in
+            try tx.first("SELECT 1 FROM room_leftovers LIMIT 1") { try $0[0] as Int } != nil
+        }
+        guard hasLeft else { return false }
+        return try await database.write { try RoomMessageStore.sweep($0) }
+    }
+
     /// A room of a user does not exist for others, also as long as nobody has used it.
     func checkMayEnter(_ name: RoomName, _ caller: RoomCaller) throws {
         if case .user(let user) = name.kind, user != caller.user, !caller.seesAll {
@@ -309,16 +331,19 @@ package struct Rooms: Sendable {
             do {
                 try await makeByUse(publications[index].room, as: publications[index].caller)
                 made.append(index)
-            } catch let error as CancellationError {
-                throw error
             } catch {
+                // The others are written by now.
                 batch.outcomes[index] = .failure(error)
             }
         }
         guard !made.isEmpty else { return batch }
-        let second = try await write(made.map { publications[$0] })
-        for (index, outcome) in zip(made, second.outcomes) { batch.outcomes[index] = outcome }
-        batch.messages += second.messages
+        do {
+            let second = try await write(made.map { publications[$0] })
+            for (index, outcome) in zip(made, second.outcomes) { batch.outcomes[index] = outcome }
+            batch.messages += second.messages
+        } catch {
+            for index in made { batch.outcomes[index] = .failure(error) }
+        }
         return batch
     }
 

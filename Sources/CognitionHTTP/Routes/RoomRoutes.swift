@@ -207,9 +207,14 @@ package struct RoomRoutes: RouteGroup {
     private func send(
         _ message: MessageRequest, to room: RoomName, as caller: RoomCaller, _ call: Call<MessageRequest>
     ) async throws -> Answer {
+        // The message is written together with those of others, so its own key is what keeps it from being written twice.
+        let (key, other) = (try call.idempotencyKey ?? message.idempotencyKey, message.idempotencyKey)
+        guard other == nil || other == key else {
+            throw RequestError(.parameterInvalid, "Idempotency-Key and idempotency_key are not the same")
+        }
         let published = try await hub.publish(
             Publication(
-                to: room, message.content, type: message.type, idempotencyKey: message.idempotencyKey, from: caller))
+                to: room, message.content, type: message.type, idempotencyKey: key, from: caller))
         return published.isRepeat ? .ok(PublishedShape(published)) : .created(PublishedShape(published))
     }
 

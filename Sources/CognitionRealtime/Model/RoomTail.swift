@@ -83,7 +83,8 @@ package struct RoomTail: Sendable {
     /// What is read next.
     var reading: RoomReading {
         switch policy {
-        case _ where isRecovering, .disconnect: .all
+        case _ where isRecovering: .recovery
+        case .disconnect: .all
         case .dropOldest: .newest
         case .conflate: .newestOfEachType
         }
@@ -93,6 +94,8 @@ package struct RoomTail: Sendable {
 /// Which of the messages that were missed a connection gets.
 package enum RoomReading: Sendable, Hashable {
     case all
+    /// All, also those that have left the history since it was said that they follow.
+    case recovery
     case newest
     case newestOfEachType
 }

@@ -227,10 +227,16 @@ final class RoomFeed: Sendable {
         }
     }
 
-    private func look(at followed: [Rooms.Followed]) async throws {
+    /// Returns once no loop has more messages before it than it should, or the task is cancelled.
+    func waitForRoom() async {
         while state.withLock({ $0.lanes }).contains(where: { $0.isCongested }) {
-            try await Task.sleep(for: Self.congestionPause)
+            // Its only error is cancellation.
+            guard (try? await Task.sleep(for: Self.congestionPause)) != nil else { return }
         }
+    }
+
+    private func look(at followed: [Rooms.Followed]) async throws {
+        await waitForRoom()
         let (news, gone) = try await rooms.news(of: followed)
         let frames = news.map { item in item.messages.map { FeedMessage($0, of: item.room) } }
         let now = rooms.clock.now

@@ -30,6 +30,7 @@ final class RoomPublisher: Sendable {
     /// Messages that wait; one more is refused.
     static let waitingMax = 16_384
     private static let batchMax = 1_024
+    private static let surplusMax = 65_536
     private static let prunePause: Duration = .seconds(1)
     private static let sweepPause: Duration = .milliseconds(50)
 
@@ -51,7 +52,7 @@ final class RoomPublisher: Sendable {
     ///   their order. It does not block.
     func publish(_ publication: Publication, _ completion: @escaping Completion) {
         let refusal = state.withLock { state -> RealtimeError? in
-            guard !state.isOver else { return RealtimeError(.publishingOverloaded, "the server is going away") }
+            guard !state.isOver else { return Self.goingAway }
             guard state.waiting.count < Self.waitingMax else {
                 return RealtimeError(.publishingOverloaded, "too many messages wait to be written")
             }
@@ -73,7 +74,11 @@ final class RoomPublisher: Sendable {
         await withTaskGroup { group in
             group.addTask { await self.prune() }
             for await _ in rings {
-                while let batch = next() { await write(batch) }
+                while let batch = next() {
+                    await write(batch)
+                    // What the loops have no room for waits here, and then whoever wants to send more.
+                    await feed.waitForRoom()
+                }
             }
             group.cancelAll()
         }
@@ -83,9 +88,11 @@ final class RoomPublisher: Sendable {
             return state.waiting
         }
         for entry in left {
-            entry.completion(.failure(RealtimeError(.publishingOverloaded, "the server is going away")))
+            entry.completion(.failure(Self.goingAway))
         }
     }
+
+    private static var goingAway: RealtimeError { RealtimeError(.publishingOverloaded, "the server is going away") }
 
     private func next() -> [Entry]? {
         state.withLock { state in
@@ -103,9 +110,12 @@ final class RoomPublisher: Sendable {
             metrics.published.increment(by: batch.messages.count)
             for (entry, outcome) in zip(entries, batch.outcomes) { entry.completion(outcome) }
             note(batch.messages)
+        } catch is CancellationError {
+            // Nothing was written.
+            for entry in entries { entry.completion(.failure(Self.goingAway)) }
         } catch {
             // Those that can be written are, when one of them has failed as the database sees it.
-            guard entries.count > 1, (error as? StorageError)?.isTransient != true, !(error is CancellationError) else {
+            guard entries.count > 1, (error as? StorageError)?.isTransient != true else {
                 for entry in entries { entry.completion(.failure(error)) }
                 return
             }
@@ -143,17 +153,18 @@ final class RoomPublisher: Sendable {
     /// Rooms with so much beyond their history that it is worth a statement.
     private func takeSurplus() -> [Int64: Int] {
         state.withLock { state in
-            let full = state.surplus.filter { $0.value.added >= max(16, $0.value.limit / 2) }
+            // Rooms that were deleted stay among them until there are too many.
+            let takesAll = state.surplus.count > Self.surplusMax
+            let full = state.surplus.filter { takesAll || $0.value.added >= max(16, $0.value.limit / 2) }
             for key in full.keys { state.surplus[key] = nil }
             return full.mapValues(\.limit)
         }
     }
 
     private func prune(_ due: [Int64: Int]) async {
-        let (database, now) = (rooms.database, rooms.clock.now)
         for (key, limit) in due {
             do {
-                _ = try await database.write { try RoomMessageStore.prune(key, keeping: limit, now: now, $0) }
+                _ = try await rooms.shorten(key, to: limit)
             } catch {
                 // It is noted again with the next messages.
                 Logger.current.debug("History of a room not shortened", metadata: ["error": "\(error)"])
@@ -164,11 +175,7 @@ final class RoomPublisher: Sendable {
 
     private func sweep() async -> Bool {
         do {
-            let hasLeft = try await rooms.database.read { tx in
-                try tx.first("SELECT 1 FROM room_leftovers LIMIT 1") { try $0[0] as Int } != nil
-            }
-            guard hasLeft else { return false }
-            return try await rooms.database.write { try RoomMessageStore.sweep($0) }
+            return try await rooms.sweep()
         } catch {
             Logger.current.debug("Deleted rooms not cleared away", metadata: ["error": "\(error)"])
             return false

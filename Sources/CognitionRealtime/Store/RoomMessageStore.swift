@@ -62,15 +62,20 @@ enum RoomMessageStore {
     /// How long an idempotency key counts at least.
     static let keyLife: Duration = .seconds(86_400)
 
-    /// Takes away what is beyond a room's history.
+    /// Messages that are taken away in one transaction.
+    static let pruneMax = 2_000
+
+    /// Takes away what is beyond a room's history, at most ``pruneMax``.
     /// - Returns: How many.
     static func prune(_ key: Int64, keeping count: Int, now: Timestamp, _ tx: borrowing Transaction) throws -> Int {
         let (young, keyed) = (now - grace, now - keyLife)
         return try tx.execute(
             """
-            DELETE FROM room_messages WHERE room_key = \(key)
-                AND number <= (SELECT last_offset FROM rooms WHERE key = \(key)) - \(count)
-                AND created_at < \(young) AND (idempotency_key IS NULL OR created_at < \(keyed))
+            DELETE FROM room_messages WHERE room_key = \(key) AND number IN (
+                SELECT number FROM room_messages WHERE room_key = \(key)
+                    AND number <= (SELECT last_offset FROM rooms WHERE key = \(key)) - \(count)
+                    AND created_at < \(young) AND (idempotency_key IS NULL OR created_at < \(keyed))
+                ORDER BY number LIMIT \(pruneMax))
             """)
     }
 

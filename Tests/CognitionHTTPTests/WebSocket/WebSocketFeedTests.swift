@@ -133,8 +133,9 @@ import Testing
                 ),
                 (["action": "subscribe", "workflow_id": "unknown"], "workflow.not_found"),
                 (["action": "subscribe"], "realtime.action_invalid"),
-                (["action": "subscribe", "room": "r"], "realtime.unsupported"),
-                (["action": "publish", "room": "r", "content": 1], "realtime.unsupported"),
+                (["action": "subscribe", "room": "r"], "realtime.room_not_found"),
+                (["action": "publish", "room": "r", "content": 1], "realtime.room_not_found"),
+                (["action": "publish", "room": "r"], "realtime.action_invalid"),
                 (["action": "dance"], "realtime.action_invalid"),
                 ([1, 2], "realtime.action_invalid"),
             ]

@@ -160,6 +160,37 @@ import Testing
         }
     }
 
+    @Test("What is beyond the history goes when nobody can need it any more", arguments: TestDatabase.engines)
+    func shortens(on engine: TestDatabase.Engine) async throws {
+        try await withTestDatabase(engine, migrations: roomMigrations) { database in
+            let clock = ManualClock()
+            let rooms = try await Rooms.open(database, directory: UsersByName(), clock: clock, ids: UUIDGenerator())
+            var settings = RoomSettings()
+            settings.history = .last(10)
+            let room = try await rooms.create("a", settings, as: ada)
+            let batch = try (1...30).map { try publication("\($0)", to: "a", as: ada, key: $0 == 5 ? "k" : nil) }
+            _ = try await rooms.publish(batch)
+            func count() async throws -> Int {
+                try await database.read { try $0.first("SELECT COUNT(*) FROM room_messages") { try $0[0] } ?? 0 }
+            }
+            #expect(try await rooms.shorten(room.key, to: 10) == 0)
+            clock.advance(by: .seconds(11))
+            #expect(try await rooms.shorten(room.key, to: 10) == 19)
+            // A key counts for a day.
+            let again = try await rooms.publish([try publication("5", to: "a", as: ada, key: "k")])[0].get()
+            #expect(again.isRepeat && again.offset == 5)
+            clock.advance(by: .seconds(86_400))
+            #expect(try await rooms.shorten(room.key, to: 10) == 1)
+            #expect(try await count() == 10)
+            #expect(
+                try await rooms.history(of: "a", .after(0), limit: 100, for: ada).messages.map(\.offset)
+                    == Array(21...30))
+            try await rooms.delete("a", as: ada)
+            while try await rooms.sweep() {}
+            #expect(try await count() == 0)
+        }
+    }
+
     @Test("A room that is made again has other offsets under another epoch", arguments: TestDatabase.engines)
     func epochs(on engine: TestDatabase.Engine) async throws {
         try await withRooms(engine) { rooms in

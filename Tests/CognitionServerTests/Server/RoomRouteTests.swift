@@ -34,6 +34,12 @@ extension ServerTests {
             let first = try await user.post("rooms/planning/messages", keyed)
             let second = try await user.post("rooms/planning/messages", keyed)
             #expect(first.status == 201 && second.status == 200 && first.json == second.json, "\(second)")
+            // The header says the same, and both together only if they agree.
+            let again = try await user.post(
+                "rooms/planning/messages", ["content": 6], headers: [("Idempotency-Key", "k")])
+            #expect(again.json["offset"] == 6, "\(again)")
+            (try await user.post("rooms/planning/messages", keyed, headers: [("Idempotency-Key", "other")]))
+                .expectProblem(400, "request.parameter_invalid")
             let newest = try await user.get("rooms/planning/history")
             #expect(newest.json["items"]?.arrayValue?.compactMap { $0["content"] } == [4, 5, 6], "\(newest)")
             #expect(newest.json["first_offset"] == 4 && newest.json["last_offset"] == 6)
@@ -165,7 +171,8 @@ extension ServerTests {
             }
             let live = try await lines([], until: "\"fifth\"") {
                 for content in ["second", "third", "fourth", "fifth"] {
-                    #expect(try await user.post("rooms/a/messages", ["content": .string(content)]).status == 201)
+                    let sent = try await user.post("rooms/a/messages", ["content": .string(content)])
+                    #expect(sent.status == 201)
                 }
             }
             #expect(
