@@ -1,6 +1,5 @@
 package import CognitionCore
 package import CognitionEvents
-import Logging
 import Synchronization
 import Tracing
 
@@ -34,8 +33,7 @@ package final class RabbitMQInbox: BusInbox {
             do {
                 return try await receiveOnce()
             } catch is UnreadableMessage {
-                // The broker puts it aside when it has come back too often.
-                Logger.current.warning("Message cannot be read", metadata: ["bus": "\(name)"])
+                continue  // the broker puts it aside when it has come back too often
             }
         }
         throw EventError(.busUnavailable, "RabbitMQ at \(options.place) sends what cannot be read")

@@ -4,8 +4,9 @@ import Synchronization
 /// How the processes that share a database know of each other's death.
 ///
 /// Each node keeps one row alive; what a node without a living row still holds is free for the others. The times are those
-/// of the database's own clock, so that nodes with different clocks agree. A node that cannot renew its lease in time has
-/// to take itself for dead, and is told so: others may have taken over what it held.
+/// of the database's own clock, so that nodes with different clocks agree; as that may be set as well, whoever takes another
+/// for dead has also seen nothing of it for a while of its own (``NodeWatch``). A node that cannot renew its lease in time
+/// has to take itself for dead, and is told so: others may have taken over what it held.
 package final class NodeLease: Sendable {
     package struct Settings: Sendable {
         /// How long a node counts as alive after it has last said so.
@@ -67,11 +68,8 @@ package final class NodeLease: Sendable {
         let began = ContinuousClock.now
         let (node, life) = (node, settings.duration.microseconds)
         let stayed = try await database.write { tx in
-            let stayed = try tx.execute(
-                """
-                UPDATE nodes SET lease_until = \(fragment: .now) + \(life)
-                WHERE id = \(node) AND lease_until > \(fragment: .now)
-                """)
+            // Whoever takes over what this node holds takes its row away in the same transaction.
+            let stayed = try tx.execute("UPDATE nodes SET lease_until = \(fragment: .now) + \(life) WHERE id = \(node)")
             if stayed == 0 {
                 try tx.execute(
                     """
@@ -126,20 +124,72 @@ package final class NodeLease: Sendable {
 
     // MARK: The others
 
-    /// Nodes whose lease has run out and that nobody has cleared away yet; at most 100.
-    package static func expired(in tx: borrowing Transaction) throws -> [UUIDv7] {
-        try tx.query("SELECT id FROM nodes WHERE lease_until <= \(fragment: .now) ORDER BY id LIMIT 100") { try $0[0] }
+    /// What is seen of another node.
+    package struct Sign: Sendable, Hashable {
+        package let node: UUIDv7
+        /// By the database's clock; other than before whenever the node has said that it lives.
+        let until: Int64
+        /// The lease has run out by the database's clock.
+        let isOver: Bool
     }
 
-    /// Clears away nodes, once what they held is free, unless they have come back.
+    /// Signs of the other nodes; of at most 1,000.
+    package func others(in tx: borrowing Transaction) throws -> [Sign] {
+        try tx.query(
+            """
+            SELECT id, lease_until, CASE WHEN lease_until <= \(fragment: .now) THEN 1 ELSE 0 END FROM nodes
+            WHERE id <> \(node) ORDER BY id LIMIT 1000
+            """
+        ) { Sign(node: try $0[0], until: try $0[1], isOver: try $0[2] as Int == 1) }
+    }
+
+    /// Which of them have still not said anything else, and cannot until the end of the transaction.
+    package static func stillSilent(_ signs: [Sign], in tx: borrowing Transaction) throws -> [UUIDv7] {
+        try signs.filter { sign in
+            try tx.first(
+                "SELECT 1 FROM nodes WHERE id = \(sign.node) AND lease_until = \(sign.until) \(fragment: .forUpdate)"
+            ) { try $0[0] as Int } != nil
+        }.map(\.node)
+    }
+
+    /// Clears away nodes, once what they held is free.
     package static func clear(_ nodes: [UUIDv7], in tx: borrowing Transaction) throws {
         guard !nodes.isEmpty else { return }
-        try tx.execute("DELETE FROM nodes WHERE id IN \(list: nodes) AND lease_until <= \(fragment: .now)")
+        try tx.execute("DELETE FROM nodes WHERE id IN \(list: nodes)")
     }
 
     /// How many nodes are alive.
     package static func count(in tx: borrowing Transaction) throws -> Int {
         try tx.first("SELECT COUNT(*) FROM nodes WHERE lease_until > \(fragment: .now)") { try $0[0] } ?? 0
+    }
+}
+
+/// Which of the other nodes are dead, by what one node sees of them.
+package struct NodeWatch: Sendable {
+    private let settings: NodeLease.Settings
+    private var seen: [UUIDv7: (until: Int64, since: ContinuousClock.Instant)] = [:]
+
+    package init(_ settings: NodeLease.Settings) { self.settings = settings }
+
+    /// - Returns: Those that have said nothing for two renewals and whose lease has run out; and those that have said nothing
+    ///   for longer than any lease is good, whatever the database's clock says.
+    package mutating func note(
+        _ signs: [NodeLease.Sign], at instant: ContinuousClock.Instant = .now
+    ) -> [NodeLease.Sign] {
+        var now: [UUIDv7: (until: Int64, since: ContinuousClock.Instant)] = [:]
+        for sign in signs {
+            if let before = seen[sign.node], before.until == sign.until {
+                now[sign.node] = before
+            } else {
+                now[sign.node] = (sign.until, instant)
+            }
+        }
+        seen = now
+        return signs.filter { sign in
+            guard let since = seen[sign.node]?.since else { return false }
+            let silence = instant - since
+            return silence >= (sign.isOver ? settings.renewal * 2 : settings.duration + settings.renewal * 2)
+        }
     }
 }
 

@@ -19,11 +19,11 @@ extension Workflows {
         }
     }
 
-    /// Frees what nodes held whose lease has run out, and clears those nodes away.
-    func freeExpired(now: Timestamp) async throws -> Int {
-        guard try await !database.read({ tx in try NodeLease.expired(in: tx) }).isEmpty else { return 0 }
+    /// Frees what nodes held that have given no other sign since, and clears those nodes away.
+    func free(_ silent: [NodeLease.Sign], now: Timestamp) async throws -> Int {
+        guard !silent.isEmpty else { return 0 }
         return try await database.write { tx in
-            let nodes = try NodeLease.expired(in: tx)
+            let nodes = try NodeLease.stillSilent(silent, in: tx)
             let freed = try ExecutionStore.releaseAll(of: nodes, now: now, tx)
             try NodeLease.clear(nodes, in: tx)
             return freed

@@ -199,19 +199,27 @@ extension Workflows {
 
     /// What others have left in the database for an engine to do.
     struct Errands: Sendable {
+        /// See ``MailStore/lastKey(_:)``; `nil` also where it was not asked for.
+        var lastKey: Int64?
         var mailboxes: [(key: Int64, id: ExecutionID, isOwned: Bool, hasEnded: Bool)]
         /// Keys of the names of workflows whose schedules events have come for.
         var schedulesCalled: [Int64]
+
+        var mayHaveMoreMail: Bool { mailboxes.count >= mailboxesMax || schedulesCalled.count >= schedulesMax }
     }
 
     /// One look at all of it; it also learns which lifecycle events anybody listens for.
-    func errands(for node: UUIDv7, now: Timestamp) async throws -> Errands {
+    /// - Parameter start: Messages up to this key are left out; `nil` for none.
+    func errands(for node: UUIDv7, after start: Int64?, now: Timestamp) async throws -> Errands {
         let additions = lifecycle.additions
         let (errands, types) = try await database.read { tx in
             (
                 Errands(
-                    mailboxes: try MailStore.waiting(for: node, limit: Self.mailboxesMax, tx),
-                    schedulesCalled: try MailStore.schedulesWithMail(limit: Self.schedulesMax, tx)),
+                    lastKey: try start == nil ? MailStore.lastKey(tx) : nil,
+                    mailboxes: try MailStore.waiting(
+                        for: node, after: start ?? .min, limit: Self.mailboxesMax, tx),
+                    schedulesCalled: try MailStore.schedulesWithMail(
+                        after: start ?? .min, limit: Self.schedulesMax, tx)),
                 try ListenerStore.lifecycleTypes(tx)
             )
         }

@@ -60,7 +60,7 @@ import Testing
         }
     }
 
-    @Test("A lease that runs out is told once; a node that leaves is not among the dead")
+    @Test("A lease that others have taken away is told once; a node that leaves is not among the dead")
     func leases() async throws {
         try await withTestNodes(2, migrations: NodeLease.migrations) { nodes in
             let ids = UUIDGenerator()
@@ -71,12 +71,52 @@ import Testing
             try await nodes[1].write { tx in
                 _ = try tx.execute("UPDATE nodes SET lease_until = 1 WHERE id = \(leases[0].node)")
             }
-            #expect(try await nodes[1].read { try NodeLease.expired(in: $0) } == [leases[0].node])
+            try await leases[0].renew()
+            #expect(leases[0].standing() == .held, "nobody has taken anything away")
+            try await nodes[1].write { tx in try NodeLease.clear([leases[0].node], in: tx) }
             try await leases[0].renew()
             #expect(leases[0].standing() == .lapsed && leases[0].standing() == .held)
-            #expect(try await nodes[1].read { try NodeLease.expired(in: $0) }.isEmpty)
             try await leases[1].end()
             #expect(try await nodes[0].read { try NodeLease.count(in: $0) } == 1)
+        }
+    }
+
+    @Test("Whichever way the clock of the database is set, a node that lives is not taken for dead, and a dead one is")
+    func databaseClock() async throws {
+        try await withTestNodes(2, migrations: NodeLease.migrations) { nodes in
+            let ids = UUIDGenerator()
+            let leases = nodes.map { NodeLease($0, node: ids.next()) }
+            for lease in leases { try await lease.renew() }
+            // What the rows are like after the database's clock was set.
+            func setClock(_ seconds: Int64) async throws {
+                try await nodes[0].write { tx in
+                    _ = try tx.execute("UPDATE nodes SET lease_until = lease_until - \(seconds * 1_000_000)")
+                }
+            }
+            func dead(_ watch: inout NodeWatch, at instant: ContinuousClock.Instant) async throws -> [UUIDv7] {
+                watch.note(try await nodes[0].read { try leases[0].others(in: $0) }, at: instant).map(\.node)
+            }
+            let start = ContinuousClock.now
+            for hour in [Int64(3_600), -3_600] {
+                var watch = NodeWatch(NodeLease.Settings())
+                #expect(try await dead(&watch, at: start).isEmpty)
+                try await setClock(hour)
+                #expect(try await dead(&watch, at: start + .seconds(2)).isEmpty)
+                #expect(try await dead(&watch, at: start + .seconds(4)).isEmpty)
+                try await leases[1].renew()
+                #expect(leases[1].standing() == .held)
+                for second in stride(from: 6, through: 16, by: 2) {
+                    #expect(try await dead(&watch, at: start + .seconds(second)).isEmpty, "\(hour) \(second)")
+                }
+                // It says nothing any more, and its lease seems to be good for another hour, or has run out long ago.
+                try await setClock(hour)
+                #expect(try await dead(&watch, at: start + .seconds(17)).isEmpty)
+                #expect(try await dead(&watch, at: start + .seconds(22)).isEmpty)
+                #expect(try await dead(&watch, at: start + .seconds(36)) == [leases[1].node])
+                let signs = try await nodes[0].read { try leases[0].others(in: $0) }
+                try await leases[1].renew()
+                #expect(try await nodes[0].write { try NodeLease.stillSilent(signs, in: $0) }.isEmpty)
+            }
         }
     }
 

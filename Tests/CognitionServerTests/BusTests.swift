@@ -36,6 +36,11 @@ import Testing
                 let status = try await sandbox.start(["bus", "status", "--json"], environment: settings).ending()
                 let told = try JSONValue(parsing: status.output)
                 #expect(status.exitCode == 0 && told["lag"] == 0 && told["dead"] == 0, "\(status)")
+                let doctor = try await sandbox.start(["doctor", "--json"], environment: settings).ending()
+                let checks = try JSONValue(parsing: doctor.output)["checks"]?.arrayValue ?? []
+                let found = try #require(checks.first { $0["name"] == "rabbitmq" }, "\(doctor)")
+                #expect(found["status"] == "ok" && found["details"]?["exchange"] == true, "\(found)")
+                #expect(found["details"]?["version"]?.stringValue?.first?.isNumber == true, "\(found)")
                 let resumed = try await sandbox.start(["bus", "resume"], environment: settings).ending()
                 #expect(resumed.exitCode == 0, "\(resumed)")
                 _ = await server.stop()
@@ -115,6 +120,10 @@ import Testing
                 let status = try await sandbox.start(["bus", "status"], environment: settings).ending()
                 #expect(status.exitCode == 1 && status.errors.contains("[\(code)]"), "\(status)")
                 #expect(!status.errors.contains("wrong-word"))
+                let doctor = try await sandbox.start(["doctor", "--json"], environment: settings).ending()
+                let checks = try JSONValue(parsing: doctor.output)["checks"]?.arrayValue ?? []
+                let found = checks.first { $0["name"] == "rabbitmq" }
+                #expect(found?["status"] == "warning" && !doctor.output.contains("wrong-word"), "\(doctor)")
             }
             let none = try await sandbox.run("bus", "status")
             #expect(none.exitCode == 1 && none.errors.contains("RABBITMQ_URL"), "\(none)")

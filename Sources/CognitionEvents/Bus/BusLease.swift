@@ -3,7 +3,7 @@ import CognitionStorage
 
 /// Which of the nodes of a database publishes to a bus.
 ///
-/// The times are those of the database's own clock. A node that was paused beyond its lease may still publish what it has in
+/// The times are those of the database's own clock; a lease that is good for longer than any is of before it was set back. A node that was paused beyond its lease may still publish what it has in
 /// hand, once more, with the same ids; it cannot move the place.
 enum BusLease {
     /// Microseconds that it is good for.
@@ -16,7 +16,8 @@ enum BusLease {
         let changed = try tx.execute(
             """
             UPDATE bus_leases SET owner = \(owner), lease_until = \(fragment: .now) + \(life)
-            WHERE bus = \(bus) AND (owner = \(owner) OR lease_until <= \(fragment: .now))
+            WHERE bus = \(bus) AND (owner = \(owner) OR lease_until <= \(fragment: .now)
+                OR lease_until > \(fragment: .now) + \(2 * life))
             """)
         if changed == 1 { return true }
         return try tx.execute(

@@ -3,7 +3,7 @@ package import CognitionCore
 /// Makes one node of several the one that archives.
 ///
 /// A claim is a row with the key 1 of a table of the context's own, with the columns `id`, `owner` and `owned_until`. Its
-/// times are those of the database's own clock.
+/// times are those of the database's own clock; a claim that is good for longer than any is of before it was set back.
 package struct ArchiveClaim: Sendable {
     /// How long a node that has crashed keeps others from archiving.
     private static let life: Duration = .seconds(300)
@@ -22,7 +22,8 @@ package struct ArchiveClaim: Sendable {
         try tx.execute(
             """
             UPDATE \(columns: table) SET owner = \(owner), owned_until = \(fragment: .now) + \(Self.life.microseconds)
-            WHERE id = 1 AND (owner IS NULL OR owner = \(owner) OR owned_until < \(fragment: .now))
+            WHERE id = 1 AND (owner IS NULL OR owner = \(owner) OR owned_until < \(fragment: .now)
+                OR owned_until > \(fragment: .now) + \(2 * Self.life.microseconds))
             """) == 1
     }
 

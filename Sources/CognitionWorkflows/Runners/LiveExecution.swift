@@ -13,6 +13,7 @@ final class LiveExecution: Sendable {
         /// An effect was cut off, and has cost something or left something to write.
         case spent(EffectResult.Spending)
         case timePassed
+        case clockWentBack(by: Duration)
         case cancel(by: String?)
         case mail([ExecutionMessage])
         /// Nothing outside has happened: the first transition, or the rest of a long one.
@@ -23,7 +24,7 @@ final class LiveExecution: Sendable {
             switch self {
             case .finished(_, _, let result): result.spending.isNothing ? nil : .spent(result.spending)
             case .spent: self
-            case .timePassed, .cancel, .mail, .advance: nil
+            case .timePassed, .clockWentBack, .cancel, .mail, .advance: nil
             }
         }
     }
@@ -96,16 +97,21 @@ final class LiveExecution: Sendable {
     }
 
     /// The next thing to commit; `nil` ends the drive.
-    func nextStep(now: Timestamp) -> Step? {
+    ///
+    /// - Parameter clock: What the clock says.
+    func nextStep(now clock: Timestamp) -> Step? {
         state.withLock { state in
             guard !state.inbox.isEmpty else {
                 state.isDriven = false
                 return nil
             }
-            let now = state.takeTime(now)
+            let now = state.takeTime(clock)
+            state.machine.ahead = now - clock >= ClockWatch.stepMin ? now - clock : .zero
             var step = Step(time: now)
             var costs: [Int: Int64] = [:]
             var isChanged = false
+            // What comes after it goes by the clock as it is now.
+            for case .clockWentBack(let step) in state.inbox { state.machine.clockWentBack(by: step, now: now) }
             for input in state.inbox {
                 switch input {
                 case .finished(let task, let attempt, let result):
@@ -116,6 +122,7 @@ final class LiveExecution: Sendable {
                     step.add(spending)
                     continue
                 case .timePassed: state.machine.passTime(now: now)
+                case .clockWentBack: break
                 case .mail(let messages):
                     for message in messages { state.machine.receive(message, now: now) }
                 case .cancel(let actor): state.machine.cancel(by: actor, now: now)

@@ -47,13 +47,15 @@ extension WorkflowEngine {
     }
 
     /// Takes over what dead nodes have left, until the task is cancelled.
-    func reap() async {
+    func reap(beside lease: NodeLease) async {
+        var nodes = NodeWatch(lease.settings)
         var lastSweep = ContinuousClock.now
         while !Task.isCancelled {
             // Ends early when the task is cancelled, as the loop does then.
             try? await Task.sleep(for: Self.reapPause)
             do {
-                let freed = try await workflows.freeExpired(now: clock.now)
+                let signs = try await workflows.database.read { try lease.others(in: $0) }
+                let freed = try await workflows.free(nodes.note(signs), now: clock.now)
                 if freed > 0 { logger.notice("Executions of dead nodes freed", metadata: ["count": "\(freed)"]) }
                 guard ContinuousClock.now - lastSweep >= Self.sweepPause else { continue }
                 lastSweep = .now

@@ -38,6 +38,8 @@ package final class WorkflowEngine: Sendable {
         /// The workspace that was the last to have a turn when executions were claimed.
         var lastTurn: WorkspaceID?
         var dueLooks = DueLooks()
+        var mailLooks = MailLooks()
+        var clockWatch = ClockWatch()
         var isFailing = false
         var drives = 0
         var isRunning = false
@@ -93,7 +95,7 @@ package final class WorkflowEngine: Sendable {
             if let lease {
                 group.addTask(executorPreference: thread) { await self.keep(lease, on: thread) }
                 group.addTask(executorPreference: thread) { await self.watch(lease, on: thread) }
-                group.addTask { await self.reap() }
+                group.addTask { await self.reap(beside: lease) }
             }
             await group.waitForAll()
         }
@@ -104,15 +106,20 @@ package final class WorkflowEngine: Sendable {
 
     /// One look at everything that time or another process may have made due.
     package func tick() async {
-        let now = clock.now
+        let now = readClock()
         for key in timers.takeDue(now: now) {
             if let live = members.withLock({ $0.live[key] }) { deliver(.timePassed, to: live) }
         }
         do {
             try await giveBackLost(now: now)
-            let errands = try await workflows.errands(for: node, now: now)
-            try await noticeMail(in: errands.mailboxes, now: now)
+            let start = members.withLock { $0.mailLooks.next() }
+            let errands = try await workflows.errands(for: node, after: start, now: now)
+            let leavesNothing = try await noticeMail(in: errands.mailboxes, now: now)
             for name in errands.schedulesCalled { try await workflows.takeEvents(ofName: name, now: now) }
+            members.withLock { members in
+                members.mailLooks.note(
+                    after: start, lastKey: errands.lastKey, leavesNothing: leavesNothing && !errands.mayHaveMoreMail)
+            }
             try await claimDue(now: now)
             try await noticeCancellations()
             noteTick(failure: nil)
@@ -121,6 +128,20 @@ package final class WorkflowEngine: Sendable {
         } catch {
             noteTick(failure: error)
         }
+    }
+
+    /// What the clock says. Where it was set back, what is in memory and waits is told first, to go by the time that passes.
+    private func readClock() -> Timestamp {
+        let (now, step, live) = members.withLock { members in
+            // One reading after the other, so that no older one comes later.
+            let now = clock.now
+            let step = members.clockWatch.note(now)
+            return (now, step, step == nil ? [] : Array(members.live.values))
+        }
+        guard let step else { return now }
+        logger.warning("The clock was set back", metadata: ["seconds": "\(step.components.seconds)"])
+        for execution in live { deliver(.clockWentBack(by: step), to: execution) }
+        return now
     }
 
     /// Says once that the database does not answer, and once that it does again.
@@ -175,7 +196,7 @@ package final class WorkflowEngine: Sendable {
 
     /// Commits step after step until nothing is left to do.
     private func drive(_ live: LiveExecution) async {
-        while let step = live.nextStep(now: clock.now) {
+        while let step = live.nextStep(now: readClock()) {
             guard let transition = step.transition else {
                 await commitSpending(step, of: live)
                 continue

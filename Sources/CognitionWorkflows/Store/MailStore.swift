@@ -99,16 +99,24 @@ enum MailStore {
 
     // MARK: Receiving
 
+    /// The last key that was given to a message, committed or not; `nil` on engines that clear away what is deleted at once.
+    static func lastKey(_ tx: borrowing Transaction) throws -> Int64? {
+        guard tx.dialect == .postgres else { return nil }
+        // The value of one that has given nothing yet is the first that it will give.
+        return try tx.first("SELECT last_value - 1 FROM execution_messages_key_seq") { try $0[0] as Int64 }
+    }
+
     /// Executions with new messages that this node runs, or that nobody does.
+    /// - Parameter start: Messages up to this key are left out.
     static func waiting(
-        for node: UUIDv7, limit: Int, _ tx: borrowing Transaction
+        for node: UUIDv7, after start: Int64, limit: Int, _ tx: borrowing Transaction
     ) throws -> [(key: Int64, id: ExecutionID, isOwned: Bool, hasEnded: Bool)] {
         // CROSS JOIN keeps SQLite's planner from going through all executions, as it would every quarter of a second.
         try tx.query(
             """
             SELECT DISTINCT e.key, e.id, e.owner, e.ended_at
             FROM execution_messages m CROSS JOIN executions e
-            WHERE e.key = m.execution_key AND m.state = 0 AND (e.owner IS NULL OR e.owner = \(node))
+            WHERE e.key = m.execution_key AND m.state = 0 AND m.key > \(start) AND (e.owner IS NULL OR e.owner = \(node))
                 AND (e.reason IS NULL OR e.reason <> \(StatusReason.quarantined)) LIMIT \(limit)
             """
         ) { row in
@@ -120,10 +128,11 @@ enum MailStore {
     }
 
     /// Names of the workflows whose schedules events have come for; they have negative keys here.
-    static func schedulesWithMail(limit: Int, _ tx: borrowing Transaction) throws -> [Int64] {
+    static func schedulesWithMail(after start: Int64, limit: Int, _ tx: borrowing Transaction) throws -> [Int64] {
         try tx.query(
             """
-            SELECT DISTINCT execution_key FROM execution_messages WHERE state = 0 AND execution_key < 0 LIMIT \(limit)
+            SELECT DISTINCT execution_key FROM execution_messages
+            WHERE state = 0 AND key > \(start) AND execution_key < 0 LIMIT \(limit)
             """
         ) { -(try $0[0] as Int64) }
     }

@@ -44,9 +44,9 @@ import Testing
             let silent = EngineHarness(nodes[0], script: ScriptedFunction { _ in await gate.pass() }) {
                 $0.executionsMax = 1
                 // It says that it lives only after the other has taken it for dead.
-                $0.lease.renewal = .seconds(4)
+                $0.lease.renewal = .seconds(9)
             }
-            let other = EngineHarness(nodes[1])
+            let other = EngineHarness(nodes[1]) { $0.lease.renewal = .milliseconds(500) }
             try await silent.running {
                 let id = try await silent.execute(workflow("left", "1.0.0", Self.body))
                 await gate.arrival(of: 1)

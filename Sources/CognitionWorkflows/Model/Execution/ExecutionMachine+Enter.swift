@@ -24,7 +24,8 @@ extension ExecutionMachine {
             setInput(of: number, to: input)
             if let timeout = task.definition.timeout, let task = tasks[number] {
                 let duration = try timeout.evaluate(input, scope: scope(of: task, stage: .body))
-                update(number) { $0.deadline = now + duration }
+                let deadline = clock(now) + duration
+                update(number) { $0.deadline = deadline }
             }
             try begin(number, now: now)
         } catch {
@@ -52,7 +53,7 @@ extension ExecutionMachine {
         case .raise(let error):
             throw try error.evaluate(task.input, scope: scope)
         case .wait(let duration):
-            let moment = now + (try duration.evaluate(task.input, scope: scope))
+            let moment = clock(now) + (try duration.evaluate(task.input, scope: scope))
             update(number) { task in
                 task.status = .waiting
                 task.wakeAt = moment

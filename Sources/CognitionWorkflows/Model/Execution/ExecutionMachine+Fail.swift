@@ -28,7 +28,8 @@ extension ExecutionMachine {
         guard let task = tasks[number] else { return }
         if let limit = definition.retry?.attemptDuration {
             let duration = try limit.evaluate(task.input, scope: scope(of: task, stage: .body))
-            update(number) { $0.progress.changeAttempts { $0.attemptDeadline = now + duration } }
+            let deadline = clock(now) + duration
+            update(number) { $0.progress.changeAttempts { $0.attemptDeadline = deadline } }
         }
         start(definition.body, scope: 0, of: number, now: now)
     }
@@ -46,7 +47,7 @@ extension ExecutionMachine {
             else { return fail(number, fault, now: now) }
             if let retry = definition.retry {
                 if let delay = try delay(of: retry, for: task, scope: scope, now: now) {
-                    return waitForRetry(number, fault, until: now + delay, now: now)
+                    return waitForRetry(number, fault, until: clock(now) + delay, now: now)
                 }
                 // An error that retries could not get rid of is not swallowed: somebody handles it, or it goes on.
                 if definition.handler == nil { return fail(number, fault, now: now) }
@@ -96,10 +97,10 @@ extension ExecutionMachine {
 
     mutating func fire(_ number: Int, now: Timestamp) {
         guard let task = tasks[number] else { return }
-        if let deadline = task.deadline, deadline <= now {
+        if let deadline = task.deadline, deadline <= clock(now) {
             let what = number == 0 ? "the execution" : "it"
             fail(number, WorkflowFault(.timeout, "\(what) did not end in time"), now: now)
-        } else if let deadline = task.progress.attempts?.attemptDeadline, deadline <= now,
+        } else if let deadline = task.progress.attempts?.attemptDeadline, deadline <= clock(now),
             case .try(let definition) = task.definition.kind
         {
             for child in task.children { drop(child, as: .cancelled, now: now) }

@@ -26,14 +26,14 @@ extension ExecutionMachine {
         guard !isSuspended else { return }
         state.status = .suspended
         state.reason = nil
-        state.suspendedAt = now
+        state.suspendedAt = clock(now)
         record("execution.suspended", with: Self.member("suspended_by", actor), at: now)
     }
 
     /// Goes on; the deadlines that were running move by as long as it stood still. A `wait` counts from when it began.
     private mutating func resume(by actor: String?, now: Timestamp) {
         guard isSuspended else { return }
-        let pause = state.suspendedAt.map { now - $0 } ?? .zero
+        let pause = state.suspendedAt.map { max(.zero, clock(now) - $0) } ?? .zero
         state.status = .running
         state.reason = nil
         state.suspendedAt = nil
@@ -88,7 +88,7 @@ extension ExecutionMachine {
     mutating func ask(_ number: Int, _ arguments: JSONValue, now: Timestamp) throws {
         guard let task = tasks[number] else { return }
         let request = try ApprovalRequest(
-            arguments, input: task.input, place: "\(id)/\(number)/\(task.attempt)", now: now)
+            arguments, input: task.input, place: "\(id)/\(number)/\(task.attempt)", now: clock(now))
         update(number) { task in
             task.status = .waiting
             task.reason = .approval

@@ -29,6 +29,9 @@ package struct ExecutionMachine: Sendable {
     /// What undoes those tasks, by their references.
     var compensators: [String: TaskDefinition] = [:]
     var random: SplitMix64
+    /// How far the time of the execution, which never goes back, is ahead of the clock that has; see
+    /// `ExecutionMachine+Clock.swift`.
+    var ahead: Duration = .zero
     private var changed: Set<Int> = []
     private var ended: [Int: TaskExecution] = [:]
     private var events: [ExecutionEvent] = []
@@ -102,7 +105,9 @@ package struct ExecutionMachine: Sendable {
     /// the next transition is then that of those that are left.
     package mutating func passTime(now: Timestamp) {
         var steps = 0
-        while !hasEnded, !isSuspended, steps < Self.stepsMax, let due = tasks.earliest(), due.moment <= now {
+        while !hasEnded, !isSuspended, steps < Self.stepsMax, let due = tasks.earliest(),
+            due.moment <= clock(now)
+        {
             fire(due.number, now: now)
             advance(now: now)
             steps += 1
