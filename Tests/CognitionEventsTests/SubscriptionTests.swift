@@ -88,6 +88,23 @@ import Testing
         }
     }
 
+    @Test("It is stored after a while as well, so that old events can leave", arguments: TestDatabase.engines)
+    func silentTime(on engine: TestDatabase.Engine) async throws {
+        try await withHandled(engine) { log in
+            let (clock, wallClock) = (StillClock(), ManualClock())
+            let subscription = try Subscription("quiet", filter: EventFilter(types: ["test.happened"]))
+            let running = start(subscription, log, seen: Counter(), clock: clock, wallClock: wallClock)
+            while clock.sleeps.isEmpty { await Task.yield() }
+            for place in 1...2 as ClosedRange<Int64> {
+                wallClock.advance(by: .seconds(60))
+                try await log.append([NewEvent("a.b")], to: stream, context: .test())
+                while try await log.subscription(named: "quiet").position < place { await Task.yield() }
+            }
+            running.cancel()
+            try await running.value
+        }
+    }
+
     @Test("After a batch it rests, and then handles together what has come", arguments: TestDatabase.engines)
     func rest(on engine: TestDatabase.Engine) async throws {
         try await withHandled(engine) { log in
@@ -265,10 +282,11 @@ import Testing
     }
 
     private func start(
-        _ subscription: Subscription, _ log: EventLog, seen: Counter, clock: any Clock<Duration> = StillClock()
+        _ subscription: Subscription, _ log: EventLog, seen: Counter, clock: any Clock<Duration> = StillClock(),
+        wallClock: any WallClock = ManualClock()
     ) -> Task<Void, any Error> {
         let runner = SubscriptionRunner(
-            subscription, database: log.database, wallClock: ManualClock(), clock: clock
+            subscription, database: log.database, wallClock: wallClock, clock: clock
         ) { events, tx in
             try EventLog.insert(events, in: tx)
             let numbers = events.compactMap(\.number)

@@ -45,6 +45,8 @@ package struct SubscriptionRunner: Sendable {
 
     /// Positions without a matching event after which the place is stored all the same.
     private static let silentPositionsMax: Int64 = 1_000
+    /// And after this time without one: what lies behind the place cannot leave the database.
+    private static let silenceMax: Duration = .seconds(60)
 
     /// Delays of 100 ms, doubled up to 30 s, without end.
     package static let standardRetry = RetryPolicy(
@@ -122,6 +124,8 @@ package struct SubscriptionRunner: Sendable {
     private struct Progress {
         /// As it is stored; `nil`: to be loaded.
         var stored: Int64?
+        /// When that was so for the first time.
+        var storedAt: Timestamp?
         /// Looked through up to here; not before `stored`.
         var position: Int64 = 0
         /// Up to here events are handled one by one.
@@ -143,18 +147,21 @@ package struct SubscriptionRunner: Sendable {
             let state = try await open()
             guard state.failure == nil else { return try await waitUntilResumed(at: state.position) }
             progress.stored = state.position
+            progress.storedAt = wallClock.now
             progress.position = state.position
             return
         }
         let (page, stored) = try await next(&progress)
         let isArrival = attendance?.isExact == true && page.isAtEnd && page.position > stored
-        if page.events.isEmpty, page.position - stored < Self.silentPositionsMax, !isArrival {
+        let isLate = page.position > stored && progress.storedAt.map { wallClock.now - $0 >= Self.silenceMax } ?? false
+        if page.events.isEmpty, page.position - stored < Self.silentPositionsMax, !isArrival, !isLate {
             progress.position = page.position
             if page.isAtEnd { try await waitForMore(progress) }
             return
         }
         if let page = try await handle(page, from: stored, progress) {
             progress.stored = page.position
+            progress.storedAt = wallClock.now
             progress.position = page.position
             if page.isAtEnd, rest > .zero { try await clock.sleep(for: rest) }
         } else {
