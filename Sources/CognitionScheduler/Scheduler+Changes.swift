@@ -38,10 +38,11 @@ extension Scheduler {
                 guard schedule.state == .active || schedule.state == .paused else { return }
                 return try ScheduleStore.set(.cancelled, of: schedule, now: log.now, tx)
             }
-            guard let job = try JobReader.hold(id, in: principal.workspace, tx) else {
+            // Not held: the schedule that it is a run of comes first.
+            guard let key = try JobReader.key(of: id, in: principal.workspace, tx) else {
                 throw SchedulerError.notFound(id)
             }
-            if !job.state.hasEnded { try CancelStore.cancel(job.key, log, tx) }
+            try CancelStore.cancel(key, log, tx)
         }
     }
 
@@ -134,10 +135,9 @@ extension StoredSchedule {
         guard let changed = job.schedule, changed.isRecurring else {
             throw SchedulerError(.jobStateConflict, "a schedule stays one; a job that comes once is another job")
         }
-        let before = try NewJob(template)
         try ScheduleStore.update(self, changed, job.template, name: job.name, by: principal.actor, now: now, tx)
-        if before.tags != job.tags {
-            try TagStore.remove(before.tags, from: id, in: workspace, tx)
+        if tags != job.tags {
+            try TagStore.remove(tags, from: id, in: workspace, tx)
             try TagStore.add(job.tags, to: id, in: workspace, tx)
         }
     }

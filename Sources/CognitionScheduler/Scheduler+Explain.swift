@@ -22,7 +22,7 @@ extension Scheduler {
         let now = clock.now
         return try await database.read { tx in
             if let schedule = try ScheduleStore.find(id, in: workspace, tx) {
-                return answer(id, try schedule.view().json["state"] ?? .null, reasons(schedule))
+                return answer(id, try schedule.view().json["state"] ?? .null, try reasons(schedule))
             }
             guard let job = try JobReader.find(id, in: workspace, tx) else { throw SchedulerError.notFound(id) }
             return answer(id, .string(job.state.name), try reasons(job, in: workspace, now: now, tx))
@@ -36,7 +36,15 @@ extension Scheduler {
         ]
     }
 
-    private func reasons(_ schedule: StoredSchedule) -> [Reason] {
+    private func reasons(_ schedule: StoredSchedule) throws -> [Reason] {
+        if schedule.state == .paused, let error = try schedule.error.map({ try JSONValue(parsing: $0) }) {
+            let why = error["message"]?.stringValue ?? "no reason is known"
+            return [
+                Reason(
+                    code: "schedule_failed", message: "it could not be fired and was paused: \(why)",
+                    details: ["error": error])
+            ]
+        }
         switch schedule.state {
         case .paused: return [Reason(code: "paused", message: "the schedule is paused")]
         case .ended, .cancelled: return [Reason(code: "ended", message: "the schedule fires no more")]

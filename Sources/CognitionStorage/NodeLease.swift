@@ -28,6 +28,13 @@ package final class NodeLease: Sendable {
         /// When the last renewal that worked began.
         var renewedAt: ContinuousClock.Instant?
         var hasLapsed = false
+        var lapses = 0
+
+        mutating func noteLapse() {
+            renewedAt = nil
+            hasLapsed = true
+            lapses += 1
+        }
     }
 
     package let node: UUIDv7
@@ -76,21 +83,32 @@ package final class NodeLease: Sendable {
             return stayed == 1
         }
         state.withLock { state in
-            if !stayed, state.renewedAt != nil { state.hasLapsed = true }
+            if !stayed, state.renewedAt != nil { state.noteLapse() }
             state.renewedAt = began
         }
     }
 
     /// What this node has to take for true now. A lapse is told once.
     package func standing() -> Standing {
-        state.withLock { state in
-            if let renewedAt = state.renewedAt, ContinuousClock.now - renewedAt > settings.duration {
-                // Whoever finds the row dead may act on it; the next renewal joins anew.
-                state.renewedAt = nil
-                state.hasLapsed = true
-            }
+        withCurrent { state in
             defer { state.hasLapsed = false }
             return state.hasLapsed ? .lapsed : .held
+        }
+    }
+
+    /// How often it has lapsed so far, for those who are not told by ``standing()``.
+    package var lapses: Int { withCurrent { $0.lapses } }
+
+    /// Whether it was renewed, and has not run out since.
+    package var isHeld: Bool { withCurrent { $0.renewedAt != nil } }
+
+    private func withCurrent<Value>(_ body: (inout State) -> Value) -> Value {
+        state.withLock { state in
+            // Whoever finds the row dead may act on it; the next renewal joins anew.
+            if let renewedAt = state.renewedAt, ContinuousClock.now - renewedAt > settings.duration {
+                state.noteLapse()
+            }
+            return body(&state)
         }
     }
 

@@ -2,6 +2,7 @@ import CognitionCore
 import CognitionScheduler
 import CognitionStorage
 import CognitionTestSupport
+import Logging
 import Testing
 
 @Suite("Processes that end") struct CrashTests {
@@ -40,6 +41,40 @@ import Testing
             #expect(harness.script.runs.map(\.idempotencyKey) == ["job:\(ids[0]):1.1"])
             let attempts = try await harness.scheduler.runs(of: ids[0], in: .default, before: nil, limit: 10).items
             #expect(attempts.map { $0["outcome"] } == ["lost", "completed"])
+        }
+    }
+
+    @Test(
+        "Without a lease jobs are stopped at once, and are run again once there is one", arguments: TestDatabase.engines
+    )
+    func lapsed(on engine: TestDatabase.Engine) async throws {
+        try await withScheduler(engine) { harness in
+            let node = UUIDGenerator().next() as UUIDv7
+            var life = NodeLease.Settings()
+            life.duration = .milliseconds(500)
+            let lease = NodeLease(harness.database, node: node, settings: life)
+            var settings = JobRunner.Settings()
+            settings.polling = .milliseconds(50)
+            settings.heartbeat = .milliseconds(50)
+            settings.grace = .milliseconds(200)
+            let runner = JobRunner(
+                harness.scheduler, handlers: [harness.script.handler], node: node, lease: lease, settings: settings,
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            let id = try await harness.create(script(["do": "wait"]))
+            try await lease.renew()
+            let run = Task { try await runner.run() }
+            try await harness.until(id, "running")
+            // Nobody renews the lease.
+            try await harness.until { runner.running == 0 }
+            #expect(try await harness.state(id) != "completed")
+            harness.script.open(id)
+            try await harness.until {
+                try await lease.renew()
+                return try await harness.state(id) == "completed"
+            }
+            #expect(try await harness.job(id)["attempt"] == 1 && harness.script.runs.count == 2)
+            run.cancel()
+            try await run.value
         }
     }
 

@@ -1,4 +1,5 @@
 import CognitionCore
+import CognitionEvents
 import CognitionScheduler
 import CognitionStorage
 import CognitionTestSupport
@@ -47,6 +48,21 @@ import Testing
             }
             await expect(.dependencyNotFound) { try await harness.enqueue([script([:], ["depends_on": ["nobody"]])]) }
             #expect(try await harness.count("SELECT COUNT(*) FROM jobs") == 0)
+        }
+    }
+
+    @Test(
+        "A job that cannot follow any more ends as it is made, and the log tells of it", arguments: TestDatabase.engines
+    )
+    func lateChild(on engine: TestDatabase.Engine) async throws {
+        try await withScheduler(engine) { harness in
+            let parent = try await harness.create(script(["do": "fail"], ["retry": ["attempts": 1]]))
+            try await harness.running { try await harness.until(parent, "dead") }
+            let child = try await harness.create(script([:], ["depends_on": [.string(parent)]]))
+            #expect(try await harness.state(child) == "cancelled")
+            let told = try await harness.events().filter { $0.data["job_id"] == .string(child) }
+            #expect(told.map(\.type) == ["job.cancelled"])
+            #expect(told.first?.data["error"]?["code"] == "scheduler.dependency_failed")
         }
     }
 

@@ -53,6 +53,37 @@ import Testing
     }
 
     @Test(
+        "A schedule that cannot be fired is paused with its error, and holds up no other",
+        arguments: TestDatabase.engines)
+    func broken(on engine: TestDatabase.Engine) async throws {
+        let clock = ManualClock()
+        try await withScheduler(engine, clock: clock) { harness in
+            let broken = try await harness.create(every("60s"))
+            let whole = try await harness.create(every("60s"))
+            try await harness.database.write { tx in
+                _ = try tx.execute("UPDATE job_schedules SET template = '{\"target\": 1}' WHERE id = \(broken)")
+            }
+            clock.advance(by: .seconds(60))
+            try await harness.running {
+                try await harness.until { try await harness.job(whole)["runs_completed"] == 1 }
+            }
+            let job = try await harness.job(broken)
+            #expect(job["state"] == "paused" && job["error"]?["code"] == "scheduler.job_invalid")
+            #expect(try await harness.explanation(of: broken) == ["schedule_failed"])
+            #expect(try await harness.job(whole)["error"] == nil)
+            // Whoever mends it has it go on.
+            _ = try await harness.scheduler.change(
+                broken, by: ["target": ["handler": ["name": "script"]]], as: .localOperator)
+            _ = try await harness.scheduler.resume(broken, as: .localOperator)
+            #expect(try await harness.job(broken)["error"] == nil)
+            clock.advance(by: .seconds(60))
+            try await harness.running {
+                try await harness.until { try await harness.job(broken)["runs_completed"] == 1 }
+            }
+        }
+    }
+
+    @Test(
         "While a run goes on", arguments: TestDatabase.engines,
         [("skip", 1, 0), ("buffer_one", 1, 1), ("buffer_all", 1, 2), ("allow_all", 3, 0)])
     func overlaps(on engine: TestDatabase.Engine, _ policy: (name: String, running: Int, waiting: Int)) async throws {

@@ -13,13 +13,13 @@ struct RestingJobBenchmark: Benchmark {
         measurements.append(
             try await schedules(bench, on: .sqlite(path: bench.folder + "/resting-schedules.db"), beside: nil))
         measurements +=
-            try await bench.withPostgres { server in
+            try await bench.withPostgres { server -> [Measurement] in
                 // Before the million, which the server has to clear up behind.
-                let schedules = try await PostgresServer.withDatabase(at: server.address) { url in
+                let scheduled = try await PostgresServer.withDatabase(at: server.address) { url in
                     try await schedules(bench, on: .postgres(url: url), beside: server)
                 }
                 return try await PostgresServer.withDatabase(at: server.address) { url in
-                    try await run(bench, on: .postgres(url: url)) + [schedules]
+                    try await run(bench, on: .postgres(url: url)) + [scheduled]
                 }
             } ?? []
         return measurements

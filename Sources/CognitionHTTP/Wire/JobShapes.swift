@@ -161,7 +161,7 @@ struct JobExplanationShape: AnswerBody {
     static let schemaName = "JobExplanation"
     private static let codes = [
         "paused", "not_due", "retry_delay", "waits_for_event", "parent_unfinished", "queue_paused", "key_full",
-        "rate_exhausted", "queue_full", "no_worker", "running", "ended",
+        "rate_exhausted", "queue_full", "no_worker", "schedule_failed", "running", "ended",
     ]
     private static let reason: JSONValue = .record(
         [
@@ -170,7 +170,8 @@ struct JobExplanationShape: AnswerBody {
             "key": .text(),
             "running": .whole(0...(.max)), "max": .whole(0...(.max)),
             "ahead": .whole(0...(.max), "Jobs of the queue that go first."), "kind": .text("Of the target."),
-        ], optional: ["until", "job", "state", "queue", "by", "key", "running", "max", "ahead", "kind"])
+            "error": .record(["code": .text(), "message": .text()], description: "Why a schedule was paused."),
+        ], optional: ["until", "job", "state", "queue", "by", "key", "running", "max", "ahead", "kind", "error"])
     static let schema: JSONValue = .record([
         "id": JobShape.id, "state": .choice(JobShape.states),
         "can_run": .flag("Nothing keeps it; it runs as soon as somebody takes it."), "reasons": .list(of: reason),

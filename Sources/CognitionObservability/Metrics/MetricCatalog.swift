@@ -66,6 +66,9 @@ package struct MetricCatalog: Sendable {
         MetricDescription(
             "scheduler.wait.duration", .histogram, .seconds, labels: ["queue", "kind"],
             buckets: MetricBuckets.longSeconds, "From the moment that a job was due until it was started"),
+        MetricDescription(
+            "scheduler.schedules.parked", .counter, .items("schedules"),
+            "Schedules that were paused because they could not be fired"),
 
         // Bus
         MetricDescription(

@@ -84,27 +84,29 @@ package struct EventFirings: Sendable {
         ) { events, tx in
             let log = JobLog(now: scheduler.clock.now, ids: scheduler.ids)
             var waiting: [WorkspaceID: [StoredSchedule]] = [:]
+            var firings: [(stored: StoredSchedule, event: Event)] = []
             for event in events {
                 let schedules =
                     try waiting[event.workspace] ?? ScheduleStore.waitingForEvents(in: event.workspace, tx)
                 waiting[event.workspace] = schedules
-                for stored in schedules { try Self.fire(stored, for: event, log, tx) }
+                firings += schedules.filter { $0.isFired(by: event) }.map { ($0, event) }
+            }
+            try ScheduleStore.hold(firings.map(\.stored.key), tx)
+            for (stored, event) in firings where try !ScheduleStore.fire(stored, at: nil, input: event.asInput, log, tx)
+            {
+                try ScheduleStore.noteSkipped(1, of: stored.key, tx)
             }
         }
     }
+}
 
-    private static func fire(
-        _ stored: StoredSchedule, for event: Event, _ log: JobLog, _ tx: borrowing Transaction
-    ) throws {
-        guard stored.workspace == event.workspace, stored.through <= event.time,
-            stored.schedule.isOpen(at: event.time), case .on(let trigger) = stored.schedule.trigger,
-            trigger.matches(event),
-            // The ends of its own runs would make it go on for ever.
-            event.data["schedule_id"] != .string(stored.id) || event.stream.type != JobEvent.streamType
-        else { return }
-        if try !ScheduleStore.fire(stored, at: nil, input: event.asInput, log, tx) {
-            try ScheduleStore.noteSkipped(1, of: stored.key, tx)
-        }
+extension StoredSchedule {
+    fileprivate func isFired(by event: Event) -> Bool {
+        guard workspace == event.workspace, through <= event.time, schedule.isOpen(at: event.time),
+            case .on(let trigger) = schedule.trigger, trigger.matches(event)
+        else { return false }
+        // The ends of its own runs would make it go on for ever.
+        return event.data["schedule_id"] != .string(id) || event.stream.type != JobEvent.streamType
     }
 }
 

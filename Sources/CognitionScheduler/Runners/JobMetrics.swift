@@ -4,7 +4,8 @@ import Metrics
 import Synchronization
 
 /// What running jobs are measured by: `scheduler.jobs` (attempts that have ended), `scheduler.jobs.success`,
-/// `scheduler.jobs.failed`, `scheduler.execution.duration` and `scheduler.wait.duration` (seconds), each by queue and kind.
+/// `scheduler.jobs.failed`, `scheduler.execution.duration` and `scheduler.wait.duration` (seconds), each by queue and kind;
+/// and `scheduler.schedules.parked`, schedules that were paused because they could not be fired.
 final class JobMetrics: Sendable {
     private struct Lane: Hashable {
         let queue: String
@@ -24,7 +25,14 @@ final class JobMetrics: Sendable {
     private let factory: any MetricsFactory
     private let lanes = Mutex<[Lane: Handles]>([:])
 
-    init(_ factory: any MetricsFactory) { self.factory = factory }
+    private let parked: Counter
+
+    init(_ factory: any MetricsFactory) {
+        self.factory = factory
+        parked = Counter(label: "scheduler.schedules.parked", factory: factory)
+    }
+
+    func noteParked() { parked.increment() }
 
     func record(_ end: AttemptEnd) {
         let handles = handles(of: Lane(queue: end.job.queue, kind: end.job.kind))

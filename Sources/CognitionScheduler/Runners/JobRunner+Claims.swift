@@ -21,12 +21,10 @@ extension JobRunner {
             guard !ends.isEmpty || claim != nil else { return }
             let progress = takeProgress()
             do {
-                // Keys are locked behind the lock of claims, so ends that hold some go alone.
-                if ends.contains(where: { $0.job.limitKey != nil }) || claim == nil {
-                    try await write(ends, progress)
-                    if let claim { accept(try await database.write { tx in try claim.run(in: tx) }, of: claim) }
-                } else if let claim {
+                if let claim {
                     accept(try await write(ends, progress, thenClaiming: claim), of: claim)
+                } else {
+                    try await write(ends, progress)
                 }
             } catch {
                 // A write that throws has written nothing, except where nobody knows: then the claims' epochs tell.
@@ -46,7 +44,9 @@ extension JobRunner {
             let room = settings.slots - members.running.count
             let opens = members.opensAt.map { $0 <= now } ?? false
             let looks = members.mayHaveReady || opens || freesSlots && members.hasBacklog
-            guard looks || !members.arrived.isEmpty, !members.isClosing, room > 0, !kinds.isEmpty else { return nil }
+            guard looks || !members.arrived.isEmpty, !members.isClosing, room > 0, !kinds.isEmpty, mayClaim else {
+                return nil
+            }
             defer { members.arrived = [] }
             // Behind what waits already, they take their turn.
             let isAlone = !looks && !members.hasBacklog && members.opensAt == nil && members.arrived.count <= room
@@ -65,11 +65,11 @@ extension JobRunner {
         let log = log
         do {
             return try await database.write { tx in
-                if !ends.isEmpty { try EndStore.write(ends, log, tx) }
+                if !ends.isEmpty { try EndStore.write(ends, thenClaims: true, log, tx) }
                 try EndStore.write(progress, tx)
                 return try claim.run(in: tx)
             }
-        } catch let error where !ends.isEmpty && !error.isTransient {
+        } catch let error where !ends.isEmpty && !error.mayPass {
             try await writeSingly(ends)
             return try await database.write { tx in try claim.run(in: tx) }
         }
@@ -83,7 +83,7 @@ extension JobRunner {
                 if !ends.isEmpty { try EndStore.write(ends, log, tx) }
                 try EndStore.write(progress, tx)
             }
-        } catch let error where !ends.isEmpty && !error.isTransient {
+        } catch let error where !ends.isEmpty && !error.mayPass {
             try await writeSingly(ends)
         }
     }
@@ -95,7 +95,7 @@ extension JobRunner {
                 try await database.write { tx in try EndStore.write([end], log, tx) }
             } catch let error as SchedulerError where error.code == .jobFenced {
                 logger.notice("Job taken over elsewhere", metadata: ["job.id": "\(end.job.id)"])
-            } catch  where !error.isTransient {
+            } catch  where !error.mayPass {
                 // What belongs to it cannot be written, so it has failed.
                 logger.warning("Job's result refused", metadata: ["job.id": "\(end.job.id)", "error": "\(error)"])
                 await writeFailure(failure(of: end.job, JobFailure(error), at: end.endedAt), log)
@@ -281,5 +281,5 @@ extension JobRunner {
 
 extension Error {
     /// Nothing was written, and the same may succeed later.
-    fileprivate var isTransient: Bool { (self as? StorageError)?.isTransient ?? (self is CancellationError) }
+    var mayPass: Bool { (self as? StorageError)?.isTransient ?? (self is CancellationError) }
 }

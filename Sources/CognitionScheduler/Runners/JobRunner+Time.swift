@@ -40,7 +40,7 @@ extension JobRunner {
             done += try await database.write { tx in try DependencyStore.resolve(log, tx) ? 1 : 0 }
         }
         if let schedule = outlook.schedule, schedule <= now {
-            done += try await database.write { tx in try ScheduleStore.fire(limit: Self.schedulesMax, log, tx) }
+            done += try await fireDue(log)
         }
         if let limit = outlook.limit, limit <= now {
             done += try await database.write { tx in try LimitStore.promoteDue(now: now, tx) }
@@ -69,6 +69,36 @@ extension JobRunner {
     }
 
     private static let pause: Duration = .milliseconds(100)
+
+    // MARK: Schedules
+
+    /// Fires what is due in one commit; where one of them cannot be fired, each in its own.
+    private func fireDue(_ log: JobLog) async throws -> Int {
+        do {
+            return try await database.write { tx in try ScheduleStore.fire(limit: Self.schedulesMax, log, tx) }
+        } catch let error where !error.mayPass {
+            var count = 0
+            let due = try await database.read { tx in
+                try ScheduleStore.due(limit: Self.schedulesMax, now: log.now, tx)
+            }
+            for key in due { count += try await fire(key, log) }
+            return count
+        }
+    }
+
+    private func fire(_ key: Int64, _ log: JobLog) async throws -> Int {
+        do {
+            return try await database.write { tx in try ScheduleStore.fire(limit: 1, only: key, log, tx) }
+        } catch let error where !error.mayPass {
+            let failure = JobFailure(error)
+            try await database.write { tx in try ScheduleStore.park(key, because: failure, tx) }
+            metrics.noteParked()
+            logger.error(
+                "Schedule paused, as it cannot be fired",
+                metadata: ["schedule.key": "\(key)", "error": "\(failure.code)"])
+            return 1
+        }
+    }
 
     // MARK: Requests
 
@@ -117,6 +147,25 @@ extension JobRunner {
             }
         }
     }
+
+    /// Stops everything once the lease of the node has run out by its own clock: others may run it by then. What nobody has
+    /// taken over is given back by a later beat.
+    func watch(_ lease: NodeLease, on thread: OwnThread) async {
+        var lapses = lease.lapses
+        while !Task.isCancelled {
+            await thread.sleep(for: Self.watchPause)
+            let now = lease.lapses
+            guard now != lapses else { continue }
+            lapses = now
+            let jobs = members.withLock { $0.running.values.map(\.job) }
+            for job in jobs { stop(job, because: .lost) }
+            if !jobs.isEmpty {
+                logger.error("Jobs stopped, as the lease of the node has run out", metadata: ["count": "\(jobs.count)"])
+            }
+        }
+    }
+
+    private static let watchPause: Duration = .milliseconds(250)
 
     /// Says that this node lives and what it runs, frees the jobs of nodes that do not, and lets go of those that are others'
     /// by now.

@@ -29,6 +29,7 @@ package final class JobRunner: Sendable {
     let kinds: [String]
     package let node: UUIDv7
     let settings: Settings
+    private let lease: NodeLease?
     let clock: any WallClock
     let logger: Logger
     let alarm = Alarm()
@@ -74,14 +75,17 @@ package final class JobRunner: Sendable {
         var stop: JobStop?
     }
 
+    /// - Parameter lease: Of the node, which somebody else renews; `nil` where no other node shares the database.
     package init(
-        _ scheduler: Scheduler, handlers: [any JobHandler], node: UUIDv7, settings: Settings = Settings(),
+        _ scheduler: Scheduler, handlers: [any JobHandler], node: UUIDv7, lease: NodeLease? = nil,
+        settings: Settings = Settings(),
         clock: any WallClock = SystemWallClock(), logger: Logger, metrics: any MetricsFactory = MetricsSystem.factory
     ) {
         self.scheduler = scheduler
         self.handlers = Dictionary(handlers.map { ($0.kind, $0) }) { _, later in later }
         kinds = self.handlers.keys.sorted()
         self.node = node
+        self.lease = lease
         self.settings = settings
         self.clock = clock
         self.logger = logger
@@ -89,6 +93,7 @@ package final class JobRunner: Sendable {
     }
 
     var database: any Database { scheduler.database }
+    var mayClaim: Bool { lease?.isHeld ?? true }
     var log: JobLog { JobLog(now: clock.now, ids: scheduler.ids) }
 
     /// How many jobs run here now.
@@ -102,11 +107,18 @@ package final class JobRunner: Sendable {
         }
         let stopListening = scheduler.arrivals.listen { self.take($0) }
         defer { stopListening() }
+        await waitForLease()
         do { try await beat() } catch is CancellationError {}
         let wakeUps = database.signals.wakeUps(for: .jobs)
         let moments = database.signals.wakeUps(for: .jobsDue)
         let requests = database.signals.wakeUps(for: .jobRequests)
+        // What computes without an end must not keep it from being stopped.
+        let thread = lease.map { _ in OwnThread("job-lease") }
+        defer { thread?.stop() }
         await withTaskGroup(of: Void.self) { group in
+            if let lease, let thread {
+                group.addTask(executorPreference: thread) { await self.watch(lease, on: thread) }
+            }
             group.addTask {
                 for await _ in wakeUps { self.wake() }
             }
@@ -128,6 +140,15 @@ package final class JobRunner: Sendable {
         }
         // Unstructured, because the last writes must not be cancelled with the task that runs the jobs.
         await Task { await self.close() }.value
+    }
+
+    /// Whoever joins this node to the others is about it; without a lease nothing is claimed.
+    private func waitForLease() async {
+        guard let lease else { return }
+        for _ in 0..<200 where !lease.isHeld && !Task.isCancelled {
+            // Its only error is the cancellation, which is looked at.
+            try? await Task.sleep(for: .milliseconds(5))
+        }
     }
 
     func wake() {
@@ -156,7 +177,7 @@ package final class JobRunner: Sendable {
     private func rest() async {
         let (isBusy, next) = members.withLock { members in
             let canClaim =
-                (members.mayHaveReady || !members.arrived.isEmpty) && members.running.count < settings.slots
+                (members.mayHaveReady || !members.arrived.isEmpty) && members.running.count < settings.slots && mayClaim
             let opens = members.running.count < settings.slots ? members.opensAt : nil
             let next = [members.nextDue, members.nextDeadline, opens].compactMap(\.self).min()
             return (canClaim || members.mayHaveDue || !members.ended.isEmpty, next)

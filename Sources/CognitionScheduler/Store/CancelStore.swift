@@ -11,6 +11,8 @@ enum CancelStore {
 
     /// Has a job end: at once when it does not run, else by its owner.
     static func cancel(_ key: Int64, _ log: JobLog, _ tx: borrowing Transaction) throws {
+        let schedule = try tx.first("SELECT schedule_key FROM jobs WHERE key = \(key)") { try $0[0] as Int64? } ?? nil
+        try ScheduleStore.hold([schedule].compactMap(\.self), tx)
         // Held, as it may be claimed at this moment.
         _ = try tx.first("SELECT 1 FROM jobs WHERE key = \(key) \(fragment: .forUpdate)") { try $0[0] as Int }
         let running = try tx.execute("UPDATE jobs SET request = 1 WHERE key = \(key) AND +state = 2")

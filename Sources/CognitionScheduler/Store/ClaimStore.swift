@@ -145,8 +145,11 @@ struct Claim: Sendable {
 
     private static let queuesMax = 64
 
+    /// Keeps other nodes from claiming until the commit.
+    static func lock(_ tx: borrowing Transaction) throws { try tx.lock("scheduler.claims") }
+
     func run(in tx: borrowing Transaction) throws -> Result {
-        try tx.lock("scheduler.claims")
+        try Self.lock(tx)
         var result = Result(lastQueue: after)
         let arrivals = try arrivals(tx)
         let ready = try arrivals?.queues ?? readyQueues(tx)

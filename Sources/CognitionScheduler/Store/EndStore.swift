@@ -80,10 +80,16 @@ enum EndStore {
         WHERE jobs.key = v.key AND jobs.epoch = v.epoch AND +jobs.state = 2
         """)
 
+    /// - Parameter claims: A claim follows in the same transaction; its lock comes before those of keys.
     /// - Throws: `scheduler.job_fenced` when one of the jobs is not this claim's any more; then nothing is written.
-    static func write(_ attempts: [AttemptEnd], _ log: JobLog, _ tx: borrowing Transaction) throws {
+    static func write(
+        _ attempts: [AttemptEnd], thenClaims claims: Bool = false, _ log: JobLog, _ tx: borrowing Transaction
+    ) throws {
         let sorted = attempts.sorted { $0.job.key < $1.job.key }
-        try LimitStore.lock(sorted.compactMap(\.job.limit), tx)
+        try ScheduleStore.hold(sorted.compactMap(\.job.scheduleKey), tx)
+        let limits = sorted.compactMap(\.job.limit)
+        if claims, !limits.isEmpty { try Claim.lock(tx) }
+        try LimitStore.lock(limits, tx)
         try tx.update(ends, sorted.flatMap(values)) { count in
             guard count == sorted.count else {
                 throw SchedulerError(.jobFenced, "another node has taken the job over; this result is discarded")
@@ -112,7 +118,7 @@ enum EndStore {
         if !asked.isEmpty { try endIdle(asked, as: .cancelled, log, tx) }
     }
 
-    /// Ends jobs that do not run; those that do, or have ended, are left.
+    /// Ends jobs that do not run; those that do, or have ended, are left. The schedules that they are runs of are held before.
     static func endIdle(
         _ keys: [Int64], as state: JobState, failure: JobFailure? = nil, _ log: JobLog, _ tx: borrowing Transaction
     ) throws {
@@ -266,10 +272,15 @@ enum EndStore {
             ? """
             owner NOT IN (SELECT id FROM nodes WHERE lease_until > \(fragment: .now)) AND owner <> \(node)
             """ : "owner <> \(node)"
+        let found = try tx.query(
+            "SELECT key, schedule_key FROM jobs WHERE state = 2 AND \(condition) ORDER BY key LIMIT 500"
+        ) { row in (key: try row[0] as Int64, schedule: try row[1] as Int64?) }
+        guard !found.isEmpty else { return 0 }
+        try ScheduleStore.hold(found.compactMap(\.schedule), tx)
         let lost = try tx.query(
             """
-            SELECT \(columns: ClaimedJob.columns) FROM jobs WHERE state = 2 AND \(condition)
-            ORDER BY key LIMIT 500 \(fragment: .forUpdate)
+            SELECT \(columns: ClaimedJob.columns) FROM jobs
+            WHERE key IN \(list: found.map(\.key)) AND +state = 2 AND \(condition) ORDER BY key \(fragment: .forUpdate)
             """, as: ClaimedJob.init(row:))
         guard !lost.isEmpty else { return 0 }
         try tx.execute("UPDATE jobs SET crashes = crashes + 1 WHERE key IN \(list: lost.map(\.key))")

@@ -41,6 +41,7 @@ struct JobInsert: Sendable {
     private let origin: Origin
     private let cache: QueueCache
     private let arrivals: Arrivals?
+    private let log: JobLog
 
     /// - Parameters:
     ///   - ids: Make the ids of those that have none; before the transaction, as that may run more than once.
@@ -53,6 +54,7 @@ struct JobInsert: Sendable {
     ) throws {
         self.cache = cache
         self.arrivals = arrivals
+        log = JobLog(now: origin.now, ids: ids)
         self.jobs = jobs
         self.origin = origin
         names = jobs.map { $0.id ?? ids.next().description }
@@ -69,12 +71,13 @@ struct JobInsert: Sendable {
         for name in Set(jobs.map(\.queue)).sorted() {
             queues[name] = try cache.open(name, in: origin.workspace, tx)
         }
-        try LimitStore.define(jobs.compactMap(\.options.limit), in: origin.workspace, now: origin.now, tx)
         var outcomes = [Outcome?](repeating: nil, count: jobs.count)
         for level in levels {
             let rows = try level.map { try row(of: $0, in: queues, outcomes, tx) }
             try write(rows, queues, &outcomes, tx)
         }
+        // Behind the jobs, as those that end lock their keys' rows behind theirs.
+        try LimitStore.define(jobs.compactMap(\.options.limit), in: origin.workspace, now: origin.now, tx)
         return outcomes.compactMap(\.self)
     }
 
@@ -184,6 +187,7 @@ struct JobInsert: Sendable {
                 if row.state == .ready { ready.append(Arrival(key: key, queue: row.queue)) }
             }
             tell(ready, tx)
+            try tellEnds(of: open.filter { $0.state.hasEnded && keys[names[$0.place]] != nil }, tx)
             open = try open.filter { row in
                 guard outcomes[row.place] == nil else { return false }
                 outcomes[row.place] = try holder(of: row.place, queues, outcomes, tx)
@@ -202,6 +206,17 @@ struct JobInsert: Sendable {
     private func tell(_ ready: [Arrival], _ tx: borrowing Transaction) {
         guard !ready.isEmpty else { return }
         if let arrivals { arrivals.tell(ready, in: tx) } else { tx.signal(.jobs) }
+    }
+
+    /// Jobs that have ended as they were made, since what they depend on had not ended as they need it.
+    private func tellEnds(of rows: [NewRow], _ tx: borrowing Transaction) throws {
+        for row in rows {
+            let job = jobs[row.place]
+            let event = JobEvent.ended(
+                names[row.place], kind: job.target.kind, queue: job.queue, state: row.state, failure: .dependency,
+                name: job.name)
+            try log.append([event], of: job.queue, in: origin.workspace, tx)
+        }
     }
 
     private func insert(_ rows: [NewRow], _ tx: borrowing Transaction) throws -> [String: Int64] {

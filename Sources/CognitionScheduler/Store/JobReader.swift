@@ -217,6 +217,7 @@ extension StoredSchedule {
         json["created_by"] = .string(actor)
         json["created_at"] = moment(createdAt)
         json["ended_at"] = moment(endedAt)
+        if let error { json["error"] = try JSONValue(parsing: error) }
         return JobView(id: id, json: .object(json))
     }
 }

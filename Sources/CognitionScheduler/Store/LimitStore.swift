@@ -151,10 +151,10 @@ enum LimitStore {
         let count = try tx.execute(
             """
             UPDATE jobs SET state = 1 WHERE +state = 7 AND key IN (
-                SELECT j.key FROM jobs j JOIN job_queues q ON q.key = j.queue_key
+                SELECT j.key FROM jobs j
                 WHERE j.workspace_id = \(address.workspace) AND j.limit_key = \(address.key) AND j.state = 7
-                    AND q.paused_at IS NULL
-                ORDER BY j.priority, j.run_at, j.key LIMIT \(min(room, promotionsMax)))
+                    AND EXISTS (SELECT 1 FROM job_queues q WHERE q.key = j.queue_key AND q.paused_at IS NULL)
+                ORDER BY j.priority, j.run_at, j.key LIMIT \(min(room, promotionsMax)) \(fragment: .skipLocked))
             """)
         guard count > 0 else { return 0 }
         tx.signal(.jobs)

@@ -15,12 +15,12 @@ extension ScheduleStore {
             UPDATE job_schedules SET name = \(job.name), schedule = \(schedule.json.jsonText),
                 template = \(job.template.jsonText), state = 'active', anchor = \(now), through = \(now),
                 next_at = \(schedule.next(after: now, anchor: now)), event_type = \(schedule.eventType),
-                revision = revision + 1, actor = \(principal.actor), created_at = \(now), ended_at = NULL
+                revision = revision + 1, actor = \(principal.actor), created_at = \(now), ended_at = NULL,
+                error = NULL
             WHERE key = \(stored.key)
             """)
         try follow(schedule, now: now, tx)
-        let before = try NewJob(stored.template)
-        try TagStore.remove(before.tags, from: stored.id, in: stored.workspace, tx)
+        try TagStore.remove(stored.tags, from: stored.id, in: stored.workspace, tx)
         try TagStore.add(job.tags, to: stored.id, in: stored.workspace, tx)
         tx.signal(.jobsDue)
         return true

@@ -31,10 +31,12 @@ struct StoredSchedule: Sendable {
     /// Firings that did not come: missed, or while another ran.
     let skipped: Int64
     let lastRun: String?
+    /// Why it was paused, where it could not be fired; as JSON.
+    let error: String?
 
     static let columns: StaticString = """
         key, id, workspace_id, schedule, template, state, anchor, through, next_at, revision, actor, created_at, ended_at,
-        runs_completed, runs_failed, skipped, last_run
+        runs_completed, runs_failed, skipped, last_run, error
         """
 
     init(row: borrowing Row) throws {
@@ -55,9 +57,17 @@ struct StoredSchedule: Sendable {
         runsFailed = try row[14]
         skipped = try row[15]
         lastRun = try row[16]
+        error = try row[17]
     }
 
     var principal: Principal { Principal(actor: actor, workspace: workspace) }
+
+    /// Also of one whose runs cannot be made any more.
+    var tags: [String: String] {
+        Dictionary(
+            (template["tags"]?.objectValue ?? [:]).map { ($0.key, $0.value.stringValue ?? "") },
+            uniquingKeysWith: { first, _ in first })
+    }
 }
 
 enum ScheduleStore {
@@ -111,7 +121,7 @@ enum ScheduleStore {
             """
             UPDATE job_schedules SET schedule = \(schedule.json.jsonText), template = \(template.jsonText),
                 name = \(name), actor = \(actor), through = \(through), next_at = \(next),
-                event_type = \(stored.state == .active ? schedule.eventType : nil), revision = revision + 1
+                event_type = \(stored.state == .active ? schedule.eventType : nil), revision = revision + 1, error = NULL
             WHERE key = \(stored.key)
             """)
         try follow(schedule, now: now, tx)
@@ -129,11 +139,30 @@ enum ScheduleStore {
                 through = \(isActive ? now : stored.through),
                 next_at = \(isActive ? stored.schedule.next(after: now, anchor: stored.anchor) : nil),
                 event_type = \(isActive ? stored.schedule.eventType : nil),
-                ended_at = \(state == .cancelled ? now : nil)
+                ended_at = \(state == .cancelled ? now : nil), error = NULL
             WHERE key = \(stored.key)
             """)
         if isActive { try follow(stored.schedule, now: now, tx) }
         tx.signal(.jobsDue)
+    }
+
+    /// Keeps schedules as they are until the commit.
+    ///
+    /// Whoever locks runs of a schedule as well does this before, so that two who need both wait for each other in one order.
+    static func hold(_ keys: some Sequence<Int64>, _ tx: borrowing Transaction) throws {
+        let keys = Set(keys).sorted()
+        guard !keys.isEmpty else { return }
+        try tx.send("SELECT 1 FROM job_schedules WHERE key IN \(list: keys) ORDER BY key \(fragment: .forUpdate)")
+    }
+
+    /// Pauses a schedule that cannot be fired, with the reason, until somebody changes or resumes it.
+    static func park(_ key: Int64, because failure: JobFailure, _ tx: borrowing Transaction) throws {
+        try tx.execute(
+            """
+            UPDATE job_schedules SET state = 'paused', next_at = NULL, event_type = NULL, revision = revision + 1,
+                error = \(failure.json.jsonText)
+            WHERE key = \(key) AND state = 'active'
+            """)
     }
 
     // MARK: Schedules that wait for events
@@ -168,13 +197,25 @@ enum ScheduleStore {
         } ?? nil
     }
 
+    /// Schedules that are due, by their keys.
+    static func due(limit: Int, now: Timestamp, _ tx: borrowing Transaction) throws -> [Int64] {
+        try tx.query("SELECT key FROM job_schedules WHERE next_at <= \(now) ORDER BY next_at LIMIT \(limit)") {
+            try $0[0] as Int64
+        }
+    }
+
     /// Makes the runs of schedules that are due. Their rows are locked, so of several nodes one does it; and a firing is
     /// unique by its schedule and moment, whoever does.
+    /// - Parameter key: The only one.
     /// - Returns: How many schedules.
-    static func fire(limit: Int, _ log: JobLog, _ tx: borrowing Transaction) throws -> Int {
+    static func fire(
+        limit: Int, only key: Int64? = nil, _ log: JobLog, _ tx: borrowing Transaction
+    ) throws -> Int {
+        var condition: SQL = "next_at <= \(log.now)"
+        if let key { condition = "\(condition) AND key = \(key)" }
         let due = try tx.query(
             """
-            SELECT \(columns: StoredSchedule.columns) FROM job_schedules WHERE next_at <= \(log.now)
+            SELECT \(columns: StoredSchedule.columns) FROM job_schedules WHERE \(condition)
             ORDER BY next_at LIMIT \(limit) \(fragment: .skipLocked)
             """, as: StoredSchedule.init(row:))
         for stored in due {
@@ -193,13 +234,26 @@ enum ScheduleStore {
         return due.count
     }
 
-    /// Schedules of a workspace that wait for events; at most 1,000.
+    /// Schedules of a workspace that wait for events; at most 1,000. Those that cannot be read are parked.
     static func waitingForEvents(in workspace: WorkspaceID, _ tx: borrowing Transaction) throws -> [StoredSchedule] {
-        try tx.query(
+        var broken: [(key: Int64, failure: JobFailure)] = []
+        let found = try tx.query(
             """
             SELECT \(columns: StoredSchedule.columns) FROM job_schedules
             WHERE workspace_id = \(workspace) AND event_type IS NOT NULL ORDER BY key LIMIT 1000
-            """, as: StoredSchedule.init(row:))
+            """
+        ) { row -> StoredSchedule? in
+            do {
+                let stored = try StoredSchedule(row: row)
+                _ = try NewJob(stored.template)
+                return stored
+            } catch {
+                broken.append((try row[0], JobFailure(error)))
+                return nil
+            }
+        }
+        for (key, failure) in broken { try park(key, because: failure, tx) }
+        return found.compactMap(\.self)
     }
 
     static func noteSkipped(_ count: Int, of key: Int64, _ tx: borrowing Transaction) throws {

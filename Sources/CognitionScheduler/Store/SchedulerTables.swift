@@ -46,7 +46,7 @@ extension Scheduler {
                 """,
                 """
                 CREATE INDEX jobs_limit ON jobs (workspace_id, limit_key, state, priority, run_at)
-                WHERE limit_key IS NOT NULL AND state IN (2, 7)
+                WHERE limit_key IS NOT NULL
                 """,
                 "CREATE UNIQUE INDEX jobs_schedule ON jobs (schedule_key, due_at) WHERE schedule_key IS NOT NULL",
                 // `wanted` is the condition under which the child follows.
@@ -95,7 +95,8 @@ extension Scheduler {
                     seen_until \(fragment: .int64) NOT NULL, PRIMARY KEY (node, kind)
                 ) \(fragment: .strict)
                 """,
-                // `through` is the moment up to which firings are dealt with, `anchor` from where intervals count.
+                // `through` is the moment up to which firings are dealt with, `anchor` from where intervals count; `error` is
+                // why it was paused, where it could not be fired.
                 """
                 CREATE TABLE job_schedules (
                     key \(fragment: .identity), id \(fragment: .text) NOT NULL, workspace_id \(fragment: .text) NOT NULL,
@@ -105,7 +106,8 @@ extension Scheduler {
                     revision \(fragment: .int64) NOT NULL, actor \(fragment: .text) NOT NULL,
                     created_at \(fragment: .int64) NOT NULL, ended_at \(fragment: .int64),
                     runs_completed \(fragment: .int64) NOT NULL, runs_failed \(fragment: .int64) NOT NULL,
-                    skipped \(fragment: .int64) NOT NULL, last_run \(fragment: .text), UNIQUE (workspace_id, id)
+                    skipped \(fragment: .int64) NOT NULL, last_run \(fragment: .text), error \(fragment: .text),
+                    UNIQUE (workspace_id, id)
                 ) \(fragment: .strictWithRoom)
                 """,
                 "CREATE INDEX job_schedules_next ON job_schedules (next_at) WHERE next_at IS NOT NULL",

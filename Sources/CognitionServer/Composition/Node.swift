@@ -251,7 +251,7 @@ struct Node: Sendable {
         ]
         return JobRunner(
             scheduler, handlers: handlers + MaintenanceJobs(scheduler, log: log).handlers, node: engine.node,
-            settings: configuration.jobRunner, clock: clock, logger: logger)
+            lease: engine.lease, settings: configuration.jobRunner, clock: clock, logger: logger)
     }
 
     /// Runs an engine while `body` runs; ends it in good order.

@@ -57,7 +57,7 @@ package final class WorkflowEngine: Sendable {
     let metrics = WorkflowMetrics()
     let members = Mutex(Members())
     /// `nil` where no other process runs executions of the database: whatever is owned at the start is free then.
-    let lease: NodeLease?
+    package let lease: NodeLease?
 
     package init(
         workflows: Workflows, executor: EffectExecutor, node: UUIDv7, clock: any WallClock = SystemWallClock(),
