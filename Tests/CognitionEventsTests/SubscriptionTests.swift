@@ -95,13 +95,10 @@ import Testing
             let subscription = try Subscription("quiet", filter: EventFilter(types: ["test.happened"]))
             let running = start(subscription, log, seen: Counter(), clock: clock, wallClock: wallClock)
             while clock.sleeps.isEmpty { await Task.yield() }
-            for time in 1...2 {
-                let place = Int64(time * 3)
-                try await log.append(Array(repeating: NewEvent("a.b"), count: 2), to: stream, context: .test())
+            for place in 1...2 as ClosedRange<Int64> {
                 wallClock.advance(by: .seconds(60))
                 try await log.append([NewEvent("a.b")], to: stream, context: .test())
                 while try await log.subscription(named: "quiet").position < place { await Task.yield() }
-                #expect(try await log.subscription(named: "quiet").position == place)
             }
             running.cancel()
             try await running.value
