@@ -269,3 +269,76 @@ final class TermIterator {
     /// The current term as text.
     var text: String { String(decoding: term, as: UTF8.self) }
 }
+
+/// Goes through the terms of a dictionary in order, as ``TermIterator`` does, for loops that look at very many.
+struct TermScan: ~Copyable {
+    private let dictionary: TermDictionary
+    private var source: ByteSource
+    private var starts: (postings: Int, positions: Int) = (0, 0)
+    private var next = 0
+    /// The current term's bytes.
+    let term: UnsafeMutablePointer<UInt8>
+    private(set) var count = 0
+    /// Bytes it shares with the term before it, 0 after a seek.
+    private(set) var shared = 0
+    /// Documents that have it.
+    private(set) var documents = 0
+    private(set) var isDamaged = false
+
+    /// No term of a text is longer; one that is says damage.
+    private static let bytesMax = 1_024
+
+    /// Stands before the first term.
+    init(_ dictionary: TermDictionary) {
+        self.dictionary = dictionary
+        source = ByteSource(UnsafeRawBufferPointer(start: nil, count: 0))
+        term = .allocate(capacity: Self.bytesMax)
+    }
+
+    deinit { term.deallocate() }
+
+    var bytes: [UInt8] { Array(UnsafeBufferPointer(start: term, count: count)) }
+
+    /// Goes to the next term; `false` at the end.
+    @inline(__always)
+    mutating func advance() -> Bool {
+        guard next < dictionary.count, !isDamaged else { return false }
+        let startsBlock = next % TermDictionaryWriter.blockLength == 0
+        if startsBlock {
+            let block = next / TermDictionaryWriter.blockLength
+            (source, starts) = (dictionary.source(block: block), dictionary.starts(block: block))
+        }
+        let kept = Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF)
+        let rest = source.take(Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF))
+        guard let entry = dictionary.entry(next, &source, &starts), kept <= count, !startsBlock || kept == 0,
+            kept + rest.count <= Self.bytesMax
+        else {
+            isDamaged = true
+            return false
+        }
+        shared = kept
+        if startsBlock { while shared < min(count, rest.count), term[shared] == rest[shared] { shared += 1 } }
+        var place = kept
+        for byte in rest {
+            term[place] = byte
+            place += 1
+        }
+        count = place
+        documents = entry.documentCount
+        next += 1
+        return true
+    }
+
+    /// Goes to the first term not before `target`; `false` if there is none.
+    mutating func seek(_ target: UnsafeRawBufferPointer) -> Bool {
+        guard dictionary.count > 0 else { return false }
+        next = dictionary.block(of: target) * TermDictionaryWriter.blockLength
+        while advance() {
+            if compare(UnsafeRawBufferPointer(start: term, count: count), target) >= 0 {
+                shared = 0
+                return true
+            }
+        }
+        return false
+    }
+}

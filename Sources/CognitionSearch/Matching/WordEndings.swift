@@ -54,7 +54,8 @@ struct WordEndings {
                 for column in 1..<width {
                     let other = word[count - column]
                     let above = (row - 1) * width + column
-                    var best = min(min(rows[above], rows[above + width - 1]) + 1, rows[above - 1] + (letter == other ? 0 : 1))
+                    var best = min(
+                        min(rows[above], rows[above + width - 1]) + 1, rows[above - 1] + (letter == other ? 0 : 1))
                     if row > 1, column > 1, letter == word[count - column + 1],
                         UInt32(ending.letters[length - row + 1]) == other
                     {
@@ -72,23 +73,30 @@ struct WordEndings {
         }
     }
 
+    /// Whether ``distance(_:row:before:below:)`` has to be asked.
+    @inline(__always)
+    func reaches(row: UnsafePointer<UInt8>, before: UnsafePointer<UInt8>?, below bound: Int) -> Bool {
+        least.withUnsafeBufferPointer { least in
+            for column in 0..<width {
+                let place = count - column
+                if Int(min(row[place], before?[place] ?? Self.far) &+ least[column]) < bound { return true }
+            }
+            return false
+        }
+    }
+
     /// The least distance of the word to the term with an ending, if that is below `bound`.
     ///
     /// - Parameters:
-    ///   - row: Distances of the term to each beginning of the word; `before` of the term without its last letter.
+    ///   - row: Distances of the term to each beginning of the word.
+    ///   - before: Those of the term without its last letter, if another ending may take its place.
     func distance(
         _ term: [UInt8], row: UnsafePointer<UInt8>, before: UnsafePointer<UInt8>?, below bound: Int
     ) -> (edits: Int, form: [UInt8])? {
         guard width > 1, let last = term.last else { return nil }
-        let before = Self.isDropped(last) ? before : nil
-        var isReachable = false
-        for column in 0..<width {
-            let place = count - column
-            if Int(min(row[place], before?[place] ?? Self.far) &+ least[column]) < bound { isReachable = true }
-        }
-        guard isReachable else { return nil }
         var (bound, found) = (bound, (edits: Int, form: [UInt8])?.none)
-        for (number, ending) in Self.known.enumerated() where ending.instead == 0 || (ending.instead == last && before != nil) {
+        for (number, ending) in Self.known.enumerated()
+        where ending.instead == 0 || (ending.instead == last && before != nil) {
             let row = ending.instead == 0 ? row : before ?? row
             for column in 0..<width {
                 let edits = Int(row[count - column] &+ costs[number * width + column])
