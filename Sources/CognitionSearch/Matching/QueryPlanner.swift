@@ -95,7 +95,9 @@ struct QueryPlanner {
         case .or(let nodes, let minimum):
             guard minimum >= 0 else { throw SearchError.query("The least number of alternatives is not negative.") }
             if nodes.isEmpty { return minimum > 0 ? .nothing : .all(weight: boost) }
-            return combine(try nodes.map { try plan($0, boost: boost, depth: depth + 1) }, minimum: max(1, minimum))
+            let parts = try nodes.map { try plan($0, boost: boost, depth: depth + 1) }
+            // None need match: those that do are worth more.
+            return minimum > 0 ? combine(parts, minimum: minimum) : .or(parts + [.all(weight: 0)], minimum: 1)
         case .not(let node): return .not(try plan(node, boost: 0, depth: depth + 1))
         case .boosted(let node, let factor):
             guard factor >= 0, factor <= 1_000_000 else {
