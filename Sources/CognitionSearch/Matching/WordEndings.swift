@@ -76,21 +76,24 @@ struct WordEndings {
     ///
     /// - Parameters:
     ///   - row: Distances of the term to each beginning of the word; `before` of the term without its last letter.
-    func distance(_ term: [UInt8], row: [Int], before: [Int]?, below bound: Int) -> (edits: Int, form: [UInt8])? {
-        let before = Self.isDropped(term.last) ? before : nil
+    func distance(
+        _ bytes: UnsafeRawBufferPointer, row: UnsafePointer<Int32>, before: UnsafePointer<Int32>?, below bound: Int
+    ) -> (edits: Int, form: [UInt8])? {
+        let before = Self.isDropped(bytes.last) ? before : nil
         var reachable = false
         for place in max(1, count - Self.lengthMax)...count where place < least.count {
-            let edits = min(row[place], before?[place] ?? Self.far) + least[place]
+            let edits = Int(min(row[place], before?[place] ?? Int32(Self.far))) + least[place]
             if edits < bound { reachable = true }
         }
         guard reachable else { return nil }
+        let term = Array(bytes)
         var (bound, found) = (bound, (edits: Int, form: [UInt8])?.none)
-        func look(_ costs: [[Int]], _ endings: [[UInt32]], _ row: [Int], _ stem: ArraySlice<UInt8>) {
+        func look(_ costs: [[Int]], _ endings: [[UInt32]], _ row: UnsafePointer<Int32>, _ stem: ArraySlice<UInt8>) {
             for (costs, ending) in zip(costs, endings) {
-                for place in max(1, count - Self.lengthMax)...count where row[place] + costs[place] < bound {
+                for place in max(1, count - Self.lengthMax)...count where Int(row[place]) + costs[place] < bound {
                     let form = stem + ending.map { UInt8(truncatingIfNeeded: $0) }
                     guard isForm(form, of: term) else { break }
-                    bound = row[place] + costs[place]
+                    bound = Int(row[place]) + costs[place]
                     found = (bound, Array(form))
                 }
             }
