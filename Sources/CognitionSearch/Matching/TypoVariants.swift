@@ -25,20 +25,24 @@ struct TypoVariants {
         let endings = snapshot.schema.fields[field].analyzer.map {
             WordEndings(query, analyzer: $0, editsMax: editsMax)
         }
-        var (best, counts): (Int, [[UInt8]: (form: [UInt8], documents: Int)]) = (editsMax, [:])
-        for entry in snapshot.contents.entries {
-            guard let dictionary = entry.segment.fields[field].dictionary else { continue }
-            let walk = TypoWalk(query: query, dictionary: dictionary)
-            walk.run(editsMax: best, endings: endings) { term, form, distance, documents in
-                if term == leavesOut { return best }
-                if distance < best {
-                    best = distance
-                    counts.removeAll(keepingCapacity: true)
+        var (best, counts): (Int, [[UInt8]: (form: [UInt8], documents: Int)]) = (1, [:])
+        // Most are one edit away, which far fewer terms are looked at for than for two.
+        for bound in 1...max(1, editsMax) where counts.isEmpty && bound <= editsMax {
+            best = bound
+            for entry in snapshot.contents.entries {
+                guard let dictionary = entry.segment.fields[field].dictionary else { continue }
+                let walk = TypoWalk(query: query, dictionary: dictionary, bound: bound)
+                walk.run(endings) { term, form, distance, documents in
+                    if term == leavesOut { return best }
+                    if distance < best {
+                        best = distance
+                        counts.removeAll(keepingCapacity: true)
+                    }
+                    counts[term, default: (form, 0)].documents += documents
+                    return best
                 }
-                counts[term, default: (form, 0)].documents += documents
-                return best
+                if walk.isDamaged { throw SearchError.damaged("a dictionary cannot be read") }
             }
-            if walk.isDamaged { throw SearchError.damaged("a dictionary cannot be read") }
         }
         let terms = counts.map { (term: $0.key, form: $0.value.form, documents: $0.value.documents) }.sorted {
             left, right in
