@@ -6,7 +6,8 @@ extension Identity {
     /// `nil` for who is no member.
     package func member(_ user: UserID, of workspace: WorkspaceID) async throws -> DirectoryEntry? {
         try await database.read { tx in
-            guard let role = try WorkspaceStore.role(of: user, in: workspace, tx), let found = try UserStore.find(user, tx)
+            guard let role = try WorkspaceStore.role(of: user, in: workspace, tx),
+                let found = try UserStore.find(user, tx)
             else { return nil }
             return DirectoryEntry(
                 email: found.email, fullName: found.fullName, role: role, status: found.status,

@@ -5,7 +5,8 @@ extension Role {
     package var permissions: Set<Permission> {
         switch self {
         case .viewer: [.readWorkflows, .readWorkspace, .readEvents, .readJobs, .readSearch]
-        case .user: Role.viewer.permissions.union([.writeWorkflows, .execute, .appendEvents, .manageJobs, .writeSearch])
+        case .user:
+            Role.viewer.permissions.union([.writeWorkflows, .execute, .appendEvents, .manageJobs, .writeSearch])
         case .admin: Role.user.permissions.union([.manageSecrets, .manageWorkspace, .readAudit, .manageSearch])
         case .operator: Set(Permission.allCases)
         }

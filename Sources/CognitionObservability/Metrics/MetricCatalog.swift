@@ -81,7 +81,8 @@ package struct MetricCatalog: Sendable {
             "search.index.size", .gauge, .bytes, exportedAs: "search_index_size",
             "Indexes that are open on this node, in files and in memory"),
         MetricDescription(
-            "search.index.documents", .gauge, .items("documents"), "Documents of the indexes that are open on this node"),
+            "search.index.documents", .gauge, .items("documents"), "Documents of the indexes that are open on this node"
+        ),
         MetricDescription("search.index.open", .gauge, .items("indexes"), "Indexes that are open on this node"),
         MetricDescription(
             "search.index.rebuilding", .gauge, .items("indexes"),

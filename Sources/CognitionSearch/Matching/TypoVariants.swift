@@ -117,7 +117,8 @@ final class TypoWalk {
         let row = rows + depth * width
         let distance = Int(row[query.count])
         let ended = endings?.distance(
-            iterator.term, row: row, before: depth > 0 ? UnsafePointer(row - width) : nil, below: min(distance, bound) + 1)
+            iterator.term, row: row, before: depth > 0 ? UnsafePointer(row - width) : nil,
+            below: min(distance, bound) + 1)
         if let ended, ended.edits < distance || endings?.isWord(iterator.term) == false {
             return body(iterator.term, ended.form, ended.edits, entry.documentCount)
         }

@@ -54,7 +54,8 @@ struct WordEndings {
                 for column in 1..<width {
                     let other = word[count - column]
                     let above = (row - 1) * width + column
-                    var best = min(min(rows[above], rows[above + width - 1]) + 1, rows[above - 1] + (letter == other ? 0 : 1))
+                    var best = min(
+                        min(rows[above], rows[above + width - 1]) + 1, rows[above - 1] + (letter == other ? 0 : 1))
                     if row > 1, column > 1, letter == word[count - column + 1],
                         UInt32(ending.letters[length - row + 1]) == other
                     {
@@ -88,7 +89,8 @@ struct WordEndings {
         }
         guard isReachable else { return nil }
         var (bound, found) = (bound, (edits: Int, form: [UInt8])?.none)
-        for (number, ending) in Self.known.enumerated() where ending.instead == 0 || (ending.instead == last && before != nil) {
+        for (number, ending) in Self.known.enumerated()
+        where ending.instead == 0 || (ending.instead == last && before != nil) {
             let row = ending.instead == 0 ? row : before ?? row
             for column in 0..<width {
                 let edits = Int(row[count - column] &+ costs[number * width + column])
