@@ -97,7 +97,7 @@ let package = Package(
             dependencies: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionIdentity",
                 "CognitionLanguageModels", "CognitionObservability", "CognitionRealtime", "CognitionScheduler",
-                "CognitionStorage", "CognitionWorkflows", .hummingbird,
+                "CognitionSearch", "CognitionStorage", "CognitionWorkflows", .hummingbird,
                 .hummingbirdCore, .httpTypes, .logging, .metrics, .nio("NIOCore"), .nio("NIOHTTP1"), .nio("NIOPosix"),
                 .nio("NIOWebSocket"), .nioHTTPTypes, .nioHTTPTypesHTTP1, .nioSSL, .serviceLifecycle, .tracing,
             ],
@@ -107,17 +107,19 @@ let package = Package(
                 .embedInCode("Assets/openapi.js"), .embedInCode("Assets/redoc.html"),
                 .embedInCode("Assets/websocket.html"),
             ]),
+        .executableTarget(name: "DocumentEmbedder"),
+        .plugin(name: "EmbedDocumentation", capability: .buildTool(), dependencies: ["DocumentEmbedder"]),
         .executableTarget(
             name: "CognitionServer",
             dependencies: [
                 "CognitionCore", "CognitionDocuments", "CognitionEvents", "CognitionExpressions", "CognitionHTTP",
                 "CognitionHTTPClient", "CognitionIdentity", "CognitionLanguageModels", "CognitionObservability",
                 "CognitionPostgres", "CognitionRabbitMQ", "CognitionRealtime", "CognitionRedis", "CognitionSQLite",
-                "CognitionSandbox", "CognitionScheduler",
+                "CognitionSandbox", "CognitionScheduler", "CognitionSearch",
                 "CognitionStorage", "CognitionWorkflows", .argumentParser, .configuration, .logging, .metrics,
                 .serviceLifecycle,
                 .tracing, .unixSignals,
-            ]),
+            ], plugins: ["EmbedDocumentation"]),
         .target(name: "CognitionPostgresServer", dependencies: ["CPostgres"]),
         .executableTarget(
             name: "CognitionBenchmarks",
@@ -229,7 +231,7 @@ let package = Package(
 )
 
 // Every target is compiled by the same rules.
-for target in package.targets where target.type != .system {
+for target in package.targets where target.type != .system && target.type != .plugin {
     target.swiftSettings = [
         .swiftLanguageMode(.v6),
         .enableUpcomingFeature("ExistentialAny"),

@@ -21,7 +21,8 @@ struct Main: AsyncParsableCommand {
         ExecutionBenchmark(), LatencyBenchmark(), TaskBenchmark(), AppendBenchmark(), LogBenchmark(),
         RecoveryBenchmark(), JobBenchmark(), RestingJobBenchmark(),
         WaitingBenchmark(), SearchBenchmark(), ExpressionBenchmark(),
-        ParsingBenchmark(), RequestBenchmark(), RequestedExecutionBenchmark(), WebSocketLatencyBenchmark(),
+        ParsingBenchmark(), RequestBenchmark(), RequestedExecutionBenchmark(), SearchRequestBenchmark(),
+        WebSocketLatencyBenchmark(),
         TwoNodeBenchmark(), ObservabilityBenchmark(), RefreshBenchmark(), LoginFloodBenchmark(), UserCountBenchmark(),
         StartupBenchmark(),
     ]

@@ -49,7 +49,8 @@ struct CognitionOS: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, DemoCommand.self, WorkflowCommands.self, ExecutionCommands.self,
             SecretCommands.self, LanguageModelCommands.self, ExpressionCommands.self,
-            EventsCommands.self, ProjectionCommands.self, JobCommands.self, QueueCommands.self, BusCommands.self,
+            EventsCommands.self, ProjectionCommands.self, JobCommands.self, QueueCommands.self, SearchCommands.self,
+            BusCommands.self,
             UserCommands.self, APIKeyCommands.self,
             AuditCommands.self,
             KeyCommands.self, TokenCommand.self, CheckCommand.self, DoctorCommand.self, LogLevelCommand.self,

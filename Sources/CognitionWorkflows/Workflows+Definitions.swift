@@ -46,6 +46,15 @@ extension Workflows {
         return (page.prefix(limit).map(\.summary), page.count > limit ? page[limit - 1].key : nil)
     }
 
+    /// A workflow over all its versions.
+    /// - Throws: `workflow.not_found`.
+    package func summary(of id: WorkflowID, in workspace: WorkspaceID) async throws -> WorkflowSummary {
+        try await database.read { tx in
+            guard let name = try WorkflowStore.name(of: id, in: workspace, tx) else { throw WorkflowError.notFound(id) }
+            return try WorkflowStore.summary(of: name, tx)
+        }
+    }
+
     /// Versions of a workflow, the one stored last first.
     ///
     /// - Returns: At most `limit` (1...200), and the cursor of the next page.

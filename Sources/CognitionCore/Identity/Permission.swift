@@ -14,6 +14,12 @@ package enum Permission: String, Sendable, Hashable, CaseIterable {
     case readJobs = "jobs:read"
     /// Make, change, run and cancel them; what a job does may need more.
     case manageJobs = "jobs:manage"
+    /// Search, and see indexes and documents.
+    case readSearch = "search:read"
+    /// Put documents into indexes and remove them.
+    case writeSearch = "search:write"
+    /// Make, change and delete indexes, see what is looked for, and find documents of all roles.
+    case manageSearch = "search:manage"
     /// Set and delete secrets; nobody reads them.
     case manageSecrets = "secrets:manage"
     /// See the workspace and its members.

@@ -71,6 +71,7 @@ package struct RootHealthRoutes: RouteGroup {
             Part("event-store", "event_log", totals: ["total_events", "total_snapshots"]),
             Part("websocket", "websocket"),
             Part("scheduler", "scheduler", totals: ["running_jobs", "total_jobs", "metrics"]),
+            Part("search", "search", totals: ["indexed_documents", "vocabulary_size"]),
         ] {
             api.route(
                 .get, "health/\(part.path)",

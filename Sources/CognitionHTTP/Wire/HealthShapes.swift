@@ -72,6 +72,8 @@ struct PartHealthShape: AnswerBody {
             "total_events": .whole(0...(.max), "Of the log, of all workspaces."),
             "total_snapshots": .whole(0...(.max), "States of aggregates that are kept."),
             "running_jobs": .whole(0...(.max), "Of all workspaces."),
+            "indexed_documents": .whole(0...(.max), "Of the indexes that are open on this node."),
+            "vocabulary_size": .whole(0...(.max), "Different words of these."),
             "total_jobs": .whole(0...(.max), "Jobs that are kept, runs of schedules and schedules among them."),
             "metrics": [
                 "type": "object", "description": "Jobs by their states, schedules, and nodes that run jobs.",
@@ -80,7 +82,7 @@ struct PartHealthShape: AnswerBody {
         ],
         optional: [
             "latency_ms", "checked_at", "details", "error_class", "total_events", "total_snapshots", "running_jobs",
-            "total_jobs", "metrics",
+            "total_jobs", "metrics", "indexed_documents", "vocabulary_size",
         ])
     static let sample: JSONValue = ["status": "healthy"]
 }

@@ -4,9 +4,10 @@ extension Role {
     /// Which role may do what: the one place that says so.
     package var permissions: Set<Permission> {
         switch self {
-        case .viewer: [.readWorkflows, .readWorkspace, .readEvents, .readJobs]
-        case .user: Role.viewer.permissions.union([.writeWorkflows, .execute, .appendEvents, .manageJobs])
-        case .admin: Role.user.permissions.union([.manageSecrets, .manageWorkspace, .readAudit])
+        case .viewer: [.readWorkflows, .readWorkspace, .readEvents, .readJobs, .readSearch]
+        case .user:
+            Role.viewer.permissions.union([.writeWorkflows, .execute, .appendEvents, .manageJobs, .writeSearch])
+        case .admin: Role.user.permissions.union([.manageSecrets, .manageWorkspace, .readAudit, .manageSearch])
         case .operator: Set(Permission.allCases)
         }
     }

@@ -67,6 +67,27 @@ package struct MetricCatalog: Sendable {
             "scheduler.wait.duration", .histogram, .seconds, labels: ["queue", "kind"],
             buckets: MetricBuckets.longSeconds, "From the moment that a job was due until it was started"),
 
+        // Search
+        MetricDescription(
+            "search.queries", .counter, .items("searches"), labels: ["outcome"],
+            "Searches, by outcome (found, empty: nothing was found, failed: refused or not answered)"),
+        MetricDescription(
+            "search.query.duration", .histogram, .seconds, buckets: MetricBuckets.briefSeconds,
+            "From the question until the index has answered, without reading what documents hold"),
+        MetricDescription(
+            "search.documents", .counter, .items("documents"),
+            "Documents written or removed, whatever they held before"),
+        MetricDescription(
+            "search.index.size", .gauge, .bytes, exportedAs: "search_index_size",
+            "Indexes that are open on this node, in files and in memory"),
+        MetricDescription(
+            "search.index.documents", .gauge, .items("documents"), "Documents of the indexes that are open on this node"
+        ),
+        MetricDescription("search.index.open", .gauge, .items("indexes"), "Indexes that are open on this node"),
+        MetricDescription(
+            "search.index.rebuilding", .gauge, .items("indexes"),
+            "Indexes that are being made on this node, for the first time or beside the one that answers"),
+
         // Bus
         MetricDescription(
             "bus.published", .counter, .items("messages"), labels: ["bus"],

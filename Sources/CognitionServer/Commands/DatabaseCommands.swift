@@ -41,6 +41,8 @@ struct RestoreCommand: AsyncParsableCommand {
             let kept = try await keep(path)
             try SQLiteDatabase.restore(from: file, to: path)
             try await forgetEpoch(path)
+            // Indexes were made of the documents that were; they are made anew of those that are there now.
+            try? FileManager.default.removeItem(atPath: configuration.dataDirectory + "/search")
             Terminal.write("\(path) is restored from \(file)" + (kept.map { "; what was there is in \($0)" } ?? ""))
         }
     }

@@ -4,6 +4,7 @@ import CognitionObservability
 import CognitionRealtime
 import CognitionRedis
 import CognitionScheduler
+import CognitionSearch
 import CognitionStorage
 import CognitionWorkflows
 
@@ -15,6 +16,7 @@ extension HealthCheck {
             database(node.database), eventLog(node.log, SnapshotCount(node.log, clock: node.clock)),
             .diskSpace(ofFolder: node.configuration.dataDirectory),
             self.engine(engine), scheduler(SchedulerWatch(node.scheduler)), webSocket(hub),
+            search(node.search),
         ] + (redis.map { [self.redis($0)] } ?? [])
     }
 
@@ -84,6 +86,21 @@ extension HealthCheck {
                 details: [
                     "running_jobs": .integer(overview.running), "total_jobs": .integer(overview.total),
                     "metrics": .object(JSONObject(metrics.map { ($0, .integer($1)) })),
+                ])
+        }
+    }
+
+    /// Whether indexes can be searched: of those that are open on this node.
+    private static func search(_ search: Search) -> HealthCheck {
+        HealthCheck("search", isRequired: false) {
+            let overview = search.overview
+            return Finding(
+                overview.failing > 0 ? .degraded : .healthy,
+                details: [
+                    "indexed_documents": .integer(Int64(overview.documents)),
+                    "vocabulary_size": .integer(Int64(overview.words)), "open_indexes": .integer(Int64(overview.open)),
+                    "rebuilding": .integer(Int64(overview.rebuilding)), "failing": .integer(Int64(overview.failing)),
+                    "bytes": .integer(Int64(overview.bytes)),
                 ])
         }
     }

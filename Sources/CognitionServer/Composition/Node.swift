@@ -8,6 +8,7 @@ import CognitionRealtime
 import CognitionSQLite
 import CognitionSandbox
 import CognitionScheduler
+import CognitionSearch
 import CognitionStorage
 import CognitionWorkflows
 import Foundation
@@ -25,6 +26,7 @@ struct Node: Sendable {
     let schemas: EventSchemas
     let workflows: Workflows
     let scheduler: Scheduler
+    let search: Search
     let functions: [any TaskFunction]
     let http: OutboundHTTPOnDemand
     let sandbox: BubblewrapSandbox
@@ -39,7 +41,7 @@ struct Node: Sendable {
     static let migrations =
         NodeLease.migrations + EventLog.migrations + EventLog.busMigrations + Workflows.migrations
         + LanguageModels.migrations + Identity.migrations + Scheduler.migrations
-        + EpochStore.migrations + RepetitionStore.migrations
+        + Search.migrations + EpochStore.migrations + RepetitionStore.migrations
 
     /// What events of older releases are read through. No type of ours has a second version yet.
     static let upcasters = Upcasters.none
@@ -103,6 +105,8 @@ struct Node: Sendable {
     }
 
     private func close() async {
+        await search.close()
+        if !isOwner { try? FileManager.default.removeItem(atPath: Self.guestFolder) }
         await sandbox.close()
         await http.shutdown()
         await database.close()
@@ -174,7 +178,15 @@ struct Node: Sendable {
             database: database, functions: functions, processes: configuration.processRules,
             cipher: Self.cipher(configuration, isOwner: directory != nil, ids), clock: clock, ids: ids, http: http)
         scheduler = Scheduler(database: database, settings: configuration.scheduler, clock: clock, ids: ids)
+        search = Search(
+            database: database,
+            folder: directory == nil ? Self.guestFolder : configuration.dataDirectory + "/search",
+            settings: configuration.search, clock: clock, ids: ids, logger: logger)
     }
+
+    /// Where a guest makes copies of indexes, as those in the data folder are their owner's.
+    private static let guestFolder = FileManager.default.temporaryDirectory
+        .appendingPathComponent("cognitionos-search-\(ProcessInfo.processInfo.processIdentifier)").path
 
     private static func cipher(
         _ configuration: ServerConfiguration, isOwner: Bool, _ ids: UUIDGenerator
@@ -252,6 +264,33 @@ struct Node: Sendable {
         return JobRunner(
             scheduler, handlers: handlers + MaintenanceJobs(scheduler, log: log).handlers, node: engine.node,
             settings: configuration.jobRunner, clock: clock, logger: logger)
+    }
+
+    /// What keeps the indexes of the platform, as far as these are wanted.
+    func searchSources(_ identity: Identity) -> [SourceRunner] {
+        guard configuration.isOn(.searchPlatform) else { return [] }
+        let sources: [any SearchSource] = [
+            WorkflowDocuments(workflows: workflows), ExecutionDocuments(workflows: workflows),
+            MemberDocuments(identity: identity),
+        ]
+        return sources.map { SourceRunner($0, for: search, log: log, logger: logger) }
+    }
+
+    /// Lets the documentation of this release be found.
+    func publishDocumentation() async {
+        // The start of the server comes first. An error is the cancellation that ends the wait.
+        try? await Task.sleep(for: .seconds(1))
+        guard !Task.isCancelled else { return }
+        do {
+            try await search.replace(
+                Documentation.documents, of: IndexName.documentation, settings: Documentation.settings)
+        } catch is CancellationError {
+            return
+        } catch {
+            logger.warning("Documentation is not indexed", metadata: ["error": "\(error)"])
+        }
+        // A service that ends would end the server. An error is the cancellation that ends the wait.
+        while !Task.isCancelled { try? await Task.sleep(for: .seconds(3_600)) }
     }
 
     /// Runs an engine while `body` runs; ends it in good order.

@@ -5,6 +5,7 @@ import CognitionIdentity
 import CognitionObservability
 import CognitionRealtime
 import CognitionScheduler
+import CognitionSearch
 import CognitionStorage
 import CognitionWorkflows
 import Logging
@@ -106,6 +107,7 @@ struct Server {
             Loop { try await engine.run() },
             Loop { try await runJobs() },
             Loop { try await EventFirings(node.scheduler).run() },
+            Loop { try await SearchRunner(node.search, logger: node.logger).run() },
             Loop { try await hub.run() },
             Loop { try await RevocationRunner(identity).run() },
             Loop { try await MailRunner(identity, mail: MailFolder(configuration)).run() },
@@ -121,6 +123,8 @@ struct Server {
                 ).run()
             }
         }
+        services += node.searchSources(identity).map { source in Loop { try await source.run() } }
+        if configuration.isOn(.searchPlatform) { services.append(Loop { await node.publishDocumentation() }) }
         services += bus?.services ?? []
         services += [
             files,
@@ -219,6 +223,7 @@ struct Server {
                     known: Node.projections, log: node.log),
                 SagaRoutes(workflows: node.workflows, engine: engine),
                 JobRoutes(scheduler: node.scheduler), QueueRoutes(scheduler: node.scheduler),
+                SearchRoutes(search: node.search), SearchIndexRoutes(search: node.search),
                 SecretRoutes(workflows: node.workflows, identity: identity),
                 ForkRoutes(workflows: node.workflows),
                 LanguageModelRoutes(database: node.database), LogLevelRoutes(levels: levels),

@@ -3,7 +3,8 @@ import CognitionCore
 /// Every setting there is, by what it concerns.
 extension Setting {
     static let all =
-        general + server + storage + events + redis + rabbitMQ + workflows + scheduler + sandbox + languageModels
+        general + server + storage + events + redis + rabbitMQ + workflows + scheduler + search + sandbox
+        + languageModels
         + security + webSocket
         + observability + tracing
 

@@ -69,7 +69,7 @@ extension ServerTests {
                     .replacing("/executions/{id}", with: "/executions/\(user.id)")
                     .replacing("/events/types/{type}", with: "/events/types/order.placed")
                     .replacing("{type}", with: "order").replacing("{id}", with: "a").replacing("{user}", with: user.id)
-                    .replacing("{name}", with: "a").replacing("{version}", with: "1")
+                    .replacing("{name}", with: "a").replacing("{version}", with: "1").replacing("{index}", with: "a")
                     .replacing("{approval}", with: "1-1").replacing("{number}", with: "1")
                 func send(_ text: String?, _ type: String? = "application/json") async throws -> HTTPAnswer {
                     try await server.send(
