@@ -32,7 +32,7 @@ struct SearchRequestBenchmark: Benchmark {
                 try bench.disk.sample(20)
                 return try ask(bench.size(8))
             }
-            return measurements(results, rate)
+            return [Self.line(results, rate)]
         }
         return measurements ?? [.missing(Self.subject, Measurement.missingServer)]
     }
@@ -100,15 +100,13 @@ struct SearchRequestBenchmark: Benchmark {
             """
     }
 
-    private func measurements(_ results: [LoadGenerator.Result], _ documentsPerSecond: Double) -> [Measurement] {
+    private static func line(_ results: [LoadGenerator.Result], _ documentsPerSecond: Double) -> Measurement {
         let rate = results.map(\.requestsPerSecond).median
         let (median, percentile99) = (results.map(\.median).median, results.map(\.percentile99).median)
-        return [
-            Measurement(
-                subject: Self.subject,
-                figure: "\(rate.grouped)/s, p50 \(median.digits(2)) ms, p99 \(percentile99.digits(2)) ms",
-                beside: "\(documentsPerSecond.grouped) documents/s put and found, \(Self.batch) in a request",
-                floors: [.atLeast(1_000, rate, ">= 1,000/s"), .atMost(10, percentile99, "p99 <= 10 ms")])
-        ]
+        return Measurement(
+            subject: Self.subject,
+            figure: "\(rate.grouped)/s, p50 \(median.digits(2)) ms, p99 \(percentile99.digits(2)) ms",
+            beside: "\(documentsPerSecond.grouped) documents/s put and found, \(Self.batch) in a request",
+            floors: [.atLeast(1_000, rate, ">= 1,000/s"), .atMost(10, percentile99, "p99 <= 10 ms")])
     }
 }

@@ -8,6 +8,13 @@ package struct QueryWord: Sendable, Equatable {
         package var offset: Int
         /// No misspelling of it is tried.
         package var isExact: Bool
+
+        /// Whether it is one character of a script that is read two by two: of which texts have what begins so.
+        var isLoneCharacter: Bool {
+            let scalars = String(decoding: term, as: UTF8.self).unicodeScalars
+            guard let only = scalars.first, only.value >= 0x80, scalars.count == 1 else { return false }
+            return ScalarKind.of(only.value) == .bigram
+        }
     }
 
     /// As it was written.

@@ -47,29 +47,39 @@ extension IndexSnapshot {
 
     /// The same from a term on, as bytes.
     func forEachTerm(in field: String, from start: [UInt8], _ body: ([UInt8], Int) -> Bool) throws {
-        guard let place = schema.place(of: field) else { return }
-        let iterators = contents.entries.compactMap { $0.segment.fields[place].dictionary.map(TermIterator.init) }
-        for iterator in iterators { iterator.seek(start) }
-        while true {
-            var least: TermIterator?
-            for iterator in iterators where iterator.entry != nil {
-                guard let known = least else {
-                    least = iterator
-                    continue
-                }
-                if iterator.term.lexicographicallyPrecedes(known.term) { least = iterator }
-            }
-            guard let least else { break }
-            let term = least.term
-            var documents = 0
-            for iterator in iterators {
-                guard let entry = iterator.entry, iterator.term == term else { continue }
-                documents += entry.documentCount
-                iterator.advance()
-            }
-            if !body(term, documents) { return }
+        try forEachEntry(in: field, from: start) { term, entries in
+            body(Array(term), entries.reduce(0) { $0 + ($1?.documentCount ?? 0) })
         }
-        if iterators.contains(where: \.isDamaged) { throw SearchError.damaged("a dictionary cannot be read") }
+    }
+
+    /// The same, with what the dictionary of each segment says of the term.
+    func forEachEntry(
+        in field: String, from start: [UInt8], _ body: (UnsafeRawBufferPointer, [TermEntry?]) -> Bool
+    ) throws {
+        guard let place = schema.place(of: field) else { return }
+        let iterators = contents.entries.map { $0.segment.fields[place].dictionary.map(TermIterator.init) }
+        for iterator in iterators { iterator?.seek(start) }
+        var (entries, equal) = ([TermEntry?](repeating: nil, count: iterators.count), [Int]())
+        while true {
+            equal.removeAll(keepingCapacity: true)
+            for (number, iterator) in iterators.enumerated() {
+                guard let iterator, iterator.entry != nil else { continue }
+                if let first = equal.first, let least = iterators[first] {
+                    let order = compare(iterator.bytes, least.bytes)
+                    if order > 0 { continue }
+                    if order < 0 { equal.removeAll(keepingCapacity: true) }
+                }
+                equal.append(number)
+            }
+            guard let first = equal.first, let least = iterators[first] else { break }
+            for number in entries.indices { entries[number] = nil }
+            for number in equal { entries[number] = iterators[number]?.entry }
+            if !body(least.bytes, entries) { return }
+            for number in equal { iterators[number]?.advance() }
+        }
+        if iterators.contains(where: { $0?.isDamaged == true }) {
+            throw SearchError.damaged("a dictionary cannot be read")
+        }
     }
 
     /// Documents that have a term in a field, deleted ones included until they are merged away.

@@ -11,6 +11,7 @@ enum PostingBlock {
 /// It believes no byte: what does not fit ends the cursor and sets `isDamaged`.
 package struct PostingCursor {
     package static let end = UInt32.max
+    static let bufferLength = 2 * (BitPacking.blockLength + 4)
 
     private let data: UnsafePointer<UInt8>
     private let dataLength: Int
@@ -38,8 +39,11 @@ package struct PostingCursor {
     private var positionsOf = (place: 0, before: 0)
 
     /// Stands before the first document; `advance` or `seek` goes on.
+    ///
+    /// - Parameter buffer: Memory of `bufferLength` numbers that the caller keeps; without it the cursor has its own.
     package init(
-        postings: UnsafeRawBufferPointer, positions: UnsafeRawBufferPointer, documentCount: Int, documentLimit: Int
+        postings: UnsafeRawBufferPointer, positions: UnsafeRawBufferPointer, documentCount: Int, documentLimit: Int,
+        buffer: UnsafeMutablePointer<UInt32>? = nil
     ) {
         // An empty list has no address and is damage; what stands for it is never read.
         data =
@@ -49,7 +53,7 @@ package struct PostingCursor {
         self.positions = positions
         self.documentCount = documentCount
         self.documentLimit = UInt32(documentLimit)
-        docs = .allocate(capacity: 2 * (BitPacking.blockLength + 4))
+        docs = buffer ?? .allocate(capacity: Self.bufferLength)
         counts = docs + (BitPacking.blockLength + 4)
         let blocks = documentCount < BitPacking.blockLength ? 0 : (documentCount + 127) / BitPacking.blockLength
         blockCount = blocks
@@ -210,31 +214,38 @@ package struct PostingCursor {
 // MARK: - Positions
 
 extension PostingCursor {
-    /// Appends the positions of the current document.
-    package mutating func readPositions(into result: inout [UInt32]) {
-        result.removeAll(keepingCapacity: true)
-        appendPositions(to: &result)
+    /// The positions of the current document.
+    package mutating func positionsHere() -> [UInt32] {
+        var list = PositionList()
+        defer { list.free() }
+        appendPositions(to: &list)
+        return Array(UnsafeBufferPointer(start: list.base, count: list.count))
     }
 
-    /// Appends first position and distances turned into positions; with `asWritten`, as they are stored.
-    mutating func appendPositions(to result: inout [UInt32], asWritten: Bool = false) {
+    /// Appends the positions of the current document; with `asWritten` as they are stored, the first and then distances.
+    mutating func appendPositions(to list: inout PositionList, asWritten: Bool = false) {
         needCounts()
         if positionData == nil { findPositions() }
         guard let positionData, place >= positionsOf.place else { return }
         var before = positionsOf.before
-        for earlier in positionsOf.place..<place { before &+= Int(counts[earlier]) }
+        var earlier = positionsOf.place
+        while earlier < place {
+            before &+= Int(counts[earlier])
+            earlier &+= 1
+        }
         positionsOf = (place, before)
         let amount = Int(counts[place])
         guard amount >= 0, (before + amount) * positionBits <= positionBytes * 8, positionBits > 0 || amount <= 1 << 16
         else { return damage() }
-        let mask: UInt64 = (1 << UInt64(positionBits)) - 1
-        var (bit, position) = (before * positionBits, UInt32(0))
-        for _ in 0..<amount {
-            let word = UInt64(littleEndian: positionData.loadUnaligned(fromByteOffset: bit >> 3, as: UInt64.self))
-            let value = UInt32(truncatingIfNeeded: (word >> UInt64(bit & 7)) & mask)
+        let target = list.extend(by: amount)
+        let (bits, mask): (Int, UInt64) = (positionBits, (1 << UInt64(positionBits)) - 1)
+        var (bit, position) = (before * bits, UInt32(0))
+        for number in 0..<amount {
+            let word = UInt64(littleEndian: positionData.loadUnaligned(fromByteOffset: bit &>> 3, as: UInt64.self))
+            let value = UInt32(truncatingIfNeeded: (word &>> UInt64(bit & 7)) & mask)
             position = asWritten ? value : position &+ value
-            result.append(position)
-            bit += positionBits
+            target[number] = position
+            bit &+= bits
         }
     }
 
@@ -246,5 +257,29 @@ extension PostingCursor {
         positionData = start + (offset + 1)
         positionBytes = positions.count - offset - 1
         positionsOf = (0, 0)
+    }
+}
+
+/// Positions of a term, in memory that its owner frees.
+struct PositionList {
+    private(set) var base = UnsafeMutablePointer<UInt32>.allocate(capacity: 32)
+    var count = 0
+    private var capacity = 32
+
+    func free() { base.deallocate() }
+
+    @inline(__always)
+    mutating func extend(by amount: Int) -> UnsafeMutablePointer<UInt32> {
+        if count + amount > capacity { grow(by: amount) }
+        defer { count &+= amount }
+        return base + count
+    }
+
+    @inline(never)
+    private mutating func grow(by amount: Int) {
+        let larger = UnsafeMutablePointer<UInt32>.allocate(capacity: 2 * (count + amount))
+        larger.update(from: base, count: count)
+        base.deallocate()
+        (base, capacity) = (larger, 2 * (count + amount))
     }
 }

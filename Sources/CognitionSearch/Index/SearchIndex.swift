@@ -106,6 +106,10 @@ extension SearchIndex {
             var contents = published.withLock { $0 }
             try makeRoom(&contents, &writer)
             var rest = changes[...].drop { $0.sequence <= contents.sequence }
+            // The order of documents is that of changes; a cursor and an opening rely on it.
+            precondition(
+                zip(rest, rest.dropFirst()).allSatisfy { $0.sequence < $1.sequence },
+                "Changes come in ascending order of their sequence.")
             while !rest.isEmpty {
                 let batch = rest.prefix(options.batchDocumentsMax)
                 rest = rest.dropFirst(batch.count)

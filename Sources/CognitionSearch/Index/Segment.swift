@@ -130,12 +130,14 @@ struct SegmentField: @unchecked Sendable {
         }
     }
 
-    /// A cursor that its caller frees.
-    func cursor(_ entry: TermEntry, documentCount: Int) -> PostingCursor {
+    /// A cursor that its caller frees, unless it lends the buffer.
+    func cursor(
+        _ entry: TermEntry, documentCount: Int, buffer: UnsafeMutablePointer<UInt32>? = nil
+    ) -> PostingCursor {
         PostingCursor(
             postings: UnsafeRawBufferPointer(rebasing: postings[entry.postings]),
             positions: UnsafeRawBufferPointer(rebasing: positions[entry.positions]),
-            documentCount: entry.documentCount, documentLimit: documentCount)
+            documentCount: entry.documentCount, documentLimit: documentCount, buffer: buffer)
     }
 }
 

@@ -139,7 +139,8 @@ final class SegmentMerger {
         let iterators = fields.compactMap { $0.dictionary.map(TermIterator.init) }
         guard iterators.count == fields.count else { throw .damaged("a dictionary is missing") }
         for iterator in iterators { iterator.advance() }
-        var (occurrences, equal, term, positions) = (UInt64(0), [Int](), [UInt8](), [UInt32]())
+        var (occurrences, equal, term, positions) = (UInt64(0), [Int](), [UInt8](), PositionList())
+        defer { positions.free() }
         while true {
             equal.removeAll(keepingCapacity: true)
             for (place, iterator) in iterators.enumerated() where iterator.entry != nil {
@@ -147,15 +148,13 @@ final class SegmentMerger {
                     equal.append(place)
                     continue
                 }
-                let order = iterator.term.withUnsafeBytes { left in
-                    iterators[first].term.withUnsafeBytes { compare(left, $0) }
-                }
+                let order = compare(iterator.bytes, iterators[first].bytes)
                 if order < 0 { equal.removeAll(keepingCapacity: true) }
                 if order <= 0 { equal.append(place) }
             }
             guard let first = equal.first else { break }
             term.removeAll(keepingCapacity: true)
-            term.append(contentsOf: iterators[first].term)
+            term.append(contentsOf: iterators[first].bytes)
             postings.begin()
             for source in equal {
                 guard let entry = iterators[source].entry else { continue }
@@ -178,7 +177,7 @@ final class SegmentMerger {
 
     private func copy(
         _ field: SegmentField, _ entry: TermEntry, _ source: Int, _ postings: PostingsWriter, _ norms: ByteSink?,
-        _ positions: inout [UInt32], _ occurrences: inout UInt64
+        _ positions: inout PositionList, _ occurrences: inout UInt64
     ) throws(SearchError) {
         var cursor = field.cursor(entry, documentCount: sources[source].segment.documentCount)
         defer { cursor.free() }
@@ -191,10 +190,10 @@ final class SegmentMerger {
                 let count = cursor.counts[cursor.place]
                 postings.add(document: document, count: count, norm: norms.map { $0[Int(document)] } ?? 0)
                 if norms != nil {
-                    positions.removeAll(keepingCapacity: true)
+                    positions.count = 0
                     cursor.appendPositions(to: &positions, asWritten: true)
                     guard positions.count == Int(count) else { throw .damaged("positions are missing") }
-                    for position in positions { postings.add(position: position) }
+                    for place in 0..<positions.count { postings.add(position: positions.base[place]) }
                     occurrences += UInt64(count)
                 }
             }

@@ -90,18 +90,18 @@ struct TermDictionary: @unchecked Sendable {
         Int(UInt32(littleEndian: table.loadUnaligned(fromByteOffset: block * 12 + offset, as: UInt32.self)))
     }
 
-    fileprivate func source(block: Int) -> ByteSource {
+    func source(block: Int) -> ByteSource {
         let start = min(number(block: block, 0), terms.count)
         return ByteSource(UnsafeRawBufferPointer(rebasing: terms[start...]))
     }
 
-    fileprivate func starts(block: Int) -> (postings: Int, positions: Int) {
+    func starts(block: Int) -> (postings: Int, positions: Int) {
         (number(block: block, 4), number(block: block, 8))
     }
 
     /// The entry whose term a source has just read, with the offsets of what came before it moved on; `nil` for damage.
     @inline(__always)
-    fileprivate func entry(
+    func entry(
         _ ordinal: Int, _ source: inout ByteSource, _ starts: inout (postings: Int, positions: Int)
     ) -> TermEntry? {
         let documents = source.varint()
@@ -120,14 +120,14 @@ struct TermDictionary: @unchecked Sendable {
     }
 
     /// The first term of a block.
-    private func firstTerm(block: Int) -> UnsafeRawBufferPointer {
+    func firstTerm(block: Int) -> UnsafeRawBufferPointer {
         var source = source(block: block)
         _ = source.varint()
         return source.take(Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF))
     }
 
     /// The last block whose first term is not after `term`, at least 0.
-    fileprivate func block(of term: UnsafeRawBufferPointer) -> Int {
+    func block(of term: UnsafeRawBufferPointer) -> Int {
         var (low, high) = (0, blockCount)
         while high - low > 1 {
             let middle = (low + high) / 2
@@ -169,15 +169,19 @@ struct TermDictionary: @unchecked Sendable {
         guard (0..<count).contains(ordinal) else { return nil }
         let block = ordinal / TermDictionaryWriter.blockLength
         var (source, starts) = (source(block: block), starts(block: block))
-        var term: [UInt8] = []
-        for place in block * TermDictionaryWriter.blockLength...ordinal {
-            let shared = Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF)
-            let rest = source.take(Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF))
-            guard shared <= term.count, entry(place, &source, &starts) != nil else { return nil }
-            term.removeSubrange(shared...)
-            term.append(contentsOf: rest)
+        let wanted = ordinal % TermDictionaryWriter.blockLength
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 1_280) { term -> String? in
+            var length = 0
+            for place in 0...wanted {
+                let shared = Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF)
+                let rest = source.take(Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF))
+                guard shared <= length, shared + rest.count <= term.count, !source.failed else { return nil }
+                for byte in 0..<rest.count { term[shared &+ byte] = rest[byte] }
+                length = shared + rest.count
+                if place < wanted, entry(ordinal, &source, &starts) == nil { return nil }
+            }
+            return String(decoding: UnsafeBufferPointer(rebasing: term[..<length]), as: UTF8.self)
         }
-        return String(decoding: term, as: UTF8.self)
     }
 
     func find(_ term: String) -> TermEntry? {
@@ -196,76 +200,4 @@ func compare(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) ->
         place += 1
     }
     return left.count == right.count ? 0 : left.count < right.count ? -1 : 1
-}
-
-/// Goes through the terms of a dictionary in order.
-final class TermIterator {
-    private let dictionary: TermDictionary
-    private var source: ByteSource
-    private var starts: (postings: Int, positions: Int) = (0, 0)
-    private var next = 0
-    /// The current term's bytes.
-    private(set) var term: [UInt8] = []
-    /// Bytes it shares with the term before it, 0 after a seek.
-    private(set) var shared = 0
-    private(set) var entry: TermEntry?
-    private(set) var isDamaged = false
-
-    /// Stands before the first term.
-    init(_ dictionary: TermDictionary) {
-        self.dictionary = dictionary
-        source = ByteSource(UnsafeRawBufferPointer(start: nil, count: 0))
-        term.reserveCapacity(64)
-    }
-
-    /// Goes to the next term; `false` at the end.
-    @discardableResult
-    func advance() -> Bool {
-        guard next < dictionary.count, !isDamaged else {
-            entry = nil
-            return false
-        }
-        let startsBlock = next % TermDictionaryWriter.blockLength == 0
-        if startsBlock {
-            let block = next / TermDictionaryWriter.blockLength
-            (source, starts) = (dictionary.source(block: block), dictionary.starts(block: block))
-        }
-        let kept = Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF)
-        let rest = source.take(Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF))
-        guard let entry = dictionary.entry(next, &source, &starts), kept <= term.count, !startsBlock || kept == 0 else {
-            isDamaged = true
-            self.entry = nil
-            return false
-        }
-        if startsBlock {
-            shared = 0
-            while shared < min(term.count, rest.count), term[shared] == rest[shared] { shared += 1 }
-        } else {
-            shared = kept
-        }
-        term.removeSubrange(kept...)
-        term.append(contentsOf: rest)
-        next += 1
-        self.entry = entry
-        return true
-    }
-
-    /// Goes to the first term not before `target`; `false` if there is none.
-    @discardableResult
-    func seek(_ target: [UInt8]) -> Bool {
-        guard dictionary.count > 0 else { return false }
-        return target.withUnsafeBytes { bytes in
-            next = dictionary.block(of: bytes) * TermDictionaryWriter.blockLength
-            while advance() {
-                if term.withUnsafeBytes({ compare($0, bytes) }) >= 0 {
-                    shared = 0
-                    return true
-                }
-            }
-            return false
-        }
-    }
-
-    /// The current term as text.
-    var text: String { String(decoding: term, as: UTF8.self) }
 }

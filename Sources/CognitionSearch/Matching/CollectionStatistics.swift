@@ -40,14 +40,12 @@ final class CollectionStatistics {
     }
 
     /// What the dictionaries of an index's segments say of a term.
-    func entries(of term: [UInt8], field: Int, index: Int) -> [TermEntry?] {
-        term.withUnsafeBytes { bytes in
-            snapshots[index].contents.entries.map { $0.segment.fields[field].dictionary?.find(bytes) }
-        }
+    func entries(of term: UnsafeRawBufferPointer, field: Int, index: Int) -> [TermEntry?] {
+        snapshots[index].contents.entries.map { $0.segment.fields[field].dictionary?.find(term) }
     }
 
     /// Documents of all indexes that have a term in a text field of the name.
-    func documents(of term: [UInt8], field: String, known index: Int, _ entries: [TermEntry?]) -> Int {
+    func documents(of term: UnsafeRawBufferPointer, field: String, known index: Int, _ entries: [TermEntry?]) -> Int {
         var count = entries.reduce(0) { $0 + ($1?.documentCount ?? 0) }
         guard snapshots.count > 1 else { return count }
         for (other, snapshot) in snapshots.enumerated() where other != index {

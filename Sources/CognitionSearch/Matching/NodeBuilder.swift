@@ -16,6 +16,9 @@ struct NodeBuilder {
         case .phrase(let leaf): return PhraseNode(leaf, segment: segment, number: number, scale: scale) ?? NothingNode()
         case .values(let leaf): return SetNode(set(leaf), score: score(leaf.weight))
         case .best(let plans):
+            if let leaves = Self.manyTerms(plans) {
+                return ManyTermsNode(leaves, segment: segment, number: number, scale: scale)
+            }
             let nodes = useful(plans)
             if nodes.count == 1 { return nodes[0] }
             return nodes.isEmpty ? NothingNode() : BestNode(nodes)
@@ -31,6 +34,17 @@ struct NodeBuilder {
         case .not(let plan): return NotNode(node(plan), documentCount: segment.documentCount)
         case .filter(let plan): return FilterNode(node(plan))
         }
+    }
+
+    /// Terms, if there are so many that a cursor for each of them is not worth its while.
+    private static func manyTerms(_ plans: [Plan]) -> [TermLeaf]? {
+        guard plans.count > 16 else { return nil }
+        var leaves: [TermLeaf] = []
+        for plan in plans {
+            guard case .term(let leaf) = plan else { return nil }
+            leaves.append(leaf)
+        }
+        return leaves
     }
 
     private func score(_ weight: Double) -> Int32 { Int32(Float(weight * scale.factor)) }

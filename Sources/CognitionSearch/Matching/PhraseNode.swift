@@ -1,18 +1,19 @@
 /// Documents in which terms stand at places that follow each other.
 final class PhraseNode: PlanNode {
     private struct Place {
-        var offset: Int
+        var offset: UInt32
         /// Of a place with several terms, any of them.
-        var cursors: UnsafeMutableBufferPointer<PostingCursor>
+        var cursors: UnsafeMutablePointer<PostingCursor>
+        var cursorCount: Int
         var cost: Int
-        var order: Int
+        /// Positions less offset, in the document that is looked at.
+        var positions = PositionList()
     }
 
     /// The rarest first.
-    private let places: [Place]
-    /// Positions less offset, by the order of the phrase.
-    private var positions: [[UInt32]]
-    private var merged: [UInt32] = []
+    private let places: UnsafeMutableBufferPointer<Place>
+    /// The same in the order of the phrase.
+    private let order: [UnsafeMutablePointer<Place>]
     private let slop: Int
     private let weight: Float
     private let table: ScoreTable
@@ -23,68 +24,81 @@ final class PhraseNode: PlanNode {
     /// `nil` if a place has no term in the segment.
     init?(_ leaf: PhraseLeaf, segment: Segment, number: Int, scale: ScoreScale) {
         let field = segment.fields[leaf.field]
-        guard let norms = field.norms,
+        guard let norms = field.norms, !leaf.places.isEmpty,
             leaf.places.allSatisfy({ $0.terms.contains { $0.entries[number] != nil } })
         else { return nil }
-        var places: [Place] = []
+        var list: [(order: Int, place: Place)] = []
         for (order, place) in leaf.places.enumerated() {
             let entries = place.terms.compactMap { $0.entries[number] }
-            let cursors = UnsafeMutableBufferPointer<PostingCursor>.allocate(capacity: entries.count)
+            let cursors = UnsafeMutablePointer<PostingCursor>.allocate(capacity: entries.count)
             for (number, entry) in entries.enumerated() {
-                cursors.initializeElement(at: number, to: field.cursor(entry, documentCount: segment.documentCount))
+                (cursors + number).initialize(to: field.cursor(entry, documentCount: segment.documentCount))
             }
-            places.append(
-                Place(
-                    offset: place.offset, cursors: cursors, cost: entries.reduce(0) { $0 + $1.documentCount },
-                    order: order))
+            list.append(
+                (
+                    order,
+                    Place(
+                        offset: UInt32(place.offset), cursors: cursors, cursorCount: entries.count,
+                        cost: entries.reduce(0) { $0 + $1.documentCount })
+                ))
         }
-        self.places = places.sorted { $0.cost < $1.cost }
-        positions = Array(repeating: [], count: places.count)
+        list.sort { $0.place.cost < $1.place.cost }
+        let places = UnsafeMutableBufferPointer<Place>.allocate(capacity: list.count)
+        _ = places.initialize(from: list.map(\.place))
+        self.places = places
+        order = list.enumerated().sorted { $0.element.order < $1.element.order }.map {
+            places.baseAddress.unsafelyUnwrapped + $0.offset
+        }
         slop = leaf.slop
         weight = Float(leaf.weight * scale.factor)
         table = leaf.table
         self.norms = norms
         most = Int32(weight)
-        super.init(cost: self.places[0].cost)
+        super.init(cost: places[0].cost)
     }
 
     deinit {
         for place in places {
-            for cursor in place.cursors { cursor.free() }
+            for number in 0..<place.cursorCount { place.cursors[number].free() }
             place.cursors.deallocate()
+            place.positions.free()
         }
+        places.deallocate()
     }
 
-    override var isDamaged: Bool { places.contains { $0.cursors.contains(where: \.isDamaged) } }
+    override var isDamaged: Bool {
+        places.contains { place in (0..<place.cursorCount).contains { place.cursors[$0].isDamaged } }
+    }
     override var hasSkipped: Bool { skipped }
     override func bound(_ window: Window) -> Int32 { most }
 
     override func next(from document: UInt32) -> UInt32 {
+        let (first, count) = (places.baseAddress.unsafelyUnwrapped, places.count)
         var candidate = document
         while true {
-            let first = Self.seek(places[0], candidate)
-            if first == PostingCursor.end { return first }
-            var reached = first
-            for place in places.dropFirst() {
-                let next = Self.seek(place, reached)
-                if next != reached {
-                    reached = next
-                    break
-                }
+            let lead = Self.seek(first, candidate)
+            if lead == PostingCursor.end { return lead }
+            var number = 1
+            while number < count {
+                candidate = Self.seek(first + number, lead)
+                if candidate != lead { break }
+                number &+= 1
             }
-            if reached == first || reached == PostingCursor.end { return reached }
-            candidate = reached
+            if number == count || candidate == PostingCursor.end { return number == count ? lead : candidate }
         }
     }
 
     /// The first document from `target` on that has one of the place's terms.
     @inline(__always)
-    private static func seek(_ place: Place, _ target: UInt32) -> UInt32 {
-        var first = PostingCursor.end
-        for number in 0..<place.cursors.count {
-            let cursor = place.cursors.baseAddress.unsafelyUnwrapped + number
-            cursor.pointee.seek(target)
-            first = min(first, cursor.pointee.document)
+    private static func seek(_ place: UnsafeMutablePointer<Place>, _ target: UInt32) -> UInt32 {
+        let cursors = place.pointee.cursors
+        cursors.pointee.seek(target)
+        var first = cursors.pointee.document
+        var number = 1
+        while number < place.pointee.cursorCount {
+            cursors[number].seek(target)
+            first = min(first, cursors[number].document)
+            number &+= 1
         }
         return first
     }
@@ -117,7 +131,7 @@ final class PhraseNode: PlanNode {
                     continue
                 }
                 let document = window.base + UInt32(inside)
-                if places.allSatisfy({ Self.seek($0, document) == document }), let score = score(document) {
+                if order.allSatisfy({ Self.seek($0, document) == document }), let score = score(document) {
                     kept |= 1 << UInt64(bit)
                     window.scores[inside] += score
                 }
@@ -128,76 +142,77 @@ final class PhraseNode: PlanNode {
 
     /// The score of a document that has all terms, if they stand as they should.
     private func score(_ document: UInt32) -> Int32? {
-        for place in places { readPositions(of: place, document) }
-        let count = slop == 0 ? exactCount() : slopCount()
+        let count = slop == 0 ? exactCount(document) : slopCount(document)
         guard count > 0 else { return nil }
         return ScoreTable.score(
             weight: weight, count: UInt32(count), inverse: table.inverse[Int(norms[Int(document)])])
     }
 
-    private func readPositions(of place: Place, _ document: UInt32) {
-        let order = place.order
-        positions[order].removeAll(keepingCapacity: true)
-        if place.cursors.count == 1 {
-            place.cursors.baseAddress.unsafelyUnwrapped.pointee.appendPositions(to: &positions[order])
-        } else {
-            for number in 0..<place.cursors.count where place.cursors[number].document == document {
-                place.cursors.baseAddress.unsafelyUnwrapped.advanced(by: number).pointee.appendPositions(
-                    to: &positions[order])
-            }
-            positions[order].sort()
+    private static func readPositions(_ place: UnsafeMutablePointer<Place>, _ document: UInt32) {
+        place.pointee.positions.count = 0
+        for number in 0..<place.pointee.cursorCount where place.pointee.cursors[number].document == document {
+            place.pointee.cursors[number].appendPositions(to: &place.pointee.positions)
         }
-        let offset = UInt32(truncatingIfNeeded: place.offset)
+        let (positions, count, offset) = (
+            place.pointee.positions.base, place.pointee.positions.count, place.pointee.offset
+        )
+        if place.pointee.cursorCount > 1 {
+            var all = UnsafeMutableBufferPointer(start: positions, count: count)
+            all.sort()
+        }
         guard offset > 0 else { return }
-        // What stands before the phrase could begin is no beginning of it.
+        // What stands before the phrase could begin is no part of it.
         var kept = 0
-        for number in positions[order].indices where positions[order][number] >= offset {
-            positions[order][kept] = positions[order][number] - offset
-            kept += 1
+        for number in 0..<count where positions[number] >= offset {
+            positions[kept] = positions[number] &- offset
+            kept &+= 1
         }
-        positions[order].removeLast(positions[order].count - kept)
+        place.pointee.positions.count = kept
     }
 
-    /// Beginnings that all terms share.
-    private func exactCount() -> Int {
-        merged.removeAll(keepingCapacity: true)
-        merged.append(contentsOf: positions[0])
-        for others in positions.dropFirst() {
+    /// Beginnings that all terms share: those of the rarest, as far as the others have them.
+    private func exactCount(_ document: UInt32) -> Int {
+        let first = places.baseAddress.unsafelyUnwrapped
+        Self.readPositions(first, document)
+        let shared = first.pointee.positions.base
+        var count = first.pointee.positions.count
+        for number in 1..<places.count {
+            if count == 0 { return 0 }
+            Self.readPositions(first + number, document)
+            let (others, end) = (first[number].positions.base, first[number].positions.count)
             var (kept, left, right) = (0, 0, 0)
-            while left < merged.count, right < others.count {
-                let (one, other) = (merged[left], others[right])
+            while left < count, right < end {
+                let (one, other) = (shared[left], others[right])
                 if one == other {
-                    if kept == 0 || merged[kept - 1] != one {
-                        merged[kept] = one
-                        kept += 1
+                    if kept == 0 || shared[kept &- 1] != one {
+                        shared[kept] = one
+                        kept &+= 1
                     }
-                    left += 1
-                    right += 1
-                } else if one < other {
-                    left += 1
-                } else {
-                    right += 1
+                    right &+= 1
                 }
+                if one <= other { left &+= 1 } else { right &+= 1 }
             }
-            merged.removeLast(merged.count - kept)
-            if kept == 0 { return 0 }
+            count = kept
         }
-        return merged.count
+        return count
     }
 
     /// Ends of chains in order whose gaps together are no more than the slop.
-    private func slopCount() -> Int {
+    private func slopCount(_ document: UInt32) -> Int {
+        for place in order { Self.readPositions(place, document) }
         var (count, lastEnd) = (0, UInt32?.none)
-        for start in positions[0] {
-            var (reached, fits) = (start, true)
-            for others in positions.dropFirst() {
-                guard let next = others.first(where: { $0 >= reached }) else {
+        let starts = order[0].pointee.positions
+        for start in 0..<starts.count {
+            var (reached, fits) = (starts.base[start], true)
+            for place in order.dropFirst() {
+                let others = place.pointee.positions
+                guard let next = (0..<others.count).first(where: { others.base[$0] >= reached }) else {
                     fits = false
                     break
                 }
-                reached = next
+                reached = others.base[next]
             }
-            if fits, Int(reached - start) <= slop, reached != lastEnd {
+            if fits, Int(reached - starts.base[start]) <= slop, reached != lastEnd {
                 count += 1
                 lastEnd = reached
             }

@@ -115,15 +115,7 @@ final class SetNode: PlanNode {
     }
 
     override func next(from document: UInt32) -> UInt32 {
-        var word = Int(document >> 6)
-        guard word < set.wordCount else { return PostingCursor.end }
-        var bits = set.words[word] & (.max << UInt64(document & 63))
-        while bits == 0 {
-            word += 1
-            guard word < set.wordCount else { return PostingCursor.end }
-            bits = set.words[word]
-        }
-        return UInt32(word << 6 | bits.trailingZeroBitCount)
+        set.first(from: document)
     }
 
     override func bound(_ window: Window) -> Int32 { score }

@@ -141,6 +141,9 @@ extension QueryPlanner {
         if word.parts.count == 1 {
             let found = lookUp(word.parts[0].term, field: field)
             plans.append(leaf(found, group: found.documents, factor: 1, boost: boost))
+            if word.parts[0].isLoneCharacter {
+                plans.append(try prefix(word.parts[0].text, field: field, boost: boost))
+            }
         } else if !word.parts.isEmpty {
             let terms = word.parts.map { WordTerm(term: $0.term, position: $0.offset, isExact: true, editsMax: 0) }
             plans.append(try phrase(terms, text: word.text, field: field, slop: 0, boost: boost))

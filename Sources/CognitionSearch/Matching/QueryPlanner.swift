@@ -95,7 +95,9 @@ struct QueryPlanner {
         case .or(let nodes, let minimum):
             guard minimum >= 0 else { throw SearchError.query("The least number of alternatives is not negative.") }
             if nodes.isEmpty { return minimum > 0 ? .nothing : .all(weight: boost) }
-            return combine(try nodes.map { try plan($0, boost: boost, depth: depth + 1) }, minimum: max(1, minimum))
+            let parts = try nodes.map { try plan($0, boost: boost, depth: depth + 1) }
+            // None need match: those that do are worth more.
+            return minimum > 0 ? combine(parts, minimum: minimum) : .or(parts + [.all(weight: 0)], minimum: 1)
         case .not(let node): return .not(try plan(node, boost: 0, depth: depth + 1))
         case .boosted(let node, let factor):
             guard factor >= 0, factor <= 1_000_000 else {
@@ -167,9 +169,11 @@ struct QueryPlanner {
     }
 
     func lookUp(_ term: [UInt8], field: Int) -> Found {
-        let entries = statistics.entries(of: term, field: field, index: index)
-        let documents = statistics.documents(of: term, field: schema.fields[field].name, known: index, entries)
-        return Found(field: field, term: term, entries: entries, documents: documents)
+        term.withUnsafeBytes { bytes in
+            let entries = statistics.entries(of: bytes, field: field, index: index)
+            let documents = statistics.documents(of: bytes, field: schema.fields[field].name, known: index, entries)
+            return Found(field: field, term: term, entries: entries, documents: documents)
+        }
     }
 
     /// - Parameter group: Documents of the word that the term stands for.
@@ -242,9 +246,10 @@ struct QueryPlanner {
             isExact = terms(of: text, field: field).suffix(1).map(\.term)
         }
         var found: [Found] = []
-        try snapshot.forEachTerm(in: name, from: start) { term, _ in
+        try snapshot.forEachEntry(in: name, from: start) { term, entries in
             guard term.starts(with: start) else { return false }
-            found.append(lookUp(term, field: field))
+            let documents = statistics.documents(of: term, field: name, known: index, entries)
+            found.append(Found(field: field, term: Array(term), entries: entries, documents: documents))
             return true
         }
         for term in isExact where !term.starts(with: start) { found.append(lookUp(term, field: field)) }

@@ -103,9 +103,11 @@ extension Searcher.Planned {
                     snapshot.schema.fields[place].kind == .text
                 else { return nil }
                 let name = snapshot.schema.fields[place].name
-                let entries = statistics.entries(of: term.term, field: place, index: index)
+                let (entries, documents) = term.term.withUnsafeBytes { bytes in
+                    let entries = statistics.entries(of: bytes, field: place, index: index)
+                    return (entries, statistics.documents(of: bytes, field: name, known: index, entries))
+                }
                 guard entries.contains(where: { $0 != nil }) else { return nil }
-                let documents = statistics.documents(of: term.term, field: name, known: index, entries)
                 let idf = CollectionStatistics.idf(documents: documents, of: statistics.lengths(of: name).documents)
                 return .named(
                     "“\(String(decoding: term.term, as: UTF8.self))”, which the best hits share",

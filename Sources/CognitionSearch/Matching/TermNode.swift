@@ -4,6 +4,8 @@ final class TermNode: PlanNode {
     private let weight: Float
     /// `nil` for a keyword, whose documents all score `constant`.
     private let table: ScoreTable?
+    /// Of the table, which lives as long as the node.
+    private let inverse: UnsafeMutablePointer<Float>?
     private let norms: UnsafePointer<UInt8>?
     private let constant: Int32
     private let documentCount: Int
@@ -17,6 +19,7 @@ final class TermNode: PlanNode {
         cursor.initialize(to: field.cursor(entry, documentCount: segment.documentCount))
         weight = Float(leaf.weight * scale.factor)
         table = leaf.table
+        inverse = leaf.table?.inverse
         norms = field.norms
         constant = Int32(weight)
         documentCount = segment.documentCount
@@ -109,7 +112,7 @@ final class TermNode: PlanNode {
         let docs = cursor.pointee.docs
         let (first, count) = (cursor.pointee.place, cursor.pointee.count)
         var place = first
-        guard let table, let norms else {
+        guard let inverse, let norms else {
             while place < count, docs[place] < end {
                 let inside = Int(docs[place] &- base)
                 bits[inside &>> 6] |= 1 &<< UInt64(inside & 63)
@@ -120,7 +123,7 @@ final class TermNode: PlanNode {
             return
         }
         cursor.pointee.needCounts()
-        let (counts, inverse, weight) = (cursor.pointee.counts, table.inverse, weight)
+        let (counts, weight) = (cursor.pointee.counts, weight)
         while place < count, docs[place] < end {
             let document = Int(docs[place])
             let inside = document &- Int(base)
@@ -134,11 +137,11 @@ final class TermNode: PlanNode {
 
     @inline(__always)
     private func scoreHere() -> Int32 {
-        guard let table, let norms else { return constant }
+        guard let inverse, let norms else { return constant }
         cursor.pointee.needCounts()
         return ScoreTable.score(
             weight: weight, count: cursor.pointee.counts[cursor.pointee.place],
-            inverse: table.inverse[Int(norms[Int(cursor.pointee.document)])])
+            inverse: inverse[Int(norms[Int(cursor.pointee.document)])])
     }
 
     override func maximize(_ window: Window) {

@@ -160,6 +160,19 @@ final class DocumentSet {
         return sum
     }
 
+    /// The first document from `document` on; `PostingCursor.end` for none.
+    func first(from document: UInt32) -> UInt32 {
+        var word = Int(document >> 6)
+        guard word < wordCount else { return PostingCursor.end }
+        var bits = words[word] & (.max << UInt64(document & 63))
+        while bits == 0 {
+            word += 1
+            guard word < wordCount else { return PostingCursor.end }
+            bits = words[word]
+        }
+        return UInt32(word << 6 | bits.trailingZeroBitCount)
+    }
+
     func intersect(_ other: DocumentSet) {
         for word in 0..<wordCount { words[word] &= other.words[word] }
     }

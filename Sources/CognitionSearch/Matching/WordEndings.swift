@@ -73,21 +73,27 @@ struct WordEndings {
         }
     }
 
+    /// Whether ``distance(_:row:before:below:)`` has to be asked.
+    @inline(__always)
+    func reaches(row: UnsafePointer<UInt8>, before: UnsafePointer<UInt8>?, below bound: Int) -> Bool {
+        least.withUnsafeBufferPointer { least in
+            for column in 0..<width {
+                let place = count - column
+                if Int(min(row[place], before?[place] ?? Self.far) &+ least[column]) < bound { return true }
+            }
+            return false
+        }
+    }
+
     /// The least distance of the word to the term with an ending, if that is below `bound`.
     ///
     /// - Parameters:
-    ///   - row: Distances of the term to each beginning of the word; `before` of the term without its last letter.
+    ///   - row: Distances of the term to each beginning of the word.
+    ///   - before: Those of the term without its last letter, if another ending may take its place.
     func distance(
         _ term: [UInt8], row: UnsafePointer<UInt8>, before: UnsafePointer<UInt8>?, below bound: Int
     ) -> (edits: Int, form: [UInt8])? {
         guard width > 1, let last = term.last else { return nil }
-        let before = Self.isDropped(last) ? before : nil
-        var isReachable = false
-        for column in 0..<width {
-            let place = count - column
-            if Int(min(row[place], before?[place] ?? Self.far) &+ least[column]) < bound { isReachable = true }
-        }
-        guard isReachable else { return nil }
         var (bound, found) = (bound, (edits: Int, form: [UInt8])?.none)
         for (number, ending) in Self.known.enumerated()
         where ending.instead == 0 || (ending.instead == last && before != nil) {

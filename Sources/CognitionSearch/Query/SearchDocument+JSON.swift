@@ -64,17 +64,16 @@ extension JSONPlace {
     }
 
     private func check(is kind: SearchField.Kind) throws {
-        switch (kind, value) {
-        case (.text, .string), (.number, .integer), (.number, .number): return
-        case (.number, .literal) where value.doubleValue?.isFinite == true: return
-        case (.keyword, .string), (.keyword, .bool), (.keyword, .integer), (.keyword, .number), (.keyword, .literal):
-            return
-        case (.date, .string(let text)) where Timestamp(text) != nil: return
-        case (.text, _): throw refusal("a text, or a list of texts, is needed, not \(value.typeName)")
-        case (.keyword, _):
+        guard !FieldValues.fits(value, kind) else { return }
+        switch kind {
+        case .text:
             throw refusal("a text, a number, true or false, or a list of such, is needed, not \(value.typeName)")
-        case (.number, _): throw refusal("a number, or a list of numbers, is needed, not \(value.typeName)")
-        case (.date, _): throw refusal("a time as RFC 3339 has it, such as 2026-01-31T12:00:00Z, is needed")
+        case .keyword:
+            throw refusal(
+                "a text of 1 to \(FieldValues.keywordBytesMax) bytes, a number, true or false, or a list of such, is needed"
+            )
+        case .number: throw refusal("a number, or a list of numbers, is needed, not \(value.typeName)")
+        case .date: throw refusal("a time as RFC 3339 has it, such as 2026-01-31T12:00:00Z, or a day, is needed")
         }
     }
 }

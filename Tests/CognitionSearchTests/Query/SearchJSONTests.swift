@@ -195,7 +195,7 @@ import Testing
         ),
         (
             #"{"id":"a","fields":{"title":{"x":1}}}"#,
-            "/documents/0/fields/title: a text, or a list of texts, is needed, not object"
+            "/documents/0/fields/title: a text, a number, true or false, or a list of such, is needed, not object"
         ),
         (#"{"id":"a","fields":{"size":[1,[2]]}}"#, "/documents/0/fields/size/1: a number"),
         (#"{"id":"a","fields":{"day":"tomorrow"}}"#, "/documents/0/fields/day: a time as RFC 3339"),
