@@ -7,10 +7,9 @@ import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 
-/// HTTP/1.1 as Hummingbird's `HTTP1Channel` has it, except that a request may make the connection a WebSocket.
+/// HTTP/1.1 as Hummingbird's `HTTP1Channel` has it, except that the first request of a connection may make it a WebSocket.
 ///
-/// A WebSocket needs no task: its handlers do the work on the event loop. One whose connection has served requests before
-/// keeps the task that did.
+/// A WebSocket has no task: its handlers do the work on the event loop.
 package struct HTTP1WebSocketChannel: HTTPChannelHandler {
     package struct Configuration: Sendable {
         /// How long a connection may be kept open between two requests.
@@ -37,13 +36,6 @@ package struct HTTP1WebSocketChannel: HTTPChannelHandler {
     enum Outcome: Sendable {
         case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
         case webSocket
-    }
-
-    /// What serves HTTP on a connection.
-    struct Service {
-        let outcome: Outcome
-        /// The last of them is what the requests leave for the task.
-        let handlers: [any RemovableChannelHandler]
     }
 
     package let responder: Responder
@@ -93,26 +85,24 @@ package struct HTTP1WebSocketChannel: HTTPChannelHandler {
             head: TimeAmount(configuration.headTimeout), body: TimeAmount(configuration.bodyTimeout), ids: endpoint.ids)
         let promise = channel.eventLoop.makePromise(of: Outcome.self)
         let (idleTimeout, isEncrypted) = (configuration.idleTimeout, tls != nil)
-        let handshakes = HandshakeHandler(endpoint, handlers: [encoder, requestGuard, decoder], outcome: promise) {
+        let first = FirstRequestHandler(endpoint, handlers: [encoder, requestGuard, decoder], outcome: promise) {
             channel in
             try Self.serveHTTP(on: channel, isEncrypted: isEncrypted, idleTimeout: idleTimeout, logger)
         }
-        try channel.pipeline.syncOperations.addHandlers([encoder, decoder, handshakes, requestGuard])
+        try channel.pipeline.syncOperations.addHandlers([encoder, decoder, first, requestGuard])
         return promise.futureResult
     }
 
     private static func serveHTTP(
         on channel: any Channel, isEncrypted: Bool, idleTimeout: Duration, _ logger: Logger
-    ) throws -> Service {
+    ) throws -> Outcome {
         let pipeline = channel.pipeline.syncOperations
-        let codec = HTTP1ToHTTPServerCodec(secure: isEncrypted)
-        let state = HTTPConnectionStateHandler(idleTimeout: idleTimeout, logger: logger)
-        try pipeline.addHandlers([codec, state])
-        let outcome = Outcome.http(
+        try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: isEncrypted))
+        try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: idleTimeout, logger: logger))
+        return .http(
             try NIOAsyncChannel(
                 wrappingChannelSynchronously: channel,
                 configuration: NIOAsyncChannel.Configuration(isOutboundHalfClosureEnabled: true)))
-        return Service(outcome: outcome, handlers: [codec, state])
     }
 
     /// Whatever comes to the path as plain HTTP is told what it should be.

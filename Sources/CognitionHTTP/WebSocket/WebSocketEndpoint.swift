@@ -81,8 +81,7 @@ package final class WebSocketEndpoint: Sendable {
     }
 
     /// Makes a channel whose upgrade was answered a socket.
-    /// - Parameter handler: What comes behind it in the pipeline hears nothing more; without one nothing does.
-    func open(_ channel: any Channel, to peer: WebSocketPeer, after handler: (any ChannelHandler)?) throws {
+    func open(_ channel: any Channel, to peer: WebSocketPeer) throws {
         let options = channel.syncOptions
         try options?.setOption(
             .writeBufferWaterMark,
@@ -91,9 +90,8 @@ package final class WebSocketEndpoint: Sendable {
         // Clients send little, and a buffer is held by what is left of a frame.
         try options?.setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 2_048))
         let pipeline = channel.pipeline.syncOperations
-        let reader = ByteToMessageHandler(WebSocketFrameReader(frameBytesMax: settings.limits.messageBytesMax))
-        try pipeline.addHandler(reader, position: handler.map { .after($0) } ?? .last)
         try pipeline.addHandler(
-            WebSocketHandler(lane: lane(on: channel.eventLoop), peer: peer), position: .after(reader))
+            ByteToMessageHandler(WebSocketFrameReader(frameBytesMax: settings.limits.messageBytesMax)))
+        try pipeline.addHandler(WebSocketHandler(lane: lane(on: channel.eventLoop), peer: peer))
     }
 }

@@ -124,66 +124,6 @@ import Testing
         }
     }
 
-    @Test("A connection that has served requests may still become a WebSocket, as clients and proxies keep them")
-    func afterRequests() async throws {
-        try await withLiveServer { server in
-            for token in [nil, "ada"] {
-                let socket = try await TestSocket.connect(server.port)
-                for number in 0..<3 {
-                    socket.write(
-                        "POST /other HTTP/1.1\r\nHost: x\r\nContent-Length: \(number)\r\n\r\n\("abc".prefix(number))")
-                    #expect(try await socket.next().isHTTP(200, "POST /other \(number)"))
-                }
-                // Frames come with it.
-                let handshake =
-                    "GET /ws/connect\(token.map { "?token=\($0)" } ?? "") HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n"
-                    + "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                    + "Sec-WebSocket-Version: 13\r\n\r\n"
-                socket.write(bytes: Array(handshake.utf8) + WireFrame.text(#"{"action":"ping","id":1}"#).bytes)
-                #expect(try await socket.next().isHTTP(101))
-                #expect(try await socket.message("connected")["data"]?["authenticated"]?.boolValue == (token != nil))
-                #expect(try await socket.message("pong")["id"] == 1)
-                if token != nil {
-                    try await server.append()
-                    socket.send(["action": "subscribe", "execution_id": .string(TestExecutions.first)])
-                    _ = try await socket.message("subscribed")
-                    try await server.append(50)
-                    for _ in 0..<50 { _ = try await socket.message("workflow_status") }
-                }
-                socket.sendClose(1000)
-                #expect(try await socket.closeCode() == 1000)
-                try await socket.end()
-            }
-            // A refusal is an answer, and the end.
-            let refused = try await TestSocket.connect(server.port)
-            refused.write("GET /other HTTP/1.1\r\nHost: x\r\n\r\n")
-            #expect(try await refused.next().isHTTP(200))
-            refused.handshake(token: "bad")
-            #expect(try await refused.next().isHTTP(401))
-            try await refused.end()
-            // While another request is being served it is none.
-            let early = try await TestSocket.connect(server.port)
-            early.write("POST /other HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
-            early.handshake(token: "ada")
-            #expect(try await early.next().isHTTP(200))
-            let second = try await early.next()
-            #expect(second.isHTTP(426) || second.isHTTP(101))
-            await early.close()
-            // One that goes away while the server does is told so.
-            let late = try await TestSocket.connect(server.port)
-            late.write("GET /other HTTP/1.1\r\nHost: x\r\n\r\n")
-            #expect(try await late.next().isHTTP(200))
-            late.handshake(token: "ada")
-            #expect(try await late.next().isHTTP(101))
-            try await eventually { server.hub.stats.connectedClients == 1 }
-            await server.shutDown()
-            #expect(try await late.closeCode() == 1001)
-            late.sendClose(1001)
-            try await late.end()
-            try await eventually { server.hub.stats.connectedClients == 0 }
-        }
-    }
-
     @Test("Pages of other origins may not connect unless they are named")
     func origins() async throws {
         var settings = LiveSettings.quick

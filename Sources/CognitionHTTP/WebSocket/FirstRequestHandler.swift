@@ -3,41 +3,30 @@ import CognitionRealtime
 import NIOCore
 import NIOHTTP1
 
-/// Makes a connection a WebSocket when a request asks for it and no other is being served: the first one, or a later one, as
-/// clients and proxies send them that keep connections for the next request.
-///
-/// What serves HTTP comes with the first request that does not. When it has to give way later, its task waits until the
-/// connection ends, so only a WebSocket that was one from the start has none.
+/// Waits for a connection's first request, decides whether it becomes a WebSocket, and leaves.
 ///
 /// In place of NIO's `NIOTypedHTTPServerUpgradeHandler`, which keeps the head of a request that asks for a protocol that
 /// there is not (`Upgrade: h2c`, as some clients always do) and so loses the request.
-final class HandshakeHandler: ChannelDuplexHandler, RemovableChannelHandler {
+final class FirstRequestHandler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
     private enum State {
-        /// Nothing has come; may become `deciding`, `http` or `done`.
+        /// May become `deciding` or `done`.
         case waiting
         /// A handshake; may become `done`.
         case deciding
-        /// Requests are passed on; may become `deciding` or `done`.
-        case http
         case done
     }
 
     private let endpoint: WebSocketEndpoint
     /// What belongs to HTTP alone and leaves with it; the decoder last, as it passes on what it has not read.
     private let handlers: [any RemovableChannelHandler]
-    private let serveHTTP: (any Channel) throws -> HTTP1WebSocketChannel.Service
+    private let serveHTTP: (any Channel) throws -> HTTP1WebSocketChannel.Outcome
     private let outcome: EventLoopPromise<HTTP1WebSocketChannel.Outcome>
     private var state = State.waiting
-    private var isSettled = false
-    /// Of what serves HTTP.
-    private var services: [any RemovableChannelHandler] = []
-    /// Requests whose answer has not come to its end.
-    private var unanswered = 0
     private var hasEnd = false
     private var decision: WebSocketEndpoint.Decision?
     private var isReadHeld = false
@@ -45,7 +34,7 @@ final class HandshakeHandler: ChannelDuplexHandler, RemovableChannelHandler {
     init(
         _ endpoint: WebSocketEndpoint, handlers: [any RemovableChannelHandler],
         outcome: EventLoopPromise<HTTP1WebSocketChannel.Outcome>,
-        serveHTTP: @escaping (any Channel) throws -> HTTP1WebSocketChannel.Service
+        serveHTTP: @escaping (any Channel) throws -> HTTP1WebSocketChannel.Outcome
     ) {
         self.endpoint = endpoint
         self.handlers = handlers
@@ -63,19 +52,8 @@ final class HandshakeHandler: ChannelDuplexHandler, RemovableChannelHandler {
             guard case .end = Self.unwrapInboundIn(data) else { return }
             hasEnd = true
             conclude(context)
-        case .http:
-            if case .head(let head) = Self.unwrapInboundIn(data) {
-                if unanswered == 0, endpoint.claims(head) { return decide(head, context) }
-                unanswered += 1
-            }
-            context.fireChannelRead(data)
         case .done: context.fireChannelRead(data)
         }
-    }
-
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .http = state, case .end = Self.unwrapOutboundIn(data) { unanswered -= 1 }
-        context.write(data, promise: promise)
     }
 
     func read(context: ChannelHandlerContext) {
@@ -91,41 +69,32 @@ final class HandshakeHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func handlerRemoved(context: ChannelHandlerContext) { fail() }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        switch (state, event) {
+        if case .done = state { return context.fireUserInboundEventTriggered(event) }
         // Who sends nothing more before the answer is gone.
-        case (.waiting, ChannelEvent.inputClosed), (.deciding, ChannelEvent.inputClosed): context.close(promise: nil)
-        default: context.fireUserInboundEventTriggered(event)
-        }
+        guard case ChannelEvent.inputClosed = event else { return context.fireUserInboundEventTriggered(event) }
+        context.close(promise: nil)
     }
 
     private func fail() {
+        if case .done = state { return }
         state = .done
-        settle(.failure(ChannelError.eof))
-    }
-
-    private func settle(_ result: Result<HTTP1WebSocketChannel.Outcome, any Error>) {
-        guard !isSettled else { return }
-        isSettled = true
-        outcome.completeWith(result)
+        outcome.fail(ChannelError.eof)
     }
 
     private func beginHTTP(_ data: NIOAny, _ context: ChannelHandlerContext) {
-        state = .http
+        state = .done
         do {
-            let service = try serveHTTP(context.channel)
-            services = service.handlers
-            settle(.success(service.outcome))
+            outcome.succeed(try serveHTTP(context.channel))
         } catch {
-            settle(.failure(error))
+            outcome.fail(error)
             return context.close(promise: nil)
         }
-        unanswered += 1
         context.fireChannelRead(data)
+        context.pipeline.syncOperations.removeHandler(self, promise: nil)
     }
 
     private func decide(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         state = .deciding
-        hasEnd = false
         endpoint.decide(head, on: context.channel).hop(to: context.eventLoop).assumeIsolated().whenComplete { result in
             switch result {
             case .success(let decision): self.decision = decision
@@ -154,13 +123,12 @@ final class HandshakeHandler: ChannelDuplexHandler, RemovableChannelHandler {
         let (channel, pipeline) = (context.channel, context.pipeline.syncOperations)
         for handler in handlers.dropLast() { pipeline.removeHandler(handler, promise: nil) }
         do {
-            try endpoint.open(channel, to: peer, after: services.last)
+            try endpoint.open(channel, to: peer)
         } catch {
-            settle(.failure(error))
+            outcome.fail(error)
             return channel.close(promise: nil)
         }
-        settle(.success(.webSocket))
-        for handler in services { pipeline.removeHandler(handler, promise: nil) }
+        outcome.succeed(.webSocket)
         pipeline.removeHandler(self, promise: nil)
         // Gives the frames that came with the handshake to the WebSocket's decoder, which is next now.
         if let decoder = handlers.last { pipeline.removeHandler(decoder, promise: nil) }
