@@ -151,7 +151,7 @@ import Testing
             let stats = try await socket.message("stats")
             #expect(stats["data"]?["connected_clients"] == 2)
             #expect(stats["data"]?["active_subscriptions"] == 0)
-            #expect(stats["data"]?["errors"] == 9)
+            #expect(stats["data"]?["errors"] == 10)
         }
     }
 
