@@ -21,6 +21,10 @@ import Testing
             #expect(put.status == 200, "\(put)")
             let waited = try await send("POST", "search/notes/query", ["wait_for_seq": put.json["seq"] ?? 0])
             #expect(waited.json["total"]?["value"] == 1, "\(waited)")
+            // The documentation comes a moment after the start.
+            while try await server.send("GET", "/api/v3/search/_documentation", token: token).status != 200 {
+                try await Task.sleep(for: .milliseconds(20))
+            }
             try await look(sandbox)
             _ = await server.stop()
             try await look(sandbox)
