@@ -3,14 +3,19 @@ import CognitionCore
 /// One pass of a search over the segments of all its indexes.
 struct SearchRun {
     /// A segment, and where it stands in the order of documents.
-    struct Unit {
-        var index: Int
-        var number: Int
-        var segment: Segment
-        var alive: AliveBits
-        var schema: IndexSchema
-        var plan: Plan
-        var filters: [Plan]
+    final class Unit: Sendable {
+        let index: Int
+        let number: Int
+        let segment: Segment
+        let alive: AliveBits
+        let schema: IndexSchema
+        let plan: Plan
+        let filters: [Plan]
+
+        init(index: Int, number: Int, entry: SegmentEntry, schema: IndexSchema, plan: Plan, filters: [Plan]) {
+            (self.index, self.number, self.segment, self.alive) = (index, number, entry.segment, entry.alive)
+            (self.schema, self.plan, self.filters) = (schema, plan, filters)
+        }
     }
 
     /// Documents that match, before and after filters, where somebody wants to count them.

@@ -130,9 +130,11 @@ struct Searcher {
                 cursor: SearchCursor(
                     values: hit.values, index: unit.index, sequence: unit.segment.sequences[hit.document]))
             result.index = unit.index
-            let explainer = PlanExplainer(unit: unit, request: request, scale: planned.scale)
-            if request.namesTerms { result.terms = try explainer.terms(of: hit.document) }
-            if request.explains { result.explanation = try explainer.explain(hit.document, score: hit.score) }
+            if request.namesTerms || request.explains {
+                let explainer = PlanExplainer(unit: unit, request: request, scale: planned.scale)
+                if request.namesTerms { result.terms = try explainer.terms(of: hit.document) }
+                if request.explains { result.explanation = try explainer.explain(hit.document, score: hit.score) }
+            }
             answer.hits.append(result)
         }
         if let id = request.whyNot { answer.whyNot = try whyNot(id, planned) }
@@ -187,8 +189,8 @@ extension Searcher.Planned {
             for (number, entry) in snapshot.contents.entries.enumerated() where entry.alive.aliveCount > 0 {
                 units.append(
                     SearchRun.Unit(
-                        index: index, number: number, segment: entry.segment, alive: entry.alive,
-                        schema: snapshot.schema, plan: plans[index], filters: filters[index]))
+                        index: index, number: number, entry: entry, schema: snapshot.schema, plan: plans[index],
+                        filters: filters[index]))
             }
         }
         scale = ScoreScale(best: plans.reduce(0) { max($0, $1.best) })

@@ -18,7 +18,7 @@ import Testing
                 }
             }
             var (index, sequence) = (try open(), Int64(0))
-            for step in 0..<24 {
+            for step in 0..<14 {
                 switch Int.random(in: 0..<10, using: &documents.random) {
                 case 0...5:
                     var changes: [DocumentChange] = []
