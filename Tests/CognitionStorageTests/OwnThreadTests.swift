@@ -51,13 +51,13 @@ private final class Shared: Sendable {
             }
             // More than the writer's thread answers itself, all in the round after the one that is held.
             let others = (1...40).map { _ in Task { try await database.write { _ = try insert($0) } } }
-            while try await database.probe().writesWaiting < 40 { try await Task.sleep(for: .milliseconds(5)) }
+            while database.writesWaiting < 40 { try await Task.sleep(for: .milliseconds(5)) }
             let own = Task(executorPreference: thread) {
                 try await database.write { _ = try insert($0) }
                 shared.counted.add(1, ordering: .sequentiallyConsistent)
                 shared.isOver.store(true, ordering: .sequentiallyConsistent)
             }
-            while try await database.probe().writesWaiting < 41 { try await Task.sleep(for: .milliseconds(5)) }
+            while database.writesWaiting < 41 { try await Task.sleep(for: .milliseconds(5)) }
             let threads = 2 * ProcessInfo.processInfo.activeProcessorCount
             let opening = Thread {
                 while shared.busy.load(ordering: .sequentiallyConsistent)
