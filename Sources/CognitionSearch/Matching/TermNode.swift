@@ -79,6 +79,31 @@ final class TermNode: PlanNode {
 
     // MARK: - Filling
 
+    override func collect(_ hits: inout HitCollector) -> Bool {
+        let (cursor, weight) = (cursor, weight)
+        guard !cursor.pointee.isDamaged else { return true }
+        for block in 0..<max(1, cursor.pointee.blockCount) {
+            if hits.limit >= 0, bound(block: block) <= hits.limit {
+                skipped = true
+                continue
+            }
+            cursor.pointee.load(block: block)
+            let (docs, counts, count) = (cursor.pointee.docs, cursor.pointee.counts, cursor.pointee.count)
+            guard let inverse, let norms else {
+                for place in 0..<count { hits.add(Int(docs[place]), constant) }
+                continue
+            }
+            if count > 0 { cursor.pointee.needCounts() }
+            for place in 0..<count {
+                let document = Int(docs[place])
+                hits.add(
+                    document,
+                    ScoreTable.score(weight: weight, count: counts[place], inverse: inverse[Int(norms[document])]))
+            }
+        }
+        return true
+    }
+
     override func fill(_ window: Window, skipping: Int32) { accumulate(window, skipping: skipping) }
 
     override func accumulate(_ window: Window, skipping: Int32) {
