@@ -105,6 +105,25 @@ package struct PostingCursor {
         if block < 0 || docs[place] < target { seekOn(target) }
     }
 
+    /// Goes to the first document of the current block that is not before `target`; the end of the block if there is none.
+    ///
+    /// Without branches, as it is of no use to guess where one of 128 is.
+    @inline(__always)
+    mutating func seekInBlock(_ target: UInt32) {
+        let docs = docs
+        guard docs[place] < target else { return }
+        var low = 0
+        low &+= docs[63] < target ? 64 : 0
+        low &+= docs[low &+ 31] < target ? 32 : 0
+        low &+= docs[low &+ 15] < target ? 16 : 0
+        low &+= docs[low &+ 7] < target ? 8 : 0
+        low &+= docs[low &+ 3] < target ? 4 : 0
+        low &+= docs[low &+ 1] < target ? 2 : 0
+        low &+= docs[low] < target ? 1 : 0
+        low &+= docs[low] < target ? 1 : 0
+        place = low
+    }
+
     @inline(never)
     private mutating func seekOn(_ target: UInt32) {
         if blockCount == 0 {
@@ -191,7 +210,7 @@ package struct PostingCursor {
         }
         guard !source.failed, last < Int64(documentLimit) else { return damage() }
         if blockCount > 0, last != Int64(lastDocument(ofBlock: block)) { return damage() }
-        docs[length] = Self.end
+        for place in length...BitPacking.blockLength { docs[place] = Self.end }
         count = length
         countSource = nil
     }

@@ -134,7 +134,14 @@ extension SearchIndex {
         }
     }
 
-    private func publish(_ contents: Contents) { published.withLock { $0 = contents } }
+    /// What was there before is let go of after the lock: freeing a segment takes its time, and no snapshot waits for it.
+    private func publish(_ contents: Contents) {
+        let before = published.withLock { published in
+            defer { published = contents }
+            return published
+        }
+        withExtendedLifetime(before) {}
+    }
 
     /// Writes what waits in memory when there is far too much of it.
     private func makeRoom(_ contents: inout Contents, _ writer: inout Writer) throws {

@@ -30,6 +30,32 @@ final class AndNode: PlanNode {
 
     override func bound(_ window: Window) -> Int32 { nodes.reduce(0) { $0 &+ $1.bound(window) } }
 
+    /// Terms alone, the rarest first; `nil` with other parts.
+    private var terms: [TermNode]? {
+        let terms = nodes.compactMap { $0 as? TermNode }
+        return excluded.isEmpty && terms.count == nodes.count ? terms : nil
+    }
+
+    override func collect(_ hits: inout HitCollector) -> Bool {
+        guard let terms, !isDamaged else { return false }
+        // What the terms from a place on add at most.
+        var rest = [Int32](repeating: 0, count: terms.count + 1)
+        var candidates = Candidates()
+        defer { candidates.free() }
+        for block in 0..<terms[0].blockCount {
+            let range = terms[0].documents(ofBlock: block)
+            for place in terms.indices.dropFirst().reversed() {
+                rest[place] = rest[place + 1] &+ (hits.limit < 0 ? 0 : terms[place].bound(in: range))
+            }
+            terms[0].fill(&candidates, block: block, above: hits.limit &- rest[1])
+            for place in 1..<terms.count where candidates.count > 0 {
+                terms[place].restrict(&candidates, above: hits.limit &- rest[place + 1])
+            }
+            for place in 0..<candidates.count { hits.add(Int(candidates.docs[place]), candidates.scores[place]) }
+        }
+        return true
+    }
+
     override func fill(_ window: Window, skipping: Int32) {
         var rest: Int32 = 0
         if skipping >= 0 {

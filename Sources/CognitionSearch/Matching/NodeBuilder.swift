@@ -13,12 +13,10 @@ struct NodeBuilder {
         case .term(let leaf):
             guard let entry = leaf.entries[number] else { return NothingNode() }
             return TermNode(leaf, entry, segment: segment, scale: scale)
+        case .terms(let leaf): return ManyTermsNode(leaf, segment: segment, number: number, scale: scale)
         case .phrase(let leaf): return PhraseNode(leaf, segment: segment, number: number, scale: scale) ?? NothingNode()
         case .values(let leaf): return SetNode(set(leaf), score: score(leaf.weight))
         case .best(let plans):
-            if let leaves = Self.manyTerms(plans) {
-                return ManyTermsNode(leaves, segment: segment, number: number, scale: scale)
-            }
             let nodes = useful(plans)
             if nodes.count == 1 { return nodes[0] }
             return nodes.isEmpty ? NothingNode() : BestNode(nodes)
@@ -34,17 +32,6 @@ struct NodeBuilder {
         case .not(let plan): return NotNode(node(plan), documentCount: segment.documentCount)
         case .filter(let plan): return FilterNode(node(plan))
         }
-    }
-
-    /// Terms, if there are so many that a cursor for each of them is not worth its while.
-    private static func manyTerms(_ plans: [Plan]) -> [TermLeaf]? {
-        guard plans.count > 16 else { return nil }
-        var leaves: [TermLeaf] = []
-        for plan in plans {
-            guard case .term(let leaf) = plan else { return nil }
-            leaves.append(leaf)
-        }
-        return leaves
     }
 
     private func score(_ weight: Double) -> Int32 { Int32(Float(weight * scale.factor)) }
@@ -127,6 +114,11 @@ struct NodeBuilder {
             if window.end == end { break }
             next = node.next(from: window.end)
         }
+        try check(node)
+    }
+
+    /// - Throws: `search.index_damaged` if bytes did not fit.
+    func check(_ node: PlanNode) throws(SearchError) {
         if node.isDamaged { throw .damaged("documents of a term cannot be read") }
     }
 
@@ -139,7 +131,7 @@ struct NodeBuilder {
         let inside = document - Int(window.base)
         window.bits[inside >> 6] = 1 << UInt64(inside & 63)
         node.restrict(window, above: -1)
-        if node.isDamaged { throw .damaged("documents of a term cannot be read") }
+        try check(node)
         return window.bits[inside >> 6] == 0 ? nil : window.scores[inside]
     }
 }

@@ -3,6 +3,8 @@ indirect enum Plan: Sendable {
     case all(weight: Double)
     case nothing
     case term(TermLeaf)
+    /// The best of them: all terms with one beginning.
+    case terms(TermsLeaf)
     case phrase(PhraseLeaf)
     case values(ValuesLeaf)
     /// The best of them: variants of one word in one field.
@@ -23,6 +25,7 @@ indirect enum Plan: Sendable {
         case .all(let weight): weight
         case .nothing, .not, .filter: 0
         case .term(let leaf): leaf.weight
+        case .terms(let leaf): leaf.weight
         case .phrase(let leaf): leaf.weight
         case .values(let leaf): leaf.weight
         case .best(let parts): parts.reduce(0) { max($0, $1.best) }
@@ -36,6 +39,7 @@ indirect enum Plan: Sendable {
         switch self {
         case .all, .nothing, .values, .not, .filter: break
         case .term(let leaf): body(leaf)
+        case .terms(let leaf): leaf.leaves.forEach(body)
         case .phrase(let leaf): for place in leaf.places { place.terms.forEach(body) }
         case .best(let parts), .and(let parts), .or(let parts, _): for part in parts { part.forEachTerm(body) }
         case .named(_, let plan): plan.forEachTerm(body)
@@ -69,6 +73,70 @@ final class TermLeaf: Sendable {
     }
 
     var text: String { String(decoding: term, as: UTF8.self) }
+}
+
+/// Terms of a field that weigh the same: as many as begin with a letter or two, and so without an object for each.
+final class TermsLeaf: Sendable {
+    let field: Int
+    let fieldName: String
+    let weight: Double
+    let idf: Double
+    /// Of texts; a keyword's score is its weight.
+    let table: ScoreTable?
+    let list: List
+
+    /// What dictionaries say of the terms.
+    struct List: Sendable {
+        private var bytes: [UInt8] = []
+        private var ends: [Int] = []
+        private var documents: [Int] = []
+        private var entries: [TermEntry?] = []
+        /// Of the term in most documents.
+        private(set) var documentsMax = 0
+
+        var count: Int { ends.count }
+
+        /// - Parameters:
+        ///   - documents: Of all indexes.
+        ///   - entries: One for each segment.
+        mutating func append(_ term: UnsafeRawBufferPointer, documents: Int, _ entries: [TermEntry?]) {
+            bytes.append(contentsOf: term)
+            ends.append(bytes.count)
+            self.documents.append(documents)
+            self.entries.append(contentsOf: entries)
+            documentsMax = max(documentsMax, documents)
+        }
+
+        func term(_ place: Int) -> [UInt8] { Array(bytes[(place == 0 ? 0 : ends[place - 1])..<ends[place]]) }
+        func documents(_ place: Int) -> Int { documents[place] }
+        func entries(_ place: Int) -> [TermEntry?] {
+            let width = entries.count / max(1, count)
+            return Array(entries[(place * width)..<((place + 1) * width)])
+        }
+
+        /// Calls `body` with the entry of each term that the segment has.
+        @inline(__always)
+        func forEachEntry(ofSegment number: Int, _ body: (TermEntry) -> Void) {
+            let width = entries.count / max(1, count)
+            for place in 0..<count { if let entry = entries[place &* width &+ number] { body(entry) } }
+        }
+    }
+
+    init(
+        _ list: List, field: Int, fieldName: String, weight: Double, idf: Double, table: ScoreTable?
+    ) {
+        (self.list, self.field, self.fieldName) = (list, field, fieldName)
+        (self.weight, self.idf, self.table) = (weight, idf, table)
+    }
+
+    func leaf(_ place: Int) -> TermLeaf {
+        TermLeaf(
+            field: field, fieldName: fieldName, term: list.term(place), weight: weight, idf: idf,
+            documents: list.documents(place), factor: 1, entries: list.entries(place), table: table)
+    }
+
+    /// The terms one by one, for whoever asks which of them a document has.
+    var leaves: [TermLeaf] { (0..<list.count).map(leaf) }
 }
 
 /// Terms at places that follow each other.

@@ -54,6 +54,9 @@ struct PlanExplainer {
                 "phrase “\(leaf.text)” in `\(leaf.fieldName)`, weight \(Self.digits(leaf.weight)), "
                     + "length \(length(document, leaf.field))", value: value)
         case .values(let leaf): return ScoreExplanation(leaf.text, value: value)
+        case .terms(let leaf):
+            let parts = try explain(document, all: leaf.leaves.map(Plan.term))
+            return ScoreExplanation("best of", value: value, parts: parts)
         case .best(let plans):
             return ScoreExplanation("best of", value: value, parts: try explain(document, all: plans))
         case .and(let plans): return ScoreExplanation("sum of", value: value, parts: try explain(document, all: plans))
@@ -127,6 +130,7 @@ struct PlanExplainer {
         case .term(let leaf): return "it lacks “\(leaf.text)” in `\(leaf.fieldName)`"
         case .phrase(let leaf): return "it lacks the phrase “\(leaf.text)” in `\(leaf.fieldName)`"
         case .values(let leaf): return "it is not so that \(leaf.text)"
+        case .terms(let leaf): return try failures(document, leaf.leaves.map(Plan.term))
         case .best(let plans): return try failures(document, plans)
         case .and(let plans):
             for plan in plans where try score(document, plan) == nil { return try failure(document, plan) }
@@ -152,6 +156,7 @@ struct PlanExplainer {
         switch plan {
         case .named(let name, _): name
         case .term(let leaf): "“\(leaf.text)” in `\(leaf.fieldName)`"
+        case .terms(let leaf): leaf.leaves.map { name(.term($0)) }.joined(separator: ", ")
         case .values(let leaf): leaf.text
         case .phrase(let leaf): "the phrase “\(leaf.text)”"
         case .filter(let inner): name(inner)

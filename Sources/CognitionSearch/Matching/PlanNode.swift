@@ -67,6 +67,13 @@ class PlanNode {
         window.exclude(own)
     }
 
+    /// Gives all documents of the segment to a collector, from the first on, without windows: for a node that has a shorter
+    /// way to the best of them, before anything else is asked of it. Documents with at most the collector's limit may be
+    /// left out.
+    ///
+    /// - Returns: Whether the node has such a way.
+    func collect(_ hits: inout HitCollector) -> Bool { false }
+
     /// Whether bytes did not fit while they were read.
     var isDamaged: Bool { false }
     /// Whether a document was left out, or a block not looked at, as it could not be on the page.

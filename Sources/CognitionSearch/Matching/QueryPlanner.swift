@@ -166,6 +166,8 @@ struct QueryPlanner {
         var term: [UInt8]
         var entries: [TermEntry?]
         var documents: Int
+
+        var isKnown: Bool { entries.contains { $0 != nil } }
     }
 
     func lookUp(_ term: [UInt8], field: Int) -> Found {
@@ -178,7 +180,7 @@ struct QueryPlanner {
 
     /// - Parameter group: Documents of the word that the term stands for.
     func leaf(_ found: Found, group: Int, factor: Double, boost: Double) -> Plan {
-        guard found.entries.contains(where: { $0 != nil }) else { return .nothing }
+        guard found.isKnown else { return .nothing }
         let field = schema.fields[found.field]
         if field.kind == .keyword { return keyword(found, boost: boost * factor) }
         let idf = CollectionStatistics.idf(documents: group, of: statistics.lengths(of: field.name).documents)
@@ -190,7 +192,7 @@ struct QueryPlanner {
     }
 
     func keyword(_ found: Found, boost: Double) -> Plan {
-        guard found.entries.contains(where: { $0 != nil }) else { return .nothing }
+        guard found.isKnown else { return .nothing }
         return .term(
             TermLeaf(
                 field: found.field, fieldName: schema.fields[found.field].name, term: found.term,
@@ -245,16 +247,30 @@ struct QueryPlanner {
             start = last.term
             isExact = terms(of: text, field: field).suffix(1).map(\.term)
         }
-        var found: [Found] = []
+        var list = TermsLeaf.List()
         try snapshot.forEachEntry(in: name, from: start) { term, entries in
             guard term.starts(with: start) else { return false }
-            let documents = statistics.documents(of: term, field: name, known: index, entries)
-            found.append(Found(field: field, term: Array(term), entries: entries, documents: documents))
+            list.append(term, documents: statistics.documents(of: term, field: name, known: index, entries), entries)
             return true
         }
-        for term in isExact where !term.starts(with: start) { found.append(lookUp(term, field: field)) }
-        let group = found.map(\.documents).max() ?? 0
-        return best(found.map { leaf($0, group: group, factor: 1, boost: boost) })
+        for term in isExact where !term.starts(with: start) {
+            let found = lookUp(term, field: field)
+            if found.isKnown { term.withUnsafeBytes { list.append($0, documents: found.documents, found.entries) } }
+        }
+        return terms(list, field: field, boost: boost)
+    }
+
+    /// The best of terms that stand for one word.
+    private func terms(_ list: TermsLeaf.List, field: Int, boost: Double) -> Plan {
+        guard list.count > 0 else { return .nothing }
+        let (name, isText) = (schema.fields[field].name, schema.fields[field].kind == .text)
+        let idf =
+            isText
+            ? CollectionStatistics.idf(documents: list.documentsMax, of: statistics.lengths(of: name).documents) : 1
+        let leaf = TermsLeaf(
+            list, field: field, fieldName: name, weight: idf * boost * fieldBoost(field), idf: idf,
+            table: isText ? statistics.table(index: index, field: name) : nil)
+        return list.count == 1 ? .term(leaf.leaf(0)) : .terms(leaf)
     }
 }
 

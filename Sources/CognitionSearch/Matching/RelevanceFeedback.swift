@@ -129,7 +129,7 @@ extension Plan {
     fileprivate func adding(_ leaves: [Plan]) -> Plan {
         switch self {
         case .or(let plans, 1): .or(plans + leaves, minimum: 1)
-        case .named, .term, .best: .or([self] + leaves, minimum: 1)
+        case .named, .term, .terms, .best: .or([self] + leaves, minimum: 1)
         default: .and([self, .or([.filter(.all(weight: 0))] + leaves, minimum: 1)])
         }
     }

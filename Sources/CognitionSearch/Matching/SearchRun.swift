@@ -30,79 +30,70 @@ struct SearchRun {
     /// Hits that are kept: those before the page, too.
     let keptMax: Int
 
-    private(set) var total = 0
     private(set) var isLowerBound = false
-    private(set) var top: TopHits
+    private(set) var top: [TopHits.Hit] = []
+    private(set) var total = 0
     /// For each unit, with facets.
     private(set) var matches: [Matches] = []
 
     init(_ request: SearchRequest, units: [Unit], scale: ScoreScale, keptMax: Int) {
         (self.request, self.units, self.scale, self.keptMax) = (request, units, scale, keptMax)
-        top = TopHits(countMax: keptMax)
     }
 
     private var wantsAll: Bool { request.countsExactly || !request.facets.isEmpty }
 
     mutating func run(sorter: inout HitSorter?) throws {
-        let (window, after) = (Window(), afterHit)
+        var hits: HitCollector?
         for (place, unit) in units.enumerated() {
             let builder = NodeBuilder(segment: unit.segment, number: unit.number, scale: scale)
             let allowed = try allowed(unit, builder)
-            let filters = try unit.filters.map { plan throws(SearchError) in try builder.documents(plan) }
             let scoring = DocumentScoring(unit.segment, schema: unit.schema, now: request.now, scale: scale)
             let node = builder.node(unit.plan)
-            let match = request.facets.isEmpty ? nil : DocumentSet(documentCount: unit.segment.documentCount)
-            let prunes = !wantsAll && sorter == nil
-            let order = UInt64(place) << 32
-            try sorter?.begin(unit)
-            try builder.forEachWindow(of: node, window) { window in
-                let units = prunes ? scoring.units(notAbove: top.threshold) : -1
-                node.fill(window, skipping: units)
-                if let allowed { window.keep(allowed) }
-                if let match {
-                    let first = Int(window.base) >> 6
-                    for word in 0..<min(Window.wordCount, match.wordCount - first) {
-                        match.words[first + word] = window.bits[word]
-                    }
-                }
-                for filter in filters { window.keep(filter) }
-                total += window.count
-                if sorter != nil {
-                    window.forEach { inside in
-                        let document = Int(window.base) + inside
-                        sorter?.add(document, score: scoring.score(window.scores[inside], document))
-                    }
-                } else {
-                    collect(window, scoring, order, after)
-                }
-                return true
+            var collector = hits.take() ?? HitCollector(countMax: keptMax, after: afterHit, scoring: scoring)
+            collector.begin(place, scoring: scoring, allowed: allowed)
+            if !wantsAll, sorter == nil, unit.filters.isEmpty, node.collect(&collector) {
+                try builder.check(node)
+            } else {
+                try sorter?.begin(unit)
+                try collect(node, of: unit, builder, allowed, &collector, &sorter, scoring)
+                sorter?.finish(place)
             }
-            sorter?.finish(place)
             if node.hasSkipped { isLowerBound = true }
-            if let match { matches.append(Matches(query: match, filters: filters)) }
+            hits = collector
         }
+        if let hits { (top, total) = (hits.top.sorted, hits.total) }
     }
 
-    private mutating func collect(_ window: Window, _ scoring: DocumentScoring, _ order: UInt64, _ after: TopHits.Hit?)
-    {
-        guard keptMax > 0 else { return }
-        let base = Int(window.base)
-        var least = max(0, scoring.units(notAbove: top.threshold) &+ 1)
-        for word in 0..<Window.wordCount {
-            var rest = window.bits[word]
-            while rest != 0 {
-                let inside = word &<< 6 | rest.trailingZeroBitCount
-                rest &= rest &- 1
-                let units = window.scores[inside]
-                guard units >= least else { continue }
-                let document = base &+ inside
-                let score = scoring.score(units, document)
-                let hit = TopHits.Hit(score: score, order: order | UInt64(document + 1))
-                if let after, !hit.isWorse(than: after) { continue }
-                top.add(score: score, order: hit.order)
-                least = max(0, scoring.units(notAbove: top.threshold) &+ 1)
+    /// Window by window.
+    private mutating func collect(
+        _ node: PlanNode, of unit: Unit, _ builder: NodeBuilder, _ allowed: DocumentSet?,
+        _ collector: inout HitCollector, _ sorter: inout HitSorter?, _ scoring: DocumentScoring
+    ) throws {
+        let filters = try unit.filters.map { plan throws(SearchError) in try builder.documents(plan) }
+        let match = request.facets.isEmpty ? nil : DocumentSet(documentCount: unit.segment.documentCount)
+        let prunes = !wantsAll && sorter == nil
+        try builder.forEachWindow(of: node, Window()) { window in
+            node.fill(window, skipping: prunes ? collector.limit : -1)
+            if let allowed { window.keep(allowed) }
+            if let match {
+                let first = Int(window.base) >> 6
+                for word in 0..<min(Window.wordCount, match.wordCount - first) {
+                    match.words[first + word] = window.bits[word]
+                }
             }
+            for filter in filters { window.keep(filter) }
+            if sorter == nil {
+                collector.add(window)
+            } else {
+                collector.count(window)
+                window.forEach { inside in
+                    let document = Int(window.base) + inside
+                    sorter?.add(document, score: scoring.score(window.scores[inside], document))
+                }
+            }
+            return true
         }
+        if let match { matches.append(Matches(query: match, filters: filters)) }
     }
 
     /// Documents that are there and may be seen; `nil` for all.

@@ -79,7 +79,7 @@ struct Searcher {
             if let sorter {
                 sorter.sorted.map { FoundHit(order: $0.order, score: $0.score, values: $0.values.map(\.json)) }
             } else {
-                run.top.sorted.map { FoundHit(order: $0.order, score: $0.score, values: [.number($0.score)]) }
+                run.top.map { FoundHit(order: $0.order, score: $0.score, values: [.number($0.score)]) }
             }
         return Found(planned: planned, run: run, sorter: sorter, hits: Array(hits.dropFirst(offset)))
     }

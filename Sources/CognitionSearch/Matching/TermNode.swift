@@ -7,11 +7,14 @@ final class TermNode: PlanNode {
     /// Of the table, which lives as long as the node.
     private let inverse: UnsafeMutablePointer<Float>?
     private let norms: UnsafePointer<UInt8>?
-    private let constant: Int32
+    /// The score of a keyword; no document scores more.
+    let constant: Int32
     private let documentCount: Int
     private(set) var skipped = false
     /// Best score of blocks, as far as they were asked for; -1 where not. One more for all.
     private var bounds: [Int32]
+    /// The block that was last asked about.
+    private var near = 0
 
     init(_ leaf: TermLeaf, _ entry: TermEntry, segment: Segment, scale: ScoreScale) {
         let field = segment.fields[leaf.field]
@@ -32,6 +35,8 @@ final class TermNode: PlanNode {
         cursor.deallocate()
     }
 
+    /// 1 at least.
+    var blockCount: Int { bounds.count }
     override var isDamaged: Bool { cursor.pointee.isDamaged }
     override var hasSkipped: Bool { skipped }
 
@@ -42,7 +47,7 @@ final class TermNode: PlanNode {
 
     // MARK: - Bounds
 
-    private func bound(block: Int) -> Int32 {
+    func bound(block: Int) -> Int32 {
         if bounds[block] >= 0 { return bounds[block] }
         guard let table, let norms else { return constant }
         var best: Int32 = 0
@@ -78,6 +83,80 @@ final class TermNode: PlanNode {
     }
 
     // MARK: - Filling
+
+    override func collect(_ hits: inout HitCollector) -> Bool {
+        guard !isDamaged else { return true }
+        for block in 0..<blockCount {
+            if hits.limit >= 0, bound(block: block) <= hits.limit {
+                skipped = true
+            } else {
+                load(block: block) { hits.add($0, $1) }
+            }
+        }
+        return true
+    }
+
+    /// Goes through the documents of a block, and their scores.
+    @inline(__always)
+    func load(block: Int, _ body: (Int, Int32) -> Void) {
+        let (cursor, weight) = (cursor, weight)
+        cursor.pointee.load(block: block)
+        let (docs, counts, count) = (cursor.pointee.docs, cursor.pointee.counts, cursor.pointee.count)
+        guard let inverse, let norms else {
+            for place in 0..<count { body(Int(docs[place]), constant) }
+            return
+        }
+        if count > 0 { cursor.pointee.needCounts() }
+        for place in 0..<count {
+            let document = Int(docs[place])
+            let score = ScoreTable.score(weight: weight, count: counts[place], inverse: inverse[Int(norms[document])])
+            body(document, score)
+        }
+    }
+
+    /// Between which documents those of a block lie.
+    func documents(ofBlock block: Int) -> ClosedRange<UInt32> {
+        let (cursor, last) = (cursor, UInt32(documentCount - 1))
+        guard cursor.pointee.blockCount > 0 else { return 0...last }
+        let first = block == 0 ? 0 : min(cursor.pointee.lastDocument(ofBlock: block - 1), last)
+        return first...max(first, cursor.pointee.lastDocument(ofBlock: block))
+    }
+
+    /// No document of the range scores more. Ranges come in ascending order; one of many blocks is not looked at closely.
+    func bound(in range: ClosedRange<UInt32>) -> Int32 {
+        guard bound(at: range.lowerBound) != nil else { return 0 }
+        var (best, block): (Int32, Int) = (0, near)
+        while block < blockCount {
+            if block - near == 8 { return constant }
+            best = max(best, bound(block: block))
+            if cursor.pointee.blockCount == 0 || cursor.pointee.lastDocument(ofBlock: block) >= range.upperBound {
+                break
+            }
+            block += 1
+        }
+        return best
+    }
+
+    /// The bound of the block that may hold a document, which is not before the last asked for; `nil` where none does.
+    @inline(__always)
+    func bound(at document: UInt32) -> Int32? {
+        if cursor.pointee.blockCount > 0 {
+            near = cursor.pointee.block(from: near, reaching: document)
+            guard near < cursor.pointee.blockCount else { return nil }
+        }
+        return bounds[near] >= 0 ? bounds[near] : bound(block: near)
+    }
+
+    /// The score of a document whose bound was just asked for; `nil` if it lacks the term.
+    @inline(__always)
+    func score(of document: UInt32) -> Int32? {
+        if cursor.pointee.block < near { cursor.pointee.load(block: near) }
+        cursor.pointee.seekInBlock(document)
+        return cursor.pointee.document == document ? scoreHere() : nil
+    }
+
+    /// Remembers that a document was left out.
+    func skip() { skipped = true }
 
     override func fill(_ window: Window, skipping: Int32) { accumulate(window, skipping: skipping) }
 
