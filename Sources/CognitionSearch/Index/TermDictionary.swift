@@ -168,7 +168,7 @@ struct TermDictionary: @unchecked Sendable {
     func term(at ordinal: Int) -> String? {
         guard (0..<count).contains(ordinal) else { return nil }
         let block = ordinal / TermDictionaryWriter.blockLength
-        var (source, starts) = (source(block: block), starts(block: block))
+        var source = source(block: block)
         let wanted = ordinal % TermDictionaryWriter.blockLength
         return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 1_280) { term -> String? in
             var length = 0
@@ -178,7 +178,7 @@ struct TermDictionary: @unchecked Sendable {
                 guard shared <= length, shared + rest.count <= term.count, !source.failed else { return nil }
                 for byte in 0..<rest.count { term[shared &+ byte] = rest[byte] }
                 length = shared + rest.count
-                if place < wanted, entry(ordinal, &source, &starts) == nil { return nil }
+                if place < wanted { for _ in 0..<(hasPositions ? 3 : 2) { _ = source.varint() } }
             }
             return String(decoding: UnsafeBufferPointer(rebasing: term[..<length]), as: UTF8.self)
         }
