@@ -52,7 +52,8 @@ extension ServerTests {
         private static let open: Set<String> = [
             "GET /health", "GET /metrics", "GET /docs", "GET /docs/openapi.js", "GET /docs/openapi.css", "GET /redoc",
             "GET /openapi.json", "GET /ws/test", "GET /api/v3/health/live", "GET /api/v3/health/ready",
-            "GET /api/v3/health/system", "GET /health/event-store", "GET /health/websocket", "GET /health/scheduler", "GET /health/search",
+            "GET /api/v3/health/system", "GET /health/event-store", "GET /health/websocket", "GET /health/scheduler",
+            "GET /health/search",
             "POST /api/v3/auth/register", "POST /api/v3/auth/login",
             "POST /api/v3/auth/refresh", "POST /api/v3/auth/verify-email", "POST /api/v3/auth/verify-email/send",
             "POST /api/v3/auth/password/forgot", "POST /api/v3/auth/password/reset", "GET /account/verify-email",
