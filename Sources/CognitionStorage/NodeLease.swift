@@ -68,7 +68,7 @@ package final class NodeLease: Sendable {
         let began = ContinuousClock.now
         let (node, life) = (node, settings.duration.microseconds)
         let stayed = try await database.write { tx in
-            // Whoever takes over what this node holds takes its row away in the same transaction.
+            // Who takes it for dead takes its row away; a clock that was set has not.
             let stayed = try tx.execute("UPDATE nodes SET lease_until = \(fragment: .now) + \(life) WHERE id = \(node)")
             if stayed == 0 {
                 try tx.execute(
@@ -81,7 +81,8 @@ package final class NodeLease: Sendable {
             return stayed == 1
         }
         state.withLock { state in
-            if !stayed, state.renewedAt != nil { state.noteLapse() }
+            // Its row may be there still, and others may have acted on its silence all the same.
+            if let last = state.renewedAt, !stayed || began - last > settings.duration { state.noteLapse() }
             state.renewedAt = began
         }
     }

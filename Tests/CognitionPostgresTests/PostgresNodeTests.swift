@@ -60,6 +60,19 @@ import Testing
         }
     }
 
+    @Test("A renewal that comes too late is a lapse, though nobody has taken the row away")
+    func late() async throws {
+        try await withTestNodes(1, migrations: NodeLease.migrations) { nodes in
+            var settings = NodeLease.Settings()
+            settings.duration = .zero
+            let lease = NodeLease(nodes[0], node: UUIDGenerator().next(), settings: settings)
+            try await lease.renew()
+            try await lease.renew()
+            // One that the second renewal has noticed, and one that this look does.
+            #expect(lease.lapses == 2)
+        }
+    }
+
     @Test("A lease that others have taken away is told once; a node that leaves is not among the dead")
     func leases() async throws {
         try await withTestNodes(2, migrations: NodeLease.migrations) { nodes in
