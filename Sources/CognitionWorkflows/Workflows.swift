@@ -78,22 +78,22 @@ package final class Workflows: Sendable {
             return earlier
         }
         let (workflow, definition) = try await find(command.workflow, version: command.version, in: principal.workspace)
+        let reading = engine?.readClock() ?? ClockReading(now: clock.now)
         let start = ExecutionStart(
             request, of: workflow, id: ids.next(), priority: ExecutionPriority.usual(in: definition.document), ids: ids,
-            now: clock.now)
+            now: reading.now)
         guard let engine, engine.hasRoom else {
             return try await database.write { tx in try start.leave(in: tx) }
         }
         var machine = ExecutionMachine.start(definition, id: start.id, input: command.input, now: start.now)
         let transition = machine.takeTransition()
-        let leaves = engine.leavesMemory(transition)
+        let leaves = engine.leavesMemory(transition, now: start.now)
         let first = start.write(transition, on: engine.node, releases: leaves, interest: lifecycle)
         let (summary, key) = try await database.write { tx in try start.run(first, in: tx) }
         if let key {
             let live = LiveExecution(
                 key: key.value, workspace: principal.workspace, epoch: 1, origin: start.origin,
-                priority: start.priority,
-                machine: machine)
+                priority: start.priority, machine: machine, clock: reading)
             engine.adopt(live, after: transition, leaves: leaves)
         }
         return summary

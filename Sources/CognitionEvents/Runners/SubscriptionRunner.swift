@@ -153,15 +153,16 @@ package struct SubscriptionRunner: Sendable {
         }
         let (page, stored) = try await next(&progress)
         let isArrival = attendance?.isExact == true && page.isAtEnd && page.position > stored
-        let isLate = page.position > stored && progress.storedAt.map { wallClock.now - $0 >= Self.silenceMax } ?? false
+        let now = wallClock.now
+        let isLate = page.position > stored && progress.storedAt.map { now - $0 >= Self.silenceMax } ?? false
         if page.events.isEmpty, page.position - stored < Self.silentPositionsMax, !isArrival, !isLate {
             progress.position = page.position
             if page.isAtEnd { try await waitForMore(progress) }
             return
         }
-        if let page = try await handle(page, from: stored, progress) {
+        if let page = try await handle(page, from: stored, progress, now: now) {
             progress.stored = page.position
-            progress.storedAt = wallClock.now
+            progress.storedAt = now
             progress.position = page.position
             if page.isAtEnd, rest > .zero { try await clock.sleep(for: rest) }
         } else {
@@ -201,9 +202,11 @@ package struct SubscriptionRunner: Sendable {
     }
 
     /// - Returns: What was handled; `nil` when the place was not `stored` any more, and nothing was.
-    private func handle(_ page: EventPage, from stored: Int64, _ progress: Progress) async throws -> EventPage? {
+    private func handle(_ page: EventPage, from stored: Int64, _ progress: Progress, now: Timestamp) async throws
+        -> EventPage?
+    {
         let limit = limit(at: progress.position, progress)
-        let (subscription, handler, attendance, now) = (subscription, handler, attendance, wallClock.now)
+        let (subscription, handler, attendance) = (subscription, handler, attendance)
         return try await database.write { tx in
             try attendance?.begin(tx)
             var page = page

@@ -13,7 +13,8 @@ final class LiveExecution: Sendable {
         /// An effect was cut off, and has cost something or left something to write.
         case spent(EffectResult.Spending)
         case timePassed
-        case clockWentBack(by: Duration)
+        /// What waits goes by the reading of the clock that the next step is made with.
+        case clockWentBack
         case cancel(by: String?)
         case mail([ExecutionMessage])
         /// Nothing outside has happened: the first transition, or the rest of a long one.
@@ -54,6 +55,16 @@ final class LiveExecution: Sendable {
         var hasEnded = false
         var isLost = false
         var lastTime: Timestamp
+        /// How far the clock was set back when what is waited for was worked out.
+        var setBack: Duration
+
+        /// What the clock says now, after moving what is waited for by a step that lies between. A reading from before a
+        /// step that is known here already is moved as well.
+        mutating func takeClock(_ reading: ClockReading) -> (clock: Timestamp, step: Duration) {
+            let step = max(.zero, reading.setBack - setBack)
+            setBack += step
+            return (reading.now - (setBack - reading.setBack), step)
+        }
 
         /// Two transitions are never of the same moment, so that a moment tells how far the execution was.
         mutating func takeTime(_ now: Timestamp) -> Timestamp {
@@ -74,7 +85,7 @@ final class LiveExecution: Sendable {
 
     init(
         key: Int64, workspace: WorkspaceID, epoch: Int64, origin: ExecutionOrigin, priority: Int,
-        machine: ExecutionMachine
+        machine: ExecutionMachine, clock: ClockReading
     ) {
         self.priority = priority
         self.origin = origin
@@ -83,7 +94,7 @@ final class LiveExecution: Sendable {
         self.workspace = workspace
         self.epoch = epoch
         trace = ExecutionTrace(origin.traceparent, of: machine.id, machine.definition.id)
-        self.state = Mutex(State(machine: machine, lastTime: machine.lastTime))
+        self.state = Mutex(State(machine: machine, lastTime: machine.lastTime, setBack: clock.setBack))
     }
 
     /// Leaves an input; when it answers true the caller drives.
@@ -98,20 +109,21 @@ final class LiveExecution: Sendable {
 
     /// The next thing to commit; `nil` ends the drive.
     ///
-    /// - Parameter clock: What the clock says.
-    func nextStep(now clock: Timestamp) -> Step? {
+    /// - Parameter reading: What the clock says, read after the call before.
+    func nextStep(at reading: ClockReading) -> Step? {
         state.withLock { state in
             guard !state.inbox.isEmpty else {
                 state.isDriven = false
                 return nil
             }
+            let (clock, setBack) = state.takeClock(reading)
             let now = state.takeTime(clock)
             state.machine.ahead = now - clock >= ClockWatch.stepMin ? now - clock : .zero
             var step = Step(time: now)
             var costs: [Int: Int64] = [:]
-            var isChanged = false
+            var isChanged = setBack > .zero
             // What comes after it goes by the clock as it is now.
-            for case .clockWentBack(let step) in state.inbox { state.machine.clockWentBack(by: step, now: now) }
+            if setBack > .zero { state.machine.clockWentBack(by: setBack, now: now) }
             for input in state.inbox {
                 switch input {
                 case .finished(let task, let attempt, let result):
@@ -122,7 +134,7 @@ final class LiveExecution: Sendable {
                     step.add(spending)
                     continue
                 case .timePassed: state.machine.passTime(now: now)
-                case .clockWentBack: break
+                case .clockWentBack: continue
                 case .mail(let messages):
                     for message in messages { state.machine.receive(message, now: now) }
                 case .cancel(let actor): state.machine.cancel(by: actor, now: now)

@@ -24,35 +24,36 @@ extension WorkflowEngine {
                 members.lastTurn = lastTurn
                 members.dueLooks.note(span, leavesNothing: claims.count < room)
             }
-            await takeOver(claims, now: now)
+            await takeOver(claims)
             guard claims.count == room else { return }
         }
     }
 
     /// Claims these executions, due or not, as far as nobody owns them.
-    func takeOver(_ keys: [Int64], now: Timestamp) async throws {
-        await takeOver(try await workflows.claim(keys, by: node), now: now)
+    func takeOver(_ keys: [Int64]) async throws {
+        await takeOver(try await workflows.claim(keys, by: node))
     }
 
     /// Side by side, so that all readers of the database are used.
-    private func takeOver(_ claims: [ExecutionClaim], now: Timestamp) async {
+    private func takeOver(_ claims: [ExecutionClaim]) async {
         await withTaskGroup(of: Void.self) { group in
-            for claim in claims { group.addTask { await self.takeOver(claim, now: now) } }
+            for claim in claims { group.addTask { await self.takeOver(claim) } }
         }
     }
 
-    private func takeOver(_ claim: ExecutionClaim, now: Timestamp) async {
+    private func takeOver(_ claim: ExecutionClaim) async {
+        let reading = readClock()
         do {
             guard claim.claims <= settings.claimsMax else {
                 throw WorkflowError.unreadable(
                     claim.id, "it was claimed \(claim.claims - 1) times without any progress")
             }
-            var machine = try await workflows.machine(of: claim, now: now)
-            machine.passTime(now: now)
-            if claim.isCancelled { machine.cancel(by: claim.cancelledBy, now: now) }
+            var machine = try await workflows.machine(of: claim, now: reading.now)
+            machine.passTime(now: reading.now)
+            if claim.isCancelled { machine.cancel(by: claim.cancelledBy, now: reading.now) }
             let live = LiveExecution(
                 key: claim.key, workspace: claim.workspace, epoch: claim.epoch, origin: claim.origin,
-                priority: claim.priority, machine: machine)
+                priority: claim.priority, machine: machine, clock: reading)
             members.withLock { $0.live[live.key] = live }
             deliver(.advance, to: live)
         } catch is CancellationError {

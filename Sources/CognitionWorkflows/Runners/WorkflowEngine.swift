@@ -106,7 +106,7 @@ package final class WorkflowEngine: Sendable {
 
     /// One look at everything that time or another process may have made due.
     package func tick() async {
-        let now = readClock()
+        let now = readClock().now
         for key in timers.takeDue(now: now) {
             if let live = members.withLock({ $0.live[key] }) { deliver(.timePassed, to: live) }
         }
@@ -114,7 +114,7 @@ package final class WorkflowEngine: Sendable {
             try await giveBackLost(now: now)
             let start = members.withLock { $0.mailLooks.next() }
             let errands = try await workflows.errands(for: node, after: start, now: now)
-            let leavesNothing = try await noticeMail(in: errands.mailboxes, now: now)
+            let leavesNothing = try await noticeMail(in: errands.mailboxes)
             for name in errands.schedulesCalled { try await workflows.takeEvents(ofName: name, now: now) }
             members.withLock { members in
                 members.mailLooks.note(
@@ -131,17 +131,18 @@ package final class WorkflowEngine: Sendable {
     }
 
     /// What the clock says. Where it was set back, what is in memory and waits is told first, to go by the time that passes.
-    private func readClock() -> Timestamp {
-        let (now, step, live) = members.withLock { members in
+    func readClock() -> ClockReading {
+        let (reading, step, live) = members.withLock { members in
             // One reading after the other, so that no older one comes later.
             let now = clock.now
             let step = members.clockWatch.note(now)
-            return (now, step, step == nil ? [] : Array(members.live.values))
+            let reading = ClockReading(now: now, setBack: members.clockWatch.setBack)
+            return (reading, step, step == nil ? [] : Array(members.live.values))
         }
-        guard let step else { return now }
+        guard let step else { return reading }
         logger.warning("The clock was set back", metadata: ["seconds": "\(step.components.seconds)"])
-        for execution in live { deliver(.clockWentBack(by: step), to: execution) }
-        return now
+        for execution in live { deliver(.clockWentBack, to: execution) }
+        return reading
     }
 
     /// Says once that the database does not answer, and once that it does again.
@@ -172,7 +173,7 @@ package final class WorkflowEngine: Sendable {
 
     /// Takes over an execution whose first transition has been committed.
     ///
-    /// - Parameter leaves: What ``leavesMemory(_:)`` said of the transition when it was committed.
+    /// - Parameter leaves: What ``leavesMemory(_:now:)`` said of the transition when it was committed.
     func adopt(_ live: LiveExecution, after transition: Transition, leaves: Bool) {
         let isTaken = members.withLock { members in
             guard !members.isClosing else { return false }
@@ -196,13 +197,15 @@ package final class WorkflowEngine: Sendable {
 
     /// Commits step after step until nothing is left to do.
     private func drive(_ live: LiveExecution) async {
-        while let step = live.nextStep(now: readClock()) {
+        while true {
+            let reading = readClock()
+            guard let step = live.nextStep(at: reading) else { return }
             guard let transition = step.transition else {
                 await commitSpending(step, of: live)
                 continue
             }
             // Asked once: as time passes the answer changes, and memory must not say another thing than the row.
-            let leaves = leavesMemory(transition)
+            let leaves = leavesMemory(transition, now: reading.now)
             do {
                 try await commit(transition, step, of: live, leaves: leaves)
             } catch {
@@ -276,13 +279,13 @@ package final class WorkflowEngine: Sendable {
     }
 
     /// Only time or somebody's message can go on with it, and time not soon.
-    func leavesMemory(_ transition: Transition) -> Bool {
+    func leavesMemory(_ transition: Transition, now: Timestamp) -> Bool {
         let state = transition.execution
         guard transition.effects.isEmpty, !transition.isBusy, !transition.hasMore else { return false }
         if state.status == .suspended { return true }
         guard state.status == .waiting else { return false }
         guard let wakeAt = state.wakeAt else { return true }
-        return wakeAt > clock.now + settings.memoryHorizon
+        return wakeAt > now + settings.memoryHorizon
     }
 
     /// A commit has failed: the rows are the truth. What others own now is theirs; the rest is read again.

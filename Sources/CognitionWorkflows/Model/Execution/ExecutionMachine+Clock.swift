@@ -30,11 +30,21 @@ extension ExecutionMachine {
     }
 }
 
+/// What the clock says, and how far it was set back until then, all steps of the process's life together.
+///
+/// So two readings can be told apart that lie on either side of a step: what was made by one is moved to the other.
+package struct ClockReading: Sendable {
+    package var now: Timestamp
+    package var setBack: Duration = .zero
+}
+
 /// Notices that the clock was set back while a process lives, by the clock that counts its life.
 package struct ClockWatch: Sendable {
     /// Smaller steps are those of a clock that is kept right.
     package static let stepMin: Duration = .seconds(1)
 
+    /// All steps together.
+    package private(set) var setBack: Duration = .zero
     private var last: (wall: Timestamp, instant: ContinuousClock.Instant)?
 
     package init() {}
@@ -44,6 +54,8 @@ package struct ClockWatch: Sendable {
         defer { last = (now, instant) }
         guard let last, now < last.wall else { return nil }
         let step = last.wall + (instant - last.instant) - now
-        return step >= Self.stepMin ? step : nil
+        guard step >= Self.stepMin else { return nil }
+        setBack += step
+        return step
     }
 }
