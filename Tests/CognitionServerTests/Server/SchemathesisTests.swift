@@ -17,7 +17,8 @@ import Testing
                 Binary.repository() + "/Tests/CognitionServerTests/Peer/schemathesis.toml", "run",
                 "http://127.0.0.1:\(server.port)/openapi.json", "--header",
                 "Authorization: Bearer \(try await server.operatorToken())", "--max-time", "\(Self.seconds)",
-                "--seed", "\(Self.seed)", "--workers", "2",
+                // Python parses its own sources while it tests, which before 3.13 two threads must not do at once.
+                "--seed", "\(Self.seed)", "--workers", "1",
             ], executable: PeerPython.path)
         let ending = await program.ending()
         let report = ending.output.suffix(20_000)
