@@ -1,9 +1,10 @@
 import OrderedCollections
+import Synchronization
 
 /// What of an index's settings decides how its files look: names and kinds of fields, and what makes terms of text.
 ///
 /// Boosts, constants of ranking, synonyms and tolerance of typos are looked at when something is searched.
-package struct IndexSchema: Sendable {
+package final class IndexSchema: Sendable {
     package struct Field: Sendable {
         package let name: String
         package let kind: SearchField.Kind
@@ -20,6 +21,8 @@ package struct IndexSchema: Sendable {
     /// By the place of a text field; only where there are some.
     let synonyms: [Int: Synonyms]
     private let places: [String: Int]
+    /// Of each text field that was searched, the last.
+    private let tables = Mutex<[String: ScoreTable]>([:])
 
     /// - Parameters:
     ///   - analyzers: Gives the analyzer of a name, or throws `search.settings_invalid`.
@@ -56,4 +59,14 @@ package struct IndexSchema: Sendable {
     }
 
     func place(of name: String) -> Int? { places[name] }
+
+    /// What lengths make of scores in a text field, kept until the average changes.
+    func table(of field: String, averageLength: Double) -> ScoreTable {
+        tables.withLock { tables in
+            if let known = tables[field], known.averageLength == averageLength { return known }
+            let table = ScoreTable(ranking: settings.ranking, averageLength: averageLength)
+            tables[field] = table
+            return table
+        }
+    }
 }

@@ -105,23 +105,21 @@ package struct PostingCursor {
         if block < 0 || docs[place] < target { seekOn(target) }
     }
 
-    /// Goes to the first document of the current block that is not before `target`; the end of the block if there is none.
+    /// Where a document stands in the current block; `nil` where it does not.
     ///
-    /// Without branches, as it is of no use to guess where one of 128 is.
+    /// Without branches, as it is of no use to guess where one of 128 is, and with nothing that waits for the search before.
     @inline(__always)
-    mutating func seekInBlock(_ target: UInt32) {
+    func place(ofDocument document: UInt32) -> Int? {
         let docs = docs
-        guard docs[place] < target else { return }
-        var low = 0
-        low &+= docs[63] < target ? 64 : 0
-        low &+= docs[low &+ 31] < target ? 32 : 0
-        low &+= docs[low &+ 15] < target ? 16 : 0
-        low &+= docs[low &+ 7] < target ? 8 : 0
-        low &+= docs[low &+ 3] < target ? 4 : 0
-        low &+= docs[low &+ 1] < target ? 2 : 0
-        low &+= docs[low] < target ? 1 : 0
-        low &+= docs[low] < target ? 1 : 0
-        place = low
+        var low = docs[63] < document ? 64 : 0
+        low &+= docs[low &+ 31] < document ? 32 : 0
+        low &+= docs[low &+ 15] < document ? 16 : 0
+        low &+= docs[low &+ 7] < document ? 8 : 0
+        low &+= docs[low &+ 3] < document ? 4 : 0
+        low &+= docs[low &+ 1] < document ? 2 : 0
+        low &+= docs[low] < document ? 1 : 0
+        low &+= docs[low] < document ? 1 : 0
+        return docs[low] == document ? low : nil
     }
 
     @inline(never)

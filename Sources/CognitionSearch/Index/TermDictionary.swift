@@ -83,6 +83,9 @@ struct TermDictionary: @unchecked Sendable {
         (self.postingsLength, self.positionsLength) = (postingsLength, positionsLength)
     }
 
+    /// More than any that is written.
+    private static let termLengthMax = 1_280
+
     var blockCount: Int { table.count / 12 }
 
     @inline(__always)
@@ -170,17 +173,33 @@ struct TermDictionary: @unchecked Sendable {
         let block = ordinal / TermDictionaryWriter.blockLength
         var source = source(block: block)
         let wanted = ordinal % TermDictionaryWriter.blockLength
-        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 1_280) { term -> String? in
+        // What of each term is not shared with the one before it, and then, from the last back, what of it is still there.
+        return withUnsafeTemporaryAllocation(
+            of: (shared: Int, rest: UnsafeRawBufferPointer).self, capacity: TermDictionaryWriter.blockLength
+        ) { pieces -> String? in
             var length = 0
             for place in 0...wanted {
                 let shared = Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF)
                 let rest = source.take(Int(truncatingIfNeeded: source.varint() & 0xFFFF_FFFF))
-                guard shared <= length, shared + rest.count <= term.count, !source.failed else { return nil }
-                for byte in 0..<rest.count { term[shared &+ byte] = rest[byte] }
+                guard shared <= length, !source.failed else { return nil }
                 length = shared + rest.count
+                guard length <= Self.termLengthMax else { return nil }
+                pieces.initializeElement(at: place, to: (shared, rest))
                 if place < wanted { for _ in 0..<(hasPositions ? 3 : 2) { _ = source.varint() } }
             }
-            return String(decoding: UnsafeBufferPointer(rebasing: term[..<length]), as: UTF8.self)
+            return String(unsafeUninitializedCapacity: max(1, length)) { term in
+                let start = UnsafeMutableRawPointer(term.baseAddress.unsafelyUnwrapped)
+                var (place, end) = (wanted, length)
+                while end > 0, place >= 0 {
+                    let (shared, rest) = pieces[place]
+                    if shared < end, let source = rest.baseAddress {
+                        (start + shared).copyMemory(from: source, byteCount: end - shared)
+                        end = shared
+                    }
+                    place -= 1
+                }
+                return length
+            }
         }
     }
 

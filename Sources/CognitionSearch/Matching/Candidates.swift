@@ -20,18 +20,12 @@ struct Candidates {
 
     mutating func removeAll() { count = 0 }
 
-    /// Keeps those for which `score` gives a score, which is theirs from then on.
+    /// Keeps those that `body` writes back, the first `count` of them.
     @inline(__always)
-    mutating func restrict(_ score: (UInt32, Int32) -> Int32?) {
-        var kept = 0
-        for place in 0..<count {
-            let document = docs[place]
-            guard let new = score(document, scores[place]) else { continue }
-            docs[kept] = document
-            scores[kept] = new
-            kept &+= 1
-        }
-        count = kept
+    mutating func keep(
+        _ body: (_ docs: UnsafeMutablePointer<UInt32>, _ scores: UnsafeMutablePointer<Int32>, _ count: Int) -> Int
+    ) {
+        count = body(docs, scores, count)
     }
 }
 
@@ -42,9 +36,7 @@ extension TermNode {
     func fill(_ candidates: inout Candidates, block: Int, above: Int32) {
         candidates.removeAll()
         guard above < 0 || bound(block: block) > above else { return skip() }
-        load(block: block) { document, score in
-            if score > above { candidates.append(UInt32(truncatingIfNeeded: document), score) } else { skip() }
-        }
+        if load(block: block, above: above, { candidates.append($0, $1) }) { skip() }
     }
 
     /// Keeps candidates that have the term, without those that have at most a score of `above` with it.
@@ -52,13 +44,28 @@ extension TermNode {
     /// Whether that is so is mostly seen from the bound of a block, which then is not read. Source: Ding, Suel, "Faster top-k
     /// document retrieval using block-max indexes" (2011).
     func restrict(_ candidates: inout Candidates, above: Int32) {
-        candidates.restrict { document, score in
-            guard let bound = bound(at: document) else { return nil }
-            if above >= 0, score &+ bound <= above {
-                skip()
-                return nil
+        candidates.keep { docs, scores, count in
+            var (place, kept) = (0, 0)
+            while place < count, let (block, last, bound) = block(at: docs[place]) {
+                var isLoaded = false
+                repeat {
+                    let (document, score) = (docs[place], scores[place])
+                    place &+= 1
+                    if above >= 0, score &+ bound <= above {
+                        skip()
+                        continue
+                    }
+                    if !isLoaded {
+                        need(block: block)
+                        isLoaded = true
+                    }
+                    guard let own = self.score(of: document) else { continue }
+                    docs[kept] = document
+                    scores[kept] = score &+ own
+                    kept &+= 1
+                } while place < count && docs[place] <= last
             }
-            return self.score(of: document).map { score &+ $0 }
+            return kept
         }
     }
 }

@@ -7,12 +7,6 @@ import Foundation
 final class CollectionStatistics {
     private let snapshots: [IndexSnapshot]
     private var fields: [String: (documents: Int, average: Double)] = [:]
-    private var tables: [TableKey: ScoreTable] = [:]
-
-    private struct TableKey: Hashable {
-        var index: Int
-        var field: String
-    }
 
     init(_ snapshots: [IndexSnapshot]) { self.snapshots = snapshots }
 
@@ -31,12 +25,7 @@ final class CollectionStatistics {
     }
 
     func table(index: Int, field: String) -> ScoreTable {
-        let key = TableKey(index: index, field: field)
-        if let known = tables[key] { return known }
-        let table = ScoreTable(
-            ranking: snapshots[index].settings.ranking, averageLength: lengths(of: field).average)
-        tables[key] = table
-        return table
+        snapshots[index].schema.table(of: field, averageLength: lengths(of: field).average)
     }
 
     /// What the dictionaries of an index's segments say of a term.

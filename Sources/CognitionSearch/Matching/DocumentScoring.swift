@@ -6,6 +6,8 @@ struct DocumentScoring {
     private let segment: Segment
     private let decay: (column: Column, now: Int64, halfLife: Double, floor: Double)?
     let scale: ScoreScale
+    /// Whether scores are those of the words alone.
+    let isPlain: Bool
 
     init(_ segment: Segment, schema: IndexSchema, now: Timestamp?, scale: ScoreScale) {
         self.segment = segment
@@ -17,10 +19,8 @@ struct DocumentScoring {
             decay = (column, now.microseconds, Double(rule.halfLife.microseconds), min(max(rule.floor, 0), 1))
         }
         self.decay = decay
+        isPlain = segment.boosts == nil && decay == nil
     }
-
-    /// Whether scores are those of the words alone.
-    var isPlain: Bool { segment.boosts == nil && decay == nil }
 
     /// What a document is multiplied by, 1 at least for bounds: age takes, and never adds.
     var factorMax: Double { segment.boostMax }
@@ -45,6 +45,6 @@ struct DocumentScoring {
         guard threshold >= 0 else { return -1 }
         let units = threshold * scale.factor / factorMax
         // Products are rounded; one unit less is on the safe side.
-        return Int32(min(Double(Int32.max), factorMax == 1 ? units : units - 1).rounded(.down))
+        return Int32(min(Double(Int32.max), factorMax == 1 ? units : max(0, units - 1)))
     }
 }

@@ -16,8 +16,26 @@ indirect enum Plan: Sendable {
     case not(Plan)
     /// With score 0.
     case filter(Plan)
-    /// The same, with words for whoever asks why: `word "x"`.
-    case named(String, Plan)
+    /// The same, with a name for whoever asks why.
+    case named(Name, Plan)
+
+    enum Name: Sendable {
+        case word(String)
+        case beginning(String)
+        case phrase(String)
+        case synonyms(String)
+        case other(String)
+
+        var text: String {
+            switch self {
+            case .word(let text): "the word “\(text)”"
+            case .beginning(let text): "words that begin with “\(text)”"
+            case .phrase(let text): "the phrase “\(text)”"
+            case .synonyms(let text): "“\(text)” or what means the same"
+            case .other(let text): text
+            }
+        }
+    }
 
     /// What no score of it exceeds, before it is scaled.
     var best: Double {

@@ -47,7 +47,7 @@ struct PlanExplainer {
         case .nothing: return nil
         case .named(let name, let inner):
             guard let part = try explain(document, inner) else { return nil }
-            return ScoreExplanation(name, value: value, parts: [part])
+            return ScoreExplanation(name.text, value: value, parts: [part])
         case .term(let leaf): return try explain(document, leaf, value)
         case .phrase(let leaf):
             return ScoreExplanation(
@@ -125,8 +125,8 @@ struct PlanExplainer {
         switch plan {
         case .all: return "every document does"
         case .nothing: return "the query has no words to look for in the index"
-        case .named(let name, .nothing): return "\(name) is not in the index"
-        case .named(let name, _): return "it lacks \(name)"
+        case .named(let name, .nothing): return "\(name.text) is not in the index"
+        case .named(let name, _): return "it lacks \(name.text)"
         case .term(let leaf): return "it lacks “\(leaf.text)” in `\(leaf.fieldName)`"
         case .phrase(let leaf): return "it lacks the phrase “\(leaf.text)” in `\(leaf.fieldName)`"
         case .values(let leaf): return "it is not so that \(leaf.text)"
@@ -154,7 +154,7 @@ struct PlanExplainer {
 
     private static func name(_ plan: Plan) -> String {
         switch plan {
-        case .named(let name, _): name
+        case .named(let name, _): name.text
         case .term(let leaf): "“\(leaf.text)” in `\(leaf.fieldName)`"
         case .terms(let leaf): leaf.leaves.map { name(.term($0)) }.joined(separator: ", ")
         case .values(let leaf): leaf.text

@@ -2,7 +2,7 @@ import CognitionCore
 
 /// Conditions on values.
 extension QueryPlanner {
-    mutating func equals(_ place: Int, _ value: JSONValue, boost: Double) throws -> Plan {
+    func equals(_ place: Int, _ value: JSONValue, boost: Double) throws -> Plan {
         let field = schema.fields[place].name
         switch schema.fields[place].kind {
         case .text:
@@ -13,7 +13,7 @@ extension QueryPlanner {
         case .keyword:
             guard let text = FieldValues.text(value) else { throw wrongType(value, place) }
             return .named(
-                "`\(field)` is “\(text)”",
+                .other("`\(field)` is “\(text)”"),
                 leaf(lookUp(Array(text.utf8), field: place), group: 0, factor: 1, boost: boost))
         case .number, .date:
             let bound = ValueRange.Bound(value, isInclusive: true)

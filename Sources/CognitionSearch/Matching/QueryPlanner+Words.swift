@@ -16,13 +16,13 @@ extension QueryPlanner {
         var key: [[[UInt8]]] { readings.map { $0.parts.map(\.term) + ($0.whole.map { [$0] } ?? []) } }
     }
 
-    mutating func plan(_ words: WordsQuery, boost: Double) throws -> Plan {
+    func plan(_ words: WordsQuery, boost: Double) throws -> Plan {
         let fields = try fields(words.fields)
         let list = list(words, fields: fields)
         try count(list.count)
         let fuzzy = (words.fuzzy ?? true) && request.fuzziness != .off
         var (plans, place): ([Plan], Int) = ([], 0)
-        let synonyms = fields.map { self.synonyms(of: $0) }
+        let synonyms = fields.map { schema.synonyms[$0] }
         while place < list.count {
             if let group = try synonymGroup(list, at: place, fields: fields, synonyms, fuzzy: fuzzy, boost: boost) {
                 plans.append(group.plan)
@@ -60,14 +60,18 @@ extension QueryPlanner {
         var (list, known): ([Word], [[[[UInt8]]]: Int]) = ([], [:])
         for place in 0..<count {
             let word = Word(text: readings[0][place].text, readings: readings.map { $0[place] })
-            for var word in parted(word) {
+            let parts = parted(word)
+            for var word in parts {
                 word.isPrefix = words.lastIsPrefix && place == count - 1
                 if word.isEmpty, !word.isPrefix { continue }
-                if !word.isPrefix, let same = known[word.key] {
-                    list[same].times += 1
-                    continue
+                if !word.isPrefix, count > 1 || parts.count > 1 {
+                    let key = word.key
+                    if let same = known[key] {
+                        list[same].times += 1
+                        continue
+                    }
+                    known[key] = list.count
                 }
-                if !word.isPrefix { known[word.key] = list.count }
                 list.append(word)
             }
         }
@@ -92,8 +96,8 @@ extension QueryPlanner {
         }
     }
 
-    private mutating func plan(
-        _ word: Word, fields: [Int], _ synonyms: [Synonyms], fuzzy: Bool, boost: Double
+    private func plan(
+        _ word: Word, fields: [Int], _ synonyms: [Synonyms?], fuzzy: Bool, boost: Double
     ) throws -> Plan {
         var variants: [[Plan]] = Array(repeating: [], count: fields.count)
         var misspelt: [(place: Int, term: [UInt8])] = []
@@ -110,7 +114,7 @@ extension QueryPlanner {
             }
         }
         let isKnown = variants.contains { $0.contains { !$0.isNothing } }
-        let edits = WordTerm.editsMax(letters: word.text.unicodeScalars.count { $0.properties.isAlphabetic })
+        let edits = WordTerm.editsMax(of: word.text)
         if edits > 0, !misspelt.isEmpty {
             if isKnown, fuzzy, !expandsKnown { couldExpand = true }
             if !isKnown || (fuzzy && expandsKnown) {
@@ -119,16 +123,16 @@ extension QueryPlanner {
                     to: &variants)
             }
         }
-        for (place, field) in fields.enumerated() where !synonyms[place].isEmpty {
+        for (place, field) in fields.enumerated() {
+            guard let known = synonyms[place] else { continue }
             let terms = word.readings[place].terms
-            guard terms.count == 1, let match = synonyms[place].variants(of: terms, at: 0) else { continue }
+            guard terms.count == 1, let match = known.variants(of: terms, at: 0) else { continue }
             let group = lookUp(terms[0], field: field).documents
             for variant in match.variants {
                 variants[place].append(try plan(variant, group: group, field: field, boost: boost))
             }
         }
-        let name = word.isPrefix ? "words that begin with “\(word.text)”" : "the word “\(word.text)”"
-        return .named(name, sum(variants.map(best)))
+        return .named(word.isPrefix ? .beginning(word.text) : .word(word.text), sum(variants.map(best)))
     }
 
     /// What a field makes of a word: an identifier as a whole, its parts side by side, or a term.
@@ -158,7 +162,7 @@ extension QueryPlanner {
     }
 
     /// Adds what the word may have been meant to be: the terms that are nearest to it, in any of the fields.
-    private mutating func addMisspellings(
+    private func addMisspellings(
         of word: String, _ misspelt: [(place: Int, term: [UInt8])], edits: Int, fields: [Int], isKnown: Bool,
         adds: Bool,
         boost: Double, to plans: inout [[Plan]]
@@ -192,8 +196,6 @@ extension QueryPlanner {
 
     // MARK: - Synonyms
 
-    private func synonyms(of field: Int) -> Synonyms { schema.synonyms[field] ?? Synonyms([], analyzer: schema.folder) }
-
     /// A synonym of one term or several.
     private func plan(_ variant: [[UInt8]], group: Int, field: Int, boost: Double) throws -> Plan {
         if variant.count == 1 {
@@ -206,17 +208,18 @@ extension QueryPlanner {
     }
 
     /// Several words that together have a synonym: the words, or it.
-    private mutating func synonymGroup(
-        _ list: [Word], at place: Int, fields: [Int], _ synonyms: [Synonyms], fuzzy: Bool, boost: Double
+    private func synonymGroup(
+        _ list: [Word], at place: Int, fields: [Int], _ synonyms: [Synonyms?], fuzzy: Bool, boost: Double
     ) throws -> (plan: Plan, length: Int)? {
         var found: (length: Int, plans: [Plan])?
-        for (number, field) in fields.enumerated() where !synonyms[number].isEmpty {
+        for (number, field) in fields.enumerated() {
+            guard let known = synonyms[number] else { continue }
             var (terms, ends): ([[UInt8]], [Int]) = ([], [])
             for word in list[place...].prefix(8) {
                 terms += word.readings[number].terms
                 ends.append(terms.count)
             }
-            guard !terms.isEmpty, let match = synonyms[number].variants(of: terms, at: 0),
+            guard !terms.isEmpty, let match = known.variants(of: terms, at: 0),
                 let words = ends.firstIndex(of: match.length), words > 0
             else { continue }
             let plans = try match.variants.map { try plan($0, group: 0, field: field, boost: boost) }
@@ -232,7 +235,7 @@ extension QueryPlanner {
         }
         let all = combine(words, minimum: request.minimum == .all ? words.count : 1)
         let text = list[place..<place + found.length].map(\.text).joined(separator: " ")
-        return (.named("“\(text)” or what means the same", best([all, sum(found.plans)])), found.length)
+        return (.named(.synonyms(text), best([all, sum(found.plans)])), found.length)
     }
 }
 

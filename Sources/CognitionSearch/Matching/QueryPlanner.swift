@@ -5,7 +5,7 @@ import OrderedCollections
 ///
 /// Text is analyzed as each field reads it, words are looked up, and each term gets its weight: idf of its word, boosts of
 /// field and query, how often it was asked for.
-struct QueryPlanner {
+final class QueryPlanner {
     static let depthMax = 64
     static let clausesMax = 1_024
 
@@ -39,21 +39,21 @@ struct QueryPlanner {
     var schema: IndexSchema { snapshot.schema }
     var segmentCount: Int { snapshot.contents.entries.count }
 
-    mutating func plan() throws -> Plan { try plan(request.query, boost: 1, depth: 1) }
+    func plan() throws -> Plan { try plan(request.query, boost: 1, depth: 1) }
 
-    mutating func plan(_ filter: FieldFilter) throws -> Plan {
+    func plan(_ filter: FieldFilter) throws -> Plan {
         guard try place(filter.field) != nil else { return .nothing }
         return .filter(try plan(filter.condition, boost: 0, depth: 1))
     }
 
-    mutating func count(_ clauses: Int) throws {
+    func count(_ clauses: Int) throws {
         clauseCount += clauses
         guard clauseCount <= Self.clausesMax else {
             throw SearchError.query("The query has more than \(Self.clausesMax) words and conditions.")
         }
     }
 
-    private mutating func plan(_ node: QueryNode, boost: Double, depth: Int) throws -> Plan {
+    private func plan(_ node: QueryNode, boost: Double, depth: Int) throws -> Plan {
         guard depth <= Self.depthMax else {
             throw SearchError.query("The query is nested more than \(Self.depthMax) levels deep.")
         }
@@ -68,12 +68,12 @@ struct QueryPlanner {
             }
             let places = try self.fields(fields)
             let parts = try places.map { try phrase(text, field: $0, slop: slop, boost: boost) }
-            return .named("the phrase “\(text)”", sum(parts))
+            return .named(.phrase(text), sum(parts))
         case .prefix(let text, let fields):
             try count(1)
             let places = try self.fields(fields)
             let parts = try places.map { try prefix(text, field: $0, boost: boost) }
-            return .named("words that begin with “\(text)”", sum(parts))
+            return .named(.beginning(text), sum(parts))
         case .equals(let field, let value):
             try count(1)
             guard let place = try place(field) else { return .nothing }
@@ -123,7 +123,7 @@ struct QueryPlanner {
     // MARK: - Fields
 
     /// - Throws: `search.query_invalid` for a field that is not there, unless another index may have it.
-    mutating func place(_ field: String) throws -> Int? {
+    func place(_ field: String) throws -> Int? {
         if let place = schema.place(of: field) { return place }
         guard isOneOfSeveral else { throw SearchError.unknownField(field) }
         unknownFields.insert(field)
@@ -135,7 +135,7 @@ struct QueryPlanner {
     }
 
     /// Fields that have terms: those named, or the text fields of the request.
-    mutating func fields(_ names: [String]?) throws -> [Int] {
+    func fields(_ names: [String]?) throws -> [Int] {
         guard let names = names ?? request.fields else { return textFields }
         var places: [Int] = []
         for name in names {

@@ -110,7 +110,7 @@ extension Searcher.Planned {
                 guard entries.contains(where: { $0 != nil }) else { return nil }
                 let idf = CollectionStatistics.idf(documents: documents, of: statistics.lengths(of: name).documents)
                 return .named(
-                    "“\(String(decoding: term.term, as: UTF8.self))”, which the best hits share",
+                    .other("“\(String(decoding: term.term, as: UTF8.self))”, which the best hits share"),
                     .term(
                         TermLeaf(
                             field: place, fieldName: name, term: term.term, weight: idf * term.weight, idf: idf,

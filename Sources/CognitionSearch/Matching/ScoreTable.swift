@@ -8,8 +8,10 @@
 final class ScoreTable: @unchecked Sendable {
     // Unchecked as it holds a pointer: it is written before the object is there, and freed after it.
     let inverse: UnsafeMutablePointer<Float>
+    let averageLength: Double
 
     init(ranking: Ranking, averageLength: Double) {
+        self.averageLength = averageLength
         inverse = .allocate(capacity: 256)
         for norm in 0..<256 {
             let length = Double(Norm.length(UInt8(norm)))
@@ -26,16 +28,30 @@ final class ScoreTable: @unchecked Sendable {
         Int32(weight - weight / (1 + Float(count) * inverse))
     }
 
+    /// A document whose count times `inverse` is less scores at most `limit`: what most are told by, as it takes no division.
+    ///
+    /// Others are scored, and may score no more than `limit` either: it leaves room for what scores are rounded by.
+    static func least(weight: Float, above limit: Int32) -> Float {
+        guard limit >= 0 else { return 0 }
+        let (weight, score) = (Double(weight), Double(limit) + 1)
+        let rest = weight - score * (1 - 1e-6)
+        return rest > 0 ? Float(weight * (1 - 1e-6) / rest - 1) : .infinity
+    }
+
     /// No document of the block scores more: of four pairs of count and norm, the best. A count of 255 may be any.
+    ///
+    /// - Parameter found: Called with scores that documents of the block have, each with one of its own. The last of four
+    ///   pairs may stand for several, and is none.
     @inline(__always)
-    func bound(weight: Float, impacts: UnsafePointer<UInt8>) -> Int32 {
+    func bound(weight: Float, impacts: UnsafePointer<UInt8>, found: (Int32) -> Void = { _ in }) -> Int32 {
         var best: Int32 = 0
         for pair in 0..<4 {
             let count = impacts[2 * pair]
             if count == 0 { break }
             if count == 255 { return Int32(weight) }
-            best = max(
-                best, Self.score(weight: weight, count: UInt32(count), inverse: inverse[Int(impacts[2 * pair + 1])]))
+            let score = Self.score(weight: weight, count: UInt32(count), inverse: inverse[Int(impacts[2 * pair + 1])])
+            if pair < 3 { found(score) }
+            best = max(best, score)
         }
         return best
     }

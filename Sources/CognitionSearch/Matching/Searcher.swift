@@ -99,7 +99,7 @@ struct Searcher {
         var planned = Planned()
         var unknown: Set<String>?
         for (index, snapshot) in snapshots.enumerated() {
-            var planner = try QueryPlanner(
+            let planner = try QueryPlanner(
                 request, snapshot, index: index, statistics: statistics, expandsKnown: expandsKnown,
                 isOneOfSeveral: snapshots.count > 1)
             planned.plans.append(try planner.plan())

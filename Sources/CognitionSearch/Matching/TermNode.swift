@@ -11,8 +11,10 @@ final class TermNode: PlanNode {
     let constant: Int32
     private let documentCount: Int
     private(set) var skipped = false
-    /// Best score of blocks, as far as they were asked for; -1 where not. One more for all.
-    private var bounds: [Int32]
+    /// 1 at least.
+    let blockCount: Int
+    /// Best score of each block, as far as it was asked for; -1 where not.
+    private let bounds: UnsafeMutablePointer<Int32>
     /// The block that was last asked about.
     private var near = 0
 
@@ -26,17 +28,18 @@ final class TermNode: PlanNode {
         norms = field.norms
         constant = Int32(weight)
         documentCount = segment.documentCount
-        bounds = [Int32](repeating: -1, count: max(1, cursor.pointee.blockCount))
+        blockCount = max(1, cursor.pointee.blockCount)
+        bounds = .allocate(capacity: blockCount)
+        bounds.initialize(repeating: -1, count: blockCount)
         super.init(cost: entry.documentCount)
     }
 
     deinit {
         cursor.pointee.free()
         cursor.deallocate()
+        bounds.deallocate()
     }
 
-    /// 1 at least.
-    var blockCount: Int { bounds.count }
     override var isDamaged: Bool { cursor.pointee.isDamaged }
     override var hasSkipped: Bool { skipped }
 
@@ -86,14 +89,61 @@ final class TermNode: PlanNode {
 
     override func collect(_ hits: inout HitCollector) -> Bool {
         guard !isDamaged else { return true }
+        findFloor(&hits)
         for block in 0..<blockCount {
             if hits.limit >= 0, bound(block: block) <= hits.limit {
                 skipped = true
+            } else if hits.takesAll, let inverse, let norms {
+                collect(block: block, &hits, inverse, norms)
             } else {
                 load(block: block) { hits.add($0, $1) }
             }
         }
         return true
+    }
+
+    /// Finds out from the best documents of the blocks which of the blocks need not be read.
+    private func findFloor(_ hits: inout HitCollector) {
+        let wanted = hits.floorCount
+        guard let table, cursor.pointee.blockCount >= 4, 1...64 ~= wanted else { return }
+        withUnsafeTemporaryAllocation(of: Int32.self, capacity: wanted) { best in
+            best.initialize(repeating: -1)
+            for block in 0..<blockCount {
+                bounds[block] = table.bound(weight: weight, impacts: cursor.pointee.impacts(ofBlock: block)) { score in
+                    guard score > best[0] else { return }
+                    var place = 1
+                    while place < wanted, best[place] < score {
+                        best[place &- 1] = best[place]
+                        place &+= 1
+                    }
+                    best[place &- 1] = score
+                }
+            }
+            hits.raise(to: best[0])
+        }
+    }
+
+    /// The same of a block whose documents may all be seen.
+    private func collect(
+        block: Int, _ hits: inout HitCollector, _ inverse: UnsafeMutablePointer<Float>, _ norms: UnsafePointer<UInt8>
+    ) {
+        let (cursor, weight) = (cursor, weight)
+        cursor.pointee.load(block: block)
+        let (docs, counts, count) = (cursor.pointee.docs, cursor.pointee.counts, cursor.pointee.count)
+        if count > 0 { cursor.pointee.needCounts() }
+        hits.count(count)
+        var limit = hits.limit
+        var least = ScoreTable.least(weight: weight, above: limit)
+        for place in 0..<count {
+            let document = Int(docs[place])
+            let inverse = inverse[Int(norms[document])]
+            if Float(counts[place]) * inverse < least { continue }
+            hits.offer(document, ScoreTable.score(weight: weight, count: counts[place], inverse: inverse))
+            if hits.limit != limit {
+                limit = hits.limit
+                least = ScoreTable.least(weight: weight, above: limit)
+            }
+        }
     }
 
     /// Goes through the documents of a block, and their scores.
@@ -112,6 +162,34 @@ final class TermNode: PlanNode {
             let score = ScoreTable.score(weight: weight, count: counts[place], inverse: inverse[Int(norms[document])])
             body(document, score)
         }
+    }
+
+    /// Gives those documents of a block that score more than `above`.
+    ///
+    /// - Returns: Whether one was left out.
+    @inline(__always)
+    func load(block: Int, above: Int32, _ body: (UInt32, Int32) -> Void) -> Bool {
+        let (cursor, weight) = (cursor, weight)
+        cursor.pointee.load(block: block)
+        let (docs, counts, count) = (cursor.pointee.docs, cursor.pointee.counts, cursor.pointee.count)
+        var taken = 0
+        if let inverse, let norms {
+            if count > 0 { cursor.pointee.needCounts() }
+            let least = ScoreTable.least(weight: weight, above: above)
+            for place in 0..<count {
+                let document = docs[place]
+                let inverse = inverse[Int(norms[Int(document)])]
+                if Float(counts[place]) * inverse < least { continue }
+                let score = ScoreTable.score(weight: weight, count: counts[place], inverse: inverse)
+                guard score > above else { continue }
+                taken &+= 1
+                body(document, score)
+            }
+        } else if constant > above {
+            taken = count
+            for place in 0..<count { body(docs[place], constant) }
+        }
+        return taken < count
     }
 
     /// Between which documents those of a block lie.
@@ -139,20 +217,35 @@ final class TermNode: PlanNode {
 
     /// The bound of the block that may hold a document, which is not before the last asked for; `nil` where none does.
     @inline(__always)
-    func bound(at document: UInt32) -> Int32? {
+    private func bound(at document: UInt32) -> Int32? { block(at: document)?.bound }
+
+    /// The block that may hold a document, its last document, and its bound.
+    @inline(__always)
+    func block(at document: UInt32) -> (block: Int, last: UInt32, bound: Int32)? {
+        var last = UInt32.max
         if cursor.pointee.blockCount > 0 {
             near = cursor.pointee.block(from: near, reaching: document)
             guard near < cursor.pointee.blockCount else { return nil }
+            last = cursor.pointee.lastDocument(ofBlock: near)
         }
-        return bounds[near] >= 0 ? bounds[near] : bound(block: near)
+        return (near, last, bounds[near] >= 0 ? bounds[near] : bound(block: near))
     }
 
-    /// The score of a document whose bound was just asked for; `nil` if it lacks the term.
+    /// Makes a block the current one, and its counts ready.
+    @inline(__always)
+    func need(block: Int) {
+        if cursor.pointee.block < block { cursor.pointee.load(block: block) }
+        if inverse != nil { cursor.pointee.needCounts() }
+    }
+
+    /// The score of a document of the current block; `nil` if it lacks the term.
     @inline(__always)
     func score(of document: UInt32) -> Int32? {
-        if cursor.pointee.block < near { cursor.pointee.load(block: near) }
-        cursor.pointee.seekInBlock(document)
-        return cursor.pointee.document == document ? scoreHere() : nil
+        let cursor = cursor
+        guard let place = cursor.pointee.place(ofDocument: document) else { return nil }
+        guard let inverse, let norms else { return constant }
+        return ScoreTable.score(
+            weight: weight, count: cursor.pointee.counts[place], inverse: inverse[Int(norms[Int(document)])])
     }
 
     /// Remembers that a document was left out.

@@ -20,6 +20,8 @@ struct TopHits {
         heap.reserveCapacity(min(countMax, 1_024))
     }
 
+    var isFull: Bool { heap.count >= countMax }
+
     /// What a hit must have more of than, if it comes after all that were seen; below 0 while there is room.
     @inline(__always)
     var threshold: Double { heap.count < countMax ? -1 : heap.first?.score ?? .infinity }
@@ -29,29 +31,39 @@ struct TopHits {
         let hit = Hit(score: score, order: order)
         if heap.count < countMax {
             heap.append(hit)
-            var place = heap.count - 1
-            while place > 0 {
-                let parent = (place - 1) / 2
-                if !heap[place].isWorse(than: heap[parent]) { break }
-                heap.swapAt(place, parent)
-                place = parent
+            heap.withUnsafeMutableBufferPointer { Self.siftUp($0) }
+        } else if countMax > 0 {
+            heap.withUnsafeMutableBufferPointer { heap in
+                guard heap[0].isWorse(than: hit) else { return }
+                Self.siftDown(heap, hit)
             }
-        } else if let worst = heap.first, worst.isWorse(than: hit) {
-            heap[0] = hit
-            siftDown()
         }
     }
 
-    private mutating func siftDown() {
+    private static func siftUp(_ heap: UnsafeMutableBufferPointer<Hit>) {
+        var place = heap.count &- 1
+        let hit = heap[place]
+        while place > 0 {
+            let parent = (place &- 1) &>> 1
+            if !hit.isWorse(than: heap[parent]) { break }
+            heap[place] = heap[parent]
+            place = parent
+        }
+        heap[place] = hit
+    }
+
+    /// Puts a hit in the place of the worst.
+    private static func siftDown(_ heap: UnsafeMutableBufferPointer<Hit>, _ hit: Hit) {
         var place = 0
         while true {
-            var child = 2 * place + 1
-            guard child < heap.count else { return }
-            if child + 1 < heap.count, heap[child + 1].isWorse(than: heap[child]) { child += 1 }
-            if !heap[child].isWorse(than: heap[place]) { return }
-            heap.swapAt(place, child)
+            var child = 2 &* place &+ 1
+            guard child < heap.count else { break }
+            if child &+ 1 < heap.count, heap[child &+ 1].isWorse(than: heap[child]) { child &+= 1 }
+            if !heap[child].isWorse(than: hit) { break }
+            heap[place] = heap[child]
             place = child
         }
+        heap[place] = hit
     }
 
     var sorted: [Hit] { heap.sorted { $1.isWorse(than: $0) } }

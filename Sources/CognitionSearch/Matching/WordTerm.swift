@@ -6,6 +6,20 @@ struct WordTerm: Hashable {
     /// Edits by which it may be misspelt: none in words of up to 4 letters, 1 up to 8, then 2. Letters as they were written.
     var editsMax: Int
 
+    /// By the letters of a word as it is written.
+    static func editsMax(of word: String) -> Int {
+        var word = word
+        let ascii = word.withUTF8 { bytes -> Int? in
+            var (letters, all) = (0, UInt8(0))
+            for byte in bytes {
+                all |= byte
+                if 97...122 ~= byte | 0x20 { letters += 1 }
+            }
+            return all < 0x80 ? letters : nil
+        }
+        return editsMax(letters: ascii ?? word.unicodeScalars.count { $0.properties.isAlphabetic })
+    }
+
     static func editsMax(letters: Int) -> Int { letters <= 4 ? 0 : letters <= 8 ? 1 : 2 }
 }
 
