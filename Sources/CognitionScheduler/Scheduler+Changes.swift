@@ -19,8 +19,14 @@ extension Scheduler {
         let now = clock.now
         try await database.write { tx in
             if let schedule = try ScheduleStore.hold(id, in: principal.workspace, tx) {
-                try schedule.change(by: members, as: principal, now: now, tx)
-            } else if let job = try JobReader.hold(id, in: principal.workspace, tx) {
+                return try schedule.change(by: members, as: principal, now: now, tx)
+            }
+            if members["limit"] != nil {
+                // The key that it leaves is released, and the one that it takes may be new.
+                try JobReader.holdSchedule(of: id, in: principal.workspace, tx)
+                try Claim.lock(tx)
+            }
+            if let job = try JobReader.hold(id, in: principal.workspace, tx) {
                 try job.change(by: members, as: principal, now: now, tx)
             } else {
                 throw SchedulerError.notFound(id)

@@ -68,6 +68,8 @@ extension Scheduler {
         guard JobNames.isName(name) else { throw SchedulerError.noQueue(name) }
         let log = JobLog(now: clock.now, ids: ids)
         try await database.write { tx in
+            // The keys of all that are ready are released.
+            if isPaused { try Claim.lock(tx) }
             let queue = try QueueStore.open(name, in: principal.workspace, tx)
             let isChanged =
                 isPaused

@@ -120,7 +120,7 @@ package final class NodeLease: Sendable {
 
     /// Ends the lease of a node that is known to be gone.
     package static func end(_ node: UUIDv7, in tx: borrowing Transaction) throws {
-        try tx.execute("DELETE FROM nodes WHERE id = \(node)")
+        try clear([node], in: tx)
     }
 
     // MARK: The others
@@ -153,10 +153,22 @@ package final class NodeLease: Sendable {
         }.map(\.node)
     }
 
-    /// Clears away nodes, once what they held is free.
+    /// Clears away nodes that have left or were taken for dead: what they still hold is free for whoever finds it
+    /// (``gone(among:in:)``), and whoever waits for ``SignalTopic/nodesGone`` is woken to look.
     package static func clear(_ nodes: [UUIDv7], in tx: borrowing Transaction) throws {
         guard !nodes.isEmpty else { return }
         try tx.execute("DELETE FROM nodes WHERE id IN \(list: nodes)")
+        tx.signal(.nodesGone)
+    }
+
+    /// Which of these are not among the nodes any more.
+    ///
+    /// A lease that has run out by the database's clock is nothing to go by, as that may have been set: whoever keeps a
+    /// ``NodeWatch`` clears away those that it finds dead, and until then a node has its row.
+    package static func gone(among nodes: [UUIDv7], in tx: borrowing Transaction) throws -> [UUIDv7] {
+        guard !nodes.isEmpty else { return [] }
+        let there = try tx.query("SELECT id FROM nodes WHERE id IN \(list: nodes)") { try $0[0] as UUIDv7 }
+        return nodes.filter { !there.contains($0) }
     }
 
     /// How many nodes are alive.
@@ -165,7 +177,12 @@ package final class NodeLease: Sendable {
     }
 }
 
-/// Which of the other nodes are dead, by what one node sees of them.
+extension SignalTopic {
+    /// A node was cleared away, and may have left something behind.
+    package static let nodesGone: SignalTopic = "nodes.gone"
+}
+
+/// Which of the other nodes are dead, by what one node sees of them; the only one who says so of a node that is silent.
 package struct NodeWatch: Sendable {
     private let settings: NodeLease.Settings
     private var seen: [UUIDv7: (until: Int64, since: ContinuousClock.Instant)] = [:]

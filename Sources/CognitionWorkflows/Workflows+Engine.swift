@@ -3,8 +3,9 @@ import CognitionStorage
 
 /// What an engine needs of the database.
 extension Workflows {
-    /// Frees what nobody holds any more: where other nodes may share the database, what belongs to none that lives; else
-    /// everything, as this process is the only one and runs no engine yet.
+    /// Frees what nobody holds any more: where other nodes may share the database, what belongs to none of them; else
+    /// everything, as this process is the only one and runs no engine yet. One of them that only does not speak any more is
+    /// found dead later (`NodeWatch`).
     ///
     /// - Parameters:
     ///   - node: Whose executions are kept; another for nobody's.

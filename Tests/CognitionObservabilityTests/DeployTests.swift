@@ -82,7 +82,9 @@ import Testing
         }
     }
 
-    @Test("Every panel of a dashboard asks for what there is", arguments: ["system", "executions", "websocket"])
+    @Test(
+        "Every panel of a dashboard asks for what there is",
+        arguments: ["system", "executions", "jobs", "search", "websocket"])
     func dashboards(_ name: String) throws {
         let dashboard = try JSONValue(parsing: try Self.text("grafana/\(name).json"))
         #expect(dashboard["uid"]?.stringValue == "cognitionos-\(name)")

@@ -100,6 +100,42 @@ import Testing
         }
     }
 
+    @Test("Whatever the database's clock says, a node keeps its jobs while it is one; then they are freed at once")
+    func clockThatJumps() async throws {
+        try await withTestNodes(2, migrations: SchedulerHarness.migrations) { nodes in
+            let jobs = ScriptedJobs()
+            let harnesses = nodes.map { SchedulerHarness($0, script: jobs) { $0.heartbeat = .seconds(600) } }
+            let (living, other) = (harnesses[0], harnesses[1])
+            for harness in harnesses {
+                let node = harness.runner.node
+                // What its row is like after the database's clock has jumped ahead.
+                try await harness.database.write { tx in
+                    try tx.execute("INSERT INTO nodes (id, lease_until, joined_at) VALUES (\(node), 1, 1)")
+                }
+            }
+            let id = try await living.create(script(["do": "wait"]))
+            try await living.running {
+                try await living.until(id, "running")
+                try await other.running {
+                    try await other.runner.beat()
+                    try await other.runner.beat()
+                    let job = try await other.job(id)
+                    #expect(job["attempt"] == 1 && job["state"] == "running")
+                    // Whoever has seen nothing of it for long enough has cleared it away.
+                    let node = living.runner.node
+                    try await other.until {
+                        try await other.database.write { tx in try NodeLease.clear([node], in: tx) }
+                        return try await other.job(id)["attempt"] == 2
+                    }
+                    jobs.open(id)
+                    try await other.until(id, "completed")
+                }
+            }
+            let attempts = try await other.scheduler.runs(of: id, in: .default, before: nil, limit: 10).items
+            #expect(attempts.map { $0["outcome"] } == ["lost", "completed"])
+        }
+    }
+
     @Test("Two nodes share the work, and each job is run once")
     func nodes() async throws {
         try await withTestNodes(2, migrations: SchedulerHarness.migrations) { nodes in

@@ -109,7 +109,9 @@ final class ScriptedJobs: Sendable {
         var runningMax = 0
         var limited: [String: Int] = [:]
         var limitedMax: [String: Int] = [:]
-        var gates: [String: CheckedContinuation<Void, any Error>] = [:]
+        /// Several where a job that was taken over waits in both places.
+        var gates: [String: [Int: CheckedContinuation<Void, any Error>]] = [:]
+        var lastGate = 0
         var opened: Set<String> = []
     }
 
@@ -161,26 +163,31 @@ final class ScriptedJobs: Sendable {
     }
 
     private func wait(for id: String) async throws {
+        let number = state.withLock { state in
+            state.lastGate += 1
+            return state.lastGate
+        }
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { (gate: CheckedContinuation<Void, any Error>) in
                 let isOpen = state.withLock { state in
                     if state.opened.contains(id) || Task.isCancelled { return true }
-                    state.gates[id] = gate
+                    state.gates[id, default: [:]][number] = gate
                     return false
                 }
                 if isOpen { Task.isCancelled ? gate.resume(throwing: CancellationError()) : gate.resume() }
             }
         } onCancel: {
-            state.withLock { $0.gates.removeValue(forKey: id) }?.resume(throwing: CancellationError())
+            state.withLock { $0.gates[id]?.removeValue(forKey: number) }?.resume(throwing: CancellationError())
         }
     }
 
     /// Lets a job that waits go on, or one that will.
     func open(_ id: String) {
-        state.withLock { state in
+        let gates = state.withLock { state in
             state.opened.insert(id)
             return state.gates.removeValue(forKey: id)
-        }?.resume()
+        }
+        for gate in (gates ?? [:]).values { gate.resume() }
     }
 }
 

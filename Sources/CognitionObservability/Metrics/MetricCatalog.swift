@@ -61,6 +61,9 @@ package struct MetricCatalog: Sendable {
             exportedAs: "scheduler_jobs_failed",
             "Attempts at jobs that have failed, those included after which the job is tried again"),
         MetricDescription(
+            "scheduler.jobs.dead", .counter, .items("jobs"), labels: ["queue", "kind"],
+            "Jobs that were set aside as dead letters, those included that took the process down twice"),
+        MetricDescription(
             "scheduler.execution.duration", .histogram, .seconds, labels: ["queue", "kind"],
             buckets: MetricBuckets.longSeconds, "How long attempts at jobs ran"),
         MetricDescription(

@@ -18,6 +18,9 @@ package final class SpanExporter: Sendable {
         package var delay: Duration = .seconds(5)
         /// How long one batch is tried for.
         package var patience: Duration = .seconds(60)
+        /// How long a request that is under way when ``SpanExporter/run()`` ends may still take. The receiver may have its
+        /// spans already, and would get them twice.
+        package var linger: Duration = .seconds(3)
         /// How long ``SpanExporter/flush()`` takes at most.
         package var flushTimeout: Duration = .seconds(5)
 
@@ -64,11 +67,14 @@ package final class SpanExporter: Sendable {
         self.logger = logger
     }
 
-    /// Exports until the task is cancelled; what is left then is for ``flush()``.
+    /// Exports until the task is cancelled, and waits for the answer to what is under way then; what is left is for
+    /// ``flush()``.
     package func run() async {
         while !Task.isCancelled {
             await waitForBatch()
-            repeat { await exportNext(within: settings.patience) } while queue.hasFullBatch && !Task.isCancelled
+            repeat {
+                await exportNext(within: settings.patience, linger: settings.linger)
+            } while queue.hasFullBatch && !Task.isCancelled
         }
     }
 
@@ -78,7 +84,7 @@ package final class SpanExporter: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
                 while !Task.isCancelled, !self.queue.isEmpty || self.state.withLock({ !$0.batch.isEmpty }) {
-                    await self.exportNext(within: limit)
+                    await self.exportNext(within: limit, linger: .zero)
                 }
             }
             group.addTask { try? await clock.sleep(for: limit) }  // its only error is cancellation, the end of the race
@@ -108,7 +114,8 @@ package final class SpanExporter: Sendable {
     }
 
     /// Sends one batch until it is taken or refused, its time is over, or the task is cancelled: then it is kept.
-    private func exportNext(within patience: Duration) async {
+    /// - Parameter linger: How long a request goes on after the cancellation.
+    private func exportNext(within patience: Duration, linger: Duration) async {
         let batch = state.withLock { state in
             if state.batch.isEmpty { state.batch = queue.take() }
             return state.batch
@@ -119,7 +126,7 @@ package final class SpanExporter: Sendable {
         var attempt = 0
         while true {
             attempt += 1
-            switch await send(body) {
+            switch await send(body, linger: linger) {
             case nil: return
             case .taken(let rejected, let reason):
                 let rejected = min(rejected, batch.count)
@@ -164,7 +171,23 @@ package final class SpanExporter: Sendable {
     }
 
     /// - Returns: `nil` when the task was cancelled.
-    private func send(_ body: [UInt8]) async -> Answer? {
+    private func send(_ body: [UInt8], linger: Duration) async -> Answer? {
+        let clock = clock
+        // Unstructured, because the end of the loop must not cut it off at once.
+        let request = Task { await self.request(body) }
+        return await withTaskCancellationHandler {
+            await request.value
+        } onCancel: {
+            guard linger > .zero else { return request.cancel() }
+            Task {
+                try? await clock.sleep(for: linger)  // nobody cancels it
+                request.cancel()
+            }
+        }
+    }
+
+    /// - Returns: `nil` when the task was cancelled.
+    private func request(_ body: [UInt8]) async -> Answer? {
         let request = OutboundRequest(
             method: "POST", url: settings.url, headers: [("Content-Type", "application/json")] + settings.headers,
             body: body, timeout: settings.timeout, bodyBytesMax: 1 << 20)

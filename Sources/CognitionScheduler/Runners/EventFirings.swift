@@ -92,6 +92,8 @@ package struct EventFirings: Sendable {
                 firings += schedules.filter { $0.isFired(by: event) }.map { ($0, event) }
             }
             try ScheduleStore.hold(firings.map(\.stored.key), tx)
+            // The keys of the runs that they end and make.
+            if firings.count > 1 { try Claim.lock(tx) }
             for (stored, event) in firings where try !ScheduleStore.fire(stored, at: nil, input: event.asInput, log, tx)
             {
                 try ScheduleStore.noteSkipped(1, of: stored.key, tx)

@@ -4,7 +4,8 @@ import Metrics
 import Synchronization
 
 /// What running jobs are measured by: `scheduler.jobs` (attempts that have ended), `scheduler.jobs.success`,
-/// `scheduler.jobs.failed`, `scheduler.execution.duration` and `scheduler.wait.duration` (seconds), each by queue and kind;
+/// `scheduler.jobs.failed`, `scheduler.jobs.dead` (dead letters), `scheduler.execution.duration` and
+/// `scheduler.wait.duration` (seconds), each by queue and kind;
 /// and `scheduler.schedules.parked`, schedules that were paused because they could not be fired.
 final class JobMetrics: Sendable {
     private struct Lane: Hashable {
@@ -16,6 +17,7 @@ final class JobMetrics: Sendable {
         let total: Counter
         let success: Counter
         let failed: Counter
+        let dead: Counter
         let duration: Metrics.Timer
         let wait: Metrics.Timer
     }
@@ -39,11 +41,20 @@ final class JobMetrics: Sendable {
         handles.total.increment()
         switch end.next {
         case .completed: handles.success.increment()
-        case .again(_, counts: true), .ended(.failed), .ended(.dead): handles.failed.increment()
+        case .again(_, counts: true), .ended(.failed): handles.failed.increment()
+        case .ended(.dead):
+            handles.failed.increment()
+            handles.dead.increment()
         case .again, .ended: break
         }
         handles.duration.record(duration: end.endedAt - end.job.startedAt)
         handles.wait.record(duration: max(.zero, end.job.startedAt - end.job.runAt))
+    }
+
+    /// Of a job whose process was gone; what it took is not known.
+    func record(lost end: AttemptEnd) {
+        guard case .ended(.dead) = end.next else { return }
+        handles(of: Lane(queue: end.job.queue, kind: end.job.kind)).dead.increment()
     }
 
     private func handles(of lane: Lane) -> Handles {
@@ -63,6 +74,7 @@ final class JobMetrics: Sendable {
             total: Counter(label: "scheduler.jobs", dimensions: dimensions, factory: factory),
             success: Counter(label: "scheduler.jobs.success", dimensions: dimensions, factory: factory),
             failed: Counter(label: "scheduler.jobs.failed", dimensions: dimensions, factory: factory),
+            dead: Counter(label: "scheduler.jobs.dead", dimensions: dimensions, factory: factory),
             duration: Metrics.Timer(label: "scheduler.execution.duration", dimensions: dimensions, factory: factory),
             wait: Metrics.Timer(label: "scheduler.wait.duration", dimensions: dimensions, factory: factory))
     }

@@ -167,22 +167,39 @@ extension JobRunner {
 
     private static let watchPause: Duration = .milliseconds(250)
 
-    /// Says that this node lives and what it runs, frees the jobs of nodes that do not, and lets go of those that are others'
-    /// by now.
+    /// Says what this node runs, frees the jobs of nodes that are gone, and lets go of those that are others' by now.
     package func beat() async throws {
         let (node, kinds, isShared, life) = (node, kinds, database.isShared, settings.heartbeat * 3)
         let log = log
-        let reaped = try await database.write { tx in
+        let freed = try await database.write { tx in
             try WorkerStore.note(node, kinds, for: life, tx)
             return try EndStore.reap(except: node, isShared: isShared, log, tx)
         }
-        if reaped > 0 {
-            logger.notice("Jobs of processes that have ended were freed", metadata: ["count": "\(reaped)"])
-            wake()
-        }
+        note(freed: freed)
         try await dropLost()
         await heed()
         try await writeProgress()
+    }
+
+    private func note(freed: [AttemptEnd]) {
+        guard !freed.isEmpty else { return }
+        for end in freed { metrics.record(lost: end) }
+        logger.notice("Jobs of processes that have ended were freed", metadata: ["count": "\(freed.count)"])
+        wake()
+    }
+
+    /// A node was cleared away.
+    func reapNow() async {
+        let (node, isShared, log) = (node, database.isShared, log)
+        do {
+            let freed = try await database.write { tx in
+                try EndStore.reap(except: node, isShared: isShared, log, tx)
+            }
+            note(freed: freed)
+        } catch {
+            // The next heartbeat looks again.
+            logger.debug("Jobs of dead nodes not looked for", metadata: ["error": "\(error)"])
+        }
     }
 
     /// Stops what another node has taken over, and gives back what is this node's by the rows and in nobody's hands.

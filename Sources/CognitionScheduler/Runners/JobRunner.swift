@@ -113,6 +113,8 @@ package final class JobRunner: Sendable {
         }
         let stopListening = scheduler.arrivals.listen { self.take($0) }
         defer { stopListening() }
+        // Before the first look, so that nothing is missed between them.
+        let gone = database.signals.wakeUps(for: .nodesGone)
         await waitForLease()
         do { try await beat() } catch is CancellationError {}
         let wakeUps = database.signals.wakeUps(for: .jobs)
@@ -133,6 +135,9 @@ package final class JobRunner: Sendable {
             }
             group.addTask {
                 for await _ in requests { await self.heed() }
+            }
+            group.addTask {
+                for await _ in gone { await self.reapNow() }
             }
             group.addTask { await self.keepBeating() }
             group.addTask { await self.retain() }

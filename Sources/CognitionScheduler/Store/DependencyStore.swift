@@ -37,6 +37,9 @@ enum DependencyStore {
     /// Tells those that depend on jobs that have just ended.
     static func follow(_ parents: [Parent], _ log: JobLog, _ tx: borrowing Transaction) throws {
         var ended: [Parent] = []
+        let told = parents.filter { (1...childrenAtOnce).contains($0.children) }
+        // Locked in one order, whichever jobs have ended together.
+        if told.count > 1 { try lockChildren(of: told.map(\.key), tx) }
         for parent in parents where parent.children > 0 {
             guard parent.children <= childrenAtOnce else {
                 try postpone(parent, tx)
@@ -46,6 +49,15 @@ enum DependencyStore {
         }
         // What ended with them is told afterwards, so that a transaction stays short whatever hangs on it.
         for parent in ended where parent.children > 0 { try postpone(parent, tx) }
+    }
+
+    private static func lockChildren(of parents: [Int64], _ tx: borrowing Transaction) throws {
+        try tx.send(
+            """
+            SELECT 1 FROM jobs WHERE key IN (
+                SELECT child_key FROM job_dependencies WHERE parent_key IN \(list: parents) AND is_met IS NULL)
+            ORDER BY key \(fragment: .forUpdate)
+            """)
     }
 
     private static func postpone(_ parent: Parent, _ tx: borrowing Transaction) throws {

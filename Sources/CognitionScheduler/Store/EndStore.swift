@@ -264,27 +264,49 @@ enum EndStore {
     static let crashesMax = 2
 
     /// Frees the jobs that run on nobody.
-    /// - Parameter alive: `nil` where no other process runs jobs: then all but those of `node`.
-    /// - Returns: How many.
-    static func reap(except node: UUIDv7, isShared: Bool, _ log: JobLog, _ tx: borrowing Transaction) throws -> Int {
-        let condition: SQL =
-            isShared
-            ? """
-            owner NOT IN (SELECT id FROM nodes WHERE lease_until > \(fragment: .now)) AND owner <> \(node)
-            """ : "owner <> \(node)"
+    /// - Parameter isShared: Whether other processes run jobs as well: then those of nodes that are not there any more; else
+    ///   all but those of `node`.
+    /// - Returns: What has become of them.
+    static func reap(
+        except node: UUIDv7, isShared: Bool, _ log: JobLog, _ tx: borrowing Transaction
+    ) throws -> [AttemptEnd] {
+        var owners = try tx.query("SELECT DISTINCT owner FROM jobs WHERE state = 2 AND owner <> \(node)") {
+            try $0[0] as UUIDv7
+        }
+        if isShared { owners = try NodeLease.gone(among: owners, in: tx) }
+        guard !owners.isEmpty else { return [] }
         let found = try tx.query(
-            "SELECT key, schedule_key FROM jobs WHERE state = 2 AND \(condition) ORDER BY key LIMIT 500"
-        ) { row in (key: try row[0] as Int64, schedule: try row[1] as Int64?) }
-        guard !found.isEmpty else { return 0 }
+            """
+            SELECT key, schedule_key, workspace_id, limit_key FROM jobs WHERE state = 2 AND owner IN \(list: owners)
+            ORDER BY key LIMIT 500
+            """
+        ) { row in
+            let limit: String? = try row[3]
+            let workspace: WorkspaceID = try row[2]
+            return (
+                key: try row[0] as Int64, schedule: try row[1] as Int64?,
+                limit: limit.map { LimitStore.Address(workspace: workspace, key: $0) }
+            )
+        }
+        guard !found.isEmpty else { return [] }
         try ScheduleStore.hold(found.compactMap(\.schedule), tx)
-        let lost = try tx.query(
+        // Before the jobs, as whoever ends them does; what is locked all the same is being ended, and is not waited for.
+        try LimitStore.lock(found.compactMap(\.limit), tx)
+        var lost = try tx.query(
             """
             SELECT \(columns: ClaimedJob.columns) FROM jobs
-            WHERE key IN \(list: found.map(\.key)) AND +state = 2 AND \(condition) ORDER BY key \(fragment: .forUpdate)
+            WHERE key IN \(list: found.map(\.key)) AND +state = 2 AND owner IN \(list: owners)
+            ORDER BY key \(fragment: .skipLocked)
             """, as: ClaimedJob.init(row:))
-        guard !lost.isEmpty else { return 0 }
+        // One that has come back meanwhile may have claimed them anew.
+        if isShared {
+            let gone = Set(try NodeLease.gone(among: owners, in: tx))
+            lost.removeAll { $0.owner.map { !gone.contains($0) } ?? false }
+        }
+        guard !lost.isEmpty else { return [] }
         try tx.execute("UPDATE jobs SET crashes = crashes + 1 WHERE key IN \(list: lost.map(\.key))")
-        try write(withQueues(lost, tx).map { afterLoss(of: $0, now: log.now) }, log, tx)
-        return lost.count
+        let ends = try withQueues(lost, tx).map { afterLoss(of: $0, now: log.now) }
+        try write(ends, log, tx)
+        return ends
     }
 }

@@ -68,6 +68,8 @@ struct JobInsert: Sendable {
     /// - Returns: In the order of the jobs.
     /// - Throws: `scheduler.job_taken`, `scheduler.dependency_not_found`.
     func run(in tx: borrowing Transaction) throws -> [Outcome] {
+        let limits = jobs.compactMap(\.options.limit)
+        if try LimitStore.areSeveralNew(limits, in: origin.workspace, tx) { try Claim.lock(tx) }
         var queues: [String: StoredQueue] = [:]
         for name in Set(jobs.map(\.queue)).sorted() {
             queues[name] = try cache.open(name, in: origin.workspace, tx)
@@ -78,7 +80,7 @@ struct JobInsert: Sendable {
             try write(rows, queues, &outcomes, tx)
         }
         // Behind the jobs, as those that end lock their keys' rows behind theirs.
-        try LimitStore.define(jobs.compactMap(\.options.limit), in: origin.workspace, now: origin.now, tx)
+        try LimitStore.define(limits, in: origin.workspace, now: origin.now, tx)
         return outcomes.compactMap(\.self)
     }
 

@@ -18,14 +18,23 @@ enum JobReader {
             as: StoredJob.init(row:))
     }
 
-    /// The same, kept as it is until the commit.
+    /// The same, kept as it is until the commit, and so is the schedule that it is a run of, which is locked first.
     static func hold(_ id: String, in workspace: WorkspaceID, _ tx: borrowing Transaction) throws -> StoredJob? {
+        try holdSchedule(of: id, in: workspace, tx)
         guard
             try tx.first(
                 "SELECT 1 FROM jobs WHERE workspace_id = \(workspace) AND id = \(id) \(fragment: .forUpdate)",
                 as: { try $0[0] as Int }) != nil
         else { return nil }
         return try find(id, in: workspace, tx)
+    }
+
+    /// Only the schedule that a job is a run of, if it is one.
+    static func holdSchedule(of id: String, in workspace: WorkspaceID, _ tx: borrowing Transaction) throws {
+        let schedule = try tx.first(
+            "SELECT schedule_key FROM jobs WHERE workspace_id = \(workspace) AND id = \(id)"
+        ) { try $0[0] as Int64? }
+        try ScheduleStore.hold([schedule ?? nil].compactMap(\.self), tx)
     }
 
     static func runs(

@@ -49,6 +49,7 @@ enum JobRetention {
             DELETE FROM job_schedules WHERE ended_at IS NOT NULL AND ended_at <= \(now - schedulesKept)
                 AND NOT EXISTS (SELECT 1 FROM jobs j WHERE j.schedule_key = job_schedules.key)
             """)
+        try Claim.lock(tx)
         let limits = try tx.execute(
             """
             DELETE FROM job_limits WHERE full_at <= \(now - limitsKept) AND limit_key NOT LIKE 'queue:%'

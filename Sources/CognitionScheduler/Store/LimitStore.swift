@@ -3,7 +3,9 @@ import CognitionStorage
 
 /// Keys that jobs share, with how many run and what is left of their rates.
 ///
-/// Whoever takes or gives back something of a key holds its lock to the commit, so that what is counted is so.
+/// Whoever takes or gives back something of a key holds its lock to the commit, so that what is counted is so. Whoever locks
+/// more than one key, or changes the rows of more than one, holds the claims' lock before (``Claim/lock(_:)``), so that no two
+/// wait for each other in a circle; the row of a limit is the last that is locked.
 enum LimitStore {
     struct Address: Hashable, Comparable, Sendable {
         let workspace: WorkspaceID
@@ -54,20 +56,37 @@ enum LimitStore {
         }
     }
 
+    /// Whether more than one of these keys is to be set: then the claims' lock is for whoever does, before any job is locked.
+    static func areSeveralNew(
+        _ limits: [JobLimit], in workspace: WorkspaceID, _ tx: borrowing Transaction
+    ) throws -> Bool {
+        let newest = Dictionary(limits.map { ($0.key, $0) }) { _, later in later }
+        guard newest.count > 1 else { return false }
+        return try newest.values.count { limit in
+            try !isSame(limit.key, concurrency: limit.concurrency, rate: limit.rate, in: workspace, tx)
+        } > 1
+    }
+
+    private static func isSame(
+        _ key: String, concurrency: Int64?, rate: JobRate?, in workspace: WorkspaceID, _ tx: borrowing Transaction
+    ) throws -> Bool {
+        try tx.first(
+            """
+            SELECT 1 FROM job_limits WHERE workspace_id = \(workspace) AND limit_key = \(key)
+                AND COALESCE(concurrency, 0) = \(concurrency ?? 0)
+                AND COALESCE(rate_amount, 0) = \(rate?.amount ?? 0)
+                AND COALESCE(rate_period, 0) = \(rate?.period.microseconds ?? 0)
+            """
+        ) { try $0[0] as Int } != nil
+    }
+
     static func define(
         _ key: String, concurrency: Int64?, rate: JobRate?, in workspace: WorkspaceID, now: Timestamp,
         _ tx: borrowing Transaction
     ) throws {
         let (amount, period) = (rate?.amount, rate?.period.microseconds)
         // Most of the time it is as it was, and nobody has to wait for a row.
-        let isSame = try tx.first(
-            """
-            SELECT 1 FROM job_limits WHERE workspace_id = \(workspace) AND limit_key = \(key)
-                AND COALESCE(concurrency, 0) = \(concurrency ?? 0) AND COALESCE(rate_amount, 0) = \(amount ?? 0)
-                AND COALESCE(rate_period, 0) = \(period ?? 0)
-            """
-        ) { try $0[0] as Int }
-        guard isSame == nil else { return }
+        guard try !isSame(key, concurrency: concurrency, rate: rate, in: workspace, tx) else { return }
         try tx.execute(
             """
             INSERT INTO job_limits (workspace_id, limit_key, concurrency, rate_amount, rate_period, full_at, wake_at)
@@ -82,7 +101,9 @@ enum LimitStore {
 
     /// Keeps others from taking or giving back anything of these keys until the commit.
     static func lock(_ addresses: some Collection<Address>, _ tx: borrowing Transaction) throws {
-        for address in Set(addresses).sorted() {
+        let addresses = Set(addresses)
+        if addresses.count > 1 { try Claim.lock(tx) }
+        for address in addresses.sorted() {
             try tx.lock("scheduler.limit \(address.workspace) \(address.key)")
         }
     }

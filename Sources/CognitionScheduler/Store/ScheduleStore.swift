@@ -253,6 +253,8 @@ enum ScheduleStore {
             SELECT \(columns: StoredSchedule.columns) FROM job_schedules WHERE \(condition)
             ORDER BY next_at LIMIT \(limit) \(fragment: .skipLocked)
             """, as: StoredSchedule.init(row:))
+        // The keys of the runs that they end and make.
+        if due.count > 1 { try Claim.lock(tx) }
         for stored in due {
             let plan = stored.schedule.plan(after: stored.through, now: log.now, anchor: stored.anchor)
             var skipped = plan.missed

@@ -31,6 +31,16 @@ struct IndexOpening {
         }
     }
 
+    /// Looks whether it could be opened, and changes nothing.
+    /// - Returns: Up to which change it knows documents.
+    /// - Throws: `search.index_damaged`, `search.storage_failed`.
+    func examine() throws -> Int64 {
+        guard let commit = try files.names(in: folder).compactMap(IndexFileName.commitNumber).max() else {
+            throw SearchError.damaged("its commit is lost")
+        }
+        return try load(commit: commit).record.sequence
+    }
+
     private func anew(_ beginning: SearchIndex.Beginning) -> Opened {
         Opened(
             beginning: beginning, contents: SearchIndex.Contents(entries: [], sequence: 0),

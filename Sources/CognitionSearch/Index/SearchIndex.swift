@@ -80,6 +80,17 @@ package final class SearchIndex: Sendable {
         writer = Mutex(opened.writer)
     }
 
+    /// Looks at an index in a folder that nobody has open, and changes nothing.
+    /// - Returns: Up to which change it knows documents.
+    /// - Throws: `search.index_damaged`, `search.storage_failed`.
+    static func examine(
+        _ folder: String, settings: SearchSettings, analyzers: (AnalyzerName) throws -> any Analyzer
+    ) throws -> Int64 {
+        let options = Options()
+        let schema = try IndexSchema(settings, analysisVersion: options.analysisVersion, analyzers: analyzers)
+        return try IndexOpening(folder: folder, schema: schema, files: options.files).examine()
+    }
+
     /// The last change that was applied.
     package var sequence: Int64 { published.withLock { $0.sequence } }
 

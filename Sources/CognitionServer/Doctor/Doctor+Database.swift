@@ -63,6 +63,7 @@ extension Doctor {
                     name: "schema", status: .warning, message: "\(pending.count) migrations are to come",
                     advice: "serve applies them when it starts; or now: cognitionos migrate"))
         found += facts.faults
+        if pending.isEmpty { found += await work(on: database) }
         return found
     }
 }

@@ -118,16 +118,12 @@ enum ExecutionStore {
         return count
     }
 
-    /// Frees what is held by whoever is not among the living nodes; it is due at once.
+    /// Frees what is held by whoever is not among the nodes; it is due at once.
     static func releaseAbandoned(now: Timestamp, _ tx: borrowing Transaction) throws -> Int {
-        let count = try tx.execute(
-            """
-            UPDATE executions SET owner = NULL, wake_at = \(now)
-            WHERE owner IS NOT NULL AND NOT EXISTS (
-                SELECT 1 FROM nodes n WHERE n.id = executions.owner AND n.lease_until > \(fragment: .now))
-            """)
-        if count > 0 { tx.signal(.executionsDue) }
-        return count
+        let owners = try tx.query("SELECT DISTINCT owner FROM executions WHERE owner IS NOT NULL") {
+            try $0[0] as UUIDv7
+        }
+        return try releaseAll(of: NodeLease.gone(among: owners, in: tx), now: now, tx)
     }
 
     /// What a node holds by its rows: keys and epochs.

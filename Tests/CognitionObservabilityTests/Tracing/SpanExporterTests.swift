@@ -19,11 +19,16 @@ import Tracing
             case status(Int, headers: [(name: String, value: String)] = [], body: String = "{}")
             case unreachable
             case hangs
+            /// Answers once it is told to.
+            case held
         }
 
         private let state: Mutex<State>
+        private let (gate, opening) = AsyncStream.makeStream(of: Void.self)
 
         init(_ script: [Answer] = []) { state = Mutex(State(script: script)) }
+
+        func open() { opening.finish() }
 
         var bodies: [JSONValue] { state.withLock { $0.bodies } }
         var headers: [[String: String]] { state.withLock { $0.headers } }
@@ -49,6 +54,10 @@ import Tracing
             case .hangs:
                 try await Task.sleep(for: .seconds(600))
                 throw OutboundHTTPError(OutboundHTTPError.timeout, "too late")
+            case .held:
+                for await _ in gate {}
+                try Task.checkCancellation()
+                return OutboundResponse(status: 200, headers: [], body: Array("{}".utf8), url: request.url)
             }
         }
     }
@@ -84,12 +93,13 @@ import Tracing
 
         init(
             _ receiver: Receiver, queueMax: Int = 100, batchMax: Int = 10,
-            clock: any Clock<Duration> = HastyClock(endless: .seconds(4))
+            linger: Duration = .seconds(3), clock: any Clock<Duration> = HastyClock(endless: .seconds(4))
         ) {
             queue = SpanQueue(countMax: queueMax, batchMax: batchMax, factory: metrics)
             tracer = OTLPTracer(sampler: TraceSampler(.alwaysOn), queue: queue)
             var settings = SpanExporter.Settings(url: "http://collector:4318/v1/traces")
             settings.headers = [("x-key", "k")]
+            settings.linger = linger
             exporter = SpanExporter(
                 queue, settings: settings, resource: [("service.name", "cognitionos")], http: receiver, clock: clock,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -253,7 +263,22 @@ import Tracing
         #expect(try setup.count("failed") == 3)
     }
 
-    @Test("A batch that was under way when the exporter was stopped is sent by the flush")
+    @Test("What is under way when the exporter is stopped is waited for, and not sent again")
+    func underWay() async throws {
+        let receiver = Receiver([.held])
+        let setup = Setup(receiver, batchMax: 1, linger: .seconds(4))
+        let run = Task { await setup.exporter.run() }
+        setup.end("a")
+        while receiver.names.isEmpty { try await Task.sleep(for: .milliseconds(1)) }
+        run.cancel()
+        receiver.open()
+        await run.value
+        await setup.exporter.flush()
+        #expect(receiver.names == [["a"]])
+        #expect(try setup.count("exported") == 1)
+    }
+
+    @Test("A batch that is not answered when the exporter was stopped is sent again by the flush")
     func handover() async throws {
         let receiver = Receiver([.hangs])
         let setup = Setup(receiver, batchMax: 1)

@@ -125,9 +125,7 @@ final class JobModelRun {
         let cancelled = number.flatMap { running.isEmpty ? nil : running[$0 % running.count] }
         if let cancelled { try await scheduler.cancel(model.jobs[cancelled].id, as: .localOperator) }
         let node = runner.node
-        try await database.write { tx in
-            try tx.execute("UPDATE nodes SET lease_until = 0 WHERE id = \(node)")
-        }
+        try await database.write { tx in try NodeLease.end(node, in: tx) }
         steered.abandon()
         runner = Self.runner(scheduler, steered, clock)
         model.death(cancelling: cancelled)
