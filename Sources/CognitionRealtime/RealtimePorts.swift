@@ -60,3 +60,9 @@ package struct TopicSnapshot: Sendable {
         self.position = position
     }
 }
+
+/// Who belongs to a workspace; filled in by the server.
+package protocol RoomDirectory: Sendable {
+    /// - Parameter user: An id, in lower case.
+    func isMember(_ user: String, of workspace: WorkspaceID) async throws -> Bool
+}
