@@ -49,7 +49,7 @@ extension RealtimeHub {
     /// Wake-ups each time there may be something new in a room that the caller sees.
     /// - Throws: `realtime.room_not_found`, `StorageError`.
     package func listen(to id: String, as caller: RoomCaller) async throws -> AsyncStream<Void> {
-        let name = try Rooms.name(id)
+        let name = try RoomName.parse(id)
         let topic = Topic.room(caller.workspace, name.text)
         // First, so that nothing comes between.
         let wakeUps = feed.listen(to: topic)

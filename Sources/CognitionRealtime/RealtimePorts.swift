@@ -50,6 +50,20 @@ package protocol ExecutionSource: Sendable {
     func workflowID(ofExecution id: String, in workspace: WorkspaceID) async throws -> String?
 }
 
+/// What is true of jobs now, from where the log goes on; filled in by the server.
+package protocol JobSource: Sendable {
+    /// `job_id`, `queue`, `state` and what else is to be told of a job or a schedule.
+    /// - Throws: A `CodedError`, `scheduler.job_not_found` also for one of another workspace.
+    func job(_ id: String, in workspace: WorkspaceID) async throws -> TopicSnapshot
+
+    /// How a queue is doing.
+    /// - Throws: A `CodedError`, `scheduler.queue_not_found`.
+    func queue(_ name: String, in workspace: WorkspaceID) async throws -> TopicSnapshot
+
+    /// How the queues of a workspace are doing.
+    func jobs(in workspace: WorkspaceID) async throws -> TopicSnapshot
+}
+
 /// The state of something together with the position of the log that it is the state at: read in one transaction.
 package struct TopicSnapshot: Sendable {
     package let data: JSONObject

@@ -13,7 +13,7 @@ extension Rooms {
     /// Finds a room, or makes one that is there by being used.
     /// - Throws: `realtime.room_not_found`, `realtime.rooms_exceeded`.
     func opening(_ id: String, for caller: RoomCaller) async throws -> Opening {
-        let name = try Self.name(id)
+        let name = try RoomName.parse(id)
         try checkMayEnter(name, caller)
         do {
             return try await read(name, for: caller)

@@ -16,7 +16,7 @@ extension Rooms {
     package func history(
         of id: String, _ piece: Piece, limit: Int, for caller: RoomCaller
     ) async throws -> RoomPage {
-        let (store, name, limit) = (store, try Self.name(id), min(limit, RoomMessageStore.pageMax))
+        let (store, name, limit) = (store, try RoomName.parse(id), min(limit, RoomMessageStore.pageMax))
         do {
             return try await database.read { tx in
                 let room = try store.visible(name, to: caller, tx)

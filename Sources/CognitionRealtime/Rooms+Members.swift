@@ -9,7 +9,7 @@ extension Rooms {
     /// - Returns: Whether the user was none before.
     /// - Throws: `realtime.room_not_found`, `realtime.forbidden`, `realtime.room_full`, `realtime.member_unknown`.
     package func add(_ user: String, to id: String, as caller: RoomCaller) async throws -> Bool {
-        let (store, name, now, isShared) = (store, try Self.name(id), clock.now, database.isShared)
+        let (store, name, now, isShared) = (store, try RoomName.parse(id), clock.now, database.isShared)
         let context = EventContext(caller.principal, time: now, ids: ids)
         guard name.kind == .plain else {
             throw RealtimeError(.realtimeForbidden, "this room has no members that are let in")
@@ -37,7 +37,7 @@ extension Rooms {
     /// Takes a user out; who is in a private room then leaves it at once. Everybody may take themselves out.
     /// - Throws: `realtime.room_not_found`, `realtime.forbidden`, `realtime.member_unknown`.
     package func remove(_ user: String, from id: String, as caller: RoomCaller) async throws {
-        let (store, name, isShared) = (store, try Self.name(id), database.isShared)
+        let (store, name, isShared) = (store, try RoomName.parse(id), database.isShared)
         let context = EventContext(caller.principal, time: clock.now, ids: ids)
         try await database.write { tx in
             let room = try store.visible(name, to: caller, isLocked: true, tx)
@@ -56,7 +56,7 @@ extension Rooms {
     package func people(
         of id: String, for caller: RoomCaller, after: String = "", limit: Int
     ) async throws -> [RoomMember] {
-        let (store, name) = (store, try Self.name(id))
+        let (store, name) = (store, try RoomName.parse(id))
         return try await database.read { tx in
             let room = try store.visible(name, to: caller, tx)
             return try store.people(of: room, after: after, limit: min(limit, Self.pageMax + 1), tx)

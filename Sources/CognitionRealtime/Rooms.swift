@@ -136,7 +136,7 @@ package struct Rooms: Sendable {
 
     /// - Throws: `realtime.room_not_found`.
     package func room(_ id: String, for caller: RoomCaller) async throws -> Room {
-        let (store, name) = (store, try Self.name(id))
+        let (store, name) = (store, try RoomName.parse(id))
         return try await database.read { tx in
             var room = try store.visible(name, to: caller, tx)
             room.present = try PresenceStore.count(in: room.key, tx)
@@ -153,7 +153,7 @@ package struct Rooms: Sendable {
     /// Deletes a room with all its messages; whoever is in it is told.
     /// - Throws: `realtime.room_not_found`, `realtime.forbidden`.
     package func delete(_ id: String, as caller: RoomCaller) async throws {
-        let (store, name, isShared) = (store, try Self.name(id), database.isShared)
+        let (store, name, isShared) = (store, try RoomName.parse(id), database.isShared)
         let context = EventContext(caller.principal, time: clock.now, ids: ids)
         try await database.write { tx in
             let room = try store.visible(name, to: caller, isLocked: true, tx)
@@ -168,12 +168,6 @@ package struct Rooms: Sendable {
         guard room.owner == caller.user || caller.seesAll || caller.principal.may(.manageWorkspace) else {
             throw RealtimeError(.realtimeForbidden, "a room is looked after by its owner and by admins")
         }
-    }
-
-    /// - Throws: `realtime.room_not_found`.
-    static func name(_ id: String) throws -> RoomName {
-        guard let name = RoomName(id) else { throw RealtimeError.roomNotFound(id) }
-        return name
     }
 
     /// A room of a user does not exist for others, also as long as nobody has used it.

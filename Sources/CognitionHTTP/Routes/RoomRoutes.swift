@@ -93,6 +93,10 @@ package struct RoomRoutes: RouteGroup {
             ], errors: [.notFound], access: .permission(.readRooms),
             summary: "Reads the messages of a room, or follows it.",
             details: """
+                Of `execution:ID`, `workflow:NAME`, `job:ID`, `queue:NAME` and `jobs:WORKSPACE` it is what the log tells, \
+                with the log's epoch and positions; of those, the permission to see what is told of is needed. A page of \
+                them may have fewer messages than `limit` where `next_cursor` says that more of the log is to be looked through.
+
                 Without `after`, `before` and `cursor` the newest. `wait_seconds` waits for a message when there is none after \
                 `after`. `recovered` is false when messages after `after` are not kept any more, or `epoch` is not the room's.
 
@@ -178,8 +182,7 @@ package struct RoomRoutes: RouteGroup {
 
     @Sendable private func publish(_ call: Call<MessageRequest>) async throws -> Answer {
         let id = try call.path(Self.id)
-        guard let room = RoomName(id) else { throw RealtimeError(.roomNotFound, "there is no room \(id)") }
-        return try await send(call.body, to: room, as: call.roomCaller, call)
+        return try await send(call.body, to: try RoomName.parse(id), as: call.roomCaller, call)
     }
 
     @Sendable private func publishToUser(_ call: Call<MessageRequest>) async throws -> Answer {
@@ -229,6 +232,18 @@ package struct RoomRoutes: RouteGroup {
             throw RequestError(.parameterInvalid, "only one of after, before and cursor can be there")
         }
         let wait = try call.query(Self.wait) ?? 0
+        if let topic = try hub.logRoom(id, for: caller) {
+            let reader = LogRoomReader(hub: hub, identity: identity, topic: topic)
+            if call.accepts(EventStream.mediaType) {
+                return try await reader.stream(
+                    since: last ?? after.map { RoomStream.Place(epoch: epoch, offset: $0) }, as: call.caller)
+            }
+            if let start = cursor ?? after {
+                return .ok(try await reader.page(after: start, epoch: epoch, limit: limit, within: wait))
+            }
+            let piece = before.map(Rooms.Piece.before) ?? .newest
+            return .ok(RoomHistoryShape(page: try await hub.history(of: topic, piece, limit: limit)))
+        }
         if call.accepts(EventStream.mediaType) {
             let place = last ?? after.map { RoomStream.Place(epoch: epoch, offset: $0) }
             let stream = try await RoomStream.open(hub, id, as: caller, since: place) {

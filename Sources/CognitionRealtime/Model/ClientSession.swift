@@ -101,7 +101,8 @@ package final class ClientSession<Port: SessionPort> {
         let needed: Permission
         switch action.kind {
         case .publish: needed = .publishToRooms
-        case .subscribe(.room, _), .unsubscribe(.room): needed = .readRooms
+        case .subscribe(let target, _), .unsubscribe(let target):
+            needed = rules.topic(target, caller.workspace).permission
         case .stats where caller.principal.may(.readRooms): return
         default: needed = .readWorkflows
         }
@@ -115,9 +116,9 @@ package final class ClientSession<Port: SessionPort> {
     ) throws(ClientAction.Refusal) {
         let publication: Publication
         do throws(RealtimeError) {
-            guard let room = RoomName(message.room) else { throw RealtimeError.roomNotFound(message.room) }
             publication = try Publication(
-                to: room, message.content, type: message.type, idempotencyKey: message.idempotencyKey,
+                to: try RoomName.parse(message.room), message.content, type: message.type,
+                idempotencyKey: message.idempotencyKey,
                 from: caller.inRooms)
         } catch {
             throw ClientAction.Refusal(error: error, id: action.id)

@@ -24,7 +24,7 @@ package enum ServerMessage {
     package static func subscribed(
         _ topic: Topic, snapshot: TopicSnapshot, recovered: Bool?, place: FeedPlace, answering id: JSONValue?
     ) -> [UInt8] {
-        var data: JSONObject = [topic.member.name: topic.member.value]
+        var data = topic.members
         data.merge(snapshot.data)
         data["snapshot_offset"] = .integer(snapshot.position)
         if let recovered { data["recovered"] = .bool(recovered) }
@@ -33,7 +33,7 @@ package enum ServerMessage {
 
     /// - Parameter reason: Why, when the client has not asked for it.
     package static func unsubscribed(_ topic: Topic, reason: String? = nil, answering id: JSONValue?) -> [UInt8] {
-        var data: JSONObject = [topic.member.name: topic.member.value]
+        var data = topic.members
         if let reason { data["reason"] = .string(reason) }
         return message("unsubscribed", data, answering: id)
     }
@@ -54,8 +54,7 @@ package enum ServerMessage {
         message(
             "gap",
             [
-                topic.member.name: topic.member.value, "from": .integer(offsets.lowerBound),
-                "to": .integer(offsets.upperBound),
+                "room": .string(topic.room), "from": .integer(offsets.lowerBound), "to": .integer(offsets.upperBound),
             ], place: FeedPlace(epoch: epoch, offset: offsets.upperBound))
     }
 
@@ -76,7 +75,7 @@ package enum ServerMessage {
         message(
             "presence",
             [
-                topic.member.name: topic.member.value, "event": .string(isThere ? "join" : "leave"),
+                "room": .string(topic.room), "event": .string(isThere ? "join" : "leave"),
                 "user": .string(user), "members": .integer(Int64(members)), "time": .string(time.description),
             ])
     }

@@ -72,7 +72,7 @@ private struct LocalRoomDesk: RoomDesk {
 
     func publish(_ message: JSONValue, to id: String) async throws -> JSONValue {
         let request = try MessageRequest(json: message)
-        guard let room = RoomName(id) else { throw RealtimeError(.roomNotFound, "there is no room \(id)") }
+        let room = try RoomName.parse(id)
         let publication = try Publication(
             to: room, request.content, type: request.type, idempotencyKey: request.idempotencyKey, from: Self.caller)
         guard let outcome = try await rooms.publish([publication]).first else { return .null }

@@ -45,14 +45,14 @@ let roomMigrations = NodeLease.migrations + EventLog.migrations + Rooms.migratio
 
 /// Lends a hub that runs.
 func withHub(
-    _ database: any Database, node: UUIDv7? = nil, _ change: (inout RealtimeHub.Settings) -> Void = { _ in },
+    _ database: any Database, lease: NodeLease? = nil, _ change: (inout RealtimeHub.Settings) -> Void = { _ in },
     _ body: @Sendable (RealtimeHub) async throws -> Void
 ) async throws {
     var settings = RealtimeHub.Settings()
     settings.presenceGrace = .milliseconds(200)
     change(&settings)
     let hub = try await RealtimeHub.open(
-        database, source: NoExecutions(), authenticator: AnyToken(), directory: UsersByName(), node: node,
+        database, source: NoExecutions(), authenticator: AnyToken(), directory: UsersByName(), lease: lease,
         settings: settings)
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await hub.run() }

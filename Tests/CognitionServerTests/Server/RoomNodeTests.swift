@@ -25,7 +25,7 @@ import Testing
                     var (offsets, joined) = ([Int64](), false)
                     while offsets.count < 20 || !joined {
                         let message = try await watcher.next()
-                        if message["type"] == "presence" { joined = message["data"]?["event"] == "join" }
+                        if message["type"] == "presence" { joined = joined || message["data"]?["user"] == .string(other.id) }
                         if message["type"] == "message" { offsets.append(message["offset"]?.integerValue ?? 0) }
                     }
                     #expect(offsets == Array(1...20))

@@ -186,6 +186,76 @@ extension ServerTests {
             #expect(late.contains("event: gap\ndata: {\"room\":\"a\",\"from\":1,\"to\":2}"), "\(late)")
         }
 
+        @Test("Rooms in which the platform tells of executions, workflows, jobs and queues")
+        func logRooms() async throws {
+            let user = try await LiveServer.current.newUser()
+            #expect(try await user.post("queues/default/pause").status == 200)
+            try await user.store("nap", do: "[{nap: {wait: PT0.02S}}]")
+            let id = try await user.start("nap")
+            while try await user.get("workflows/executions/\(id)").json["status"] != "completed" {}
+            let page = try await user.get("rooms/execution:\(id)/history?after=0")
+            let items = page.json["items"]?.arrayValue ?? []
+            let offsets = items.compactMap { $0["offset"]?.integerValue }
+            #expect(offsets.count > 3 && page.json["recovered"] == true && page.json["next_cursor"] == .null, "\(page)")
+            #expect(try await user.get("rooms/workflow:nap/history").json["items"]?.arrayValue?.count == items.count)
+            let epoch = try page.json.text("epoch")
+            try await withSocket(to: user.server.port) { socket in
+                var client = try await WebSocketClient(socket, token: user.token)
+                try await client.send([
+                    "action": "subscribe", "room": .string("execution:\(id)"),
+                    "since": ["epoch": .string(epoch), "offset": .integer(offsets[0] - 1)],
+                ])
+                let start = try await client.next()
+                #expect(
+                    start["data"]?["execution_id"] == .string(id) && start["data"]?["recovered"] == true, "\(start)")
+                #expect(start["data"]?["room"] == .string("execution:\(id)"))
+                for item in items {
+                    let message = try await client.next()
+                    #expect(message["offset"] == item["offset"] && message["data"] == item["content"], "\(message)")
+                    #expect(message["type"] == item["type"])
+                }
+                try await client.send(["action": "subscribe", "room": "job:call"])
+                #expect(try await client.next()["data"]?["code"] == "scheduler.job_not_found")
+                let job: JSONValue = ["id": "call", "target": ["http": ["url": "http://127.0.0.1:9/"]]]
+                #expect(try await user.post("jobs", job).status == 201)
+                for room in ["job:call", "queue:default", "jobs:\(user.home)"] {
+                    try await client.send(["action": "subscribe", "room": .string(room)])
+                    let start = try await client.next()
+                    #expect(start["type"] == "subscribed" && start["data"]?["room"] == .string(room), "\(start)")
+                }
+                async let waiting = user.get(
+                    "rooms/job:call/history?after=\(page.json["last_offset"]?.integerValue ?? 0)&wait_seconds=20")
+                let cancelled = try await user.delete("jobs/call")
+                #expect((200...204).contains(cancelled.status), "\(cancelled)")
+                let message = try await client.next()
+                #expect(message["type"] == "job_status" && message["data"]?["event"] == "job.cancelled", "\(message)")
+                #expect(message["data"]?["job_id"] == "call" && message["data"]?["queue"] == "default")
+                #expect(try await waiting.json["items"]?[0]?["offset"] == message["offset"])
+                // Once, although three rooms tell it.
+                try await client.send(["action": "publish", "room": "queue:default", "content": 1])
+                #expect(try await client.next()["data"]?["code"] == "realtime.room_read_only")
+            }
+            (try await user.post("rooms/job:call/messages", ["content": 1])).expectProblem(
+                403, "realtime.room_read_only")
+            (try await user.get("rooms/execution:\(user.id)/history")).expectProblem(
+                404, "workflow.execution_not_found")
+            (try await user.get("rooms/jobs:other/history")).expectProblem(404, "realtime.room_not_found")
+            try await withSocket(to: user.server.port) { socket in
+                try await socket.write(
+                    LiveServer.request(
+                        "GET", "/api/v3/rooms/execution:\(id)/history", token: user.token,
+                        headers: [("Accept", "text/event-stream"), ("Last-Event-ID", "\(epoch):\(offsets[0])")]))
+                #expect(try await socket.head().status == 200)
+                var text = ""
+                while !text.contains("id: \(epoch):\(offsets[offsets.count - 1])\n"),
+                    let chunk = try await socket.chunk()
+                {
+                    text += String(decoding: chunk, as: UTF8.self)
+                }
+                #expect(!text.contains("id: \(epoch):\(offsets[0])\n") && text.contains("id: \(epoch):\(offsets[1])\n"))
+            }
+        }
+
         @Test("What the server does in real time is told")
         func stats() async throws {
             let user = try await LiveServer.current.newUser()
