@@ -58,6 +58,8 @@ export class CognitionRealtime {
   #tokenReason = "connect"
   #waiters = []
   #online = null
+  /** Rooms that the device is in without asking, and up to where each was told; `asked` while what was missed is asked for. */
+  #homes = new Map()
   #receivedAt = 0
   /** The connection ended because there was nothing to do: what comes up next opens another. */
   #isResting = false
@@ -73,7 +75,7 @@ export class CognitionRealtime {
     if (!this.#WebSocket)
       throw new RealtimeError("client.no_websocket", "this runtime has no WebSocket: give one as the option WebSocket")
     if (!options.token) throw new RealtimeError("client.no_token", "the option token is needed: a text, or a function")
-    this.url = address(options.url)
+    this.url = address(options.url, options.auto)
   }
 
   /** `disconnected`, `connecting`, `connected`, or `waiting` for the next attempt. */
@@ -82,6 +84,8 @@ export class CognitionRealtime {
   get isConnecting() { return this.#state === "connecting" || this.#state === "waiting" }
   /** What is subscribed to, whether connected or not. */
   get subscriptions() { return [...this.#subscriptions.values()] }
+  /** The rooms of the user and the workspace that this is in without asking: `{room, epoch, offset}`, up to where it was told. */
+  get rooms() { return [...this.#homes].map(([room, { epoch, offset }]) => ({ room, epoch, offset })) }
 
   // Events
 
@@ -289,7 +293,7 @@ export class CognitionRealtime {
     }
     if (request && type === "error") request.reject?.(new RealtimeError(data.code, data.message))
     else if (request) request.resolve?.(message)
-    if (type === "pong") return
+    if (type === "pong" || !this.#takeHome(message, request)) return
     this.#route(message)
     this.#emit("message", message)
   }
@@ -302,6 +306,7 @@ export class CognitionRealtime {
     this.#timer("stable", this.#options.stableAfter, () => { this.#attempts = 0 })
     this.#keepAlive()
     for (const subscription of this.#subscriptions.values()) this.#ask(subscription)
+    for (const place of data.rooms ?? []) this.#enterHome(place)
     const queue = this.#queue
     this.#queue = []
     for (const request of queue) this.#post(request)
@@ -309,6 +314,32 @@ export class CognitionRealtime {
     const waiters = this.#waiters
     this.#waiters = []
     for (const waiter of waiters) waiter.resolve(data)
+  }
+
+  /** Goes on where it was in a room that it is in without asking; most of the time nothing was said there meanwhile. */
+  #enterHome({ room, epoch, offset }) {
+    const old = this.#homes.get(room)
+    // A subscription of its own goes on by itself.
+    if (!old || this.#subscriptions.has(`room:${room}`) || (old.epoch === epoch && old.offset === offset))
+      return this.#homes.set(room, { epoch, offset })
+    const since = { epoch: old.epoch, offset: old.offset }
+    const failed = () => this.#homes.set(room, { epoch, offset })
+    const request = this.#request({ action: "subscribe", room, since, quiet: true }, undefined, failed)
+    this.#homes.set(room, { ...since, asked: request.id })
+    this.#post(request)
+  }
+
+  /** Whether a message is to be told: what comes in a room before the answer to what was asked there comes again. */
+  #takeHome({ type, id, epoch, offset, data }) {
+    const home = data && this.#homes.get(data.room)
+    if (!home) return true
+    if (type === "subscribed" && id !== undefined && id === home.asked)
+      this.#homes.set(data.room, data.recovered === true && home.epoch === epoch ? { epoch, offset: home.offset } : { epoch, offset })
+    else if (offset !== undefined && type !== "subscribed") {
+      if (home.asked || (home.epoch === epoch && offset <= home.offset)) return this.#subscriptions.has(`room:${data.room}`)
+      this.#homes.set(data.room, { epoch, offset })
+    }
+    return true
   }
 
   /** Asks for a sign of life where none has come for a while, as a lost network tells nobody. */
@@ -593,12 +624,13 @@ function isOfJobs(room, { type, data }) {
   return scope === "jobs" || (scope === "queue" && data.queue === id)
 }
 
-function address(url) {
+function address(url, auto = true) {
   const base = globalThis.location?.href
   if (!url && !base) throw new RealtimeError("client.address_invalid", "the option url is needed outside of a page")
   const full = new URL(url ?? "/ws/connect", base)
   full.protocol = full.protocol.replace(/^http/, "ws")
   if (full.pathname === "/") full.pathname = "/ws/connect"
+  if (!auto) full.searchParams.set("auto", "false")
   return full.href
 }
 

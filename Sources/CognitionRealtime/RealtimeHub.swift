@@ -171,22 +171,23 @@ package final class RealtimeHub: Sendable {
         try await reader.page(after: position, topics: topics)
     }
 
-    package func subscribed(to topic: Topic) {
+    /// - Parameter isAutomatic: Nobody has asked for it, and it is not counted.
+    package func subscribed(to topic: Topic, isAutomatic: Bool = false) {
         if topic.isRoom { feed.watch(topic) }
         let count = state.withLock { state in
             // Rooms are followed by themselves, and the log tells nothing of them.
             if !topic.isRoom { state.interest[topic, default: 0] += 1 }
-            state.subscriptions += 1
+            if !isAutomatic { state.subscriptions += 1 }
             return state.subscriptions
         }
         metrics.subscriptions.record(count)
     }
 
-    package func unsubscribed(from topic: Topic) {
+    package func unsubscribed(from topic: Topic, isAutomatic: Bool = false) {
         if topic.isRoom { feed.unwatch(topic) }
         let count = state.withLock { state in
             if let left = state.interest[topic].map({ $0 - 1 }) { state.interest[topic] = left > 0 ? left : nil }
-            state.subscriptions -= 1
+            if !isAutomatic { state.subscriptions -= 1 }
             return state.subscriptions
         }
         metrics.subscriptions.record(count)

@@ -31,6 +31,12 @@ package struct RealtimeCaller: Sendable, Hashable {
     package var workspace: WorkspaceID { principal.workspace }
 
     package var inRooms: RoomCaller { RoomCaller(user: user, principal: principal) }
+
+    /// The rooms that a device of theirs is in without asking.
+    package var homes: [Topic] {
+        guard principal.may(.readRooms) else { return [] }
+        return [RoomName.user(user), RoomName.workspace(workspace)].compactMap { $0 }.map { .room(workspace, $0.text) }
+    }
 }
 
 /// What is true of executions and workflows now, from where the log goes on.

@@ -64,7 +64,7 @@ extension Rooms {
             // In the same order in every process, so that two wait for each other and not in a circle.
             let order = groups.sorted { $0.key < $1.key }
             let rooms = try store.find(
-                order.map { (publications[$0.value[0]].room, publications[$0.value[0]].caller.workspace) }, tx)
+                order.map { (publications[$0.value[0]].room.text, publications[$0.value[0]].caller.workspace) }, tx)
             var values: [SQLValue] = []
             var offsets: [SQLValue] = []
             for (room, (_, indices)) in zip(rooms, order) {

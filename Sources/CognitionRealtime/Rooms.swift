@@ -69,7 +69,7 @@ package struct Rooms: Sendable {
     func insert(
         _ name: RoomName, owner: String, _ settings: RoomSettings, by principal: Principal
     ) async throws -> Room {
-        let (store, workspace, now) = (store, principal.workspace, clock.now)
+        let (store, workspace, now, isShared) = (store, principal.workspace, clock.now, database.isShared)
         let context = EventContext(principal, time: now, ids: ids)
         return try await database.write { tx in
             guard let room = try store.insert(name, in: workspace, owner: owner, settings, now: now, tx) else {
@@ -81,6 +81,7 @@ package struct Rooms: Sendable {
             }
             try tx.append(
                 [RoomEvent.created(room)], to: RoomEvent.stream(of: room), context: context)
+            if isShared, name.isHome { tx.signal(.roomsMade) }
             return room
         }
     }
@@ -148,6 +149,40 @@ package struct Rooms: Sendable {
     package func count() async throws -> Int {
         let store = store
         return try await database.read { try store.count($0) }
+    }
+
+    /// Changes what a room is like; whoever is in it is told, and leaves it if it has become private without them.
+    ///
+    /// Rooms that are there by being used stay as open as they are. What a longer history would have kept is not there.
+    /// - Throws: `realtime.room_not_found`, `realtime.forbidden`, `realtime.room_invalid`, `realtime.room_changed`.
+    package func change(_ id: String, _ change: RoomChange, as caller: RoomCaller) async throws -> Room {
+        let (store, name, isShared) = (store, try RoomName.parse(id), database.isShared)
+        let context = EventContext(caller.principal, time: clock.now, ids: ids)
+        return try await database.write { tx in
+            let room = try store.visible(name, to: caller, isLocked: true, tx)
+            try Self.checkManages(room, caller)
+            if let revision = change.revision, revision != room.revision {
+                throw RealtimeError(.roomChanged, "the room is at revision \(room.revision), not \(revision)")
+            }
+            let settings = change.applied(to: room.settings)
+            try Self.check(settings)
+            guard name.kind == .plain || settings.isPrivate == room.settings.isPrivate else {
+                throw RealtimeError(.roomInvalid, "who sees this room follows from its name")
+            }
+            let changes = settings.differences(from: room.settings)
+            if !changes.isEmpty {
+                // What is beyond the history may be gone already, and does not come back.
+                try store.change(room.key, settings, oldest: room.firstOffset, tx)
+            }
+            guard var new = try store.find(name, in: caller.workspace, tx) else {
+                throw RealtimeError.roomNotFound(id)
+            }
+            new.present = try PresenceStore.count(in: new.key, tx)
+            guard !changes.isEmpty else { return new }
+            try tx.append([RoomEvent.changed(new, changes)], to: RoomEvent.stream(of: new), context: context)
+            tx.signal(.rooms(new.key, isShared: isShared))
+            return new
+        }
     }
 
     /// Deletes a room with all its messages; whoever is in it is told.

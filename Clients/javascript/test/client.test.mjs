@@ -413,3 +413,32 @@ test("rooms in which the platform talks: executions by either name, jobs by job,
   assert.equal(queue.place.offset, 14)
   client.disconnect()
 })
+
+test("rooms that it is in without asking go on where they were, and ask only for what was missed", async () => {
+  let rooms = [{ room: "user:u", epoch: "e.0", offset: 0 }, { room: "workspace:w", epoch: "e.7", offset: 5 }]
+  FakeSocket.reset({
+    authenticate: (message, socket) => socket.say("connected", { authenticated: true, rooms }, { id: message.id }),
+    subscribe: (message, socket) => {
+      // Something is said meanwhile, and is told again after the answer.
+      socket.say("message", { room: message.room, content: 3 }, { epoch: "e.9", offset: 3 })
+      socket.say("subscribed", { room: message.room, recovered: true }, { id: message.id, epoch: "e.9", offset: message.since.offset })
+      for (let offset = message.since.offset + 1; offset <= 3; offset += 1)
+        socket.say("message", { room: message.room, content: offset }, { epoch: "e.9", offset })
+    },
+  })
+  const client = make()
+  const told = []
+  client.on("message", ({ type, data }) => type === "message" && told.push(data.content))
+  await client.connect()
+  FakeSocket.last.say("message", { room: "user:u", content: 1 }, { epoch: "e.9", offset: 1 })
+  await eventually(() => told.length === 1)
+  rooms = [{ room: "user:u", epoch: "e.9", offset: 2 }, { room: "workspace:w", epoch: "e.7", offset: 5 }]
+  FakeSocket.last.end(1006)
+  await eventually(() => told.length === 3)
+  assert.deepEqual(told, [1, 2, 3])
+  assert.deepEqual(FakeSocket.last.actions("subscribe").map(({ room, since, quiet }) => [room, since, quiet]),
+    [["user:u", { epoch: "e.9", offset: 1 }, true]])
+  assert.deepEqual(client.rooms, [{ room: "user:u", epoch: "e.9", offset: 3 }, { room: "workspace:w", epoch: "e.7", offset: 5 }])
+  client.disconnect()
+  assert.ok(make({ auto: false }).url.endsWith("?auto=false"))
+})

@@ -42,6 +42,15 @@ package struct RoomRoutes: RouteGroup {
             access: .permission(.readRooms), summary: "Shows a room.",
             details: "A private room is not there for those who are no members.", use: show)
         api.route(
+            .patch, "rooms/{id}", body: RoomChangeRequest.self, parameters: [Self.id], answers: [.ok(RoomShape.self)],
+            errors: [.notFound, .forbidden, .conflict], access: .permission(.manageRooms),
+            summary: "Changes what a room is like.",
+            details: """
+                Its owner may, and admins; what is not named stays. With `revision` only when nothing has changed since. Whoever \
+                is in it is told; a room that becomes private is left by those who are no members. A longer history begins with \
+                what was kept until then.
+                """, use: change)
+        api.route(
             .delete, "rooms/{id}", parameters: [Self.id], answers: [.noContent], errors: [.notFound, .forbidden],
             access: .permission(.manageRooms), summary: "Deletes a room and its messages.",
             details: "Its owner may, and admins. Whoever is in it is told.", use: delete)
@@ -143,6 +152,10 @@ package struct RoomRoutes: RouteGroup {
 
     @Sendable private func show(_ call: Call<Void>) async throws -> Answer {
         .ok(RoomShape(try await rooms.room(try call.path(Self.id), for: call.roomCaller)))
+    }
+
+    @Sendable private func change(_ call: Call<RoomChangeRequest>) async throws -> Answer {
+        .ok(RoomShape(try await rooms.change(try call.path(Self.id), call.body.change, as: call.roomCaller)))
     }
 
     @Sendable private func delete(_ call: Call<Void>) async throws -> Answer {

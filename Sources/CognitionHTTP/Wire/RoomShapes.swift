@@ -40,6 +40,40 @@ package struct RoomRequest: RequestBody {
     ]
 }
 
+/// The body of `PATCH rooms/{id}`.
+package struct RoomChangeRequest: RequestBody {
+    package let change: RoomChange
+
+    package init(json: JSONValue) throws {
+        var change = RoomChange()
+        if let name = json["name"] { change.name = .some(name.stringValue) }
+        change.isPrivate = json["private"]?.boolValue
+        change.membersMax = json["max_members"]?.integerValue.map { Int(clamping: $0) }
+        change.slow = json["slow"]?.stringValue.flatMap(SlowPolicy.init)
+        if let history = json["history"] {
+            change.history = history["limit"]?.integerValue.map { .last(Int(clamping: $0)) } ?? .durable
+        }
+        change.revision = json["revision"]?.integerValue
+        self.change = change
+    }
+
+    package static let schemaName = "RoomChangeRequest"
+    package static let schema: JSONValue = .record(
+        [
+            "name": .nullable(.text("For people; null for none.", length: 1...RoomSettings.nameBytesMax)),
+            "private": .flag(), "max_members": .whole(1...RoomSettings.membersMaxMax),
+            "history": [
+                "anyOf": [
+                    .record(["limit": .whole(1...RoomHistory.lastMax)], isClosed: true),
+                    ["type": "string", "const": "durable"],
+                ]
+            ],
+            "slow": RoomShape.slow,
+            "revision": .whole(0...(.max), "Changes it only when it is still at this revision."),
+        ], optional: ["name", "private", "max_members", "history", "slow", "revision"], isClosed: true)
+    package static let sample: JSONValue = ["name": "Plans", "history": "durable", "revision": 2]
+}
+
 /// A room.
 package struct RoomShape: AnswerBody {
     package let json: JSONValue
@@ -81,11 +115,13 @@ package struct RoomShape: AnswerBody {
         "max_members": .whole(1...RoomSettings.membersMaxMax), "history": history, "slow": slow,
         "present": .whole(0...(.max), "Users who are in it."),
         "last_offset": .whole(0...(.max), "Of its last message; 0 before the first."),
+        "revision": .whole(0...(.max), "Counts changes of it and of who may be in it."),
         "epoch": .text("Names its offsets."), "created_at": .moment,
     ])
     package static let sample: JSONValue = [
         "id": "planning", "name": "Planning", "owner": "0198f2c5-6b10-7c3a-9c1e-2f4b5a6d7e90", "private": true,
-        "max_members": 20, "history": ["limit": 500], "slow": "disconnect", "present": 3, "last_offset": 42,
+        "max_members": 20, "history": ["limit": 500], "slow": "disconnect", "revision": 2, "present": 3,
+        "last_offset": 42,
         "epoch": "0198f2c5-6b0e-7c3a-9c1e-2f4b5a6d7e8f.7", "created_at": "2026-11-28T08:00:00.000000Z",
     ]
 }

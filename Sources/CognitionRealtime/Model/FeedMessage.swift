@@ -10,6 +10,8 @@ package struct FeedMessage: Sendable {
         case room(key: Int64)
         /// Somebody has come to the room or gone; told only to those who have room for it.
         case presence(key: Int64)
+        /// The room is another than it was; told only to those who have room for it.
+        case settings(key: Int64, SlowPolicy)
         /// Others may be in the room now; not told as it is.
         case access(RoomAccess)
     }

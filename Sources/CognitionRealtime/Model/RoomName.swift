@@ -64,6 +64,14 @@ package struct RoomName: Sendable, Hashable, CustomStringConvertible {
     /// It is there as soon as somebody uses it.
     package var isMadeByUse: Bool { kind != .plain }
 
+    /// Devices are in it without asking.
+    package var isHome: Bool {
+        switch kind {
+        case .user, .workspace: true
+        case .plain, .scope: false
+        }
+    }
+
     package var description: String { text }
 
     package static func isPlain(_ text: String) -> Bool {

@@ -3,8 +3,10 @@ package import CognitionCore
 /// The messages that the server sends, as JSON in UTF-8: `type`, `data`, the request's `id` in an answer, and `epoch` and
 /// `offset` where the message has a place in the log.
 package enum ServerMessage {
+    /// - Parameter rooms: Those that the client is in without having asked.
     package static func connected(
-        _ connection: UUIDv7, caller: RealtimeCaller?, heartbeat: Duration, answering id: JSONValue? = nil
+        _ connection: UUIDv7, caller: RealtimeCaller?, heartbeat: Duration, rooms: [JSONValue]? = nil,
+        answering id: JSONValue? = nil
     ) -> [UInt8] {
         var data: JSONObject = [
             "connection_id": .string(connection.description), "authenticated": .bool(caller != nil),
@@ -14,6 +16,7 @@ package enum ServerMessage {
             data["user_id"] = .string(caller.user)
             data["workspace_id"] = .string(caller.workspace.name)
             data["expires_at"] = .string(caller.expiresAt.description)
+            data["rooms"] = rooms.map(JSONValue.array)
         }
         return message("connected", data, answering: id)
     }
@@ -78,6 +81,17 @@ package enum ServerMessage {
                 "room": .string(topic.room), "event": .string(isThere ? "join" : "leave"),
                 "user": .string(user), "members": .integer(Int64(members)), "time": .string(time.description),
             ])
+    }
+
+    /// A room is another than it was.
+    static func changed(_ room: Room, at time: Timestamp) -> [UInt8] {
+        var data: JSONObject = ["room": .string(room.id.text)]
+        var json = room.json
+        // Counted elsewhere.
+        for name in ["present", "last_offset", "epoch"] { json[name] = nil }
+        data.merge(json)
+        data["time"] = .string(time.description)
+        return message("room_changed", data)
     }
 
     package static func pong(at time: Timestamp, answering id: JSONValue?) -> [UInt8] {

@@ -25,6 +25,9 @@ package enum Topic: Sendable, Hashable {
 
     package var isRoom: Bool { if case .room = self { true } else { false } }
 
+    /// Devices are in it without asking.
+    var isHome: Bool { if case .room(_, let id) = self { RoomName(id)?.isHome ?? false } else { false } }
+
     /// What whoever watches it needs.
     package var permission: Permission {
         switch self {

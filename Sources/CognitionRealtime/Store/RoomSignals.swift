@@ -6,6 +6,9 @@ extension SignalTopic {
 
     static func rooms(part: Int64) -> SignalTopic { SignalTopic(name: "realtime.rooms.\(part)") }
 
+    /// There is a room that devices are in without asking.
+    static let roomsMade = SignalTopic(name: "realtime.rooms.made")
+
     /// Something has changed about the room.
     static func rooms(_ key: Int64, isShared: Bool) -> SignalTopic { rooms(part: isShared ? key % roomParts : 0) }
 }

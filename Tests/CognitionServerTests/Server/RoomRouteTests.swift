@@ -97,6 +97,46 @@ extension ServerTests {
             (try await stranger.get("rooms/open")).expectProblem(404, "realtime.room_not_found")
         }
 
+        @Test(
+            "A room is changed by its owner and by admins, as long as nobody else has changed it, and who is in it is told"
+        )
+        func changes() async throws {
+            let owner = try await LiveServer.current.newUser()
+            let member = try await member(of: owner)
+            #expect(try await owner.post("rooms", ["id": "a", "history": ["limit": 2]]).status == 201)
+            for number in 1...3 {
+                #expect(try await owner.post("rooms/a/messages", ["content": .integer(Int64(number))]).status == 201)
+            }
+            (try await member.patch("rooms/a", ["name": "Mine"])).expectProblem(403, "realtime.forbidden")
+            (try await owner.patch("rooms/none", [:])).expectProblem(404, "realtime.room_not_found")
+            (try await owner.patch("rooms/a", ["history": ["limit": 0]])).expectProblem(400)
+            try await withSocket(to: owner.server.port) { socket in
+                var client = try await WebSocketClient(socket, token: member.token)
+                try await client.send(["action": "subscribe", "room": "a", "presence": false])
+                #expect(try await client.next()["type"] == "subscribed")
+                let changed = try await owner.patch(
+                    "rooms/a", ["name": "Plans", "history": "durable", "max_members": 7, "revision": 0])
+                #expect(changed.status == 200 && changed.json["name"] == "Plans", "\(changed)")
+                #expect(changed.json["history"] == "durable" && changed.json["revision"] == 1, "\(changed)")
+                let told = try await client.next()
+                #expect(told["type"] == "room_changed" && told["data"]?["max_members"] == 7, "\(told)")
+                (try await owner.patch("rooms/a", ["slow": "conflate", "revision": 0])).expectProblem(
+                    409, "realtime.room_changed")
+                // What was given up does not come back with a longer history.
+                let history = try await owner.get("rooms/a/history?after=0")
+                #expect(history.json["first_offset"] == 2 && history.json["recovered"] == false, "\(history)")
+                // Nothing changes, nothing is told.
+                #expect(try await owner.patch("rooms/a", ["name": "Plans"]).json["revision"] == 1)
+                #expect(try await owner.patch("rooms/a", ["private": true, "name": .null]).json["name"] == .null)
+                let last = try await client.next()
+                #expect(last["type"] == "unsubscribed" && last["data"]?["reason"] == "removed", "\(last)")
+            }
+            let events = try await owner.get("streams/room/a")
+            #expect(events.json["items"]?.arrayValue?.count { $0["type"] == "room.changed" } == 2, "\(events)")
+            (try await member.patch("rooms/user:\(member.id)", ["private": false])).expectProblem(
+                404, "realtime.room_not_found")
+        }
+
         @Test("A user is told on all devices, and everybody by admins")
         func directAndBroadcast() async throws {
             let owner = try await LiveServer.current.newUser()
