@@ -38,6 +38,8 @@ export interface RealtimeOptions {
   token: TokenSource
   /** Where the runtime has none of its own: Node.js before version 22. */
   WebSocket?: new (url: string) => any
+  /** `false`: not in the rooms of the user and the workspace without asking. */
+  auto?: boolean
   /** Attempts in a row before it gives up: 10. */
   attemptsMax?: number
   /** Milliseconds; the bound of the first delay: 500. */

@@ -58,6 +58,8 @@ export class CognitionRealtime {
   #tokenReason = "connect"
   #waiters = []
   #online = null
+  /** Rooms that the device is in without asking, and up to where each was told; `asked` while what was missed is asked for. */
+  #homes = new Map()
   #receivedAt = 0
   /** The connection ended because there was nothing to do: what comes up next opens another. */
   #isResting = false
@@ -73,7 +75,7 @@ export class CognitionRealtime {
     if (!this.#WebSocket)
       throw new RealtimeError("client.no_websocket", "this runtime has no WebSocket: give one as the option WebSocket")
     if (!options.token) throw new RealtimeError("client.no_token", "the option token is needed: a text, or a function")
-    this.url = address(options.url)
+    this.url = address(options.url, options.auto)
   }
 
   /** `disconnected`, `connecting`, `connected`, or `waiting` for the next attempt. */
@@ -82,6 +84,8 @@ export class CognitionRealtime {
   get isConnecting() { return this.#state === "connecting" || this.#state === "waiting" }
   /** What is subscribed to, whether connected or not. */
   get subscriptions() { return [...this.#subscriptions.values()] }
+  /** The rooms of the user and the workspace that this is in without asking: `{room, epoch, offset}`, up to where it was told. */
+  get rooms() { return [...this.#homes].map(([room, { epoch, offset }]) => ({ room, epoch, offset })) }
 
   // Events
 
@@ -289,7 +293,7 @@ export class CognitionRealtime {
     }
     if (request && type === "error") request.reject?.(new RealtimeError(data.code, data.message))
     else if (request) request.resolve?.(message)
-    if (type === "pong") return
+    if (type === "pong" || !this.#takeHome(message, request)) return
     this.#route(message)
     this.#emit("message", message)
   }
@@ -302,6 +306,7 @@ export class CognitionRealtime {
     this.#timer("stable", this.#options.stableAfter, () => { this.#attempts = 0 })
     this.#keepAlive()
     for (const subscription of this.#subscriptions.values()) this.#ask(subscription)
+    for (const place of data.rooms ?? []) this.#enterHome(place)
     const queue = this.#queue
     this.#queue = []
     for (const request of queue) this.#post(request)
@@ -309,6 +314,32 @@ export class CognitionRealtime {
     const waiters = this.#waiters
     this.#waiters = []
     for (const waiter of waiters) waiter.resolve(data)
+  }
+
+  /** Goes on where it was in a room that it is in without asking; most of the time nothing was said there meanwhile. */
+  #enterHome({ room, epoch, offset }) {
+    const old = this.#homes.get(room)
+    // A subscription of its own goes on by itself.
+    if (!old || this.#subscriptions.has(`room:${room}`) || (old.epoch === epoch && old.offset === offset))
+      return this.#homes.set(room, { epoch, offset })
+    const since = { epoch: old.epoch, offset: old.offset }
+    const failed = () => this.#homes.set(room, { epoch, offset })
+    const request = this.#request({ action: "subscribe", room, since, quiet: true }, undefined, failed)
+    this.#homes.set(room, { ...since, asked: request.id })
+    this.#post(request)
+  }
+
+  /** Whether a message is to be told: what comes in a room before the answer to what was asked there comes again. */
+  #takeHome({ type, id, epoch, offset, data }) {
+    const home = data && this.#homes.get(data.room)
+    if (!home) return true
+    if (type === "subscribed" && id !== undefined && id === home.asked)
+      this.#homes.set(data.room, data.recovered === true && home.epoch === epoch ? { epoch, offset: home.offset } : { epoch, offset })
+    else if (offset !== undefined && type !== "subscribed") {
+      if (home.asked || (home.epoch === epoch && offset <= home.offset)) return this.#subscriptions.has(`room:${data.room}`)
+      this.#homes.set(data.room, { epoch, offset })
+    }
+    return true
   }
 
   /** Asks for a sign of life where none has come for a while, as a lost network tells nobody. */
@@ -390,7 +421,7 @@ export class CognitionRealtime {
   // Subscriptions
 
   /**
-   * Subscribes to `{execution_id}`, `{workflow_id}` or `{room}`, now and after every reconnect.
+   * Subscribes to `{execution_id}`, `{workflow_id}` or `{room}`, those too in which the platform talks, now and after every reconnect.
    *
    * @param listener Gets each message of it: `subscribed` first, and again after each reconnect.
    * @param options `since`: a place `{epoch, offset}` to go on from; `tokens: false`: without the text of running tasks;
@@ -425,7 +456,7 @@ export class CognitionRealtime {
     subscription._asked(request.id)
     this.#post(request)
     // Answers come in the order of the requests: what follows this one's is behind all that was missed.
-    this.#post(this.#request({ action: "ping" }, () => subscription._release(this.#isOfExecution)))
+    this.#post(this.#request({ action: "ping" }, () => subscription._release(this.#isNarrower)))
   }
 
   #refused(subscription, error) {
@@ -441,10 +472,10 @@ export class CognitionRealtime {
     this.#emit("error", error)
   }
 
-  /** Whether an execution has a subscription of its own beside that of its workflow. */
-  #isOfExecution = (message) => {
+  /** Whether what a message is of has a narrower subscription as well: an execution beside its workflow, a job beside its queue. */
+  #isNarrower = (message, wide) => {
     for (const one of this.#subscriptions.values())
-      if (one.member === "execution_id" && one.name === message.data.execution_id) return true
+      if (one !== wide && one.width < wide.width && one._concerns(message)) return true
     return false
   }
 
@@ -464,7 +495,7 @@ export class CognitionRealtime {
       return
     }
     for (const one of [...this.#subscriptions.values()])
-      if (one._concerns(message)) one._take(message, this.#isOfExecution)
+      if (one._concerns(message)) one._take(message, this.#isNarrower)
   }
 }
 
@@ -486,6 +517,8 @@ class Subscription {
     /** As the server names it. */
     this.name = member === "workflow_id" && !id.includes(".") ? `default.${id}` : id
     this.options = options
+    /** What the log tells may concern a narrower subscription too. */
+    this.width = member === "workflow_id" ? 1 : member !== "room" ? 0 : id.startsWith("queue:") ? 1 : id.startsWith("jobs:") ? 2 : 0
     /** Up to where it was told: `{epoch, offset}`; what `since` takes, also in another process. */
     this.place = options.since ?? null
     /** Settles with the first `subscribed.data`, or with why it was refused. */
@@ -522,22 +555,23 @@ class Subscription {
     if (type === "unsubscribed" || type === "ack" || type === "error") return false
     // The text of running tasks is for those who watch the execution.
     if (type === "event" && this.member === "workflow_id") return false
+    if (this.member === "room" && isOfJobs(this.name, { type, data })) return true
     return data[this.member] !== undefined && data[this.member] === this.name
   }
 
-  _take(message, isOfExecution) {
+  _take(message, isNarrower) {
     const { offset } = message
     if (offset === undefined || message.type === "gap") return this.#take(message)
     // Another subscription of this connection has brought it, and what comes before it is still under way.
     if (!this.#isOpen) return this.#held.push(message)
-    while (this.#held.length > 0 && this.#held[0].offset < offset) this.#count(this.#held.shift(), isOfExecution)
-    this.#count(message, isOfExecution)
+    while (this.#held.length > 0 && this.#held[0].offset < offset) this.#count(this.#held.shift(), isNarrower)
+    this.#count(message, isNarrower)
   }
 
-  _release(isOfExecution) {
+  _release(isNarrower) {
     const held = this.#held
     this.#held = []
-    for (const message of held) this.#count(message, isOfExecution)
+    for (const message of held) this.#count(message, isNarrower)
   }
 
   #take(message) {
@@ -548,10 +582,10 @@ class Subscription {
   }
 
   /** Tells what was not told before. */
-  #count(message, isOfExecution) {
+  #count(message, isNarrower) {
     const { epoch, offset } = message
     if (this.place?.epoch === epoch && (offset <= this.place.offset || this.#ahead.has(offset))) return
-    if (this.member === "workflow_id" && isOfExecution(message)) {
+    if (this.width > 0 && isNarrower(message, this)) {
       // It may have come for the execution, before others of the workflow that happened earlier.
       this.#ahead.add(offset)
       if (this.#ahead.size > aheadMax) this.#advance(epoch, [...this.#ahead].sort((a, b) => a - b)[aheadMax / 2])
@@ -575,15 +609,28 @@ function targetOf(target) {
   const members = ["execution_id", "workflow_id", "room"].filter((member) => target?.[member] !== undefined)
   if (members.length !== 1)
     throw new RealtimeError("client.target_invalid", "subscribe to one of execution_id, workflow_id and room")
-  return [members[0], target[members[0]]]
+  const [member, id] = [members[0], target[members[0]]]
+  // Two of the rooms in which the platform talks have names of their own.
+  for (const [scope, name] of [["execution:", "execution_id"], ["workflow:", "workflow_id"]])
+    if (member === "room" && String(id).startsWith(scope)) return [name, id.slice(scope.length)]
+  return [member, id]
 }
 
-function address(url) {
+/** Whether a message of the log is of a room for jobs. */
+function isOfJobs(room, { type, data }) {
+  if (type !== "job_status" && type !== "queue_status") return false
+  const [scope, id] = [room.slice(0, room.indexOf(":")), room.slice(room.indexOf(":") + 1)]
+  if (scope === "job") return data.job_id === id || data.schedule_id === id
+  return scope === "jobs" || (scope === "queue" && data.queue === id)
+}
+
+function address(url, auto = true) {
   const base = globalThis.location?.href
   if (!url && !base) throw new RealtimeError("client.address_invalid", "the option url is needed outside of a page")
   const full = new URL(url ?? "/ws/connect", base)
   full.protocol = full.protocol.replace(/^http/, "ws")
   if (full.pathname === "/") full.pathname = "/ws/connect"
+  if (!auto) full.searchParams.set("auto", "false")
   return full.href
 }
 

@@ -37,6 +37,10 @@ extension ErrorCode {
 }
 
 extension ErrorCode {
+    /// The room is not at the revision that was named.
+    package static let roomChanged = ErrorCode("realtime.room_changed", category: .conflict)
+    /// Only the platform talks in the room.
+    package static let roomReadOnly = ErrorCode("realtime.room_read_only", category: .forbidden)
     /// There is no such room for the caller, who may not know of private ones.
     package static let roomNotFound = ErrorCode("realtime.room_not_found", category: .notFound)
     /// Another room has the id.

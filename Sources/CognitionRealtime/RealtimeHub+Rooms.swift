@@ -3,20 +3,28 @@ import CognitionStorage
 
 /// Rooms, as connections and requests use them.
 extension RealtimeHub {
+    /// Where rooms stand that a connection has joined the fan-out of without being counted in them; needs ``run()``.
+    package func attend(_ topics: [Topic]) async throws -> [RoomPlace] { try await feed.attend(topics) }
+
     /// Enters a room for one connection; its subscription has joined the fan-out before.
+    /// - Parameter isQuiet: The user is not counted as being in it.
     /// - Throws: `realtime.room_not_found`, `realtime.room_full`, `realtime.rooms_exceeded`, `StorageError`.
-    package func enter(_ topic: Topic, as caller: RoomCaller, since: FeedPlace?) async throws -> RoomStart {
+    package func enter(
+        _ topic: Topic, as caller: RoomCaller, since: FeedPlace?, isQuiet: Bool = false
+    ) async throws -> RoomStart {
         guard case .room(_, let id) = topic else {
             throw RealtimeError(.realtimeInternal, "only rooms are entered")
         }
         let opening = try await rooms.opening(id, for: caller)
         let room = opening.room
-        let seat = try await presence.enter(room, caller.user)
+        let seat = isQuiet ? RoomSeat(epoch: room.epoch) {} : try await presence.enter(room, caller.user)
         feed.start(topic, opening)
-        let users = opening.users.union([caller.user])
-        guard let since else {
+        let users = isQuiet ? opening.users : opening.users.union([caller.user])
+        guard var since else {
             return RoomStart(room: room, from: room.lastOffset, recovered: nil, gap: nil, users: users, seat: seat)
         }
+        // There was none when the client was told so: it has missed everything.
+        if since.epoch == Room.epoch(of: epoch, key: 0) { since = FeedPlace(epoch: room.epoch, offset: 0) }
         guard since.epoch == room.epoch, since.offset <= room.lastOffset else {
             return RoomStart(room: room, from: room.lastOffset, recovered: false, gap: nil, users: users, seat: seat)
         }
@@ -49,7 +57,7 @@ extension RealtimeHub {
     /// Wake-ups each time there may be something new in a room that the caller sees.
     /// - Throws: `realtime.room_not_found`, `StorageError`.
     package func listen(to id: String, as caller: RoomCaller) async throws -> AsyncStream<Void> {
-        let name = try Rooms.name(id)
+        let name = try RoomName.parse(id)
         let topic = Topic.room(caller.workspace, name.text)
         // First, so that nothing comes between.
         let wakeUps = feed.listen(to: topic)

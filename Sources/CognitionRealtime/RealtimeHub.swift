@@ -22,7 +22,7 @@ package final class RealtimeHub: Sendable {
     let feed: RoomFeed
     let publisher: RoomPublisher
     let presence: Presence
-    private let reader: FeedReader
+    let reader: FeedReader
     private let connectionsPerUserMax: Int
     package let connectionsMax: Int
     /// The log's end when this was made: what comes later is followed.
@@ -64,26 +64,30 @@ package final class RealtimeHub: Sendable {
     /// Opens the feed at the end of the log; whatever subscribes afterwards misses nothing once ``run()`` is running.
     ///
     /// - Parameters:
+    ///   - jobs: How jobs are doing; without, nothing is told of them.
     ///   - directory: Who belongs to a workspace; without, rooms of users are not made.
-    ///   - node: Whose lease says how long those who are connected here are in their rooms.
+    ///   - lease: Of this node: it says how long those who are connected here are in their rooms, and which other nodes live.
     /// - Throws: `StorageError`.
     package static func open(
-        _ database: any Database, source: any ExecutionSource, authenticator: any RealtimeAuthenticator,
-        texts: (any LiveTextSource)? = nil, directory: (any RoomDirectory)? = nil, node: UUIDv7? = nil,
+        _ database: any Database, source: any ExecutionSource, jobs: (any JobSource)? = nil,
+        authenticator: any RealtimeAuthenticator,
+        texts: (any LiveTextSource)? = nil, directory: (any RoomDirectory)? = nil, lease: NodeLease? = nil,
         settings: Settings = Settings(), wallClock: any WallClock = SystemWallClock(),
         ids: UUIDGenerator = UUIDGenerator(), metrics: any MetricsFactory = MetricsSystem.factory
     ) async throws -> RealtimeHub {
         let rooms = try await Rooms.open(database, directory: directory, clock: wallClock, ids: ids)
         return RealtimeHub(
-            rooms, node: node ?? ids.next(), start: try await EventLog(database).head(),
-            source: source, authenticator: authenticator, texts: texts, settings: settings, wallClock: wallClock,
+            rooms, lease: lease ?? NodeLease(database, node: ids.next()), start: try await EventLog(database).head(),
+            source: source, jobs: jobs, authenticator: authenticator, texts: texts, settings: settings,
+            wallClock: wallClock,
             metrics: metrics)
     }
 
     /// - Parameter start: The log is followed from here on.
     package init(
-        _ rooms: Rooms, node: UUIDv7, start: Int64, source: any ExecutionSource,
-        authenticator: any RealtimeAuthenticator, texts: (any LiveTextSource)? = nil, settings: Settings = Settings(),
+        _ rooms: Rooms, lease: NodeLease, start: Int64, source: any ExecutionSource,
+        jobs: (any JobSource)? = nil, authenticator: any RealtimeAuthenticator, texts: (any LiveTextSource)? = nil,
+        settings: Settings = Settings(),
         wallClock: any WallClock, metrics: any MetricsFactory = MetricsSystem.factory
     ) {
         epoch = rooms.epoch
@@ -95,23 +99,27 @@ package final class RealtimeHub: Sendable {
         self.metrics = RealtimeMetrics(factory: metrics)
         feed = RoomFeed(rooms)
         publisher = RoomPublisher(rooms, feed: feed, metrics: self.metrics)
-        presence = Presence(rooms, feed: feed, node: node, grace: settings.presenceGrace)
+        presence = Presence(rooms, feed: feed, lease: lease, grace: settings.presenceGrace)
         connectionsPerUserMax = settings.connectionsPerUserMax
         connectionsMax = settings.connectionsMax
         reader = FeedReader(
-            log: EventLog(rooms.database), source: source, epoch: epoch, positionsMax: settings.positionsBehindMax,
+            log: EventLog(rooms.database), source: source, jobs: jobs, epoch: epoch,
+            positionsMax: settings.positionsBehindMax,
             messagesMax: settings.pendingMax)
         rules = SessionRules(
             heartbeat: settings.heartbeat, subscriptionsMax: settings.subscriptionsMax,
             pendingMax: settings.pendingMax, positionsBehindMax: settings.positionsBehindMax,
             expiryNotice: settings.expiryNotice, expiryGrace: settings.expiryGrace
         ) { target, workspace in
+            let room: LogRoom
             switch target {
-            // Ids are one whatever the case of their digits; what is no id is no execution's.
-            case .execution(let id): .execution(workspace, UUIDv7(id)?.description ?? id)
-            case .workflow(let id): .workflow(workspace, source.canonicalWorkflowID(id))
-            case .room(let id): .room(workspace, RoomName(id)?.text ?? id)
+            case .execution(let id): room = .execution(id)
+            case .workflow(let id): room = .workflow(id)
+            case .room(let id):
+                guard let found = LogRoom(id) else { return .room(workspace, RoomName(id)?.text ?? id) }
+                room = found
             }
+            return room.topic(in: workspace, workflow: source.canonicalWorkflowID) ?? .room(workspace, "")
         }
     }
 
@@ -163,22 +171,23 @@ package final class RealtimeHub: Sendable {
         try await reader.page(after: position, topics: topics)
     }
 
-    package func subscribed(to topic: Topic) {
+    /// - Parameter isAutomatic: Nobody has asked for it, and it is not counted.
+    package func subscribed(to topic: Topic, isAutomatic: Bool = false) {
         if topic.isRoom { feed.watch(topic) }
         let count = state.withLock { state in
             // Rooms are followed by themselves, and the log tells nothing of them.
             if !topic.isRoom { state.interest[topic, default: 0] += 1 }
-            state.subscriptions += 1
+            if !isAutomatic { state.subscriptions += 1 }
             return state.subscriptions
         }
         metrics.subscriptions.record(count)
     }
 
-    package func unsubscribed(from topic: Topic) {
+    package func unsubscribed(from topic: Topic, isAutomatic: Bool = false) {
         if topic.isRoom { feed.unwatch(topic) }
         let count = state.withLock { state in
             if let left = state.interest[topic].map({ $0 - 1 }) { state.interest[topic] = left > 0 ? left : nil }
-            state.subscriptions -= 1
+            if !isAutomatic { state.subscriptions -= 1 }
             return state.subscriptions
         }
         metrics.subscriptions.record(count)

@@ -31,6 +31,12 @@ package struct RealtimeCaller: Sendable, Hashable {
     package var workspace: WorkspaceID { principal.workspace }
 
     package var inRooms: RoomCaller { RoomCaller(user: user, principal: principal) }
+
+    /// The rooms that a device of theirs is in without asking.
+    package var homes: [Topic] {
+        guard principal.may(.readRooms) else { return [] }
+        return [RoomName.user(user), RoomName.workspace(workspace)].compactMap { $0 }.map { .room(workspace, $0.text) }
+    }
 }
 
 /// What is true of executions and workflows now, from where the log goes on.
@@ -50,6 +56,20 @@ package protocol ExecutionSource: Sendable {
     func workflowID(ofExecution id: String, in workspace: WorkspaceID) async throws -> String?
 }
 
+/// What is true of jobs now, from where the log goes on; filled in by the server.
+package protocol JobSource: Sendable {
+    /// `job_id`, `queue`, `state` and what else is to be told of a job or a schedule.
+    /// - Throws: A `CodedError`, `scheduler.job_not_found` also for one of another workspace.
+    func job(_ id: String, in workspace: WorkspaceID) async throws -> TopicSnapshot
+
+    /// How a queue is doing.
+    /// - Throws: A `CodedError`, `scheduler.queue_not_found`.
+    func queue(_ name: String, in workspace: WorkspaceID) async throws -> TopicSnapshot
+
+    /// How the queues of a workspace are doing.
+    func jobs(in workspace: WorkspaceID) async throws -> TopicSnapshot
+}
+
 /// The state of something together with the position of the log that it is the state at: read in one transaction.
 package struct TopicSnapshot: Sendable {
     package let data: JSONObject
@@ -59,4 +79,10 @@ package struct TopicSnapshot: Sendable {
         self.data = data
         self.position = position
     }
+}
+
+/// Who belongs to a workspace; filled in by the server.
+package protocol RoomDirectory: Sendable {
+    /// - Parameter user: An id, in lower case.
+    func isMember(_ user: String, of workspace: WorkspaceID) async throws -> Bool
 }

@@ -14,6 +14,13 @@ enum RoomEvent {
             ])
     }
 
+    /// - Parameter changes: The members that are not as they were.
+    static func changed(_ room: Room, _ changes: JSONObject) -> NewEvent {
+        var data: JSONObject = ["room": .string(room.id.text), "revision": .integer(room.revision)]
+        data.merge(changes)
+        return NewEvent("room.changed", data: .object(data))
+    }
+
     static func deleted(_ room: Room) -> NewEvent {
         NewEvent(
             "room.deleted",

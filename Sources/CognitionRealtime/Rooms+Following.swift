@@ -13,7 +13,7 @@ extension Rooms {
     /// Finds a room, or makes one that is there by being used.
     /// - Throws: `realtime.room_not_found`, `realtime.rooms_exceeded`.
     func opening(_ id: String, for caller: RoomCaller) async throws -> Opening {
-        let name = try Self.name(id)
+        let name = try RoomName.parse(id)
         try checkMayEnter(name, caller)
         do {
             return try await read(name, for: caller)
@@ -33,6 +33,43 @@ extension Rooms {
             return Opening(
                 room: room, marks: marks, users: try PresenceStore.users(in: [room.key], tx)[room.key] ?? [])
         }
+    }
+
+    /// Rooms as they are, by their topics; those that are not there are not among them. And the last key that there is.
+    func openings(of topics: [Topic]) async throws -> (found: [Topic: Opening], lastKey: Int64) {
+        let store = store
+        return try await database.read { tx in
+            let rooms = try store.find(topics.map { ($0.room, $0.workspace) }, isLocked: false, tx).compactMap { $0 }
+            return (try Self.openings(of: rooms, store, tx), try store.lastKey(tx))
+        }
+    }
+
+    /// Rooms with a greater key that devices are in without asking, by their topics; and the last key that there is.
+    func homes(after key: Int64) async throws -> (found: [Topic: Opening], lastKey: Int64) {
+        let store = store
+        return try await database.read { tx in
+            (try Self.openings(of: try store.homes(after: key, tx), store, tx), try store.lastKey(tx))
+        }
+    }
+
+    private static func openings(
+        of rooms: [Room], _ store: RoomStore, _ tx: borrowing Transaction
+    ) throws -> [Topic: Opening] {
+        guard !rooms.isEmpty else { return [:] }
+        let keys = rooms.map(\.key)
+        let (marks, users) = (try store.marks(of: keys, tx), try PresenceStore.users(in: keys, tx))
+        var openings: [Topic: Opening] = [:]
+        for room in rooms {
+            guard let marks = marks[room.key] else { continue }
+            openings[.room(room.workspace, room.id.text)] = Opening(
+                room: room, marks: marks, users: users[room.key] ?? [])
+        }
+        return openings
+    }
+
+    func lastKey() async throws -> Int64 {
+        let store = store
+        return try await database.read { try store.lastKey($0) }
     }
 
     /// A room that is followed, and what is known of it.

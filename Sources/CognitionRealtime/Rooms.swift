@@ -17,7 +17,7 @@ package struct Rooms: Sendable {
     package let epoch: String
     let store: RoomStore
     /// Who belongs to a workspace; without, rooms of users are not made.
-    private let directory: (any RoomDirectory)?
+    let directory: (any RoomDirectory)?
     let clock: any WallClock
     let ids: UUIDGenerator
 
@@ -66,10 +66,10 @@ package struct Rooms: Sendable {
         return try await insert(name, owner: caller.user, settings, by: caller.principal)
     }
 
-    private func insert(
+    func insert(
         _ name: RoomName, owner: String, _ settings: RoomSettings, by principal: Principal
     ) async throws -> Room {
-        let (store, workspace, now) = (store, principal.workspace, clock.now)
+        let (store, workspace, now, isShared) = (store, principal.workspace, clock.now, database.isShared)
         let context = EventContext(principal, time: now, ids: ids)
         return try await database.write { tx in
             guard let room = try store.insert(name, in: workspace, owner: owner, settings, now: now, tx) else {
@@ -81,11 +81,12 @@ package struct Rooms: Sendable {
             }
             try tx.append(
                 [RoomEvent.created(room)], to: RoomEvent.stream(of: room), context: context)
+            if isShared, name.isHome { tx.signal(.roomsMade) }
             return room
         }
     }
 
-    private static func check(_ settings: RoomSettings) throws {
+    static func check(_ settings: RoomSettings) throws {
         guard (1...RoomSettings.membersMaxMax).contains(settings.membersMax) else {
             throw RealtimeError(.roomInvalid, "max_members is a number from 1 to \(RoomSettings.membersMaxMax)")
         }
@@ -136,7 +137,7 @@ package struct Rooms: Sendable {
 
     /// - Throws: `realtime.room_not_found`.
     package func room(_ id: String, for caller: RoomCaller) async throws -> Room {
-        let (store, name) = (store, try Self.name(id))
+        let (store, name) = (store, try RoomName.parse(id))
         return try await database.read { tx in
             var room = try store.visible(name, to: caller, tx)
             room.present = try PresenceStore.count(in: room.key, tx)
@@ -150,10 +151,44 @@ package struct Rooms: Sendable {
         return try await database.read { try store.count($0) }
     }
 
+    /// Changes what a room is like; whoever is in it is told, and leaves it if it has become private without them.
+    ///
+    /// Rooms that are there by being used stay as open as they are. What a longer history would have kept is not there.
+    /// - Throws: `realtime.room_not_found`, `realtime.forbidden`, `realtime.room_invalid`, `realtime.room_changed`.
+    package func change(_ id: String, _ change: RoomChange, as caller: RoomCaller) async throws -> Room {
+        let (store, name, isShared) = (store, try RoomName.parse(id), database.isShared)
+        let context = EventContext(caller.principal, time: clock.now, ids: ids)
+        return try await database.write { tx in
+            let room = try store.visible(name, to: caller, isLocked: true, tx)
+            try Self.checkManages(room, caller)
+            if let revision = change.revision, revision != room.revision {
+                throw RealtimeError(.roomChanged, "the room is at revision \(room.revision), not \(revision)")
+            }
+            let settings = change.applied(to: room.settings)
+            try Self.check(settings)
+            guard name.kind == .plain || settings.isPrivate == room.settings.isPrivate else {
+                throw RealtimeError(.roomInvalid, "who sees this room follows from its name")
+            }
+            let changes = settings.differences(from: room.settings)
+            if !changes.isEmpty {
+                // What is beyond the history may be gone already, and does not come back.
+                try store.change(room.key, settings, oldest: room.firstOffset, tx)
+            }
+            guard var new = try store.find(name, in: caller.workspace, tx) else {
+                throw RealtimeError.roomNotFound(id)
+            }
+            new.present = try PresenceStore.count(in: new.key, tx)
+            guard !changes.isEmpty else { return new }
+            try tx.append([RoomEvent.changed(new, changes)], to: RoomEvent.stream(of: new), context: context)
+            tx.signal(.rooms(new.key, isShared: isShared))
+            return new
+        }
+    }
+
     /// Deletes a room with all its messages; whoever is in it is told.
     /// - Throws: `realtime.room_not_found`, `realtime.forbidden`.
     package func delete(_ id: String, as caller: RoomCaller) async throws {
-        let (store, name, isShared) = (store, try Self.name(id), database.isShared)
+        let (store, name, isShared) = (store, try RoomName.parse(id), database.isShared)
         let context = EventContext(caller.principal, time: clock.now, ids: ids)
         try await database.write { tx in
             let room = try store.visible(name, to: caller, isLocked: true, tx)
@@ -164,141 +199,10 @@ package struct Rooms: Sendable {
         }
     }
 
-    private static func checkManages(_ room: Room, _ caller: RoomCaller) throws {
+    static func checkManages(_ room: Room, _ caller: RoomCaller) throws {
         guard room.owner == caller.user || caller.seesAll || caller.principal.may(.manageWorkspace) else {
             throw RealtimeError(.realtimeForbidden, "a room is looked after by its owner and by admins")
         }
-    }
-
-    /// - Throws: `realtime.room_not_found`.
-    static func name(_ id: String) throws -> RoomName {
-        guard let name = RoomName(id) else { throw RealtimeError.roomNotFound(id) }
-        return name
-    }
-
-    // MARK: Members
-
-    /// Lets a user into a private room; of any other room it notes that the user belongs to it.
-    ///
-    /// - Returns: Whether the user was none before.
-    /// - Throws: `realtime.room_not_found`, `realtime.forbidden`, `realtime.room_full`, `realtime.member_unknown`.
-    package func add(_ user: String, to id: String, as caller: RoomCaller) async throws -> Bool {
-        let (store, name, now, isShared) = (store, try Self.name(id), clock.now, database.isShared)
-        let context = EventContext(caller.principal, time: now, ids: ids)
-        guard name.kind == .plain else {
-            throw RealtimeError(.realtimeForbidden, "this room has no members that are let in")
-        }
-        if let directory, try await !directory.isMember(user, of: caller.workspace) {
-            throw RealtimeError(.memberUnknown, "the workspace has no such user")
-        }
-        return try await database.write { tx in
-            let room = try store.visible(name, to: caller, isLocked: true, tx)
-            try Self.checkManages(room, caller)
-            guard user != room.owner else { return false }
-            guard try store.add(user, to: room.key, now: now, tx) else { return false }
-            // The owner is one.
-            guard try store.memberCount(of: room.key, tx) < room.settings.membersMax else {
-                throw RealtimeError(
-                    .roomFull, "the room has \(room.settings.membersMax) members, as many as it takes")
-            }
-            try store.revise(room.key, tx)
-            try tx.append([RoomEvent.memberAdded(user, to: room)], to: RoomEvent.stream(of: room), context: context)
-            tx.signal(.rooms(room.key, isShared: isShared))
-            return true
-        }
-    }
-
-    /// Takes a user out; who is in a private room then leaves it at once. Everybody may take themselves out.
-    /// - Throws: `realtime.room_not_found`, `realtime.forbidden`, `realtime.member_unknown`.
-    package func remove(_ user: String, from id: String, as caller: RoomCaller) async throws {
-        let (store, name, isShared) = (store, try Self.name(id), database.isShared)
-        let context = EventContext(caller.principal, time: clock.now, ids: ids)
-        try await database.write { tx in
-            let room = try store.visible(name, to: caller, isLocked: true, tx)
-            if user != caller.user { try Self.checkManages(room, caller) }
-            guard try store.remove(user, from: room.key, tx) else {
-                throw RealtimeError(.memberUnknown, "the room has no such member that could be taken out")
-            }
-            try store.revise(room.key, tx)
-            try tx.append([RoomEvent.memberRemoved(user, from: room)], to: RoomEvent.stream(of: room), context: context)
-            tx.signal(.rooms(room.key, isShared: isShared))
-        }
-    }
-
-    /// Members and those who are in the room, by user.
-    /// - Throws: `realtime.room_not_found`.
-    package func people(
-        of id: String, for caller: RoomCaller, after: String = "", limit: Int
-    ) async throws -> [RoomMember] {
-        let (store, name) = (store, try Self.name(id))
-        return try await database.read { tx in
-            let room = try store.visible(name, to: caller, tx)
-            return try store.people(of: room, after: after, limit: min(limit, Self.pageMax + 1), tx)
-        }
-    }
-
-    // MARK: History
-
-    /// A piece of the history.
-    package enum Piece: Sendable, Hashable {
-        /// The next ones after an offset.
-        case after(Int64)
-        /// The last ones before an offset.
-        case before(Int64)
-        case newest
-    }
-
-    /// - Throws: `realtime.room_not_found`.
-    package func history(
-        of id: String, _ piece: Piece, limit: Int, for caller: RoomCaller
-    ) async throws -> RoomPage {
-        let (store, name, limit) = (store, try Self.name(id), min(limit, RoomMessageStore.pageMax))
-        do {
-            return try await database.read { tx in
-                let room = try store.visible(name, to: caller, tx)
-                return RoomPage(room: room, messages: try Self.messages(of: room, piece, limit: limit, tx))
-            }
-        } catch let error as RealtimeError where error.code == .roomNotFound && name.isMadeByUse {
-            try checkMayEnter(name, caller)
-            try await makeByUse(name, as: caller)
-            return try await database.read { tx in
-                RoomPage(room: try store.visible(name, to: caller, tx), messages: [])
-            }
-        }
-    }
-
-    static func messages(
-        of room: Room, _ piece: Piece, limit: Int, _ tx: borrowing Transaction
-    ) throws -> [RoomMessage] {
-        let first = room.firstOffset - 1
-        return switch piece {
-        case .after(let offset): try RoomMessageStore.page(of: room.key, after: max(first, offset), limit: limit, tx)
-        case .before(let offset):
-            try RoomMessageStore.newest(of: room.key, after: first, before: offset, limit: limit, tx)
-        case .newest: try RoomMessageStore.newest(of: room.key, after: first, limit: limit, tx)
-        }
-    }
-
-    /// Takes away what is beyond a room's history, as soon as nobody can be about to read it.
-    /// - Returns: How many messages.
-    package func shorten(_ key: Int64, to limit: Int) async throws -> Int {
-        let now = clock.now
-        var (total, count) = (0, RoomMessageStore.pruneMax)
-        while count == RoomMessageStore.pruneMax {
-            count = try await database.write { try RoomMessageStore.prune(key, keeping: limit, now: now, $0) }
-            total += count
-        }
-        return total
-    }
-
-    /// Takes away some of what deleted rooms have left.
-    /// - Returns: Whether there may be more.
-    package func sweep() async throws -> Bool {
-        let hasLeft = try await database.read { tx in
-            try tx.first("SELECT 1 FROM room_leftovers LIMIT 1") { try $0[0] as Int } != nil
-        }
-        guard hasLeft else { return false }
-        return try await database.write { try RoomMessageStore.sweep($0) }
     }
 
     /// A room of a user does not exist for others, also as long as nobody has used it.
@@ -307,180 +211,4 @@ package struct Rooms: Sendable {
             throw RealtimeError.roomNotFound(name.text)
         }
     }
-
-    // MARK: Messages
-
-    /// Writes messages, each alone or not at all; in one commit.
-    ///
-    /// - Returns: What has become of each, in their order.
-    /// - Throws: `StorageError`; nothing is written then, as far as is known.
-    package func publish(_ publications: [Publication]) async throws -> [Result<Published, any Error>] {
-        try await publishAll(publications).outcomes
-    }
-
-    /// The same, and what has been written.
-    func publishAll(_ publications: [Publication]) async throws -> Batch {
-        var batch = try await write(publications)
-        // Rooms that are there by being used.
-        let missing = batch.outcomes.indices.filter { index in
-            guard case .failure(let error as RealtimeError) = batch.outcomes[index] else { return false }
-            return error.code == .roomNotFound && publications[index].room.isMadeByUse
-        }
-        var made: [Int] = []
-        for index in missing {
-            do {
-                try await makeByUse(publications[index].room, as: publications[index].caller)
-                made.append(index)
-            } catch {
-                // The others are written by now.
-                batch.outcomes[index] = .failure(error)
-            }
-        }
-        guard !made.isEmpty else { return batch }
-        do {
-            let second = try await write(made.map { publications[$0] })
-            for (index, outcome) in zip(made, second.outcomes) { batch.outcomes[index] = outcome }
-            batch.messages += second.messages
-        } catch {
-            for index in made { batch.outcomes[index] = .failure(error) }
-        }
-        return batch
-    }
-
-    /// Messages of one commit.
-    struct Batch: Sendable {
-        var outcomes: [Result<Published, any Error>]
-        /// Those that are new, rising within a room.
-        var messages: [(room: Room, message: RoomMessage)]
-    }
-
-    /// Writes messages into rooms that are there.
-    func write(_ publications: [Publication]) async throws -> Batch {
-        let (now, store, isShared) = (clock.now, store, database.isShared)
-        let ids = publications.map { _ in self.ids.next() as UUIDv7 }
-        return try await database.write { tx in
-            var batch = Batch(
-                outcomes: Array(repeating: .failure(RealtimeError(.realtimeInternal, "not written")), count: ids.count),
-                messages: [])
-            batch.messages.reserveCapacity(publications.count)
-            var groups: [Place: [Int]] = [:]
-            for (index, publication) in publications.enumerated() {
-                groups[Place(workspace: publication.caller.workspace.name, room: publication.room.text), default: []]
-                    .append(index)
-            }
-            // In the same order in every process, so that two wait for each other and not in a circle.
-            let order = groups.sorted { $0.key < $1.key }
-            let rooms = try store.find(
-                order.map { (publications[$0.value[0]].room, publications[$0.value[0]].caller.workspace) }, tx)
-            var values: [SQLValue] = []
-            var offsets: [SQLValue] = []
-            for (room, (_, indices)) in zip(rooms, order) {
-                guard let room else {
-                    for index in indices {
-                        batch.outcomes[index] = .failure(RealtimeError.roomNotFound(publications[index].room.text))
-                    }
-                    continue
-                }
-                var last = room.lastOffset
-                for index in indices {
-                    let publication = publications[index]
-                    do {
-                        try store.check(publication, to: room, tx)
-                    } catch let error as RealtimeError {
-                        batch.outcomes[index] = .failure(error)
-                        continue
-                    }
-                    let sender = publication.caller.user
-                    if let key = publication.idempotencyKey {
-                        let twin = batch.twin(of: publication, at: index, among: indices, in: publications)
-                        let earlier = try twin ?? RoomMessageStore.find(key, from: sender, in: room.key, tx)
-                        if let earlier {
-                            batch.outcomes[index] = .success(
-                                Published(id: earlier.id, offset: earlier.offset, epoch: room.epoch, isRepeat: true))
-                            continue
-                        }
-                    }
-                    last += 1
-                    let message = RoomMessage(
-                        offset: last, id: ids[index].description, sender: sender, type: publication.type,
-                        content: publication.content, createdAt: now)
-                    values += [
-                        .integer(room.key), .integer(last), .text(message.id), .text(sender), .text(message.type),
-                        .text(message.content), .integer(now.microseconds), publication.idempotencyKey.sqlValue,
-                    ]
-                    batch.messages.append((room, message))
-                    batch.outcomes[index] = .success(
-                        Published(id: ids[index], offset: last, epoch: room.epoch, isRepeat: false))
-                }
-                guard last > room.lastOffset else { continue }
-                offsets += [.integer(room.key), .integer(last)]
-                // Whoever has written knows; only others have to be woken.
-                if isShared { tx.signal(.rooms(room.key, isShared: true)) }
-            }
-            guard !offsets.isEmpty else { return batch }
-            try tx.insert(into: RoomMessageStore.table, values)
-            try tx.update(RoomMessageStore.offsets, offsets)
-            return batch
-        }
-    }
-
-    private struct Place: Hashable, Comparable {
-        let workspace: String
-        let room: String
-
-        static func < (left: Place, right: Place) -> Bool {
-            (left.workspace, left.room) < (right.workspace, right.room)
-        }
-    }
-}
-
-extension Rooms.Batch {
-    /// The same message, sent twice in one batch.
-    fileprivate func twin(
-        of publication: Publication, at index: Int, among indices: [Int], in publications: [Publication]
-    ) -> (id: UUIDv7, offset: Int64)? {
-        for other in indices where other < index {
-            guard publications[other].idempotencyKey == publication.idempotencyKey,
-                publications[other].caller.user == publication.caller.user,
-                case .success(let published) = outcomes[other]
-            else { continue }
-            return (published.id, published.offset)
-        }
-        return nil
-    }
-}
-
-extension RoomStore {
-    /// Whether somebody may send this to the room.
-    /// - Throws: `realtime.room_not_found`, `realtime.forbidden`.
-    func check(_ publication: Publication, to room: Room, _ tx: borrowing Transaction) throws {
-        let caller = publication.caller
-        switch room.id.kind {
-        // Everybody may write to somebody; what is in the room, only that user sees.
-        case .user: break
-        case .workspace:
-            guard publication.isTrusted || caller.principal.may(.manageWorkspace) else {
-                throw RealtimeError(
-                    .realtimeForbidden, "the permission \(Permission.manageWorkspace.rawValue) is needed")
-            }
-        case .plain, .scope:
-            guard try isVisible(room, to: caller, tx) else { throw RealtimeError.roomNotFound(room.id.text) }
-        }
-    }
-}
-
-/// Who belongs to a workspace; filled in by the server.
-package protocol RoomDirectory: Sendable {
-    /// - Parameter user: An id, in lower case.
-    func isMember(_ user: String, of workspace: WorkspaceID) async throws -> Bool
-}
-
-extension SignalTopic {
-    /// The rooms are divided among so many topics, so that a node looks after a part of its rooms for each wake-up.
-    static let roomParts: Int64 = 16
-
-    static func rooms(part: Int64) -> SignalTopic { SignalTopic(name: "realtime.rooms.\(part)") }
-
-    /// Something has changed about the room.
-    static func rooms(_ key: Int64, isShared: Bool) -> SignalTopic { rooms(part: isShared ? key % roomParts : 0) }
 }

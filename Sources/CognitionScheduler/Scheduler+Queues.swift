@@ -1,4 +1,5 @@
 package import CognitionCore
+import CognitionEvents
 import CognitionStorage
 
 /// Queues: what they hold, and what becomes of what has failed in them.
@@ -11,28 +12,52 @@ extension Scheduler {
         in workspace: WorkspaceID, after name: String = "", limit: Int = 1_000
     ) async throws -> [JSONValue] {
         let now = clock.now
+        return try await database.read { try queues(in: workspace, after: name, limit: limit, now: now, $0) }
+    }
+
+    /// The first 100 of them, and the position of the log at which they were so.
+    package func queueSnapshots(in workspace: WorkspaceID) async throws -> (views: [JSONValue], position: Int64) {
+        let now = clock.now
         return try await database.read { tx in
-            let stored = try QueueStore.all(in: workspace, after: name, limit: limit, tx)
-            let byName = Dictionary(stored.map { ($0.name, $0) }) { first, _ in first }
-            let unused = QueueSettings.builtIn.map(\.key).filter { $0 > name && byName[$0] == nil }
-            return try (stored.map(\.name) + unused).sorted().prefix(limit).map { name in
-                try byName[name].map { try view(of: $0, now: now, tx) } ?? unusedView(name)
-            }
+            (try queues(in: workspace, after: "", limit: 100, now: now, tx), try EventLog.head(in: tx))
+        }
+    }
+
+    private func queues(
+        in workspace: WorkspaceID, after name: String, limit: Int, now: Timestamp, _ tx: borrowing Transaction
+    ) throws -> [JSONValue] {
+        let stored = try QueueStore.all(in: workspace, after: name, limit: limit, tx)
+        let byName = Dictionary(stored.map { ($0.name, $0) }) { first, _ in first }
+        let unused = QueueSettings.builtIn.map(\.key).filter { $0 > name && byName[$0] == nil }
+        return try (stored.map(\.name) + unused).sorted().prefix(limit).map { name in
+            try byName[name].map { try view(of: $0, now: now, tx) } ?? unusedView(name)
         }
     }
 
     /// - Throws: `scheduler.queue_not_found`.
     package func queue(_ name: String, in workspace: WorkspaceID) async throws -> JSONValue {
         let now = clock.now
+        return try await database.read { try queue(name, in: workspace, now: now, $0) }
+    }
+
+    /// The same, and the position of the log at which it was so.
+    package func queueSnapshot(
+        _ name: String, in workspace: WorkspaceID
+    ) async throws -> (view: JSONValue, position: Int64) {
+        let now = clock.now
         return try await database.read { tx in
-            guard let queue = try QueueStore.find(name, in: workspace, tx) else {
-                guard QueueSettings.builtIn.contains(where: { $0.key == name }) else {
-                    throw SchedulerError.noQueue(name)
-                }
-                return unusedView(name)
-            }
-            return try view(of: queue, now: now, tx)
+            (try queue(name, in: workspace, now: now, tx), try EventLog.head(in: tx))
         }
+    }
+
+    private func queue(
+        _ name: String, in workspace: WorkspaceID, now: Timestamp, _ tx: borrowing Transaction
+    ) throws -> JSONValue {
+        guard let queue = try QueueStore.find(name, in: workspace, tx) else {
+            guard QueueSettings.builtIn.contains(where: { $0.key == name }) else { throw SchedulerError.noQueue(name) }
+            return unusedView(name)
+        }
+        return try view(of: queue, now: now, tx)
     }
 
     /// Changes how a queue treats its jobs; one that is not there is made.

@@ -1,27 +1,37 @@
 package import CognitionCore
+import CognitionEvents
 import CognitionStorage
 
 /// Looking at jobs.
 extension Scheduler {
     /// - Throws: `scheduler.job_not_found`.
     package func job(_ id: String, in workspace: WorkspaceID) async throws -> JobView {
-        try await database.read { tx in
-            if let job = try JobReader.find(id, in: workspace, tx) {
-                var view = try job.view()
-                guard job.parents > 0, var json = view.json.objectValue else { return view }
-                json["depends_on"] = .array(
-                    try DependencyStore.parents(of: job.key, tx).map { parent in
-                        [
-                            "job": .string(parent.id), "on": .string(parent.wanted.rawValue),
-                            "state": .string(parent.state.name),
-                        ]
-                    })
-                view.json = .object(json)
-                return view
-            }
-            if let schedule = try ScheduleStore.find(id, in: workspace, tx) { return try schedule.view() }
-            throw SchedulerError.notFound(id)
+        try await database.read { try Self.job(id, in: workspace, $0) }
+    }
+
+    /// The same, and the position of the log at which it was so.
+    package func jobSnapshot(
+        _ id: String, in workspace: WorkspaceID
+    ) async throws -> (view: JobView, position: Int64) {
+        try await database.read { tx in (try Self.job(id, in: workspace, tx), try EventLog.head(in: tx)) }
+    }
+
+    private static func job(_ id: String, in workspace: WorkspaceID, _ tx: borrowing Transaction) throws -> JobView {
+        if let job = try JobReader.find(id, in: workspace, tx) {
+            var view = try job.view()
+            guard job.parents > 0, var json = view.json.objectValue else { return view }
+            json["depends_on"] = .array(
+                try DependencyStore.parents(of: job.key, tx).map { parent in
+                    [
+                        "job": .string(parent.id), "on": .string(parent.wanted.rawValue),
+                        "state": .string(parent.state.name),
+                    ]
+                })
+            view.json = .object(json)
+            return view
         }
+        if let schedule = try ScheduleStore.find(id, in: workspace, tx) { return try schedule.view() }
+        throw SchedulerError.notFound(id)
     }
 
     /// What a list shows.

@@ -308,7 +308,7 @@ import Testing
         switch topic {
         case .execution(_, let id): request["execution_id"] = .string(id)
         case .workflow(_, let id): request["workflow_id"] = .string(id)
-        case .room(_, let id): request["room"] = .string(id)
+        case .job, .queue, .jobs, .room: request["room"] = .string(topic.room)
         }
         if let since { request["since"] = ["epoch": .string(FakeConnection.epoch), "offset": .integer(since)] }
         connection.say(.object(request))

@@ -109,6 +109,7 @@ final class FakeConnection: SessionPort {
     func load(_ subscription: TopicSubscription<FakeConnection>, since: FeedPlace?, answering id: JSONValue?) {
         questions.append(Request(.load(subscription, since, id)))
     }
+    func attend(_ topics: [Topic], answering id: JSONValue?) {}
     func read(after position: Int64, for subscriptions: [TopicSubscription<FakeConnection>]) {
         questions.append(Request(.read(position, subscriptions)))
     }

@@ -127,6 +127,104 @@ import Testing
         }
     }
 
+    /// Every job and queue is there.
+    private struct Jobs: JobSource {
+        let database: any Database
+
+        private func snapshot(_ data: JSONObject) async throws -> TopicSnapshot {
+            TopicSnapshot(data: data, position: try await EventLog(database).head())
+        }
+        func job(_ id: String, in workspace: WorkspaceID) async throws -> TopicSnapshot {
+            guard id != "none" else { throw RealtimeError(.roomNotFound, "there is no job") }
+            return try await snapshot(["job_id": .string(id)])
+        }
+        func queue(_ name: String, in workspace: WorkspaceID) async throws -> TopicSnapshot { try await snapshot([:]) }
+        func jobs(in workspace: WorkspaceID) async throws -> TopicSnapshot { try await snapshot([:]) }
+    }
+
+    private static let watcher = RoomPeople.caller("ada", in: workspace, [.readJobs, .readWorkflows])
+
+    @Test("Rooms of the log tell of jobs and executions, live and from any place", arguments: TestDatabase.engines)
+    func logRooms(on engine: TestDatabase.Engine) async throws {
+        try await withTestDatabase(engine, migrations: EventLog.migrations + Rooms.migrations) { database in
+            let hub = try await RealtimeHub.open(
+                database, source: Source(database: database), jobs: Jobs(database: database), authenticator: Accounts())
+            let lane = Lane()
+            hub.add(lane)
+            func end(_ job: String, _ queue: String, of schedule: String? = nil) async throws {
+                var data: JSONObject = ["job_id": .string(job), "queue": .string(queue), "kind": "http", "attempt": 1]
+                data["schedule_id"] = schedule.map(JSONValue.string)
+                try await EventLog(database).append(
+                    [NewEvent("job.completed", data: .object(data))], to: StreamName("job_queue", queue),
+                    context: EventContext(
+                        Principal(actor: "scheduler", workspace: Self.workspace), time: FakeConnection.now,
+                        ids: UUIDGenerator()))
+            }
+            func topic(_ room: String) throws -> Topic { try #require(try hub.logRoom(room, for: Self.watcher)) }
+            let (job, schedule) = (try topic("job:one"), try topic("job:nightly"))
+            let (queue, all) = (try topic("queue:q"), try topic("jobs:w"))
+            #expect(try topic("execution:\(Self.execution.uppercased())") == .execution(Self.workspace, Self.execution))
+            #expect(try topic("workflow:w.x") == .workflow(Self.workspace, "w.x"))
+            hub.subscribed(to: queue)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await hub.run() }
+                try await end("one", "q")
+                try await append("execution.started", ["workflow_id": "w.x", "status": "running"], to: database)
+                try await end("two", "other")
+                try await end("three", "q", of: "nightly")
+                while lane.messages.withLock({ $0.count }) < 2 { try await Task.sleep(for: .milliseconds(2)) }
+                group.cancelAll()
+            }
+            let told = lane.messages.withLock { $0 }.map { (try? JSONValue(parsing: $0.json)) ?? .null }
+            #expect(told.map { $0["data"]?["job_id"] } == ["one", "three"] && told.map { $0["offset"] } == [1, 4])
+            #expect(told[0]["type"] == "job_status" && told[0]["data"]?["status"] == "completed")
+
+            func offsets(_ topic: Topic, _ piece: Rooms.Piece = .after(0), limit: Int = 10) async throws -> [Int64] {
+                try await hub.history(of: topic, piece, limit: limit).messages.map(\.position)
+            }
+            #expect(try await offsets(job) == [1])
+            #expect(try await offsets(schedule) == [4])
+            #expect(try await offsets(queue) == [1, 4])
+            #expect(try await offsets(all) == [1, 3, 4])
+            #expect(try await offsets(all, .newest, limit: 2) == [3, 4])
+            #expect(try await offsets(all, .before(4), limit: 1) == [3])
+            #expect(try await offsets(all, .after(1), limit: 1) == [3])
+            #expect(try await offsets(.workflow(Self.workspace, "w.x")) == [2])
+            let page = try await hub.history(of: all, .after(1), limit: 1)
+            #expect(page.position == 3 && page.head == 4 && page.epoch == hub.epoch)
+            let start = try await hub.load(all, since: FeedPlace(epoch: hub.epoch, offset: 1))
+            #expect(start.recovered == true && start.messages.map(\.position) == [3, 4])
+            // A page of several topics, as a slow client reads it.
+            #expect(
+                try await hub.page(after: 0, topics: [queue, .workflow(Self.workspace, "w.x")]).messages.count == 3)
+            await #expect(throws: RealtimeError.self) {
+                try await hub.history(of: try topic("job:none"), .newest, limit: 1)
+            }
+        }
+    }
+
+    @Test("Rooms of the log are for those who may see what they tell, and nobody publishes there")
+    func logRoomAccess() async throws {
+        try await withTestDatabase(.sqliteMemory, migrations: EventLog.migrations + Rooms.migrations) { database in
+            let hub = try await RealtimeHub.open(
+                database, source: Source(database: database), jobs: Jobs(database: database), authenticator: Accounts())
+            func code(_ body: () async throws -> Void) async -> ErrorCode? {
+                do { try await body() } catch let error as RealtimeError { return error.code } catch {}
+                return nil
+            }
+            let reader = RoomPeople.caller("ada", in: Self.workspace, [.readRooms, .publishToRooms, .readWorkflows])
+            #expect(await code { _ = try hub.logRoom("job:one", for: reader) } == .realtimeForbidden)
+            #expect(await code { _ = try hub.logRoom("jobs:other", for: Self.watcher) } == .roomNotFound)
+            #expect(try hub.logRoom("a", for: reader) == nil)
+            #expect(try hub.logRoom("user:\(Self.execution)", for: reader) == nil)
+            for room in ["execution:a", "workflow:w.x", "job:one", "queue:q", "jobs:w"] {
+                #expect(await code { _ = try RoomName.parse(room) } == .roomReadOnly)
+                #expect(await code { try await hub.rooms.delete(room, as: reader) } == .roomReadOnly)
+            }
+            #expect(await code { _ = try RoomName.parse("search:x") } == .roomNotFound)
+        }
+    }
+
     @Test("Places are counted, and can be taken again")
     func places() async throws {
         try await withTestDatabase(.sqliteMemory, migrations: EventLog.migrations + Rooms.migrations) { database in

@@ -27,6 +27,12 @@ import Testing
             #expect(list.output.contains("planning") && list.output.contains("4 messages"), "\(list)")
             #expect(try await sandbox.json("rooms", "show", "planning")["last_offset"] == 4)
             #expect(try await sandbox.run("rooms", "members", "planning").output.contains("operator  owner  member"))
+            let changed = try await sandbox.json(
+                "rooms", "update", "planning", "--name", "Plans", "--history", "durable", "--revision", "0", "--json")
+            #expect(changed["name"] == "Plans" && changed["history"] == "durable", "\(changed)")
+            #expect(changed["slow"] == "conflate" && changed["revision"] == 1, "\(changed)")
+            let late = try await sandbox.run("rooms", "update", "planning", "--private", "--revision", "0")
+            #expect(late.exitCode == 1 && late.errors.contains("[realtime.room_changed]"), "\(late)")
             #expect(try await sandbox.run("rooms", "create", "x", "--slow", "never").exitCode == 2)
             #expect(try await sandbox.run("rooms", "create", "x", "--history", "0").exitCode == 2)
             #expect(try await sandbox.run("rooms", "delete", "planning").exitCode == 0)

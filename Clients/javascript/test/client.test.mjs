@@ -385,3 +385,60 @@ test("a listener that fails harms nobody else", async () => {
   client.disconnect()
   assert.ok(new RealtimeError("a", "b") instanceof Error)
 })
+
+test("rooms in which the platform talks: executions by either name, jobs by job, queue and workspace", async () => {
+  FakeSocket.reset({ subscribe: (message, socket) => {
+    const name = message.execution_id ? { execution_id: message.execution_id } : { room: message.room }
+    socket.say("subscribed", name, { id: message.id, epoch, offset: 10 })
+  } })
+  const client = make()
+  await client.connect()
+  const told = { job: [], queue: [], all: [], execution: [] }
+  const keep = (list) => ({ type, offset }) => type !== "subscribed" && list.push(offset)
+  await client.subscribe({ room: "execution:e" }, keep(told.execution)).ready
+  assert.equal(FakeSocket.last.actions("subscribe")[0].execution_id, "e")
+  await client.subscribe({ room: "job:a" }, keep(told.job)).ready
+  const queue = client.subscribe({ room: "queue:q" }, keep(told.queue))
+  await queue.ready
+  await client.subscribe({ room: "jobs:w" }, keep(told.all)).ready
+  await eventually(() => FakeSocket.last.actions("ping").length === 4)
+  const say = (data, offset, type = "job_status") => FakeSocket.last.say(type, data, { epoch, offset })
+  say({ job_id: "a", queue: "q" }, 11)
+  say({ job_id: "b", queue: "q" }, 12)
+  say({ job_id: "b", schedule_id: "a", queue: "other" }, 13)
+  say({ queue: "q" }, 14, "queue_status")
+  say({ execution_id: "e", workflow_id: "default.x" }, 15, "workflow_status")
+  await eventually(() => told.execution.length === 1)
+  assert.deepEqual(told, { job: [11, 13], queue: [11, 12, 14], all: [11, 12, 13, 14], execution: [15] })
+  assert.equal(queue.place.offset, 14)
+  client.disconnect()
+})
+
+test("rooms that it is in without asking go on where they were, and ask only for what was missed", async () => {
+  let rooms = [{ room: "user:u", epoch: "e.0", offset: 0 }, { room: "workspace:w", epoch: "e.7", offset: 5 }]
+  FakeSocket.reset({
+    authenticate: (message, socket) => socket.say("connected", { authenticated: true, rooms }, { id: message.id }),
+    subscribe: (message, socket) => {
+      // Something is said meanwhile, and is told again after the answer.
+      socket.say("message", { room: message.room, content: 3 }, { epoch: "e.9", offset: 3 })
+      socket.say("subscribed", { room: message.room, recovered: true }, { id: message.id, epoch: "e.9", offset: message.since.offset })
+      for (let offset = message.since.offset + 1; offset <= 3; offset += 1)
+        socket.say("message", { room: message.room, content: offset }, { epoch: "e.9", offset })
+    },
+  })
+  const client = make()
+  const told = []
+  client.on("message", ({ type, data }) => type === "message" && told.push(data.content))
+  await client.connect()
+  FakeSocket.last.say("message", { room: "user:u", content: 1 }, { epoch: "e.9", offset: 1 })
+  await eventually(() => told.length === 1)
+  rooms = [{ room: "user:u", epoch: "e.9", offset: 2 }, { room: "workspace:w", epoch: "e.7", offset: 5 }]
+  FakeSocket.last.end(1006)
+  await eventually(() => told.length === 3)
+  assert.deepEqual(told, [1, 2, 3])
+  assert.deepEqual(FakeSocket.last.actions("subscribe").map(({ room, since, quiet }) => [room, since, quiet]),
+    [["user:u", { epoch: "e.9", offset: 1 }, true]])
+  assert.deepEqual(client.rooms, [{ room: "user:u", epoch: "e.9", offset: 3 }, { room: "workspace:w", epoch: "e.7", offset: 5 }])
+  client.disconnect()
+  assert.ok(make({ auto: false }).url.endsWith("?auto=false"))
+})

@@ -131,7 +131,7 @@ test("a refresh with somebody else's token ends it for good", async () => {
 })
 
 test("who has nothing to do is let go of, and comes back for the next subscription", async () => {
-  const client = make()
+  const client = make({ auto: false })
   const closes = []
   client.on("disconnected", ({ code, willReconnect }) => closes.push([code, willReconnect]))
   await client.connect()
@@ -139,6 +139,28 @@ test("who has nothing to do is let go of, and comes back for the next subscripti
   assert.deepEqual(closes, [[4408, false]])
   assert.equal((await client.subscribe({ workflow_id: "short" }).ready).workflow_id, "default.short")
   await assert.rejects(client.subscribe({ execution_id: "01a1fd1f-dc67-72de-bfb8-74d86589c8a7" }).ready, { code: "workflow.execution_not_found" })
+  client.disconnect()
+})
+
+test("what is said to a user arrives without a subscription, once, over a server that is killed", async () => {
+  const client = make()
+  const told = []
+  client.on("message", ({ type, data, offset }) => type === "message" && told.push([data.content, offset]))
+  const { user_id, rooms } = await client.connect()
+  assert.deepEqual(rooms.map(({ room }) => room), [`user:${user_id}`, `workspace:${client.session.workspace_id}`])
+  const say = (content) => user.send("POST", `users/${user_id}/messages`, { json: { content } })
+  await say("one")
+  await eventually(() => told.length === 1)
+  await server.kill()
+  await server.run()
+  // Before it is back, or after: it is all the same.
+  await say("two")
+  await eventually(() => client.isConnected)
+  await say("three")
+  await eventually(() => told.length === 3)
+  assert.deepEqual(told, [["one", 1], ["two", 2], ["three", 3]])
+  assert.equal(client.rooms[0].offset, 3)
+  assert.equal((await client.stats()).active_subscriptions <= 1, true)
   client.disconnect()
 })
 

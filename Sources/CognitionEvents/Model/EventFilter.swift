@@ -8,6 +8,8 @@ package struct EventFilter: Sendable, Hashable {
     /// Any of these, spelled out; at most ``typesMax``.
     package var types: [String]?
     package var streamType: String?
+    /// Any of these.
+    package var streamTypes: Set<String>?
     /// None of these.
     package var hiddenStreamTypes: Set<String> = []
     /// One stream of `workspace`, which must then be given.
@@ -19,11 +21,13 @@ package struct EventFilter: Sendable, Hashable {
 
     package init(
         workspace: WorkspaceID? = nil, types: [String]? = nil, streamType: String? = nil,
-        hiddenStreamTypes: Set<String> = [], stream: StreamName? = nil, since: Timestamp? = nil
+        streamTypes: Set<String>? = nil, hiddenStreamTypes: Set<String> = [], stream: StreamName? = nil,
+        since: Timestamp? = nil
     ) {
         self.workspace = workspace
         self.types = types
         self.streamType = streamType
+        self.streamTypes = streamTypes
         self.hiddenStreamTypes = hiddenStreamTypes
         self.stream = stream
         self.since = since

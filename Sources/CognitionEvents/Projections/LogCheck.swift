@@ -121,7 +121,8 @@ extension EventFilter {
     /// Whether a reader with this filter gets the event.
     func matches(_ event: Event) -> Bool {
         (workspace == nil || event.workspace == workspace) && (types?.contains(event.type) ?? true)
-            && (streamType == nil || event.stream.type == streamType) && !hiddenStreamTypes.contains(event.stream.type)
+            && (streamType == nil || event.stream.type == streamType)
+            && (streamTypes?.contains(event.stream.type) ?? true) && !hiddenStreamTypes.contains(event.stream.type)
             && (stream == nil || event.stream == stream) && since.map { event.time >= $0 } ?? true
     }
 }

@@ -204,6 +204,7 @@ enum EventReader {
         var conditions: SQL = ""
         if let workspace = filter.workspace { conditions = "\(conditions) AND s.workspace_id = \(workspace)" }
         if let type = filter.streamType { conditions = "\(conditions) AND s.type = \(type)" }
+        if let types = filter.streamTypes { conditions = "\(conditions) AND s.type IN \(list: types.sorted())" }
         if !filter.hiddenStreamTypes.isEmpty {
             conditions = "\(conditions) AND s.type NOT IN \(list: filter.hiddenStreamTypes.sorted())"
         }

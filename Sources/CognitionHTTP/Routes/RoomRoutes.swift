@@ -42,6 +42,15 @@ package struct RoomRoutes: RouteGroup {
             access: .permission(.readRooms), summary: "Shows a room.",
             details: "A private room is not there for those who are no members.", use: show)
         api.route(
+            .patch, "rooms/{id}", body: RoomChangeRequest.self, parameters: [Self.id], answers: [.ok(RoomShape.self)],
+            errors: [.notFound, .forbidden, .conflict], access: .permission(.manageRooms),
+            summary: "Changes what a room is like.",
+            details: """
+                Its owner may, and admins; what is not named stays. With `revision` only when nothing has changed since. Whoever \
+                is in it is told; a room that becomes private is left by those who are no members. A longer history begins with \
+                what was kept until then.
+                """, use: change)
+        api.route(
             .delete, "rooms/{id}", parameters: [Self.id], answers: [.noContent], errors: [.notFound, .forbidden],
             access: .permission(.manageRooms), summary: "Deletes a room and its messages.",
             details: "Its owner may, and admins. Whoever is in it is told.", use: delete)
@@ -93,6 +102,10 @@ package struct RoomRoutes: RouteGroup {
             ], errors: [.notFound], access: .permission(.readRooms),
             summary: "Reads the messages of a room, or follows it.",
             details: """
+                Of `execution:ID`, `workflow:NAME`, `job:ID`, `queue:NAME` and `jobs:WORKSPACE` it is what the log tells, \
+                with the log's epoch and positions; of those, the permission to see what is told of is needed. A page of \
+                them may have fewer messages than `limit` where `next_cursor` says that more of the log is to be looked through.
+
                 Without `after`, `before` and `cursor` the newest. `wait_seconds` waits for a message when there is none after \
                 `after`. `recovered` is false when messages after `after` are not kept any more, or `epoch` is not the room's.
 
@@ -141,6 +154,10 @@ package struct RoomRoutes: RouteGroup {
         .ok(RoomShape(try await rooms.room(try call.path(Self.id), for: call.roomCaller)))
     }
 
+    @Sendable private func change(_ call: Call<RoomChangeRequest>) async throws -> Answer {
+        .ok(RoomShape(try await rooms.change(try call.path(Self.id), call.body.change, as: call.roomCaller)))
+    }
+
     @Sendable private func delete(_ call: Call<Void>) async throws -> Answer {
         try await rooms.delete(try call.path(Self.id), as: call.roomCaller)
         await hub.roomsChanged()
@@ -178,8 +195,7 @@ package struct RoomRoutes: RouteGroup {
 
     @Sendable private func publish(_ call: Call<MessageRequest>) async throws -> Answer {
         let id = try call.path(Self.id)
-        guard let room = RoomName(id) else { throw RealtimeError(.roomNotFound, "there is no room \(id)") }
-        return try await send(call.body, to: room, as: call.roomCaller, call)
+        return try await send(call.body, to: try RoomName.parse(id), as: call.roomCaller, call)
     }
 
     @Sendable private func publishToUser(_ call: Call<MessageRequest>) async throws -> Answer {
@@ -229,6 +245,18 @@ package struct RoomRoutes: RouteGroup {
             throw RequestError(.parameterInvalid, "only one of after, before and cursor can be there")
         }
         let wait = try call.query(Self.wait) ?? 0
+        if let topic = try hub.logRoom(id, for: caller) {
+            let reader = LogRoomReader(hub: hub, identity: identity, topic: topic)
+            if call.accepts(EventStream.mediaType) {
+                return try await reader.stream(
+                    since: last ?? after.map { RoomStream.Place(epoch: epoch, offset: $0) }, as: call.caller)
+            }
+            if let start = cursor ?? after {
+                return .ok(try await reader.page(after: start, epoch: epoch, limit: limit, within: wait))
+            }
+            let piece = before.map(Rooms.Piece.before) ?? .newest
+            return .ok(RoomHistoryShape(page: try await hub.history(of: topic, piece, limit: limit)))
+        }
         if call.accepts(EventStream.mediaType) {
             let place = last ?? after.map { RoomStream.Place(epoch: epoch, offset: $0) }
             let stream = try await RoomStream.open(hub, id, as: caller, since: place) {

@@ -30,13 +30,17 @@ extension WebSocketEndpoint {
         let handshake = WebSocketHandshake(head)
         let address = client.address?.description
         guard let token = handshake.token else {
-            return accept(handshake, WebSocketPeer(caller: nil, address: address), head, channel)
+            return accept(
+                handshake, WebSocketPeer(caller: nil, address: address, joinsHomes: handshake.joinsHomes), head, channel
+            )
         }
         let promise = channel.eventLoop.makePromise(of: RealtimeCaller.self)
         let authenticator = hub.authenticator
         promise.completeWithTask { try await authenticator.caller(token: token.reveal(), from: address) }
         return promise.futureResult.flatMap { caller in
-            self.accept(handshake, WebSocketPeer(caller: caller, address: address), head, channel)
+            self.accept(
+                handshake, WebSocketPeer(caller: caller, address: address, joinsHomes: handshake.joinsHomes), head,
+                channel)
         }.flatMapError { error in
             self.refuse(HandshakeRefusal(error), .unauthenticated, channel.eventLoop)
         }
@@ -84,6 +88,8 @@ struct WebSocketPeer: Sendable {
     let caller: RealtimeCaller?
     /// As far as it is known; without a port.
     let address: String?
+    /// See ``WebSocketHandshake/joinsHomes``.
+    let joinsHomes: Bool
 }
 
 extension HTTPRequestHead {

@@ -36,7 +36,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
         machine = WebSocketConnectionMachine(
             limits: lane.endpoint.settings.limits, isAuthenticated: peer.caller != nil, now: .now())
         session = ClientSession(
-            lane.endpoint.ids.next(), port: self, rules: lane.endpoint.hub.rules, caller: peer.caller)
+            lane.endpoint.ids.next(), port: self, rules: lane.endpoint.hub.rules, caller: peer.caller,
+            joinsHomes: peer.joinsHomes)
     }
 
     private var hub: RealtimeHub { lane.endpoint.hub }
@@ -263,12 +264,19 @@ extension WebSocketHandler: SessionPort {
         }
     }
 
+    func attend(_ topics: [Topic], answering id: JSONValue?) {
+        let hub = hub
+        ask({ try await hub.attend(topics) }) { handler, result in
+            handler.session?.attended(result, answering: id, now: handler.hub.wallClock.now)
+        }
+    }
+
     func enter(
         _ subscription: TopicSubscription<WebSocketHandler>, as caller: RoomCaller, since: FeedPlace?,
         answering id: JSONValue?
     ) {
-        let (hub, topic) = (hub, subscription.topic)
-        ask({ try await hub.enter(topic, as: caller, since: since) }) { handler, result in
+        let (hub, topic, isQuiet) = (hub, subscription.topic, subscription.isQuiet)
+        ask({ try await hub.enter(topic, as: caller, since: since, isQuiet: isQuiet) }) { handler, result in
             guard let session = handler.session else {
                 // The connection has ended meanwhile.
                 if case .success(let start) = result { start.seat.leave() }
@@ -329,12 +337,12 @@ extension WebSocketHandler: SessionPort {
 
     func join(_ subscription: TopicSubscription<WebSocketHandler>) {
         lane.local.fanout.add(subscription)
-        hub.subscribed(to: subscription.topic)
+        hub.subscribed(to: subscription.topic, isAutomatic: subscription.isAutomatic)
     }
 
     func leave(_ subscription: TopicSubscription<WebSocketHandler>) {
         lane.local.fanout.remove(subscription)
-        hub.unsubscribed(from: subscription.topic)
+        hub.unsubscribed(from: subscription.topic, isAutomatic: subscription.isAutomatic)
     }
 
     func disconnect(_ reason: CloseReason) { perform(machine.sayGoodbye(reason, now: .now())) }

@@ -10,6 +10,8 @@ struct WebSocketHandshake {
     let token: Secret?
     /// The sub-protocol that the answer has to name, as the client offered it.
     let subprotocol: String?
+    /// Whether the device is to be in the rooms of its user and workspace without asking: not with `auto=false` in the URL.
+    let joinsHomes: Bool
 
     /// The name under which a browser can send a token: `new WebSocket(url, ["bearer", token])`.
     private static let bearer = "bearer"
@@ -18,6 +20,7 @@ struct WebSocketHandshake {
         let offered = head.headers[canonicalForm: "Sec-WebSocket-Protocol"].map(String.init)
         let offersBearer = offered.first?.lowercased() == Self.bearer
         subprotocol = offersBearer ? offered[0] : nil
+        joinsHomes = URI(head.uri).queryParameters["auto"] != "false"
         let token =
             Self.queryToken(head.uri) ?? Self.headerToken(head.headers)
             ?? (offersBearer ? offered.dropFirst().first : nil)

@@ -40,6 +40,40 @@ package struct RoomRequest: RequestBody {
     ]
 }
 
+/// The body of `PATCH rooms/{id}`.
+package struct RoomChangeRequest: RequestBody {
+    package let change: RoomChange
+
+    package init(json: JSONValue) throws {
+        var change = RoomChange()
+        if let name = json["name"] { change.name = .some(name.stringValue) }
+        change.isPrivate = json["private"]?.boolValue
+        change.membersMax = json["max_members"]?.integerValue.map { Int(clamping: $0) }
+        change.slow = json["slow"]?.stringValue.flatMap(SlowPolicy.init)
+        if let history = json["history"] {
+            change.history = history["limit"]?.integerValue.map { .last(Int(clamping: $0)) } ?? .durable
+        }
+        change.revision = json["revision"]?.integerValue
+        self.change = change
+    }
+
+    package static let schemaName = "RoomChangeRequest"
+    package static let schema: JSONValue = .record(
+        [
+            "name": .nullable(.text("For people; null for none.", length: 1...RoomSettings.nameBytesMax)),
+            "private": .flag(), "max_members": .whole(1...RoomSettings.membersMaxMax),
+            "history": [
+                "anyOf": [
+                    .record(["limit": .whole(1...RoomHistory.lastMax)], isClosed: true),
+                    ["type": "string", "const": "durable"],
+                ]
+            ],
+            "slow": RoomShape.slow,
+            "revision": .whole(0...(.max), "Changes it only when it is still at this revision."),
+        ], optional: ["name", "private", "max_members", "history", "slow", "revision"], isClosed: true)
+    package static let sample: JSONValue = ["name": "Plans", "history": "durable", "revision": 2]
+}
+
 /// A room.
 package struct RoomShape: AnswerBody {
     package let json: JSONValue
@@ -81,11 +115,13 @@ package struct RoomShape: AnswerBody {
         "max_members": .whole(1...RoomSettings.membersMaxMax), "history": history, "slow": slow,
         "present": .whole(0...(.max), "Users who are in it."),
         "last_offset": .whole(0...(.max), "Of its last message; 0 before the first."),
+        "revision": .whole(0...(.max), "Counts changes of it and of who may be in it."),
         "epoch": .text("Names its offsets."), "created_at": .moment,
     ])
     package static let sample: JSONValue = [
         "id": "planning", "name": "Planning", "owner": "0198f2c5-6b10-7c3a-9c1e-2f4b5a6d7e90", "private": true,
-        "max_members": 20, "history": ["limit": 500], "slow": "disconnect", "present": 3, "last_offset": 42,
+        "max_members": 20, "history": ["limit": 500], "slow": "disconnect", "revision": 2, "present": 3,
+        "last_offset": 42,
         "epoch": "0198f2c5-6b0e-7c3a-9c1e-2f4b5a6d7e8f.7", "created_at": "2026-11-28T08:00:00.000000Z",
     ]
 }
@@ -169,14 +205,11 @@ package struct PublishedShape: AnswerBody {
 }
 
 /// A message of a room.
-struct RoomMessageShape: AnswerBody {
-    let json: JSONValue
-
-    init(_ message: RoomMessage, in room: Room) { json = .object(message.json(room: room.id)) }
-
+enum RoomMessageShape: WireType {
     static let schemaName = "RoomMessage"
     static let schema: JSONValue = .record([
-        "room": RoomShape.id, "id": .uuid, "sender": .text("The user's id."), "content": .anything("As it was sent."),
+        "room": RoomShape.id, "id": .uuid, "sender": .text("The user's id; of what the log tells, who acted."),
+        "content": .anything("As it was sent; of what the log tells, the `data` of the message over a WebSocket."),
         "type": .text(), "created_at": .moment, "offset": .whole(1...(.max)),
     ])
     static let sample: JSONValue = [
@@ -188,27 +221,36 @@ struct RoomMessageShape: AnswerBody {
 
 /// A piece of a room's history.
 package struct RoomHistoryShape: AnswerBody {
-    package let page: RoomPage
-    /// Whether everything after the offset that was named is there, or follows; `nil` when none was named.
-    package let recovered: Bool?
-    /// Whether a further page follows these messages.
-    package let goesOn: Bool
+    package let json: JSONValue
 
+    /// - Parameters:
+    ///   - recovered: Whether everything after the offset that was named is there, or follows; `nil` when none was named.
+    ///   - goesOn: Whether a further page follows these messages.
     package init(page: RoomPage, recovered: Bool?, goesOn: Bool) {
-        self.page = page
-        self.recovered = recovered
-        self.goesOn = goesOn
+        let room = page.room
+        let last = page.messages.last.map(\.offset)
+        json = Self.json(
+            page.messages.map { $0.json(room: room.id) },
+            next: last.flatMap { goesOn && $0 < room.lastOffset ? $0 : nil },
+            epoch: room.epoch, first: room.firstOffset, last: room.lastOffset,
+            recovered: recovered)
     }
 
-    package var json: JSONValue {
-        let next =
-            page.messages.last.flatMap { last in
-                goesOn && last.offset < page.room.lastOffset ? Cursor("history", after: last.offset) : nil
-            }
-        return [
-            "items": .array(page.messages.map { RoomMessageShape($0, in: page.room).json }),
-            "next_cursor": next.map { .string($0.text) } ?? .null, "epoch": .string(page.room.epoch),
-            "first_offset": .integer(page.room.firstOffset), "last_offset": .integer(page.room.lastOffset),
+    /// - Parameter recovered: As above; with it a further page follows where the log goes on.
+    package init(page: LogRoomPage, recovered: Bool? = nil) {
+        let goesOn = recovered != nil && page.position < page.head
+        json = Self.json(
+            page.messages.map { $0.json(room: page.room) }, next: goesOn ? page.position : nil, epoch: page.epoch,
+            first: 1, last: page.head, recovered: recovered)
+    }
+
+    private static func json(
+        _ items: [JSONObject], next: Int64?, epoch: String, first: Int64, last: Int64, recovered: Bool?
+    ) -> JSONValue {
+        [
+            "items": .array(items.map(JSONValue.object)),
+            "next_cursor": next.map { .string(Cursor("history", after: $0).text) } ?? .null, "epoch": .string(epoch),
+            "first_offset": .integer(first), "last_offset": .integer(last),
             "recovered": recovered.map(JSONValue.bool) ?? .null,
         ]
     }

@@ -33,6 +33,8 @@ package struct ClientAction: Sendable {
     package let wantsText: Bool
     /// Whether a subscription to a room also tells who comes and goes.
     package let wantsPresence: Bool
+    /// Whether a subscription to a room counts for nothing there, as one that was not asked for.
+    package let isQuiet: Bool
 
     package var isPublish: Bool { if case .publish = kind { true } else { false } }
 
@@ -63,6 +65,7 @@ package struct ClientAction: Sendable {
         kind = try ClientAction.readKind(name, reader)
         wantsText = try reader.flag("tokens") ?? true
         wantsPresence = try reader.flag("presence") ?? true
+        isQuiet = try reader.flag("quiet") ?? false
     }
 
     private static func readKind(_ name: String, _ reader: Reader) throws(Refusal) -> Kind {

@@ -20,6 +20,11 @@ extension ClientSession {
             }
             // Who has no room for it asks who is there.
             _ = port.write(message)
+        case .settings(let key, let policy):
+            guard let tail = subscription.tail, tail.key == key, tail.flow != .opening else { return }
+            subscription.tail?.policy = policy
+            // Who has no room for it asks what the room is like.
+            _ = port.write(message)
         case .access(let access):
             guard let tail = subscription.tail else { return }
             guard tail.flow != .opening else {
@@ -42,6 +47,10 @@ extension ClientSession {
     /// Leaves the room if the client may no longer be in it.
     private func apply(_ access: RoomAccess, to subscription: Subscription) {
         guard let caller, let tail = subscription.tail, tail.key == access.key, !access.admits(caller.inRooms) else {
+            return
+        }
+        if tail.isQuiet, access.rule == .nobody {
+            subscription.tail?.forget()
             return
         }
         close(subscription)
@@ -72,6 +81,53 @@ extension ClientSession {
         resume(now: now)
     }
 
+    // MARK: Rooms that a device is in without asking
+
+    /// Joins the rooms of the user and the workspace.
+    /// - Returns: Whether ``attended(_:answering:now:)`` comes.
+    func attendHomes(of caller: RealtimeCaller, answering id: JSONValue?) -> Bool {
+        let homes = joinsHomes ? caller.homes : []
+        guard !homes.isEmpty else { return false }
+        for topic in homes {
+            let subscription = Subscription(topic, of: port)
+            subscription.isAutomatic = true
+            subscription.tail?.isQuiet = true
+            subscription.tail?.wantsPresence = false
+            subscriptions[topic] = subscription
+            port.join(subscription)
+        }
+        port.attend(homes, answering: id)
+        return true
+    }
+
+    /// The answer to ``SessionPort/attend(_:answering:)``: the client hears which rooms it is in, and what is said there from now on.
+    package func attended(_ result: Result<[RoomPlace], any Error>, answering id: JSONValue?, now: Timestamp) {
+        guard !isClosed else { return }
+        switch result {
+        case .success(let places):
+            for place in places { subscriptions[place.topic]?.tail?.attend(place) }
+        case .failure:
+            // It is in none, as `connected` says.
+            for subscription in subscriptions.values where subscription.isAutomatic { close(subscription) }
+        }
+        sendConnected(answering: id)
+        for subscription in subscriptions.values where subscription.isAutomatic {
+            if let access = subscription.tail?.access { apply(access, to: subscription) }
+            if subscription.tail?.recover() == true { readRooms() }
+        }
+        resume(now: now)
+    }
+
+    /// The rooms that it is in without having asked, and up to where it was told of each.
+    var homes: [JSONValue] {
+        (caller?.homes ?? []).compactMap { topic in
+            guard let subscription = subscriptions[topic], subscription.isAutomatic, let tail = subscription.tail else {
+                return nil
+            }
+            return ["room": .string(topic.room), "epoch": .string(tail.epoch), "offset": .integer(tail.after)]
+        }
+    }
+
     private func tellGap(_ offsets: ClosedRange<Int64>, epoch: String, of subscription: Subscription) {
         port.send(ServerMessage.gap(offsets, in: subscription.topic, epoch: epoch))
         subscription.tail?.told(upTo: offsets.upperBound)
@@ -94,9 +150,14 @@ extension ClientSession {
     package func caughtUp(_ subscription: Subscription, _ result: Result<RoomCatchUp, any Error>) {
         isReadingRoom = false
         guard !isClosed else { return }
-        guard !subscription.isClosed, let tail = subscription.tail, let epoch = tail.seat?.epoch else {
+        guard !subscription.isClosed, let tail = subscription.tail else {
             return readRooms()
         }
+        guard tail.key != 0 else {
+            _ = subscription.tail?.dropReading()
+            return readRooms()
+        }
+        let epoch = tail.epoch
         guard case .success(let page) = result else {
             // Tried again with the next tick; of a room that is gone, it is said by whoever follows the rooms.
             subscription.tail?.flow = .behind

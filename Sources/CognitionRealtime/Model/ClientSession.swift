@@ -36,16 +36,19 @@ package final class ClientSession<Port: SessionPort> {
     /// Some subscription has text that was not taken.
     package private(set) var hasText = false
     private var hasAnnouncedExpiry = false
+    /// Whether the device is put into the rooms of its user and its workspace.
+    let joinsHomes: Bool
     /// Something was asked of the port that has not been answered.
     private var isBusy = false
     /// Requests that wait for that; no more than one read from the socket brings, as none is read meanwhile.
     private var waiting: [String] = []
 
-    package init(_ id: UUIDv7, port: Port, rules: SessionRules, caller: RealtimeCaller?) {
+    package init(_ id: UUIDv7, port: Port, rules: SessionRules, caller: RealtimeCaller?, joinsHomes: Bool = false) {
         self.id = id
         self.port = port
         self.rules = rules
         self.caller = caller
+        self.joinsHomes = joinsHomes
     }
 
     package var isSubscribed: Bool { !subscriptions.isEmpty }
@@ -53,7 +56,13 @@ package final class ClientSession<Port: SessionPort> {
     /// Requests wait to be answered; nothing further should be read from the socket.
     package var hasBacklog: Bool { !waiting.isEmpty }
 
-    package func begin() { port.send(connected(answering: nil)) }
+    package func begin() {
+        if let caller, attendHomes(of: caller, answering: nil) {
+            isBusy = true
+        } else {
+            sendConnected(answering: nil)
+        }
+    }
 
     // MARK: Requests
 
@@ -101,7 +110,8 @@ package final class ClientSession<Port: SessionPort> {
         let needed: Permission
         switch action.kind {
         case .publish: needed = .publishToRooms
-        case .subscribe(.room, _), .unsubscribe(.room): needed = .readRooms
+        case .subscribe(let target, _), .unsubscribe(let target):
+            needed = rules.topic(target, caller.workspace).permission
         case .stats where caller.principal.may(.readRooms): return
         default: needed = .readWorkflows
         }
@@ -115,9 +125,9 @@ package final class ClientSession<Port: SessionPort> {
     ) throws(ClientAction.Refusal) {
         let publication: Publication
         do throws(RealtimeError) {
-            guard let room = RoomName(message.room) else { throw RealtimeError.roomNotFound(message.room) }
             publication = try Publication(
-                to: room, message.content, type: message.type, idempotencyKey: message.idempotencyKey,
+                to: try RoomName.parse(message.room), message.content, type: message.type,
+                idempotencyKey: message.idempotencyKey,
                 from: caller.inRooms)
         } catch {
             throw ClientAction.Refusal(error: error, id: action.id)
@@ -131,15 +141,20 @@ package final class ClientSession<Port: SessionPort> {
         to target: ClientAction.Target, since: FeedPlace?, _ caller: RealtimeCaller, _ action: ClientAction
     ) throws(ClientAction.Refusal) {
         let topic = rules.topic(target, caller.workspace)
+        if action.isQuiet, !topic.isHome {
+            throw refusal(
+                .actionInvalid, "\"quiet\" is for the rooms user:ID and workspace:NAME", action)
+        }
         // Asked for again, it starts again from where the client says.
         if let old = subscriptions[topic] { close(old) }
-        guard subscriptions.count < rules.subscriptionsMax else {
+        guard subscriptions.values.count(where: { !$0.isAutomatic }) < rules.subscriptionsMax else {
             throw refusal(
                 .subscriptionsExceeded, "a connection has at most \(rules.subscriptionsMax) subscriptions", action)
         }
         let subscription = Subscription(topic, of: port)
         subscription.wantsText = action.wantsText
-        subscription.tail?.wantsPresence = action.wantsPresence
+        subscription.tail?.wantsPresence = action.wantsPresence && !action.isQuiet
+        subscription.tail?.isQuiet = action.isQuiet
         subscriptions[topic] = subscription
         isBusy = true
         port.join(subscription)
@@ -182,9 +197,12 @@ package final class ClientSession<Port: SessionPort> {
                 return port.disconnect(.forbidden)
             }
             guard admitted else { return port.disconnect(.tooManyConnections) }
+            let isFirst = caller == nil
             caller = new
             hasAnnouncedExpiry = false
-            port.send(connected(answering: id))
+            // Goes on once it is in its rooms.
+            if isFirst, attendHomes(of: new, answering: id) { return }
+            sendConnected(answering: id)
         case .failure(let error):
             fail(error, answering: id)
             // With a token that still holds, a refresh that failed may be tried again.
@@ -256,8 +274,10 @@ package final class ClientSession<Port: SessionPort> {
         }
     }
 
-    private func connected(answering id: JSONValue?) -> [UInt8] {
-        ServerMessage.connected(self.id, caller: caller, heartbeat: rules.heartbeat, answering: id)
+    func sendConnected(answering id: JSONValue?) {
+        port.send(
+            ServerMessage.connected(
+                self.id, caller: caller, heartbeat: rules.heartbeat, rooms: joinsHomes ? homes : nil, answering: id))
     }
 
     // MARK: What is published

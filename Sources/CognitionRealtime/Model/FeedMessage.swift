@@ -10,6 +10,8 @@ package struct FeedMessage: Sendable {
         case room(key: Int64)
         /// Somebody has come to the room or gone; told only to those who have room for it.
         case presence(key: Int64)
+        /// The room is another than it was; told only to those who have room for it.
+        case settings(key: Int64, SlowPolicy)
         /// Others may be in the room now; not told as it is.
         case access(RoomAccess)
     }
@@ -31,24 +33,21 @@ package struct FeedMessage: Sendable {
         self.json = json
     }
 
-    /// A message larger than this leaves out the error's details, which the execution itself has.
+    /// A message larger than this leaves out the error's details, which the execution or job itself has.
     package static let bytesMax = 16 << 10
 
-    /// A `workflow_status` message from an event of an execution.
     /// - Parameter workflow: The canonical name of the execution's workflow.
     package init(_ event: Event, workflow: String?, epoch: String) {
-        kind = .log
-        position = event.position
-        time = event.time
-        topics = Self.topics(of: event, workflow: workflow)
+        let message = LogMessage(event, workflow: workflow)
         let place = FeedPlace(epoch: epoch, offset: event.position)
-        let full = ServerMessage.message(
-            "workflow_status", Self.data(of: event, workflow: workflow, withError: true), place: place)
-        json =
-            full.count <= Self.bytesMax
-            ? full
-            : ServerMessage.message(
-                "workflow_status", Self.data(of: event, workflow: workflow, withError: false), place: place)
+        let full = ServerMessage.message(message.type, message.data, place: place)
+        let isShort = full.count <= Self.bytesMax
+        self.init(
+            position: event.position, topics: message.topics, time: event.time,
+            json: isShort
+                ? full
+                : ServerMessage.message(
+                    message.type, LogMessage(event, workflow: workflow, withError: false).data, place: place))
     }
 
     /// A message of a room.
@@ -56,47 +55,5 @@ package struct FeedMessage: Sendable {
         self.init(
             position: message.offset, topics: [.room(room.workspace, room.id.text)], time: message.createdAt,
             json: message.frame(room: room.id, epoch: room.epoch), kind: .room(key: room.key))
-    }
-
-    /// Whom an event of an execution concerns.
-    package static func topics(of event: Event, workflow: String?) -> [Topic] {
-        let execution = Topic.execution(event.workspace, event.stream.id)
-        return workflow.map { [execution, .workflow(event.workspace, $0)] } ?? [execution]
-    }
-
-    private static func data(of event: Event, workflow: String?, withError: Bool) -> JSONObject {
-        var data: JSONObject = ["execution_id": .string(event.stream.id)]
-        data["workflow_id"] = workflow.map(JSONValue.string) ?? .null
-        data["status"] = event.data["status"] ?? .null
-        data["progress"] = event.data["progress"] ?? .null
-        data["event"] = .string(event.type)
-        data["time"] = .string(event.time.description)
-        let error = withError ? event.data["error"] : nil
-        guard let happened = taskStatus(event.type) else {
-            data["reason"] = event.data["reason"]
-            data["error"] = error
-            return data
-        }
-        var task: JSONObject = ["status": .string(happened)]
-        for (member, name) in taskMembers { task[name] = event.data[member] }
-        task["error"] = error
-        data["task"] = .object(task)
-        return data
-    }
-
-    private static let taskMembers = [
-        ("task", "number"), ("name", "name"), ("reference", "reference"), ("attempt", "attempt"),
-        ("parent", "parent"), ("scope", "scope"), ("items", "items"), ("reason", "reason"),
-        ("outcome", "outcome"), ("compensation", "compensation"),
-    ]
-
-    /// The status that a task has after an event of the type; `nil` when it is not about a task.
-    private static func taskStatus(_ type: String) -> String? {
-        guard type.hasPrefix("task.") else { return nil }
-        return switch type.dropFirst(5) {
-        case "started": "running"
-        case "retried": "waiting"
-        case let status: String(status)
-        }
     }
 }

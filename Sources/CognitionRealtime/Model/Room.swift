@@ -37,11 +37,46 @@ package struct RoomSettings: Sendable, Hashable {
     package var history = RoomHistory.standard
     package var slow = SlowPolicy.disconnect
 
+    /// What is not as it was, as JSON.
+    func differences(from old: RoomSettings) -> JSONObject {
+        var changed: JSONObject = [:]
+        if name != old.name { changed["name"] = name.map(JSONValue.string) ?? .null }
+        if isPrivate != old.isPrivate { changed["private"] = .bool(isPrivate) }
+        if membersMax != old.membersMax { changed["max_members"] = .integer(Int64(membersMax)) }
+        if history != old.history { changed["history"] = history.json }
+        if slow != old.slow { changed["slow"] = .string(slow.rawValue) }
+        return changed
+    }
+
     package static let membersMaxStandard = 100
     package static let membersMaxMax = 10_000
     package static let nameBytesMax = 200
 
     package init() {}
+}
+
+/// What is to become of a room's settings; what is `nil` stays.
+package struct RoomChange: Sendable, Hashable {
+    /// `.some(nil)` takes the name away.
+    package var name: String??
+    package var isPrivate: Bool?
+    package var membersMax: Int?
+    package var history: RoomHistory?
+    package var slow: SlowPolicy?
+    /// Only a room that is still at this revision is changed.
+    package var revision: Int64?
+
+    package init() {}
+
+    func applied(to old: RoomSettings) -> RoomSettings {
+        var new = old
+        if let name { new.name = name }
+        new.isPrivate = isPrivate ?? old.isPrivate
+        new.membersMax = membersMax ?? old.membersMax
+        new.history = history ?? old.history
+        new.slow = slow ?? old.slow
+        return new
+    }
 }
 
 /// A place where messages are told to everybody who is in it, each with the next number.
@@ -53,6 +88,10 @@ package struct Room: Sendable, Hashable {
     /// The user who has made it; of a room of a user that user.
     package let owner: String
     package let settings: RoomSettings
+    /// Counts changes of the settings and of who may be in it.
+    package let revision: Int64
+    /// Messages before this one are not told, whatever the history: they were given up when it was shorter.
+    let oldest: Int64
     package let createdAt: Timestamp
     /// Of its last message; 0 before the first.
     package let lastOffset: Int64
@@ -61,11 +100,16 @@ package struct Room: Sendable, Hashable {
     /// Names the room's numbers: offsets of two epochs have nothing to do with each other.
     package let epoch: String
 
+    /// - Parameters:
+    ///   - log: The name of the log.
+    ///   - key: 0 as long as there is no room.
+    static func epoch(of log: String, key: Int64) -> String { "\(log).\(key)" }
+
     /// The offset of the oldest message that is told.
     package var firstOffset: Int64 {
         switch settings.history {
-        case .last(let count): max(1, lastOffset - Int64(count) + 1)
-        case .durable: 1
+        case .last(let count): max(oldest, lastOffset - Int64(count) + 1)
+        case .durable: oldest
         }
     }
 
@@ -73,7 +117,7 @@ package struct Room: Sendable, Hashable {
         [
             "id": .string(id.text), "name": settings.name.map(JSONValue.string) ?? .null, "owner": .string(owner),
             "private": .bool(settings.isPrivate), "max_members": .integer(Int64(settings.membersMax)),
-            "history": settings.history.json, "slow": .string(settings.slow.rawValue),
+            "history": settings.history.json, "slow": .string(settings.slow.rawValue), "revision": .integer(revision),
             "present": .integer(Int64(present)), "last_offset": .integer(lastOffset), "epoch": .string(epoch),
             "created_at": .string(createdAt.description),
         ]

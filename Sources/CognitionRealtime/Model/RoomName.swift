@@ -19,9 +19,6 @@ package struct RoomName: Sendable, Hashable, CustomStringConvertible {
     package let kind: Kind
 
     package static let pattern = "^([a-z0-9][a-z0-9_-]{0,62}|[a-z][a-z0-9_-]{0,30}:[A-Za-z0-9._-]{1,128})$"
-    /// Names for what the platform itself tells, or will.
-    private static let reserved: Set<String> = ["execution", "workflow", "job", "jobs", "queue", "search"]
-
     /// `nil` for what is no name.
     package init?(_ text: String) {
         guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else {
@@ -32,7 +29,7 @@ package struct RoomName: Sendable, Hashable, CustomStringConvertible {
         }
         let (scope, id) = (text[..<colon], text[text.utf8.index(after: colon)...])
         guard Self.isScope(scope), (1...128).contains(id.utf8.count), id.utf8.allSatisfy(Self.isIDByte),
-            !Self.reserved.contains(String(scope))
+            !LogRoom.scopes.contains(String(scope))
         else { return nil }
         switch scope {
         case "user":
@@ -49,11 +46,31 @@ package struct RoomName: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// The name of a room that people and programs talk in.
+    /// - Throws: `realtime.room_not_found`; `realtime.room_read_only` for one that the platform talks in.
+    package static func parse(_ text: String) throws(RealtimeError) -> RoomName {
+        if let name = RoomName(text) { return name }
+        if LogRoom(text) != nil {
+            throw RealtimeError(
+                .roomReadOnly,
+                "the room \(text) tells what the log tells: it can be subscribed to, and its history read")
+        }
+        throw RealtimeError.roomNotFound(text)
+    }
+
     package static func user(_ id: String) -> RoomName? { RoomName("user:" + id) }
     package static func workspace(_ id: WorkspaceID) -> RoomName? { RoomName("workspace:" + id.name) }
 
     /// It is there as soon as somebody uses it.
     package var isMadeByUse: Bool { kind != .plain }
+
+    /// Devices are in it without asking.
+    package var isHome: Bool {
+        switch kind {
+        case .user, .workspace: true
+        case .plain, .scope: false
+        }
+    }
 
     package var description: String { text }
 

@@ -32,6 +32,10 @@ package struct RoomTail: Sendable {
     /// What was missed before it was entered is told in full, as far as there is any.
     private(set) var isRecovering = false
     var wantsPresence = true
+    /// It is not counted, and outlives the room: of the next one of that name everything is told.
+    var isQuiet = false
+    /// Of the room's numbers; of key 0 while there is none.
+    private(set) var epoch = ""
     /// Who may be in it, as was said while it was being entered.
     var access: RoomAccess?
     var seat: RoomSeat?
@@ -43,9 +47,45 @@ package struct RoomTail: Sendable {
         after = start.from
         newest = max(newestKey == key ? newest : 0, start.room.lastOffset)
         policy = start.room.settings.slow
+        epoch = start.room.epoch
         seat = start.seat
         flow = .live
     }
+
+    /// Instead of ``open(_:)``, of a room that it is in without having asked.
+    mutating func attend(_ place: RoomPlace) {
+        key = place.room?.key ?? 0
+        (epoch, after) = (place.epoch, place.offset)
+        policy = place.room?.settings.slow ?? .disconnect
+        flow = .live
+        if key == 0, newestKey != 0 { adopt(newestKey) }
+        newest = max(newestKey == key ? newest : 0, after)
+    }
+
+    /// The room that was not there is: nothing of it was told.
+    private mutating func adopt(_ key: Int64) {
+        self.key = key
+        epoch = Room.epoch(of: log, key: key)
+        isRecovering = true
+    }
+
+    /// The room is not there any more.
+    mutating func forget() {
+        epoch = Room.epoch(of: log, key: 0)
+        (key, after, newest, newestKey, isRecovering) = (0, 0, 0, 0, false)
+        // What is being read is of the room that was.
+        if flow != .reading { flow = .live }
+    }
+
+    /// What was read is of a room that is not there any more.
+    /// - Returns: Whether there is something to read of the next one.
+    mutating func dropReading() -> Bool {
+        flow = .live
+        if newestKey != 0 { adopt(newestKey) }
+        return recover()
+    }
+
+    private var log: String { String(epoch.prefix { $0 != "." }) }
 
     /// After ``open(_:)`` and whatever gap was told then: reads what was missed.
     /// - Returns: Whether there is something to read.
@@ -61,10 +101,20 @@ package struct RoomTail: Sendable {
             (newest, newestKey) = (key == newestKey ? max(newest, offset) : offset, key)
             return .nothing
         }
+        if self.key == 0 {
+            guard flow == .live else {
+                (newest, newestKey) = (key == newestKey ? max(newest, offset) : offset, key)
+                return .nothing
+            }
+            adopt(key)
+        }
         guard key == self.key else { return .nothing }
         newest = max(newest, offset)
         guard flow == .live, offset > after else { return .nothing }
-        if offset == after + 1 { return .write }
+        if offset == after + 1 {
+            isRecovering = false
+            return .write
+        }
         flow = .behind
         return .read
     }
@@ -88,6 +138,23 @@ package struct RoomTail: Sendable {
         case .dropOldest: .newest
         case .conflate: .newestOfEachType
         }
+    }
+}
+
+/// Where a room stands that somebody is in without having asked.
+package struct RoomPlace: Sendable {
+    package let topic: Topic
+    /// `nil` as long as nobody has used it.
+    let room: Room?
+    let epoch: String
+    let offset: Int64
+
+    /// - Parameter log: The name of the log.
+    init(_ topic: Topic, _ room: Room?, offset: Int64, log: String) {
+        self.topic = topic
+        self.room = room
+        self.offset = offset
+        epoch = room?.epoch ?? Room.epoch(of: log, key: 0)
     }
 }
 

@@ -3,8 +3,10 @@ package import CognitionCore
 /// The messages that the server sends, as JSON in UTF-8: `type`, `data`, the request's `id` in an answer, and `epoch` and
 /// `offset` where the message has a place in the log.
 package enum ServerMessage {
+    /// - Parameter rooms: Those that the client is in without having asked.
     package static func connected(
-        _ connection: UUIDv7, caller: RealtimeCaller?, heartbeat: Duration, answering id: JSONValue? = nil
+        _ connection: UUIDv7, caller: RealtimeCaller?, heartbeat: Duration, rooms: [JSONValue]? = nil,
+        answering id: JSONValue? = nil
     ) -> [UInt8] {
         var data: JSONObject = [
             "connection_id": .string(connection.description), "authenticated": .bool(caller != nil),
@@ -14,6 +16,7 @@ package enum ServerMessage {
             data["user_id"] = .string(caller.user)
             data["workspace_id"] = .string(caller.workspace.name)
             data["expires_at"] = .string(caller.expiresAt.description)
+            data["rooms"] = rooms.map(JSONValue.array)
         }
         return message("connected", data, answering: id)
     }
@@ -24,7 +27,7 @@ package enum ServerMessage {
     package static func subscribed(
         _ topic: Topic, snapshot: TopicSnapshot, recovered: Bool?, place: FeedPlace, answering id: JSONValue?
     ) -> [UInt8] {
-        var data: JSONObject = [topic.member.name: topic.member.value]
+        var data = topic.members
         data.merge(snapshot.data)
         data["snapshot_offset"] = .integer(snapshot.position)
         if let recovered { data["recovered"] = .bool(recovered) }
@@ -33,7 +36,7 @@ package enum ServerMessage {
 
     /// - Parameter reason: Why, when the client has not asked for it.
     package static func unsubscribed(_ topic: Topic, reason: String? = nil, answering id: JSONValue?) -> [UInt8] {
-        var data: JSONObject = [topic.member.name: topic.member.value]
+        var data = topic.members
         if let reason { data["reason"] = .string(reason) }
         return message("unsubscribed", data, answering: id)
     }
@@ -54,8 +57,7 @@ package enum ServerMessage {
         message(
             "gap",
             [
-                topic.member.name: topic.member.value, "from": .integer(offsets.lowerBound),
-                "to": .integer(offsets.upperBound),
+                "room": .string(topic.room), "from": .integer(offsets.lowerBound), "to": .integer(offsets.upperBound),
             ], place: FeedPlace(epoch: epoch, offset: offsets.upperBound))
     }
 
@@ -76,9 +78,20 @@ package enum ServerMessage {
         message(
             "presence",
             [
-                topic.member.name: topic.member.value, "event": .string(isThere ? "join" : "leave"),
+                "room": .string(topic.room), "event": .string(isThere ? "join" : "leave"),
                 "user": .string(user), "members": .integer(Int64(members)), "time": .string(time.description),
             ])
+    }
+
+    /// A room is another than it was.
+    static func changed(_ room: Room, at time: Timestamp) -> [UInt8] {
+        var data: JSONObject = ["room": .string(room.id.text)]
+        var json = room.json
+        // Counted elsewhere.
+        for name in ["present", "last_offset", "epoch"] { json[name] = nil }
+        data.merge(json)
+        data["time"] = .string(time.description)
+        return message("room_changed", data)
     }
 
     package static func pong(at time: Timestamp, answering id: JSONValue?) -> [UInt8] {

@@ -24,6 +24,8 @@ package protocol SessionPort: FeedMember {
     /// Is answered by ``ClientSession/arrived(_:for:)``.
     func read(after position: Int64, for subscriptions: [TopicSubscription<Self>])
 
+    /// Says where rooms stand that the connection has joined; is answered by ``ClientSession/attended(_:answering:now:)``.
+    func attend(_ topics: [Topic], answering id: JSONValue?)
     /// Is answered by ``ClientSession/entered(_:_:answering:now:)``.
     func enter(
         _ subscription: TopicSubscription<Self>, as caller: RoomCaller, since: FeedPlace?, answering id: JSONValue?)

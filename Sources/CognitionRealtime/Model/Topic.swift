@@ -6,24 +6,58 @@ package enum Topic: Sendable, Hashable {
     case execution(WorkspaceID, String)
     /// All executions of a workflow, by its canonical name.
     case workflow(WorkspaceID, String)
-    /// A room, by its name.
+    /// One job, or the runs of a schedule, by its id.
+    case job(WorkspaceID, String)
+    /// All jobs of a queue, by its name.
+    case queue(WorkspaceID, String)
+    /// All jobs of a workspace.
+    case jobs(WorkspaceID)
+    /// A room that has messages of its own, by its name.
     case room(WorkspaceID, String)
 
     package var workspace: WorkspaceID {
         switch self {
-        case .execution(let workspace, _), .workflow(let workspace, _), .room(let workspace, _): workspace
+        case .execution(let workspace, _), .workflow(let workspace, _), .job(let workspace, _),
+            .queue(let workspace, _), .jobs(let workspace), .room(let workspace, _):
+            workspace
         }
     }
 
     package var isRoom: Bool { if case .room = self { true } else { false } }
 
-    /// How messages name it.
-    var member: (name: String, value: JSONValue) {
+    /// Devices are in it without asking.
+    var isHome: Bool { if case .room(_, let id) = self { RoomName(id)?.isHome ?? false } else { false } }
+
+    /// What whoever watches it needs.
+    package var permission: Permission {
         switch self {
-        case .execution(_, let id): ("execution_id", .string(id))
-        case .workflow(_, let id): ("workflow_id", .string(id))
-        case .room(_, let id): ("room", .string(id))
+        case .execution, .workflow: .readWorkflows
+        case .job, .queue, .jobs: .readJobs
+        case .room: .readRooms
         }
+    }
+
+    /// Its name as a room.
+    package var room: String {
+        switch self {
+        case .execution(_, let id): "execution:" + id
+        case .workflow(_, let id): "workflow:" + id
+        case .job(_, let id): "job:" + id
+        case .queue(_, let name): "queue:" + name
+        case .jobs(let workspace): "jobs:" + workspace.name
+        case .room(_, let id): id
+        }
+    }
+
+    /// How messages about the subscription to it name it.
+    var members: JSONObject {
+        var members: JSONObject = ["room": .string(room)]
+        switch self {
+        case .execution(_, let id): members["execution_id"] = .string(id)
+        case .workflow(_, let id): members["workflow_id"] = .string(id)
+        case .job, .queue, .jobs, .room: break
+        }
+        return members
     }
 }
 

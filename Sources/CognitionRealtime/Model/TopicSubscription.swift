@@ -15,6 +15,8 @@ package final class TopicSubscription<Member: FeedMember> {
     var state = State.opening(pending: [], overflowed: false)
     /// Where it began once it is open.
     var start: Int64 = 0
+    /// Nobody has asked for it: a device is in the rooms of its user and its workspace.
+    package internal(set) var isAutomatic = false
     /// Whether text of running tasks is wanted.
     var wantsText = false
     /// Text of running tasks, once it is open.
@@ -31,6 +33,9 @@ package final class TopicSubscription<Member: FeedMember> {
         self.member = member
         if topic.isRoom { tail = RoomTail() }
     }
+
+    /// It counts for nothing in its room.
+    package var isQuiet: Bool { tail?.isQuiet ?? false }
 
     /// Of the room that was entered.
     package var roomKey: Int64 { tail?.key ?? 0 }

@@ -46,7 +46,7 @@ struct FeedRunner: Sendable {
     private func handOver(_ event: Event) async throws {
         guard hub.hasSubscriptions else { return }
         let workflow = try await reader.workflow(of: event)
-        guard hub.isWanted(FeedMessage.topics(of: event, workflow: workflow)) else { return }
+        guard hub.isWanted(LogMessage.topics(of: event, workflow: workflow)) else { return }
         // The log keeps what the loops have no room for.
         while hub.isCongested { try await Task.sleep(for: Self.congestionPause) }
         hub.publish(FeedMessage(event, workflow: workflow, epoch: hub.epoch))

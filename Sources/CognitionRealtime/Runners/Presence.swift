@@ -5,8 +5,8 @@ import Synchronization
 
 /// Who is in which room on this node: a user comes with the first connection and goes a while after the last.
 ///
-/// Rows of the database say so to other nodes, and count; they belong to this node, and when its lease has run out others take
-/// them away.
+/// Rows of the database say so to other nodes, and count; they belong to this node, and others take them away once they take it
+/// for dead (`NodeWatch`).
 final class Presence: Sendable {
     fileprivate struct Stay {
         var connections = 0
@@ -25,7 +25,9 @@ final class Presence: Sendable {
 
     private let rooms: Rooms
     private let feed: RoomFeed
-    private let node: UUIDv7
+    /// Of this node; it is renewed by others.
+    private let lease: NodeLease
+    private var node: UUIDv7 { lease.node }
     /// How long a user stays after the last connection.
     private let grace: Duration
     private let state: Mutex<State>
@@ -33,10 +35,10 @@ final class Presence: Sendable {
     private static let reapPause: Duration = .seconds(2)
     private static let repairPause: Duration = .seconds(5)
 
-    init(_ rooms: Rooms, feed: RoomFeed, node: UUIDv7, grace: Duration) {
+    init(_ rooms: Rooms, feed: RoomFeed, lease: NodeLease, grace: Duration) {
         self.rooms = rooms
         self.feed = feed
-        self.node = node
+        self.lease = lease
         self.grace = grace
         // Rows of an earlier stay have a smaller one.
         state = Mutex(State(lastToken: rooms.clock.now.microseconds))
@@ -91,13 +93,14 @@ final class Presence: Sendable {
         // Alone on its database, a node finds once what others have left.
         var reapsAt: ContinuousClock.Instant? = .now
         var repairedAt = ContinuousClock.now
+        var watch = NodeWatch(lease.settings)
         while !Task.isCancelled {
             // Ends early when the task is cancelled, as the loop does then.
             try? await Task.sleep(for: tick)
             do {
                 try await letGo()
                 if let due = reapsAt, due <= .now {
-                    try await reap()
+                    try await reap(&watch)
                     reapsAt = rooms.database.isShared ? .now + Self.reapPause : nil
                 }
                 if rooms.database.isShared, ContinuousClock.now - repairedAt >= Self.repairPause {
@@ -137,10 +140,16 @@ final class Presence: Sendable {
         for room in Set(gone.keys.map(\.room)) { feed.touch(room) }
     }
 
-    private func reap() async throws {
-        let (node, isShared) = (node, rooms.database.isShared)
+    private func reap(_ watch: inout NodeWatch) async throws {
+        let (lease, node, isShared) = (lease, node, rooms.database.isShared)
+        let (signs, seated) = try await rooms.database.read { tx in
+            (isShared ? try lease.others(in: tx) : [], try PresenceStore.nodes(except: node, tx))
+        }
+        let silent = watch.note(signs).filter { seated.contains($0.node) }
+        // Most of the time there is nothing to write.
+        guard !silent.isEmpty || !seated.isSubset(of: Set(signs.map(\.node))) else { return }
         let emptied = try await rooms.database.write { tx in
-            let emptied = try PresenceStore.reap(isShared: isShared, except: node, tx)
+            let emptied = try PresenceStore.reap(silent, isShared: isShared, except: node, tx)
             for room in emptied { tx.signal(.rooms(room, isShared: isShared)) }
             return emptied
         }

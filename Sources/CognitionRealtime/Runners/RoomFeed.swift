@@ -13,6 +13,12 @@ final class RoomFeed: Sendable {
         var count = 0
         /// Of the room, once somebody has entered.
         var key: Int64?
+        /// The same room, and as it was when it was looked at last.
+        var room: Room?
+        /// Somebody is in it without having asked.
+        var isAttended = false
+        /// Nobody has used it, as far as is known; who is in it without having asked is told of all that is said once it is there.
+        var isMissing = false
         /// What was told.
         var marks = RoomMarks(lastOffset: 0, presence: 0, revision: 0)
         var users: Set<String> = []
@@ -28,10 +34,24 @@ final class RoomFeed: Sendable {
         var dirtyParts: Set<Int64> = []
         var hasDirty = false
         var nextListener = 0
+        /// Who wants to know where rooms stand.
+        var asking: [Asking] = []
+        /// Rooms that may be there again.
+        var lost: Set<Topic> = []
+        /// The last key of which it is known whether it is of a room that somebody is in without having asked; `nil` while nobody is.
+        var lastKey: Int64?
+        var isOver = false
+    }
+
+    fileprivate struct Asking {
+        let topics: [Topic]
+        let answer: CheckedContinuation<[RoomPlace], any Error>
     }
 
     private let rooms: Rooms
     private let state = Mutex(State())
+    private let questions: AsyncStream<Void>
+    private let question: AsyncStream<Void>.Continuation
     private let rings: AsyncStream<Void>
     private let ring: AsyncStream<Void>.Continuation
 
@@ -45,6 +65,7 @@ final class RoomFeed: Sendable {
 
     init(_ rooms: Rooms) {
         self.rooms = rooms
+        (questions, question) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         (rings, ring) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -71,15 +92,8 @@ final class RoomFeed: Sendable {
     func start(_ topic: Topic, _ opening: Rooms.Opening) {
         state.withLock { state in
             guard var watched = state.topics[topic], watched.key != opening.room.key else { return }
-            if let old = watched.key { state.keys[old] = nil }
-            watched.key = opening.room.key
-            watched.marks = opening.marks
             watched.users = opening.users
-            // What came between the reading and now.
-            watched.isDirty = true
-            state.hasDirty = true
-            state.topics[topic] = watched
-            state.keys[opening.room.key] = topic
+            state.follow(opening.room, opening.marks, as: topic, watched)
         }
         ring.yield()
     }
@@ -99,6 +113,102 @@ final class RoomFeed: Sendable {
             unwatch(topic)
         }
         return stream
+    }
+
+    // MARK: Who is in a room without having asked
+
+    private static let askingMax = 500
+    /// Commits may come in another order than keys: so far back is looked again.
+    private static let keysAgain: Int64 = 1_000
+    private static let lookAgain: Duration = .seconds(10)
+
+    /// Where rooms stand whose topics are watched; what is new about them is told from there on. Many ask at once, and one look
+    /// answers them.
+    func attend(_ topics: [Topic]) async throws -> [RoomPlace] {
+        let places = state.withLock { $0.places(of: topics, log: rooms.epoch) }
+        if let places { return places }
+        return try await withCheckedThrowingContinuation { continuation in
+            let isOver = state.withLock { state in
+                if !state.isOver { state.asking.append(Asking(topics: topics, answer: continuation)) }
+                return state.isOver
+            }
+            if isOver { return continuation.resume(throwing: CancellationError()) }
+            question.yield()
+        }
+    }
+
+    /// Answers until the task is cancelled.
+    private func answer() async {
+        for await _ in questions {
+            while let (asking, lost) = takeQuestions() {
+                do {
+                    let topics = Set(asking.flatMap(\.topics)).union(lost)
+                    let (found, lastKey) = try await rooms.openings(of: Array(topics))
+                    let places = state.withLock { state in
+                        state.lastKey = state.lastKey ?? lastKey
+                        for topic in topics { state.settle(topic, found[topic]) }
+                        // By now each is known.
+                        return asking.map { state.places(of: $0.topics, log: rooms.epoch) ?? [] }
+                    }
+                    for (asking, places) in zip(asking, places) { asking.answer.resume(returning: places) }
+                    ring.yield()
+                } catch {
+                    for asking in asking { asking.answer.resume(throwing: error) }
+                    // Looked for again with the next question, or tick.
+                    state.withLock { $0.lost.formUnion(lost) }
+                    if !lost.isEmpty { break }
+                }
+            }
+        }
+        let left = state.withLock { state in
+            state.isOver = true
+            defer { state.asking = [] }
+            return state.asking
+        }
+        for asking in left { asking.answer.resume(throwing: CancellationError()) }
+    }
+
+    private func takeQuestions() -> (asking: [Asking], lost: Set<Topic>)? {
+        state.withLock { state in
+            guard !state.asking.isEmpty || !state.lost.isEmpty else { return nil }
+            let asking = Array(state.asking.prefix(Self.askingMax))
+            state.asking.removeFirst(asking.count)
+            defer { state.lost = [] }
+            return (asking, state.lost)
+        }
+    }
+
+    /// Finds rooms that other nodes have made, until the task is cancelled.
+    private func findMade() async {
+        let signals = rooms.database.signals
+        await withTaskGroup { group in
+            let (looks, look) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingNewest(1))
+            group.addTask { for await _ in signals.wakeUps(for: .roomsMade) { look.yield(true) } }
+            group.addTask {
+                // Its only error is cancellation.
+                while (try? await Task.sleep(for: Self.pollPause)) != nil { look.yield(false) }
+            }
+            var lookUntil = ContinuousClock.now
+            for await isSure in looks {
+                guard let last = state.withLock({ $0.lastKey }) else { continue }
+                do {
+                    if try await rooms.lastKey() != last || isSure { lookUntil = .now + Self.lookAgain }
+                    guard ContinuousClock.now < lookUntil else { continue }
+                    let (found, lastKey) = try await rooms.homes(after: last - Self.keysAgain)
+                    let isNew = state.withLock { state in
+                        state.lastKey = found.count < 1_000 ? lastKey : found.values.map(\.room.key).max() ?? lastKey
+                        for (topic, opening) in found where state.topics[topic]?.isMissing == true {
+                            state.settle(topic, opening)
+                        }
+                        return state.hasDirty
+                    }
+                    if isNew { ring.yield() }
+                } catch {
+                    Logger.current.debug("New rooms not looked for", metadata: ["error": "\(error)"])
+                }
+            }
+            group.cancelAll()
+        }
     }
 
     /// The room is looked at.
@@ -129,7 +239,10 @@ final class RoomFeed: Sendable {
             var isIncomplete = false
             for (frame, (room, message)) in zip(frames, wanted) {
                 let topic = frame.topics[0]
-                guard state.topics[topic] != nil else { continue }
+                guard let watched = state.topics[topic] else { continue }
+                if watched.isMissing {
+                    state.follow(room, RoomMarks(lastOffset: 0, presence: 0, revision: 0), as: topic, watched)
+                }
                 // Before somebody has entered there is nobody to be told; who enters reads it.
                 guard state.topics[topic]?.key == room.key, let last = state.topics[topic]?.marks.lastOffset else {
                     state.wake(topic)
@@ -157,6 +270,8 @@ final class RoomFeed: Sendable {
     func run() async {
         await withTaskGroup { group in
             group.addTask { await self.follow() }
+            group.addTask { await self.answer() }
+            if rooms.database.isShared { group.addTask { await self.findMade() } }
             group.addTask {
                 // Its only error is cancellation.
                 while (try? await Task.sleep(for: Self.pollPause)) != nil { self.lookAtAll() }
@@ -176,6 +291,7 @@ final class RoomFeed: Sendable {
     }
 
     private func lookAtAll() {
+        if state.withLock({ !$0.lost.isEmpty }) { question.yield() }
         let isNew = state.withLock { state in
             for (topic, watched) in state.topics where !watched.listeners.isEmpty { state.wake(topic) }
             guard !state.keys.isEmpty else { return false }
@@ -243,6 +359,7 @@ final class RoomFeed: Sendable {
         let hasMore = state.withLock { state in
             for key in gone { state.forget(key, now: now) }
             for (item, frames) in zip(news, frames) { state.tell(item, frames, now: now) }
+            if !state.lost.isEmpty { question.yield() }
             return state.hasDirty
         }
         if hasMore { ring.yield() }
@@ -260,11 +377,60 @@ extension RoomFeed.State {
         for listener in listeners.values { listener.yield() }
     }
 
+    /// From here on what is new about the room is told.
+    fileprivate mutating func follow(_ room: Room, _ marks: RoomMarks, as topic: Topic, _ old: RoomFeed.Watched) {
+        var watched = old
+        if let old = watched.key { keys[old] = nil }
+        (watched.key, watched.room, watched.marks) = (room.key, room, marks)
+        // Who is in it already has been told nothing.
+        if watched.isMissing { watched.marks.lastOffset = 0 }
+        watched.isMissing = false
+        // What came between the reading and now.
+        watched.isDirty = true
+        hasDirty = true
+        topics[topic] = watched
+        keys[room.key] = topic
+    }
+
+    /// The room was looked for.
+    fileprivate mutating func settle(_ topic: Topic, _ opening: Rooms.Opening?) {
+        guard var watched = topics[topic], watched.key == nil else { return }
+        guard let opening else {
+            topics[topic]?.isMissing = true
+            return
+        }
+        watched.users = opening.users
+        follow(opening.room, opening.marks, as: topic, watched)
+    }
+
+    /// Where rooms stand; `nil` unless it is known of all.
+    fileprivate mutating func places(of wanted: [Topic], log: String) -> [RoomPlace]? {
+        var places: [RoomPlace] = []
+        for topic in wanted {
+            topics[topic]?.isAttended = true
+            guard let watched = topics[topic] else {
+                // Nobody waits for it any more.
+                places.append(RoomPlace(topic, nil, offset: 0, log: log))
+                continue
+            }
+            guard watched.room != nil || watched.isMissing else { return nil }
+            places.append(
+                RoomPlace(topic, watched.room, offset: watched.room == nil ? 0 : watched.marks.lastOffset, log: log))
+        }
+        return places
+    }
+
     /// A room that is not there any more.
     fileprivate mutating func forget(_ key: Int64, now: Timestamp) {
         guard let topic = keys.removeValue(forKey: key), topics[topic]?.key == key else { return }
         topics[topic]?.key = nil
+        topics[topic]?.room = nil
         topics[topic]?.users = []
+        if topics[topic]?.isAttended == true {
+            topics[topic]?.isMissing = true
+            // Another one of that name may be there already.
+            lost.insert(topic)
+        }
         post([Self.access(RoomAccess(key: key, rule: .nobody), topic, now)])
         wake(topic)
     }
@@ -274,6 +440,12 @@ extension RoomFeed.State {
         var next: [FeedMessage] = []
         // Before what is said in it from now on.
         if let access = news.access { next.append(Self.access(access, topic, now)) }
+        if let old = watched.room, old.settings != news.room.settings {
+            next.append(
+                FeedMessage(
+                    position: 0, topics: [topic], time: now, json: ServerMessage.changed(news.room, at: now),
+                    kind: .settings(key: news.room.key, news.room.settings.slow)))
+        }
         for frame in frames where frame.position > watched.marks.lastOffset {
             next.append(frame)
             watched.marks.lastOffset = frame.position
@@ -291,6 +463,7 @@ extension RoomFeed.State {
             }
             watched.users = users
         }
+        watched.room = news.room
         watched.marks.presence = news.marks.presence
         watched.marks.revision = news.marks.revision
         if watched.marks.lastOffset < news.marks.lastOffset {

@@ -76,20 +76,24 @@ enum PresenceStore {
             })
     }
 
-    /// Takes away the rows of nodes that are dead.
+    /// Nodes that have rows, but for one.
+    static func nodes(except node: UUIDv7, _ tx: borrowing Transaction) throws -> Set<UUIDv7> {
+        Set(try tx.query("SELECT DISTINCT node FROM room_presence WHERE node <> \(node)") { try $0[0] as UUIDv7 })
+    }
+
+    /// Takes away the rows of nodes that are dead: of those that have left or were cleared away, and of those that were silent and
+    /// still are.
+    /// - Parameters:
+    ///   - silent: What was seen last of nodes that are taken for dead.
+    ///   - isShared: Without, no other node can live.
     /// - Returns: The rooms that they were in.
-    static func reap(isShared: Bool, except node: UUIDv7, _ tx: borrowing Transaction) throws -> Set<Int64> {
-        let dead: [String]
+    static func reap(
+        _ silent: [NodeLease.Sign], isShared: Bool, except node: UUIDv7, _ tx: borrowing Transaction
+    ) throws -> Set<Int64> {
+        var dead = try nodes(except: node, tx)
         if isShared {
-            dead = try tx.query(
-                """
-                SELECT DISTINCT p.node FROM room_presence p WHERE p.node <> \(node) AND NOT EXISTS (
-                    SELECT 1 FROM nodes n WHERE n.id = p.node AND n.lease_until > \(fragment: .now))
-                """
-            ) { try $0[0] }
-        } else {
-            // Nobody else can live.
-            dead = try tx.query("SELECT DISTINCT node FROM room_presence WHERE node <> \(node)") { try $0[0] }
+            let known: Set<UUIDv7> = Set(try tx.query("SELECT id FROM nodes") { try $0[0] as UUIDv7 })
+            dead.subtract(known.subtracting(try NodeLease.stillSilent(silent, in: tx)))
         }
         guard !dead.isEmpty else { return [] }
         let rooms = Set(

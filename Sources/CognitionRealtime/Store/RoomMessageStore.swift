@@ -65,7 +65,7 @@ enum RoomMessageStore {
     /// Messages that are taken away in one transaction.
     static let pruneMax = 2_000
 
-    /// Takes away what is beyond a room's history, at most ``pruneMax``.
+    /// Takes away what is beyond a room's history, at most ``pruneMax``; the history may have become longer meanwhile.
     /// - Returns: How many.
     static func prune(_ key: Int64, keeping count: Int, now: Timestamp, _ tx: borrowing Transaction) throws -> Int {
         let (young, keyed) = (now - grace, now - keyLife)
@@ -73,7 +73,9 @@ enum RoomMessageStore {
             """
             DELETE FROM room_messages WHERE room_key = \(key) AND number IN (
                 SELECT number FROM room_messages WHERE room_key = \(key)
-                    AND number <= (SELECT last_offset FROM rooms WHERE key = \(key)) - \(count)
+                    AND number <= (
+                        SELECT last_offset - CASE WHEN history_max > \(count) THEN history_max ELSE \(count) END
+                        FROM rooms WHERE key = \(key) AND history_max IS NOT NULL)
                     AND created_at < \(young) AND (idempotency_key IS NULL OR created_at < \(keyed))
                 ORDER BY number LIMIT \(pruneMax))
             """)

@@ -55,11 +55,14 @@ struct RoomStore: Sendable {
                     room_key \(fragment: .int64) NOT NULL PRIMARY KEY
                 ) \(fragment: .strict)
                 """,
-            ])
+            ]),
+        Migration(
+            "realtime.003_room_changes",
+            ["ALTER TABLE rooms ADD COLUMN oldest \(fragment: .int64) NOT NULL DEFAULT 1"]),
     ]
 
     private static let columns: StaticString =
-        "r.key, r.workspace_id, r.id, r.owner, r.is_private, r.members_max, r.history_max, r.slow, r.created_at, r.last_offset, r.name"
+        "r.key, r.workspace_id, r.id, r.owner, r.is_private, r.members_max, r.history_max, r.slow, r.created_at, r.last_offset, r.name, r.revision, r.oldest"
 
     private func room(_ row: borrowing Row) throws -> Room {
         let (key, id): (Int64, String) = (try row[0], try row[2])
@@ -73,8 +76,8 @@ struct RoomStore: Sendable {
         settings.history = (try row[6] as Int?).map(RoomHistory.last) ?? .durable
         settings.slow = slow
         return Room(
-            key: key, workspace: try row[1], id: name, owner: try row[3], settings: settings, createdAt: try row[8],
-            lastOffset: try row[9], epoch: "\(epoch).\(key)")
+            key: key, workspace: try row[1], id: name, owner: try row[3], settings: settings, revision: try row[11],
+            oldest: try row[12], createdAt: try row[8], lastOffset: try row[9], epoch: Room.epoch(of: epoch, key: key))
     }
 
     // MARK: Reading
@@ -90,14 +93,18 @@ struct RoomStore: Sendable {
             """, as: room)
     }
 
-    /// Rooms that nobody changes before the commit, in the order of `names`, with one way to the database and back.
-    func find(_ names: [(id: RoomName, workspace: WorkspaceID)], _ tx: borrowing Transaction) throws -> [Room?] {
+    /// Rooms in the order of `names`, with one way to the database and back.
+    /// - Parameter isLocked: Nobody changes them before the commit.
+    func find(
+        _ names: [(id: String, workspace: WorkspaceID)], isLocked: Bool = true, _ tx: borrowing Transaction
+    ) throws -> [Room?] {
+        let lock: SQL = isLocked ? "\(fragment: .forUpdate)" : ""
         let found = Found(count: names.count)
         for (index, name) in names.enumerated() {
             try tx.send(
                 """
                 SELECT \(columns: Self.columns) FROM rooms r
-                WHERE r.workspace_id = \(name.workspace) AND r.id = \(name.id.text) \(fragment: .forUpdate)
+                WHERE r.workspace_id = \(name.workspace) AND r.id = \(name.id) \(lock)
                 """
             ) { row in found.rooms[index] = try room(row) }
         }
@@ -132,6 +139,20 @@ struct RoomStore: Sendable {
         return Dictionary(uniqueKeysWithValues: rooms.map { ($0.key, $0) })
     }
 
+    /// Rooms with a greater key that devices are in without asking, at most 1,000.
+    func homes(after key: Int64, _ tx: borrowing Transaction) throws -> [Room] {
+        try tx.query(
+            """
+            SELECT \(columns: Self.columns) FROM rooms r WHERE r.key > \(key)
+                AND (r.id >= 'user:' AND r.id < 'user;' OR r.id >= 'workspace:' AND r.id < 'workspace;')
+            ORDER BY r.key LIMIT 1000
+            """, as: room)
+    }
+
+    func lastKey(_ tx: borrowing Transaction) throws -> Int64 {
+        try tx.first("SELECT COALESCE(MAX(key), 0) FROM rooms") { try $0[0] } ?? 0
+    }
+
     /// By id.
     func list(
         for caller: RoomCaller, after: String, limit: Int, _ tx: borrowing Transaction
@@ -150,7 +171,7 @@ struct RoomStore: Sendable {
             """
         ) { row in
             rooms.append(try room(row))
-            present.append(try row[11])
+            present.append(try row[13])
         }
         for index in rooms.indices { rooms[index].present = present[index] }
         return rooms
@@ -187,13 +208,25 @@ struct RoomStore: Sendable {
         ) { try $0[0] }
         guard let key else { return nil }
         return Room(
-            key: key, workspace: workspace, id: id, owner: owner, settings: settings, createdAt: now, lastOffset: 0,
-            epoch: "\(epoch).\(key)")
+            key: key, workspace: workspace, id: id, owner: owner, settings: settings, revision: 0, oldest: 1,
+            createdAt: now,
+            lastOffset: 0, epoch: Room.epoch(of: epoch, key: key))
     }
 
     /// How many rooms a workspace has.
     func count(in workspace: WorkspaceID, _ tx: borrowing Transaction) throws -> Int {
         try tx.first("SELECT COUNT(*) FROM rooms WHERE workspace_id = \(workspace)") { try $0[0] } ?? 0
+    }
+
+    /// - Parameter oldest: See ``Room/oldest``.
+    func change(_ key: Int64, _ settings: RoomSettings, oldest: Int64, _ tx: borrowing Transaction) throws {
+        let limit: Int? = if case .last(let count) = settings.history { count } else { nil }
+        try tx.execute(
+            """
+            UPDATE rooms SET name = \(settings.name), is_private = \(settings.isPrivate), oldest = \(oldest),
+                members_max = \(settings.membersMax), history_max = \(limit), slow = \(settings.slow.rawValue),
+                revision = revision + 1 WHERE key = \(key)
+            """)
     }
 
     /// Its messages are taken away afterwards.

@@ -7,7 +7,8 @@ struct RoomCommands: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rooms", abstract: "Makes, lists and watches rooms, and sends messages to them.",
         subcommands: [
-            List.self, Show.self, Members.self, Create.self, Delete.self, Publish.self, History.self, Watch.self,
+            List.self, Show.self, Members.self, Create.self, Update.self, Delete.self, Publish.self, History.self,
+            Watch.self,
         ])
 
     struct List: AsyncParsableCommand {
@@ -60,38 +61,44 @@ struct RoomCommands: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Makes a room.")
 
         @Argument(help: "Its id; made up unless given.") var id: String?
-        @Option(help: "A name for people.") var name: String?
         @Flag(help: "Only members know of it.") var `private` = false
-        @Option(help: "How many members it takes, at most \(RoomSettings.membersMaxMax).") var maxMembers: Int?
-        @Option(help: "How many of its last messages are kept, or `durable` for all.") var history: String?
-        @Option(help: "disconnect, drop_oldest or conflate: what slow clients get.") var slow: String?
+        @OptionGroup var settings: RoomOptions
         @Flag(help: "Prints JSON.") var json = false
-
-        func validate() throws {
-            if let maxMembers, !(1...RoomSettings.membersMaxMax).contains(maxMembers) {
-                throw ValidationError("--max-members is a number from 1 to \(RoomSettings.membersMaxMax).")
-            }
-            if let history, history != "durable",
-                !(Int(history).map { (1...RoomHistory.lastMax).contains($0) } ?? false)
-            {
-                throw ValidationError("--history is `durable`, or a number from 1 to \(RoomHistory.lastMax).")
-            }
-            if let slow, SlowPolicy(rawValue: slow) == nil {
-                throw ValidationError(
-                    "--slow is one of \(SlowPolicy.allCases.map(\.rawValue).joined(separator: ", ")).")
-            }
-        }
 
         func run() async throws {
             try await reporting {
-                var room: JSONObject = ["private": .bool(`private`)]
+                var room = settings.members
+                room["private"] = .bool(`private`)
                 room["id"] = id.map(JSONValue.string)
-                room["name"] = name.map(JSONValue.string)
-                room["max_members"] = maxMembers.map { .integer(Int64($0)) }
-                room["slow"] = slow.map(JSONValue.string)
-                room["history"] = history.map { text in Int64(text).map { ["limit": .integer($0)] } ?? "durable" }
                 let body = JSONValue.object(room)
                 let answer = try await RoomDesks.withDesk(ServerConfiguration()) { try await $0.create(body) }
+                Terminal.write(json ? answer.jsonText : roomLine(answer))
+            }
+        }
+    }
+
+    struct Update: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Changes what a room is like.")
+
+        enum Access: String, EnumerableFlag {
+            case `private`, `public`
+        }
+
+        @Argument(help: "The id of the room.") var id: String
+        @Flag(help: "Whether only members know of it.") var access: Access?
+        @OptionGroup var settings: RoomOptions
+        @Option(help: "Only when the room is still at this revision.") var revision: Int64?
+        @Flag(help: "Prints JSON.") var json = false
+
+        func run() async throws {
+            try await reporting {
+                var change = settings.members
+                change["private"] = access.map { .bool($0 == .private) }
+                change["revision"] = revision.map(JSONValue.integer)
+                // A name that is empty is none.
+                if settings.name == "" { change["name"] = .null }
+                let body = JSONValue.object(change)
+                let answer = try await RoomDesks.withDesk(ServerConfiguration()) { try await $0.change(id, body) }
                 Terminal.write(json ? answer.jsonText : roomLine(answer))
             }
         }

@@ -74,8 +74,9 @@ struct Server {
         settings.heartbeat = node.configuration.duration(.heartbeatInterval)
         hub = try await RealtimeHub.open(
             node.database, source: RealtimeExecutions(workflows: node.workflows),
-            authenticator: RealtimeIdentity(identity: identity), texts: RealtimeTexts(streams: node.workflows.tokens),
-            directory: RoomUsers(identity: identity), node: engine.node, settings: settings, wallClock: node.clock,
+            jobs: RealtimeJobs(scheduler: node.scheduler), authenticator: RealtimeIdentity(identity: identity),
+            texts: RealtimeTexts(streams: node.workflows.tokens),
+            directory: RoomUsers(identity: identity), lease: engine.lease, settings: settings, wallClock: node.clock,
             ids: node.ids)
         redis = try await RedisLink.make(for: node, epoch: hub.epoch)
     }
@@ -195,7 +196,8 @@ struct Server {
     /// A hub that nothing runs, to describe the routes with.
     static func describingHub(_ node: Node, _ identity: Identity) -> RealtimeHub {
         RealtimeHub(
-            Rooms(node.database, epoch: "", clock: node.clock, ids: node.ids), node: node.ids.next(), start: 0,
+            Rooms(node.database, epoch: "", clock: node.clock, ids: node.ids),
+            lease: NodeLease(node.database, node: node.ids.next()), start: 0,
             source: RealtimeExecutions(workflows: node.workflows),
             authenticator: RealtimeIdentity(identity: identity), wallClock: node.clock)
     }

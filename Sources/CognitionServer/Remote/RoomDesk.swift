@@ -12,6 +12,8 @@ protocol RoomDesk: Sendable {
     func members(_ id: String, _ page: PageWish) async throws -> JSONValue
     /// - Parameter room: As the body of `POST rooms`.
     func create(_ room: JSONValue) async throws -> JSONValue
+    /// - Parameter change: As the body of `PATCH rooms/{id}`.
+    func change(_ id: String, _ change: JSONValue) async throws -> JSONValue
     func delete(_ id: String) async throws
     /// - Parameter message: As the body of `POST rooms/{id}/messages`.
     func publish(_ message: JSONValue, to id: String) async throws -> JSONValue
@@ -68,11 +70,16 @@ private struct LocalRoomDesk: RoomDesk {
         return RoomShape(try await rooms.create(request.id, request.settings, as: Self.caller)).json
     }
 
+    func change(_ id: String, _ change: JSONValue) async throws -> JSONValue {
+        let request = try RoomChangeRequest(json: change)
+        return RoomShape(try await rooms.change(id, request.change, as: Self.caller)).json
+    }
+
     func delete(_ id: String) async throws { try await rooms.delete(id, as: Self.caller) }
 
     func publish(_ message: JSONValue, to id: String) async throws -> JSONValue {
         let request = try MessageRequest(json: message)
-        guard let room = RoomName(id) else { throw RealtimeError(.roomNotFound, "there is no room \(id)") }
+        let room = try RoomName.parse(id)
         let publication = try Publication(
             to: room, request.content, type: request.type, idempotencyKey: request.idempotencyKey, from: Self.caller)
         guard let outcome = try await rooms.publish([publication]).first else { return .null }
@@ -108,6 +115,10 @@ private struct RemoteRoomDesk: RoomDesk {
 
     func create(_ room: JSONValue) async throws -> JSONValue {
         try await server.call("POST", "rooms", body: .json(room))
+    }
+
+    func change(_ id: String, _ change: JSONValue) async throws -> JSONValue {
+        try await server.call("PATCH", "rooms", id, body: .json(change))
     }
 
     func delete(_ id: String) async throws { try await server.remove("rooms", id) }

@@ -31,7 +31,7 @@ import Testing
         settings.endpoint.idleTimeout = .milliseconds(300)
         settings.endpoint.closeTimeout = .milliseconds(100)
         try await withLiveServer(settings) { server in
-            let socket = try await TestSocket.open(server.port, token: "ada")
+            let socket = try await TestSocket.open(server.port, token: "ada", path: "/ws/connect?auto=false")
             while true {
                 switch try await socket.next() {
                 case .frame(9, _): socket.send(opcode: 10, [])

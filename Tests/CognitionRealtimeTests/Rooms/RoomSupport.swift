@@ -45,14 +45,14 @@ let roomMigrations = NodeLease.migrations + EventLog.migrations + Rooms.migratio
 
 /// Lends a hub that runs.
 func withHub(
-    _ database: any Database, node: UUIDv7? = nil, _ change: (inout RealtimeHub.Settings) -> Void = { _ in },
+    _ database: any Database, lease: NodeLease? = nil, _ change: (inout RealtimeHub.Settings) -> Void = { _ in },
     _ body: @Sendable (RealtimeHub) async throws -> Void
 ) async throws {
     var settings = RealtimeHub.Settings()
     settings.presenceGrace = .milliseconds(200)
     change(&settings)
     let hub = try await RealtimeHub.open(
-        database, source: NoExecutions(), authenticator: AnyToken(), directory: UsersByName(), node: node,
+        database, source: NoExecutions(), authenticator: AnyToken(), directory: UsersByName(), lease: lease,
         settings: settings)
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await hub.run() }
@@ -94,7 +94,10 @@ final class RoomPeer: @unchecked Sendable {
         var isCongested: Bool { false }
     }
 
-    init(_ hub: RealtimeHub, as user: String = "ada", in workspace: WorkspaceID = RoomPeople.workspace) {
+    init(
+        _ hub: RealtimeHub, as user: String = "ada", in workspace: WorkspaceID = RoomPeople.workspace,
+        joinsHomes: Bool = false
+    ) {
         self.hub = hub
         let caller = RealtimeCaller(
             user: user,
@@ -102,9 +105,11 @@ final class RoomPeer: @unchecked Sendable {
                 actor: "user:\(user)", workspace: workspace, permissions: [.readRooms, .publishToRooms]),
             expiresAt: Timestamp(microseconds: .max / 2))
         queue.sync {
-            session = ClientSession(UUIDv7(high: 1, low: 1), port: self, rules: hub.rules, caller: caller)
+            session = ClientSession(
+                UUIDv7(high: 1, low: 1), port: self, rules: hub.rules, caller: caller, joinsHomes: joinsHomes)
         }
         hub.add(Lane(peer: self))
+        if joinsHomes { queue.async { self.session?.begin() } }
     }
 
     func say(_ message: JSONValue) {
@@ -175,13 +180,21 @@ extension RoomPeer: SessionPort {
     func verify(_ token: Secret, answering id: JSONValue?) {}
     func load(_ subscription: TopicSubscription<RoomPeer>, since: FeedPlace?, answering id: JSONValue?) {}
     func read(after position: Int64, for subscriptions: [TopicSubscription<RoomPeer>]) {}
+    func attend(_ topics: [Topic], answering id: JSONValue?) {
+        let hub = hub
+        Task {
+            let result: Result<[RoomPlace], any Error>
+            do { result = .success(try await hub.attend(topics)) } catch { result = .failure(error) }
+            answer { $0.session?.attended(result, answering: id, now: SystemWallClock().now) }
+        }
+    }
     func enter(
         _ subscription: TopicSubscription<RoomPeer>, as caller: RoomCaller, since: FeedPlace?, answering id: JSONValue?
     ) {
-        let (hub, topic, box) = (hub, subscription.topic, Box(subscription))
+        let (hub, topic, isQuiet, box) = (hub, subscription.topic, subscription.isQuiet, Box(subscription))
         Task {
             let result: Result<RoomStart, any Error>
-            do { result = .success(try await hub.enter(topic, as: caller, since: since)) } catch {
+            do { result = .success(try await hub.enter(topic, as: caller, since: since, isQuiet: isQuiet)) } catch {
                 result = .failure(error)
             }
             answer { peer in
@@ -211,11 +224,11 @@ extension RoomPeer: SessionPort {
     }
     func join(_ subscription: TopicSubscription<RoomPeer>) {
         fanout.add(subscription)
-        hub.subscribed(to: subscription.topic)
+        hub.subscribed(to: subscription.topic, isAutomatic: subscription.isAutomatic)
     }
     func leave(_ subscription: TopicSubscription<RoomPeer>) {
         fanout.remove(subscription)
-        hub.unsubscribed(from: subscription.topic)
+        hub.unsubscribed(from: subscription.topic, isAutomatic: subscription.isAutomatic)
     }
     func disconnect(_ reason: CloseReason) {
         closed = reason

@@ -97,6 +97,46 @@ extension ServerTests {
             (try await stranger.get("rooms/open")).expectProblem(404, "realtime.room_not_found")
         }
 
+        @Test(
+            "A room is changed by its owner and by admins, as long as nobody else has changed it, and who is in it is told"
+        )
+        func changes() async throws {
+            let owner = try await LiveServer.current.newUser()
+            let member = try await member(of: owner)
+            #expect(try await owner.post("rooms", ["id": "a", "history": ["limit": 2]]).status == 201)
+            for number in 1...3 {
+                #expect(try await owner.post("rooms/a/messages", ["content": .integer(Int64(number))]).status == 201)
+            }
+            (try await member.patch("rooms/a", ["name": "Mine"])).expectProblem(403, "realtime.forbidden")
+            (try await owner.patch("rooms/none", [:])).expectProblem(404, "realtime.room_not_found")
+            (try await owner.patch("rooms/a", ["history": ["limit": 0]])).expectProblem(400)
+            try await withSocket(to: owner.server.port) { socket in
+                var client = try await WebSocketClient(socket, token: member.token)
+                try await client.send(["action": "subscribe", "room": "a", "presence": false])
+                #expect(try await client.next()["type"] == "subscribed")
+                let changed = try await owner.patch(
+                    "rooms/a", ["name": "Plans", "history": "durable", "max_members": 7, "revision": 0])
+                #expect(changed.status == 200 && changed.json["name"] == "Plans", "\(changed)")
+                #expect(changed.json["history"] == "durable" && changed.json["revision"] == 1, "\(changed)")
+                let told = try await client.next()
+                #expect(told["type"] == "room_changed" && told["data"]?["max_members"] == 7, "\(told)")
+                (try await owner.patch("rooms/a", ["slow": "conflate", "revision": 0])).expectProblem(
+                    409, "realtime.room_changed")
+                // What was given up does not come back with a longer history.
+                let history = try await owner.get("rooms/a/history?after=0")
+                #expect(history.json["first_offset"] == 2 && history.json["recovered"] == false, "\(history)")
+                // Nothing changes, nothing is told.
+                #expect(try await owner.patch("rooms/a", ["name": "Plans"]).json["revision"] == 1)
+                #expect(try await owner.patch("rooms/a", ["private": true, "name": .null]).json["name"] == .null)
+                let last = try await client.next()
+                #expect(last["type"] == "unsubscribed" && last["data"]?["reason"] == "removed", "\(last)")
+            }
+            let events = try await owner.get("streams/room/a")
+            #expect(events.json["items"]?.arrayValue?.count { $0["type"] == "room.changed" } == 2, "\(events)")
+            (try await member.patch("rooms/user:\(member.id)", ["private": false])).expectProblem(
+                404, "realtime.room_not_found")
+        }
+
         @Test("A user is told on all devices, and everybody by admins")
         func directAndBroadcast() async throws {
             let owner = try await LiveServer.current.newUser()
@@ -184,6 +224,76 @@ extension ServerTests {
             #expect(resumed.contains("\"fourth\"") && !resumed.contains("\"third\"") && !resumed.contains("event: gap"))
             let late = try await lines([("Last-Event-ID", "\(epoch):0")], until: "\"fifth\"") {}
             #expect(late.contains("event: gap\ndata: {\"room\":\"a\",\"from\":1,\"to\":2}"), "\(late)")
+        }
+
+        @Test("Rooms in which the platform tells of executions, workflows, jobs and queues")
+        func logRooms() async throws {
+            let user = try await LiveServer.current.newUser()
+            #expect(try await user.post("queues/default/pause").status == 200)
+            try await user.store("nap", do: "[{nap: {wait: PT0.02S}}]")
+            let id = try await user.start("nap")
+            while try await user.get("workflows/executions/\(id)").json["status"] != "completed" {}
+            let page = try await user.get("rooms/execution:\(id)/history?after=0")
+            let items = page.json["items"]?.arrayValue ?? []
+            let offsets = items.compactMap { $0["offset"]?.integerValue }
+            #expect(offsets.count > 3 && page.json["recovered"] == true && page.json["next_cursor"] == .null, "\(page)")
+            #expect(try await user.get("rooms/workflow:nap/history").json["items"]?.arrayValue?.count == items.count)
+            let epoch = try page.json.text("epoch")
+            try await withSocket(to: user.server.port) { socket in
+                var client = try await WebSocketClient(socket, token: user.token)
+                try await client.send([
+                    "action": "subscribe", "room": .string("execution:\(id)"),
+                    "since": ["epoch": .string(epoch), "offset": .integer(offsets[0] - 1)],
+                ])
+                let start = try await client.next()
+                #expect(
+                    start["data"]?["execution_id"] == .string(id) && start["data"]?["recovered"] == true, "\(start)")
+                #expect(start["data"]?["room"] == .string("execution:\(id)"))
+                for item in items {
+                    let message = try await client.next()
+                    #expect(message["offset"] == item["offset"] && message["data"] == item["content"], "\(message)")
+                    #expect(message["type"] == item["type"])
+                }
+                try await client.send(["action": "subscribe", "room": "job:call"])
+                #expect(try await client.next()["data"]?["code"] == "scheduler.job_not_found")
+                let job: JSONValue = ["id": "call", "target": ["http": ["url": "http://127.0.0.1:9/"]]]
+                #expect(try await user.post("jobs", job).status == 201)
+                for room in ["job:call", "queue:default", "jobs:\(user.home)"] {
+                    try await client.send(["action": "subscribe", "room": .string(room)])
+                    let start = try await client.next()
+                    #expect(start["type"] == "subscribed" && start["data"]?["room"] == .string(room), "\(start)")
+                }
+                async let waiting = user.get(
+                    "rooms/job:call/history?after=\(page.json["last_offset"]?.integerValue ?? 0)&wait_seconds=20")
+                let cancelled = try await user.delete("jobs/call")
+                #expect((200...204).contains(cancelled.status), "\(cancelled)")
+                let message = try await client.next()
+                #expect(message["type"] == "job_status" && message["data"]?["event"] == "job.cancelled", "\(message)")
+                #expect(message["data"]?["job_id"] == "call" && message["data"]?["queue"] == "default")
+                #expect(try await waiting.json["items"]?[0]?["offset"] == message["offset"])
+                // Once, although three rooms tell it.
+                try await client.send(["action": "publish", "room": "queue:default", "content": 1])
+                #expect(try await client.next()["data"]?["code"] == "realtime.room_read_only")
+            }
+            (try await user.post("rooms/job:call/messages", ["content": 1])).expectProblem(
+                403, "realtime.room_read_only")
+            (try await user.get("rooms/execution:\(user.id)/history")).expectProblem(
+                404, "workflow.execution_not_found")
+            (try await user.get("rooms/jobs:other/history")).expectProblem(404, "realtime.room_not_found")
+            try await withSocket(to: user.server.port) { socket in
+                try await socket.write(
+                    LiveServer.request(
+                        "GET", "/api/v3/rooms/execution:\(id)/history", token: user.token,
+                        headers: [("Accept", "text/event-stream"), ("Last-Event-ID", "\(epoch):\(offsets[0])")]))
+                #expect(try await socket.head().status == 200)
+                var text = ""
+                while !text.contains("id: \(epoch):\(offsets[offsets.count - 1])\n"),
+                    let chunk = try await socket.chunk()
+                {
+                    text += String(decoding: chunk, as: UTF8.self)
+                }
+                #expect(!text.contains("id: \(epoch):\(offsets[0])\n") && text.contains("id: \(epoch):\(offsets[1])\n"))
+            }
         }
 
         @Test("What the server does in real time is told")
