@@ -81,7 +81,13 @@ package final class WebSocketEndpoint: Sendable {
     }
 
     /// Makes a channel whose upgrade was answered a socket.
-    func open(_ channel: any Channel, to peer: WebSocketPeer) throws {
+    ///
+    /// - Parameters:
+    ///   - previous: The handler after which frames are read.
+    ///   - drivesReads: What comes after the socket's handler keeps the channel's own reads to itself.
+    func open(
+        _ channel: any Channel, to peer: WebSocketPeer, after previous: any ChannelHandler, drivesReads: Bool
+    ) throws -> WebSocketHandler {
         let options = channel.syncOptions
         try options?.setOption(
             .writeBufferWaterMark,
@@ -90,8 +96,10 @@ package final class WebSocketEndpoint: Sendable {
         // Clients send little, and a buffer is held by what is left of a frame.
         try options?.setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 2_048))
         let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(
-            ByteToMessageHandler(WebSocketFrameReader(frameBytesMax: settings.limits.messageBytesMax)))
-        try pipeline.addHandler(WebSocketHandler(lane: lane(on: channel.eventLoop), peer: peer))
+        let reader = ByteToMessageHandler(WebSocketFrameReader(frameBytesMax: settings.limits.messageBytesMax))
+        try pipeline.addHandler(reader, position: .after(previous))
+        let socket = WebSocketHandler(lane: lane(on: channel.eventLoop), peer: peer, drivesReads: drivesReads)
+        try pipeline.addHandler(socket, position: .after(reader))
+        return socket
     }
 }

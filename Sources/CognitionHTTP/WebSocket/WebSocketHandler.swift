@@ -22,6 +22,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private var session: ClientSession<WebSocketHandler>?
     /// Whose connection this counts as.
     private var user: String?
+    /// Reads are asked for here, as those of the channel do not come by.
+    private let drivesReads: Bool
     private var isMarked = false
     private var isReadHeld = false
     private var isTextDue = false
@@ -30,8 +32,9 @@ final class WebSocketHandler: ChannelDuplexHandler {
     /// Between two messages with text of running tasks; what comes in the meantime goes together.
     private static let textInterval = TimeAmount.milliseconds(40)
 
-    init(lane: WebSocketLane, peer: WebSocketPeer) {
+    init(lane: WebSocketLane, peer: WebSocketPeer, drivesReads: Bool) {
         self.lane = lane
+        self.drivesReads = drivesReads
         address = peer.address
         machine = WebSocketConnectionMachine(
             limits: lane.endpoint.settings.limits, isAuthenticated: peer.caller != nil, now: .now())
@@ -80,6 +83,11 @@ final class WebSocketHandler: ChannelDuplexHandler {
     func channelReadComplete(context: ChannelHandlerContext) {
         lane.flushAll()
         context.fireChannelReadComplete()
+        if drivesReads { read(context: context) }
+    }
+
+    func readMore() {
+        if let context { read(context: context) }
     }
 
     func read(context: ChannelHandlerContext) {
@@ -187,8 +195,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private func releaseRead() {
         guard isReadHeld else { return }
         isReadHeld = false
-        // Through `read(context:)`, which looks again.
-        context?.pipeline.read()
+        // Looks again.
+        readMore()
     }
 }
 

@@ -50,7 +50,6 @@ import Testing
             #expect(problem["status"] == 401)
             #expect(problem["code"] == "realtime.unauthenticated")
             #expect(problem["title"] == "Unauthorized")
-            try await socket.end()
             #expect(server.hub.stats.connectedClients == 0)
         }
     }
