@@ -22,6 +22,8 @@ package final class WebSocketEndpoint: Sendable {
         package var authenticationTimeout: Duration = .seconds(10)
         /// How long the end of a connection may take.
         package var closeTimeout: Duration = .seconds(5)
+        /// Messages and pings that a client may send a second on the long run, and twice as many at once; 0 for no limit.
+        package var messagesPerSecond = 0
         /// Of a message from a client.
         package var messageBytesMax = 64 << 10
         /// Bytes that may wait to be sent to a client before it is sent nothing more that is published.
@@ -62,7 +64,10 @@ package final class WebSocketEndpoint: Sendable {
                 messageBytesMax: settings.messageBytesMax, heartbeat: TimeAmount(settings.heartbeat),
                 timeout: TimeAmount(settings.timeout), idleTimeout: TimeAmount(settings.idleTimeout),
                 authenticationTimeout: TimeAmount(settings.authenticationTimeout),
-                closeTimeout: TimeAmount(settings.closeTimeout))
+                closeTimeout: TimeAmount(settings.closeTimeout),
+                rate: settings.messagesPerSecond > 0
+                    ? WebSocketConnectionMachine.Rate(
+                        messages: settings.messagesPerSecond, burst: 2 * settings.messagesPerSecond) : nil)
             budgetBytes = settings.budgetBytes
             tickInterval = TimeAmount(settings.tick)
         }

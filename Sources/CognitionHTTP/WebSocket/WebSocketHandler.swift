@@ -26,6 +26,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private let drivesReads: Bool
     private var isMarked = false
     private var isReadHeld = false
+    /// The client has sent more than it may; reading goes on by itself.
+    private var isThrottled = false
     private var isTextDue = false
     private var textSentAt = NIODeadline.uptimeNanoseconds(0)
 
@@ -50,8 +52,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         self.context = context
         lane.add(self)
         if let caller = session?.caller {
-            guard hub.admit(caller.user) else { return disconnect(.tooManyConnections) }
-            user = caller.user
+            guard admit(caller) else { return disconnect(.tooManyConnections) }
         }
         session?.begin()
         lane.flushAll()
@@ -67,10 +68,25 @@ final class WebSocketHandler: ChannelDuplexHandler {
         context.fireChannelInactive()
     }
 
+    /// Counts the connection as one of its user, unless there are too many of those.
+    private func admit(_ caller: RealtimeCaller) -> Bool {
+        guard let session else { return false }
+        let (loop, handler) = (lane.eventLoop, NIOLoopBound(self, eventLoop: lane.eventLoop))
+        // Held no longer than the connection, which is released when it ends.
+        let isAdmitted = hub.admit(caller.user, session.id) { loop.execute { handler.value.evict() } }
+        if isAdmitted { user = caller.user }
+        return isAdmitted
+    }
+
+    private func evict() {
+        disconnect(.replaced)
+        lane.flushAll()
+    }
+
     private func release() {
+        if let user, let session { hub.release(user, session.id) }
         session?.end()
         session = nil
-        if let user { hub.release(user) }
         user = nil
         lane.remove(self)
     }
@@ -92,8 +108,23 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     func read(context: ChannelHandlerContext) {
         // While the connection ends, what the client answers has to be read, however much waits to be sent.
-        isReadHeld = machine.isOpen && (session?.hasBacklog == true || !context.channel.isWritable)
+        isReadHeld =
+            machine.isOpen && (session?.hasBacklog == true || !context.channel.isWritable || isOverRate(context))
         if !isReadHeld { context.read() }
+    }
+
+    /// Whether the client has to wait before more is read; then it is looked at again when it has waited.
+    private func isOverRate(_ context: ChannelHandlerContext) -> Bool {
+        guard let until = machine.heldUntil(.now()) else { return false }
+        guard !isThrottled else { return true }
+        isThrottled = true
+        hub.metrics.countThrottled()
+        let handler = NIOLoopBound(self, eventLoop: lane.eventLoop)
+        lane.eventLoop.scheduleTask(deadline: until) {
+            handler.value.isThrottled = false
+            handler.value.releaseRead()
+        }
+        return true
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -254,11 +285,8 @@ extension WebSocketHandler: SessionPort {
         guard machine.isOpen, let session else { return }
         var isAdmitted = true
         if case .success(let caller) = result, user == nil {
-            isAdmitted = hub.admit(caller.user)
-            if isAdmitted {
-                user = caller.user
-                machine.authenticated()
-            }
+            isAdmitted = admit(caller)
+            if isAdmitted { machine.authenticated() }
         }
         if case .failure = result { hub.metrics.countRefusal(.unauthenticated) }
         session.verified(result, admitted: isAdmitted, answering: id, now: hub.wallClock.now)
