@@ -136,8 +136,26 @@ package final class RealtimeHub: Sendable {
             group.addTask { await self.publisher.run() }
             group.addTask { await self.presence.run() }
             group.addTask { await self.countRooms() }
+            group.addTask { await self.followRevocations() }
             try await group.next()
             group.cancelAll()
+        }
+    }
+
+    /// How often it is looked whether some session has ended or changed.
+    private static let revocationInterval = Duration.milliseconds(100)
+
+    /// Has all connections looked at whenever something about some session has changed, and never otherwise.
+    private func followRevocations() async {
+        var known: Int?
+        while !Task.isCancelled {
+            let revision = authenticator.revision
+            if known != revision {
+                known = revision
+                for lane in state.withLock({ $0.lanes }) { lane.recheckCallers() }
+            }
+            // Ends early when the task is cancelled, as the loop does then.
+            try? await Task.sleep(for: Self.revocationInterval)
         }
     }
 
@@ -317,4 +335,11 @@ package protocol FeedLane: Sendable {
 
     /// More messages wait than the loop takes in one turn: who publishes should wait.
     var isCongested: Bool { get }
+
+    /// Looks whether the sessions behind its connections still stand; called from any thread.
+    func recheckCallers()
+}
+
+extension FeedLane {
+    package func recheckCallers() {}
 }

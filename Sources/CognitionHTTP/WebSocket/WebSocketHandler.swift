@@ -55,6 +55,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
             guard admit(caller) else { return disconnect(.tooManyConnections) }
         }
         session?.begin()
+        // It may have ended since it was asked for, before anybody knew of this connection.
+        recheckCaller()
         lane.flushAll()
     }
 
@@ -158,11 +160,16 @@ final class WebSocketHandler: ChannelDuplexHandler {
     func tick(now: NIODeadline, time: Timestamp) {
         perform(machine.tick(now: now, isSubscribed: session?.isSubscribed == true))
         guard machine.isOpen else { return }
-        session?.tick(now: time, isValid: hub.authenticator.isValid)
+        session?.tick(now: time)
         if context?.channel.isWritable == true {
             session?.hasRoom()
             if session?.hasText == true { scheduleText() }
         }
+    }
+
+    func recheckCaller() {
+        let authenticator = hub.authenticator
+        session?.recheck { authenticator.standing(of: $0) }
     }
 
     private func perform(_ action: WebSocketConnectionMachine.Action) {
@@ -290,6 +297,7 @@ extension WebSocketHandler: SessionPort {
         }
         if case .failure = result { hub.metrics.countRefusal(.unauthenticated) }
         session.verified(result, admitted: isAdmitted, answering: id, now: hub.wallClock.now)
+        recheckCaller()
     }
 
     func load(_ subscription: TopicSubscription<WebSocketHandler>, since: FeedPlace?, answering id: JSONValue?) {
@@ -311,6 +319,20 @@ extension WebSocketHandler: SessionPort {
                 return
             }
             session.entered(subscription, result, answering: id, now: handler.hub.wallClock.now)
+        }
+    }
+
+    func renew(_ caller: RealtimeCaller) {
+        let authenticator = hub.authenticator
+        ask({ try await authenticator.renewed(caller) }) { handler, result in
+            handler.session?.renewed(result)
+        }
+    }
+
+    func readmit(_ subscription: TopicSubscription<WebSocketHandler>, as caller: RoomCaller) {
+        let (hub, topic) = (hub, subscription.topic)
+        ask({ try await hub.checkMayEnter(topic, as: caller) }) { handler, result in
+            handler.session?.readmitted(subscription, result)
         }
     }
 
