@@ -97,7 +97,35 @@ extension Identity {
 
     /// The same for a caller of whom only this was kept.
     package func isCurrent(_ session: SessionID, generation: Int64) -> Bool {
-        refused.verdict(on: session, generation: generation) == .good
+        verdict(on: session, generation: generation) == .good
+    }
+
+    /// What has become of a session; `stale` when it is only that the role has changed.
+    package func verdict(on session: SessionID, generation: Int64) -> RefusalVerdict {
+        refused.verdict(on: session, generation: generation)
+    }
+
+    /// Rises with whatever may change what is found of some session, API key or token.
+    package var refusalRevision: Int {
+        refused.revision &+ refusedKeys.revision &+ Int(truncatingIfNeeded: accessTokens.epoch)
+    }
+
+    /// Who the caller of a session is now, where its token still tells an earlier role.
+    /// - Parameter expiresAt: When that token would have ended; so does what is returned.
+    /// - Throws: `identity.token_invalid` when the session has ended, or the user belongs to the workspace no more.
+    package func current(_ session: SessionID, until expiresAt: Timestamp) async throws -> Caller {
+        let now = clock.now
+        return try await database.read { tx in
+            guard let found = try SessionStore.standing(of: session, now: now, tx) else {
+                throw IdentityError.tokenInvalid
+            }
+            let roles = Role.effective(
+                try WorkspaceStore.role(of: found.user, in: found.workspace, tx), isOperator: found.isOperator)
+            guard !roles.isEmpty else { throw IdentityError.tokenInvalid }
+            return Caller(
+                actor: User.actor(found.user), workspace: found.workspace, user: found.user, session: session,
+                generation: found.validFrom, roles: roles, expiresAt: expiresAt)
+        }
     }
 
     /// A token for the machine's own command line: role `operator` in the workspace `default`, without a session, so it is

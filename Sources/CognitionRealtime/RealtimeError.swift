@@ -26,6 +26,9 @@ extension ErrorCode {
     package static let subscriptionsExceeded = ErrorCode("realtime.subscriptions_exceeded", category: .limited)
     /// The server has as many connections as it takes.
     package static let connectionsExceeded = ErrorCode("realtime.connections_exceeded", category: .unavailable)
+    /// The client's network address has as many connections as it may have.
+    package static let addressConnectionsExceeded = ErrorCode(
+        "realtime.address_connections_exceeded", category: .limited)
     /// A page of another origin wanted to connect.
     package static let originRefused = ErrorCode("realtime.origin_refused", category: .forbidden)
     /// The path answers to WebSocket handshakes only.

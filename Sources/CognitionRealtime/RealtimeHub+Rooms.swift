@@ -34,6 +34,13 @@ extension RealtimeHub {
             room: room, from: since.offset, recovered: gap == nil, gap: gap, users: users, seat: seat)
     }
 
+    /// Whether somebody may be in a room.
+    /// - Throws: `realtime.room_not_found`, `realtime.forbidden`, `StorageError`.
+    package func checkMayEnter(_ topic: Topic, as caller: RoomCaller) async throws {
+        guard case .room(_, let id) = topic else { return }
+        _ = try await rooms.opening(id, for: caller)
+    }
+
     /// What a connection has missed of a room.
     /// - Throws: `realtime.room_not_found`, `StorageError`.
     package func catchUp(_ key: Int64, after offset: Int64, _ reading: RoomReading) async throws -> RoomCatchUp {

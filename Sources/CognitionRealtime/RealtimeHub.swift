@@ -24,6 +24,8 @@ package final class RealtimeHub: Sendable {
     let presence: Presence
     let reader: FeedReader
     private let connectionsPerUserMax: Int
+    private let connectionsPerAddressMax: Int
+    private let evictsOldest: Bool
     package let connectionsMax: Int
     /// The log's end when this was made: what comes later is followed.
     private let start: Int64
@@ -39,6 +41,10 @@ package final class RealtimeHub: Sendable {
         var interest: [Topic: Int] = [:]
         /// How many connections each user has.
         var users: [String: Int] = [:]
+        /// Of each user, oldest first; only where the oldest gives way.
+        var seats: [String: [(id: UUIDv7, evict: @Sendable () -> Void)]] = [:]
+        /// How many connections each address has; only where that is limited.
+        var addresses: [String: Int] = [:]
         var connections = 0
         var authenticated = 0
         var subscriptions = 0
@@ -47,6 +53,10 @@ package final class RealtimeHub: Sendable {
     package struct Settings: Sendable {
         /// At least 1.
         package var connectionsPerUserMax = 5
+        /// Whether a connection too many of a user ends the oldest in place of itself.
+        package var evictsOldest = false
+        /// Of one network address; 0 for no limit.
+        package var connectionsPerAddressMax = 0
         /// At least 1.
         package var connectionsMax = 10_000
         package var heartbeat: Duration = .seconds(30)
@@ -101,6 +111,8 @@ package final class RealtimeHub: Sendable {
         publisher = RoomPublisher(rooms, feed: feed, metrics: self.metrics)
         presence = Presence(rooms, feed: feed, lease: lease, grace: settings.presenceGrace)
         connectionsPerUserMax = settings.connectionsPerUserMax
+        connectionsPerAddressMax = settings.connectionsPerAddressMax
+        evictsOldest = settings.evictsOldest
         connectionsMax = settings.connectionsMax
         reader = FeedReader(
             log: EventLog(rooms.database), source: source, jobs: jobs, epoch: epoch,
@@ -132,8 +144,26 @@ package final class RealtimeHub: Sendable {
             group.addTask { await self.publisher.run() }
             group.addTask { await self.presence.run() }
             group.addTask { await self.countRooms() }
+            group.addTask { await self.followRevocations() }
             try await group.next()
             group.cancelAll()
+        }
+    }
+
+    /// How often it is looked whether some session has ended or changed.
+    private static let revocationInterval = Duration.milliseconds(100)
+
+    /// Has all connections looked at whenever something about some session has changed, and never otherwise.
+    private func followRevocations() async {
+        var known: Int?
+        while !Task.isCancelled {
+            let revision = authenticator.revision
+            if known != revision {
+                known = revision
+                for lane in state.withLock({ $0.lanes }) { lane.recheckCallers() }
+            }
+            // Ends early when the task is cancelled, as the loop does then.
+            try? await Task.sleep(for: Self.revocationInterval)
         }
     }
 
@@ -195,46 +225,82 @@ package final class RealtimeHub: Sendable {
 
     // MARK: Connections
 
+    /// What there are enough connections of.
+    package enum Full: Sendable {
+        case server
+        case address
+    }
+
     /// Counts a connection, unless there are as many as there may be.
-    package func connect() -> Bool {
-        let count: Int? = state.withLock { state in
-            guard state.connections < connectionsMax else { return nil }
+    /// - Parameter address: Of the client, as far as it is known.
+    package func connect(from address: String?) -> Full? {
+        let (full, count): (Full?, Int) = state.withLock { state in
+            guard state.connections < connectionsMax else { return (.server, 0) }
+            if connectionsPerAddressMax > 0, let address {
+                guard state.addresses[address, default: 0] < connectionsPerAddressMax else { return (.address, 0) }
+                state.addresses[address, default: 0] += 1
+            }
             state.connections += 1
-            return state.connections
+            return (nil, state.connections)
         }
-        guard let count else {
-            metrics.countRefusal(.connections)
-            return false
+        if let full {
+            metrics.countRefusal(full == .address ? .addressConnections : .connections)
+            return full
         }
         metrics.opened.increment()
         metrics.connections.record(count)
-        return true
+        return nil
     }
 
-    package func disconnected() {
+    package func disconnected(from address: String?) {
         let count = state.withLock { state in
+            if let address, let left = state.addresses[address].map({ $0 - 1 }) {
+                state.addresses[address] = left > 0 ? left : nil
+            }
             state.connections -= 1
             return state.connections
         }
         metrics.connections.record(count)
     }
 
-    /// Counts a connection of a user, unless that has as many as it may have.
-    package func admit(_ user: String) -> Bool {
+    /// Counts a connection of a user, unless that has as many as it may have and the oldest does not give way.
+    ///
+    /// - Parameters:
+    ///   - connection: Its name.
+    ///   - evict: Ends it, as others have come; called from any thread, at most once, and not after
+    ///     ``release(_:_:)``.
+    package func admit(_ user: String, _ connection: UUIDv7, evict: @escaping @Sendable () -> Void) -> Bool {
+        var oldest: (@Sendable () -> Void)?
         let isAdmitted = state.withLock { state in
-            guard state.users[user, default: 0] < connectionsPerUserMax else { return false }
-            state.users[user, default: 0] += 1
+            if state.users[user, default: 0] < connectionsPerUserMax {
+                state.users[user, default: 0] += 1
+            } else {
+                guard let seat = state.seats[user]?.first else { return false }
+                state.seats[user]?.removeFirst()
+                oldest = seat.evict
+            }
+            if evictsOldest { state.seats[user, default: []].append((connection, evict)) }
             state.authenticated += 1
             return true
+        }
+        if let oldest {
+            metrics.countRefusal(.evicted)
+            oldest()
         }
         if !isAdmitted { metrics.countRefusal(.userConnections) }
         return isAdmitted
     }
 
-    package func release(_ user: String) {
+    package func release(_ user: String, _ connection: UUIDv7) {
         state.withLock { state in
-            if let left = state.users[user].map({ $0 - 1 }) { state.users[user] = left > 0 ? left : nil }
             state.authenticated -= 1
+            if evictsOldest {
+                // Whoever has taken its place counts in its stead.
+                guard let index = state.seats[user]?.firstIndex(where: { $0.id == connection }) else { return }
+                state.seats[user]?.remove(at: index)
+                if state.seats[user]?.isEmpty == true { state.seats[user] = nil }
+            }
+            if let left = state.users[user].map({ $0 - 1 }) { state.users[user] = left > 0 ? left : nil }
         }
     }
 
@@ -278,4 +344,11 @@ package protocol FeedLane: Sendable {
 
     /// More messages wait than the loop takes in one turn: who publishes should wait.
     var isCongested: Bool { get }
+
+    /// Looks whether the sessions behind its connections still stand; called from any thread.
+    func recheckCallers()
+}
+
+extension FeedLane {
+    package func recheckCallers() {}
 }

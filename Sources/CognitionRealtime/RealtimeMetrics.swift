@@ -2,10 +2,11 @@ package import Metrics
 
 /// `websocket.connections` (gauge), `websocket.connections.opened`, `websocket.connections.refused` by `reason`,
 /// `websocket.messages` and `websocket.bytes` by `direction`, `websocket.subscriptions` (gauge), `websocket.slow` by
-/// `outcome`, `websocket.rooms` (gauge), `websocket.rooms.published`, and `websocket.delivery.lag`: seconds from an event's time until it was handed to the sockets of a loop.
+/// `outcome`, `websocket.throttled`, `websocket.rooms` (gauge), `websocket.rooms.published`, and `websocket.delivery.lag`: seconds from an event's time until it was handed to the sockets of a loop.
 package struct RealtimeMetrics: Sendable {
     package enum Refusal: String, Sendable, CaseIterable {
-        case unauthenticated, origin, handshake, connections, userConnections = "user_connections"
+        case unauthenticated, origin, handshake, connections, addressConnections = "address_connections",
+            userConnections = "user_connections", evicted
     }
 
     package enum SlowOutcome: String, Sendable, CaseIterable {
@@ -24,6 +25,8 @@ package struct RealtimeMetrics: Sendable {
     /// Messages that were written into rooms.
     package let published: Counter
     package let lag: Metrics.Timer
+    /// Times that a client was not read from, as it had sent more than it may.
+    private let throttled: Counter
     private let refused: [Refusal: Counter]
     private let slow: [SlowOutcome: Counter]
     private let messagesIn: Counter
@@ -37,6 +40,7 @@ package struct RealtimeMetrics: Sendable {
         subscriptions = Gauge(label: "websocket.subscriptions", factory: factory)
         rooms = Gauge(label: "websocket.rooms", factory: factory)
         published = Counter(label: "websocket.rooms.published", factory: factory)
+        throttled = Counter(label: "websocket.throttled", factory: factory)
         lag = Metrics.Timer(label: "websocket.delivery.lag", factory: factory)
         refused = Dictionary(
             uniqueKeysWithValues: Refusal.allCases.map {
@@ -59,6 +63,8 @@ package struct RealtimeMetrics: Sendable {
     package func countRefusal(_ reason: Refusal) { refused[reason]?.increment() }
 
     package func countSlow(_ outcome: SlowOutcome) { slow[outcome]?.increment() }
+
+    package func countThrottled() { throttled.increment() }
 
     func countReceived(messages: Int, bytes: Int) {
         messagesIn.increment(by: messages)

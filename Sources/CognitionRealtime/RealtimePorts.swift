@@ -6,9 +6,33 @@ package protocol RealtimeAuthenticator: Sendable {
     /// - Throws: A `CodedError`; of category `unauthenticated` for a token that is not valid or no longer.
     func caller(token: String, from address: String?) async throws -> RealtimeCaller
 
-    /// Whether the caller's session still stands. Asked for every connection every second, on an event loop: an answer
-    /// from memory, without waiting.
+    /// Whether the caller's session still stands, as far as is known here: an answer from memory, on an event loop.
     func isValid(_ caller: RealtimeCaller) -> Bool
+
+    /// The same, where a session may go on with other permissions.
+    func standing(of caller: RealtimeCaller) -> RealtimeStanding
+
+    /// Rises whenever some caller's standing may have become another: all connections are then looked at.
+    var revision: Int { get }
+
+    /// Who the caller is now, if the standing is `changed`.
+    /// - Throws: A `CodedError`; of category `unauthenticated` when the session has ended meanwhile.
+    func renewed(_ caller: RealtimeCaller) async throws -> RealtimeCaller
+}
+
+/// What has become of the session behind a connection.
+package enum RealtimeStanding: Sendable, Hashable {
+    case good
+    /// It goes on, with other permissions than the caller has.
+    case changed
+    case ended
+}
+
+/// For those whose sessions end at most, and are looked at when they come.
+extension RealtimeAuthenticator {
+    package func standing(of caller: RealtimeCaller) -> RealtimeStanding { isValid(caller) ? .good : .ended }
+    package var revision: Int { 0 }
+    package func renewed(_ caller: RealtimeCaller) async throws -> RealtimeCaller { caller }
 }
 
 /// A person or program with a verified token.
@@ -18,7 +42,7 @@ package struct RealtimeCaller: Sendable, Hashable {
     package let principal: Principal
     /// When the token ends.
     package let expiresAt: Timestamp
-    /// Of the session that the token belongs to, for ``RealtimeAuthenticator/isValid(_:)``; may be empty.
+    /// Of the session that the token belongs to, for ``RealtimeAuthenticator/standing(of:)``; may be empty.
     package let session: String
 
     package init(user: String, principal: Principal, expiresAt: Timestamp, session: String = "") {

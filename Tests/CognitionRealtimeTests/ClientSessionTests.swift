@@ -220,14 +220,83 @@ import Testing
     func expiry() {
         let connection = FakeConnection(FakeLog(), fanout: Fanout(), rules: FakeConnection.rules())
         let end = FakeConnection.ada.expiresAt
-        connection.session.tick(now: end - .seconds(31)) { _ in true }
+        connection.session.tick(now: end - .seconds(31))
         #expect(connection.answers.isEmpty)
-        for seconds in [30, 20, 0] { connection.session.tick(now: end - .seconds(seconds)) { _ in true } }
+        for seconds in [30, 20, 0] { connection.session.tick(now: end - .seconds(seconds)) }
         #expect(connection.answers.map { $0["type"]?.stringValue } == ["token_expiring"])
-        connection.session.tick(now: end + .seconds(4)) { _ in true }
+        connection.session.tick(now: end + .seconds(4))
         #expect(connection.closed == nil)
-        connection.session.tick(now: end + .seconds(5)) { _ in true }
+        connection.session.tick(now: end + .seconds(5))
         #expect(connection.closed == .tokenExpired)
+    }
+
+    @Test(
+        "Another role: what it does not give is left with the reason, and rooms are asked; a session that ended ends all"
+    )
+    func renewal() throws {
+        func connection() -> FakeConnection {
+            let connection = FakeConnection(FakeLog(), fanout: Fanout(), rules: FakeConnection.rules())
+            connection.say(["action": "subscribe", "execution_id": "e"])
+            connection.answerOne()
+            return connection
+        }
+        func caller(_ permissions: Set<Permission>) -> RealtimeCaller {
+            RealtimeCaller(
+                user: "ada",
+                principal: Principal(
+                    actor: "user:ada", workspace: FakeConnection.workspace, permissions: permissions),
+                expiresAt: Timestamp(microseconds: 5))
+        }
+        let changed = connection()
+        changed.session.recheck { _ in .good }
+        #expect(changed.renewing.isEmpty)
+        changed.session.recheck { _ in .changed }
+        // Again while it is under way, which is looked at with the next tick.
+        changed.session.recheck { _ in .changed }
+        #expect(changed.renewing.count == 1)
+        changed.session.renewed(.success(caller([.readWorkflows])))
+        #expect(changed.session.isSubscribed && changed.session.caller?.principal.may(.publishToRooms) == false)
+        #expect(changed.session.caller?.expiresAt == FakeConnection.ada.expiresAt)
+        changed.session.tick(now: FakeConnection.now)
+        #expect(changed.renewing.count == 2)
+        changed.session.renewed(.failure(CancellationError()))
+        #expect(changed.closed == nil)
+        changed.session.tick(now: FakeConnection.now)
+        #expect(changed.renewing.count == 3)
+        changed.session.renewed(.success(caller([.readRooms])))
+        let last = try #require(changed.answers.last)
+        #expect(last["type"] == "unsubscribed" && last["data"]?["execution_id"] == "e", "\(last)")
+        #expect(last["data"]?["reason"] == "role_changed", "\(last)")
+        #expect(!changed.session.isSubscribed && changed.joined == 0 && changed.closed == nil)
+        changed.session.tick(now: FakeConnection.now)
+        #expect(changed.renewing.count == 3)
+
+        let ended = connection()
+        ended.session.recheck { _ in .ended }
+        #expect(ended.closed == .sessionRevoked)
+        let gone = connection()
+        gone.session.recheck { _ in .changed }
+        gone.session.renewed(.failure(RealtimeError(.realtimeUnauthenticated, "the session has ended")))
+        #expect(gone.closed == .sessionRevoked)
+    }
+
+    @Test("After another role, a room that may not be entered any more is left; one that cannot be asked is kept")
+    func readmission() throws {
+        let connection = FakeConnection(FakeLog(), fanout: Fanout(), rules: FakeConnection.rules())
+        for room in ["a", "b"] { connection.say(["action": "subscribe", "room": .string(room)]) }
+        connection.session.recheck { _ in .changed }
+        connection.session.renewed(.success(FakeConnection.ada))
+        // The other one waits for its turn to be entered.
+        #expect(connection.readmitting.map(\.subscription.topic) == [.room(FakeConnection.workspace, "a")])
+        let (subscription, caller) = try #require(connection.readmitting.first)
+        #expect(caller.user == "ada")
+        connection.session.readmitted(subscription, .success(()))
+        connection.session.readmitted(subscription, .failure(CancellationError()))
+        #expect(connection.session.isSubscribed)
+        connection.session.readmitted(
+            subscription, .failure(RealtimeError(.roomNotFound, "there is no room a")))
+        #expect(!connection.session.isSubscribed)
+        #expect(connection.answers.last?["data"]?["reason"] == "role_changed")
     }
 
     /// Text of running tasks that a test gives.

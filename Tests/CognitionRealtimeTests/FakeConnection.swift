@@ -45,6 +45,9 @@ final class FakeConnection: SessionPort {
     var entering: [(subscription: TopicSubscription<FakeConnection>, since: FeedPlace?, id: JSONValue?)] = []
     var catching: [(subscription: TopicSubscription<FakeConnection>, after: Int64, reading: RoomReading)] = []
     var publishing: [(publication: Publication, id: JSONValue?)] = []
+    /// Who was asked about and not answered, oldest first.
+    var renewing: [RealtimeCaller] = []
+    var readmitting: [(subscription: TopicSubscription<FakeConnection>, caller: RoomCaller)] = []
     /// What running tasks are writing, if anything.
     var text: (any LiveText)?
 
@@ -112,6 +115,10 @@ final class FakeConnection: SessionPort {
     func attend(_ topics: [Topic], answering id: JSONValue?) {}
     func read(after position: Int64, for subscriptions: [TopicSubscription<FakeConnection>]) {
         questions.append(Request(.read(position, subscriptions)))
+    }
+    func renew(_ caller: RealtimeCaller) { renewing.append(caller) }
+    func readmit(_ subscription: TopicSubscription<FakeConnection>, as caller: RoomCaller) {
+        readmitting.append((subscription, caller))
     }
     func join(_ subscription: TopicSubscription<FakeConnection>) {
         joined += 1

@@ -233,18 +233,55 @@ import Testing
             settings.connectionsMax = 1
             let hub = try await RealtimeHub.open(
                 database, source: Source(database: database), authenticator: Accounts(), settings: settings)
-            #expect(hub.admit("ada"))
-            #expect(hub.admit("ada"))
-            #expect(!hub.admit("ada"))
-            #expect(hub.admit("bob"))
-            hub.release("ada")
-            #expect(hub.admit("ada"))
-            #expect(hub.connect())
-            #expect(!hub.connect())
-            hub.disconnected()
-            #expect(hub.connect())
+            func admit(_ user: String, _ number: UInt64) -> Bool {
+                hub.admit(user, UUIDv7(high: 1, low: number)) { Issue.record("\(user) \(number) gave way") }
+            }
+            #expect(admit("ada", 1))
+            #expect(admit("ada", 2))
+            #expect(!admit("ada", 3))
+            #expect(admit("bob", 4))
+            hub.release("ada", UUIDv7(high: 1, low: 1))
+            #expect(admit("ada", 5))
+            #expect(hub.connect(from: nil) == nil)
+            #expect(hub.connect(from: "::1") == .server)
+            hub.disconnected(from: nil)
+            #expect(hub.connect(from: nil) == nil)
             #expect(hub.stats.connectedClients == 1)
             #expect(hub.stats.authenticatedConnections == 3)
+        }
+    }
+
+    @Test("The oldest connection of a user gives way, once, and addresses are counted each for itself")
+    func giveWay() async throws {
+        try await withTestDatabase(.sqliteMemory, migrations: EventLog.migrations + Rooms.migrations) { database in
+            var settings = RealtimeHub.Settings()
+            settings.connectionsPerUserMax = 2
+            settings.connectionsPerAddressMax = 1
+            settings.evictsOldest = true
+            let hub = try await RealtimeHub.open(
+                database, source: Source(database: database), authenticator: Accounts(), settings: settings)
+            let gone = Mutex<[UInt64]>([])
+            func admit(_ user: String, _ number: UInt64) -> Bool {
+                hub.admit(user, UUIDv7(high: 1, low: number)) { gone.withLock { $0.append(number) } }
+            }
+            for number in 1...4 as ClosedRange<UInt64> { #expect(admit("ada", number)) }
+            #expect(admit("bob", 9))
+            #expect(gone.withLock { $0 } == [1, 2])
+            // They end after that, and have no place to give back.
+            hub.release("ada", UUIDv7(high: 1, low: 1))
+            hub.release("ada", UUIDv7(high: 1, low: 2))
+            #expect(admit("ada", 5))
+            #expect(gone.withLock { $0 } == [1, 2, 3])
+            for number in [3, 4, 5] as [UInt64] { hub.release("ada", UUIDv7(high: 1, low: number)) }
+            #expect(admit("ada", 6) && admit("ada", 7))
+            #expect(gone.withLock { $0 } == [1, 2, 3])
+            #expect(hub.stats.authenticatedConnections == 3)
+
+            #expect(hub.connect(from: "10.0.0.1") == nil)
+            #expect(hub.connect(from: "10.0.0.1") == .address)
+            #expect(hub.connect(from: "10.0.0.2") == nil)
+            hub.disconnected(from: "10.0.0.1")
+            #expect(hub.connect(from: "10.0.0.1") == nil)
         }
     }
 }

@@ -7,7 +7,7 @@ import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 
-/// HTTP/1.1 as Hummingbird's `HTTP1Channel` has it, except that the first request of a connection may make it a WebSocket.
+/// HTTP/1.1 as Hummingbird's `HTTP1Channel` has it, except that any request of a connection may make it a WebSocket.
 ///
 /// A WebSocket has no task: its handlers do the work on the event loop.
 package struct HTTP1WebSocketChannel: HTTPChannelHandler {
@@ -27,14 +27,15 @@ package struct HTTP1WebSocketChannel: HTTPChannelHandler {
         package init() {}
     }
 
-    /// A connection whose first request decides what becomes of it.
+    /// A connection, of which the first request says whether it needs a task.
     package struct Value: ServerChildChannelValue {
         package let channel: any Channel
         let outcome: EventLoopFuture<Outcome>
     }
 
     enum Outcome: Sendable {
-        case http(NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>)
+        /// May become a WebSocket later.
+        case http(HTTPSide)
         case webSocket
     }
 
@@ -63,7 +64,7 @@ package struct HTTP1WebSocketChannel: HTTPChannelHandler {
     package func handle(value: Value, logger: Logger) async {
         do {
             switch try await value.outcome.get() {
-            case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
+            case .http(let side): await handleHTTP(asyncChannel: side.stream, logger: logger)
             case .webSocket: break
             }
         } catch {
@@ -79,30 +80,29 @@ package struct HTTP1WebSocketChannel: HTTPChannelHandler {
         limits.maxHeaderFieldSize = configuration.headerFieldBytesMax
         limits.maxHeaderListSize = configuration.headerBytesMax
         limits.maxHeaderFieldCount = configuration.headerFieldsMax
-        let decoder = ByteToMessageHandler(
-            HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits))
+        let makeDecoder = {
+            ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes, limitConfiguration: limits))
+        }
         let requestGuard = RequestGuard(
             head: TimeAmount(configuration.headTimeout), body: TimeAmount(configuration.bodyTimeout), ids: endpoint.ids)
         let promise = channel.eventLoop.makePromise(of: Outcome.self)
         let (idleTimeout, isEncrypted) = (configuration.idleTimeout, tls != nil)
-        let first = FirstRequestHandler(endpoint, handlers: [encoder, requestGuard, decoder], outcome: promise) {
-            channel in
-            try Self.serveHTTP(on: channel, isEncrypted: isEncrypted, idleTimeout: idleTimeout, logger)
+        let decoder = makeDecoder()
+        let upgrade = UpgradeHandler(
+            endpoint,
+            parts: UpgradeHandler.Parts(
+                encoder: encoder, requestGuard: requestGuard, decoder: decoder, makeDecoder: makeDecoder),
+            outcome: promise
+        ) { channel in
+            try HTTPSide(
+                channel,
+                [
+                    HTTP1ToHTTPServerCodec(secure: isEncrypted),
+                    HTTPConnectionStateHandler(idleTimeout: idleTimeout, logger: logger),
+                ])
         }
-        try channel.pipeline.syncOperations.addHandlers([encoder, decoder, first, requestGuard])
+        try channel.pipeline.syncOperations.addHandlers([encoder, decoder, upgrade, requestGuard])
         return promise.futureResult
-    }
-
-    private static func serveHTTP(
-        on channel: any Channel, isEncrypted: Bool, idleTimeout: Duration, _ logger: Logger
-    ) throws -> Outcome {
-        let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: isEncrypted))
-        try pipeline.addHandler(HTTPConnectionStateHandler(idleTimeout: idleTimeout, logger: logger))
-        return .http(
-            try NIOAsyncChannel(
-                wrappingChannelSynchronously: channel,
-                configuration: NIOAsyncChannel.Configuration(isOutboundHalfClosureEnabled: true)))
     }
 
     /// Whatever comes to the path as plain HTTP is told what it should be.

@@ -20,11 +20,13 @@ package struct WebSocketConnectionMachine {
         package var authenticationTimeout: TimeAmount
         /// How long the end of a connection may take.
         package var closeTimeout: TimeAmount
+        /// What a client may send on the long run; `nil` for anything.
+        package var rate: Rate?
 
         package init(
             messageBytesMax: Int = 64 << 10, heartbeat: TimeAmount = .seconds(30), timeout: TimeAmount = .seconds(60),
             idleTimeout: TimeAmount = .seconds(300), authenticationTimeout: TimeAmount = .seconds(10),
-            closeTimeout: TimeAmount = .seconds(5)
+            closeTimeout: TimeAmount = .seconds(5), rate: Rate? = nil
         ) {
             self.messageBytesMax = messageBytesMax
             self.heartbeat = heartbeat
@@ -32,6 +34,23 @@ package struct WebSocketConnectionMachine {
             self.idleTimeout = idleTimeout
             self.authenticationTimeout = authenticationTimeout
             self.closeTimeout = closeTimeout
+            self.rate = rate
+        }
+    }
+
+    /// A bucket of tokens (GCRA, as in `RateLimiter`): each message and each ping takes one.
+    package struct Rate: Sendable, Hashable {
+        /// In which one token comes.
+        let interval: TimeAmount
+        /// In which an empty bucket fills.
+        let burst: TimeAmount
+
+        /// - Parameters:
+        ///   - messages: A second; at least 1.
+        ///   - burst: Messages at once; at least 1.
+        package init(messages: Int, burst: Int) {
+            interval = .nanoseconds(1_000_000_000 / Int64(max(1, messages)))
+            self.burst = .nanoseconds(interval.nanoseconds * Int64(max(1, burst)))
         }
     }
 
@@ -74,12 +93,15 @@ package struct WebSocketConnectionMachine {
     private var unwritableSince: NIODeadline?
     /// Until a token was accepted.
     private var authenticationDeadline: NIODeadline?
+    /// When the bucket of messages is full.
+    private var fullAt: NIODeadline
 
     package init(limits: Limits, isAuthenticated: Bool, now: NIODeadline) {
         self.limits = limits
         lastFrame = now
         lastAction = now
         lastPing = now
+        fullAt = now
         authenticationDeadline = isAuthenticated ? nil : now + limits.authenticationTimeout
     }
 
@@ -89,6 +111,21 @@ package struct WebSocketConnectionMachine {
 
     package mutating func writabilityChanged(_ isWritable: Bool, now: NIODeadline) {
         unwritableSince = isWritable ? nil : unwritableSince ?? now
+    }
+
+    // MARK: The rate
+
+    /// Until when nothing further should be read from the client; what was read is done all the same.
+    package func heldUntil(_ now: NIODeadline) -> NIODeadline? {
+        guard let rate = limits.rate else { return nil }
+        let until = fullAt - rate.burst
+        return until > now ? until : nil
+    }
+
+    private mutating func takeToken(_ now: NIODeadline) {
+        guard let rate = limits.rate else { return }
+        // What one read brings may be a lot, but is no reason to be silent for longer than a client may be.
+        fullAt = min(max(fullAt, now) + rate.interval, now + rate.burst + limits.timeout)
     }
 
     // MARK: Frames
@@ -107,7 +144,9 @@ package struct WebSocketConnectionMachine {
         case .text: return begin(frame, now: now)
         case .continuation: return proceed(frame, now: now)
         case .binary: return sayGoodbye(.binary, now: now)
-        case .ping: return .pong(frame.unmaskedData)
+        case .ping:
+            takeToken(now)
+            return .pong(frame.unmaskedData)
         case .pong: return .nothing
         case .connectionClose: return closed(by: frame, now: now)
         default: preconditionFailure("the frame reader refuses other opcodes")
@@ -148,6 +187,7 @@ package struct WebSocketConnectionMachine {
             return hangUp(.notUTF8, now)
         }
         lastAction = now
+        takeToken(now)
         return .deliver(text)
     }
 
@@ -221,6 +261,8 @@ package struct WebSocketConnectionMachine {
         // First, as nothing is read from a client that takes nothing.
         if let unwritableSince, now >= unwritableSince + limits.timeout { return sayGoodbye(.tooSlow, now: now) }
         if let authenticationDeadline, now >= authenticationDeadline { return sayGoodbye(.notAuthenticated, now: now) }
+        // Who is not read from is not silent.
+        if heldUntil(now) != nil { lastFrame = now }
         if unwritableSince == nil, now >= lastFrame + limits.timeout { return sayGoodbye(.silent, now: now) }
         if isSubscribed { lastAction = now }
         if now >= lastAction + limits.idleTimeout { return sayGoodbye(.idle, now: now) }

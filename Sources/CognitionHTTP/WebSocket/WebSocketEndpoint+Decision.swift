@@ -67,9 +67,13 @@ extension WebSocketEndpoint {
         _ handshake: WebSocketHandshake, _ peer: WebSocketPeer, _ head: HTTPRequestHead, _ channel: any Channel
     ) -> EventLoopFuture<Decision> {
         let hub = hub
+        let address = peer.address
         // Counts the refusal itself.
-        guard hub.connect() else { return channel.eventLoop.makeSucceededFuture(.refused(.connections)) }
-        channel.closeFuture.whenComplete { _ in hub.disconnected() }
+        if let full = hub.connect(from: address) {
+            return channel.eventLoop.makeSucceededFuture(
+                .refused(full == .address ? .addressConnections : .connections))
+        }
+        channel.closeFuture.whenComplete { _ in hub.disconnected(from: address) }
         var extra = HTTPHeaders()
         if let subprotocol = handshake.subprotocol { extra.add(name: "Sec-WebSocket-Protocol", value: subprotocol) }
         let chosen = extra

@@ -22,6 +22,8 @@ package final class WebSocketEndpoint: Sendable {
         package var authenticationTimeout: Duration = .seconds(10)
         /// How long the end of a connection may take.
         package var closeTimeout: Duration = .seconds(5)
+        /// Messages and pings that a client may send a second on the long run, and twice as many at once; 0 for no limit.
+        package var messagesPerSecond = 0
         /// Of a message from a client.
         package var messageBytesMax = 64 << 10
         /// Bytes that may wait to be sent to a client before it is sent nothing more that is published.
@@ -62,7 +64,10 @@ package final class WebSocketEndpoint: Sendable {
                 messageBytesMax: settings.messageBytesMax, heartbeat: TimeAmount(settings.heartbeat),
                 timeout: TimeAmount(settings.timeout), idleTimeout: TimeAmount(settings.idleTimeout),
                 authenticationTimeout: TimeAmount(settings.authenticationTimeout),
-                closeTimeout: TimeAmount(settings.closeTimeout))
+                closeTimeout: TimeAmount(settings.closeTimeout),
+                rate: settings.messagesPerSecond > 0
+                    ? WebSocketConnectionMachine.Rate(
+                        messages: settings.messagesPerSecond, burst: 2 * settings.messagesPerSecond) : nil)
             budgetBytes = settings.budgetBytes
             tickInterval = TimeAmount(settings.tick)
         }
@@ -81,7 +86,13 @@ package final class WebSocketEndpoint: Sendable {
     }
 
     /// Makes a channel whose upgrade was answered a socket.
-    func open(_ channel: any Channel, to peer: WebSocketPeer) throws {
+    ///
+    /// - Parameters:
+    ///   - previous: The handler after which frames are read.
+    ///   - drivesReads: What comes after the socket's handler keeps the channel's own reads to itself.
+    func open(
+        _ channel: any Channel, to peer: WebSocketPeer, after previous: any ChannelHandler, drivesReads: Bool
+    ) throws -> WebSocketHandler {
         let options = channel.syncOptions
         try options?.setOption(
             .writeBufferWaterMark,
@@ -90,8 +101,10 @@ package final class WebSocketEndpoint: Sendable {
         // Clients send little, and a buffer is held by what is left of a frame.
         try options?.setOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 2_048))
         let pipeline = channel.pipeline.syncOperations
-        try pipeline.addHandler(
-            ByteToMessageHandler(WebSocketFrameReader(frameBytesMax: settings.limits.messageBytesMax)))
-        try pipeline.addHandler(WebSocketHandler(lane: lane(on: channel.eventLoop), peer: peer))
+        let reader = ByteToMessageHandler(WebSocketFrameReader(frameBytesMax: settings.limits.messageBytesMax))
+        try pipeline.addHandler(reader, position: .after(previous))
+        let socket = WebSocketHandler(lane: lane(on: channel.eventLoop), peer: peer, drivesReads: drivesReads)
+        try pipeline.addHandler(socket, position: .after(reader))
+        return socket
     }
 }

@@ -22,16 +22,21 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private var session: ClientSession<WebSocketHandler>?
     /// Whose connection this counts as.
     private var user: String?
+    /// Reads are asked for here, as those of the channel do not come by.
+    private let drivesReads: Bool
     private var isMarked = false
     private var isReadHeld = false
+    /// The client has sent more than it may; reading goes on by itself.
+    private var isThrottled = false
     private var isTextDue = false
     private var textSentAt = NIODeadline.uptimeNanoseconds(0)
 
     /// Between two messages with text of running tasks; what comes in the meantime goes together.
     private static let textInterval = TimeAmount.milliseconds(40)
 
-    init(lane: WebSocketLane, peer: WebSocketPeer) {
+    init(lane: WebSocketLane, peer: WebSocketPeer, drivesReads: Bool) {
         self.lane = lane
+        self.drivesReads = drivesReads
         address = peer.address
         machine = WebSocketConnectionMachine(
             limits: lane.endpoint.settings.limits, isAuthenticated: peer.caller != nil, now: .now())
@@ -48,10 +53,11 @@ final class WebSocketHandler: ChannelDuplexHandler {
         self.context = context
         lane.add(self)
         if let caller = session?.caller {
-            guard hub.admit(caller.user) else { return disconnect(.tooManyConnections) }
-            user = caller.user
+            guard admit(caller) else { return disconnect(.tooManyConnections) }
         }
         session?.begin()
+        // It may have ended since it was asked for, before anybody knew of this connection.
+        recheckCaller()
         lane.flushAll()
     }
 
@@ -65,10 +71,25 @@ final class WebSocketHandler: ChannelDuplexHandler {
         context.fireChannelInactive()
     }
 
+    /// Counts the connection as one of its user, unless there are too many of those.
+    private func admit(_ caller: RealtimeCaller) -> Bool {
+        guard let session else { return false }
+        let (loop, handler) = (lane.eventLoop, NIOLoopBound(self, eventLoop: lane.eventLoop))
+        // Held no longer than the connection, which is released when it ends.
+        let isAdmitted = hub.admit(caller.user, session.id) { loop.execute { handler.value.evict() } }
+        if isAdmitted { user = caller.user }
+        return isAdmitted
+    }
+
+    private func evict() {
+        disconnect(.replaced)
+        lane.flushAll()
+    }
+
     private func release() {
+        if let user, let session { hub.release(user, session.id) }
         session?.end()
         session = nil
-        if let user { hub.release(user) }
         user = nil
         lane.remove(self)
     }
@@ -81,12 +102,32 @@ final class WebSocketHandler: ChannelDuplexHandler {
     func channelReadComplete(context: ChannelHandlerContext) {
         lane.flushAll()
         context.fireChannelReadComplete()
+        if drivesReads { read(context: context) }
+    }
+
+    func readMore() {
+        if let context { read(context: context) }
     }
 
     func read(context: ChannelHandlerContext) {
         // While the connection ends, what the client answers has to be read, however much waits to be sent.
-        isReadHeld = machine.isOpen && (session?.hasBacklog == true || !context.channel.isWritable)
+        isReadHeld =
+            machine.isOpen && (session?.hasBacklog == true || !context.channel.isWritable || isOverRate(context))
         if !isReadHeld { context.read() }
+    }
+
+    /// Whether the client has to wait before more is read; then it is looked at again when it has waited.
+    private func isOverRate(_ context: ChannelHandlerContext) -> Bool {
+        guard let until = machine.heldUntil(.now()) else { return false }
+        guard !isThrottled else { return true }
+        isThrottled = true
+        hub.metrics.countThrottled()
+        let handler = NIOLoopBound(self, eventLoop: lane.eventLoop)
+        lane.eventLoop.scheduleTask(deadline: until) {
+            handler.value.isThrottled = false
+            handler.value.releaseRead()
+        }
+        return true
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
@@ -120,11 +161,16 @@ final class WebSocketHandler: ChannelDuplexHandler {
     func tick(now: NIODeadline, time: Timestamp) {
         perform(machine.tick(now: now, isSubscribed: session?.isSubscribed == true))
         guard machine.isOpen else { return }
-        session?.tick(now: time, isValid: hub.authenticator.isValid)
+        session?.tick(now: time)
         if context?.channel.isWritable == true {
             session?.hasRoom()
             if session?.hasText == true { scheduleText() }
         }
+    }
+
+    func recheckCaller() {
+        let authenticator = hub.authenticator
+        session?.recheck { authenticator.standing(of: $0) }
     }
 
     private func perform(_ action: WebSocketConnectionMachine.Action) {
@@ -188,8 +234,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private func releaseRead() {
         guard isReadHeld else { return }
         isReadHeld = false
-        // Through `read(context:)`, which looks again.
-        context?.pipeline.read()
+        // Looks again.
+        readMore()
     }
 }
 
@@ -247,14 +293,12 @@ extension WebSocketHandler: SessionPort {
         guard machine.isOpen, let session else { return }
         var isAdmitted = true
         if case .success(let caller) = result, user == nil {
-            isAdmitted = hub.admit(caller.user)
-            if isAdmitted {
-                user = caller.user
-                machine.authenticated()
-            }
+            isAdmitted = admit(caller)
+            if isAdmitted { machine.authenticated() }
         }
         if case .failure = result { hub.metrics.countRefusal(.unauthenticated) }
         session.verified(result, admitted: isAdmitted, answering: id, now: hub.wallClock.now)
+        recheckCaller()
     }
 
     func load(_ subscription: TopicSubscription<WebSocketHandler>, since: FeedPlace?, answering id: JSONValue?) {
@@ -283,6 +327,20 @@ extension WebSocketHandler: SessionPort {
                 return
             }
             session.entered(subscription, result, answering: id, now: handler.hub.wallClock.now)
+        }
+    }
+
+    func renew(_ caller: RealtimeCaller) {
+        let authenticator = hub.authenticator
+        ask({ try await authenticator.renewed(caller) }) { handler, result in
+            handler.session?.renewed(result)
+        }
+    }
+
+    func readmit(_ subscription: TopicSubscription<WebSocketHandler>, as caller: RoomCaller) {
+        let (hub, topic) = (hub, subscription.topic)
+        ask({ try await hub.checkMayEnter(topic, as: caller) }) { handler, result in
+            handler.session?.readmitted(subscription, result)
         }
     }
 

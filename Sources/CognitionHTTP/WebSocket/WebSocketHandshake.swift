@@ -132,6 +132,8 @@ struct HandshakeRefusal: Error {
         .forbidden, .originRefused, "pages of this origin may not connect; API_CORS_ORIGINS names those that may")
     static let connections = HandshakeRefusal(
         .serviceUnavailable, .connectionsExceeded, "the server has as many connections as it takes; try again later")
+    static let addressConnections = HandshakeRefusal(
+        .tooManyRequests, .addressConnectionsExceeded, "your network address has as many connections as it may have")
     static let upgradeRequired = HandshakeRefusal(
         .upgradeRequired, .upgradeRequired, "connect with a WebSocket client, version 13 of the protocol")
     static let invalid = HandshakeRefusal(

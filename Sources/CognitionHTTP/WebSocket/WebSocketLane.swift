@@ -138,6 +138,13 @@ final class WebSocketLane: FeedLane {
         }
     }
 
+    func recheckCallers() {
+        eventLoop.execute {
+            for handler in Array(self.local.members.values) { handler.recheckCaller() }
+            self.flushAll()
+        }
+    }
+
     private func tick() {
         let (now, time) = (NIODeadline.now(), endpoint.hub.wallClock.now)
         // A copy, as a member may leave.

@@ -1,7 +1,7 @@
 import CognitionCore
 import Synchronization
 
-enum RefusalVerdict: Sendable, Hashable {
+package enum RefusalVerdict: Sendable, Hashable {
     case good
     /// The session goes on, with a token that says what holds now; the key has to be looked up again.
     case stale
@@ -22,11 +22,14 @@ final class RefusedSessions<ID: Sendable & Hashable>: Sendable {
         var entries: [ID: Entry] = [:]
         /// The database was looked through up to this moment; `nil`: never.
         var readUntil: Timestamp?
+        /// How often something about an entry has changed.
+        var revision = 0
     }
 
     private let state = Mutex(State())
 
     var readUntil: Timestamp? { state.withLock { $0.readUntil } }
+    var revision: Int { state.withLock { $0.revision } }
 
     func verdict(on session: ID, generation: Int64) -> RefusalVerdict {
         state.withLock { state in
@@ -39,6 +42,8 @@ final class RefusedSessions<ID: Sendable & Hashable>: Sendable {
         state.withLock { state in
             for refusal in refusals {
                 let known = state.entries[refusal.id]
+                // What is read again is no news.
+                if (known?.validFrom ?? 0) < refusal.validFrom { state.revision += 1 }
                 state.entries[refusal.id] = Entry(
                     validFrom: max(known?.validFrom ?? 0, refusal.validFrom),
                     at: max(known?.at ?? refusal.at, refusal.at))

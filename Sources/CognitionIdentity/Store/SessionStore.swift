@@ -28,6 +28,15 @@ struct EndedSession: Sendable {
     let workspace: WorkspaceID
 }
 
+/// Whose a session is.
+struct SessionStanding: Sendable {
+    let user: UserID
+    let workspace: WorkspaceID
+    /// The first of its tokens that tells the role of today.
+    let validFrom: Int64
+    let isOperator: Bool
+}
+
 /// What was given for a session, or an API key, below a generation is refused; all of it when that has ended.
 struct Refusal<ID: Sendable & Hashable>: Sendable, Hashable {
     let id: ID
@@ -134,6 +143,20 @@ enum SessionStore {
             RETURNING id, valid_from
             """
         ) { Refusal(session: try $0[0], validFrom: try $0[1], at: now) }
+    }
+
+    /// Of a session that is live.
+    static func standing(
+        of session: SessionID, now: Timestamp, _ tx: borrowing Transaction
+    ) throws -> SessionStanding? {
+        try tx.query(
+            """
+            SELECT s.user_id, s.workspace_id, s.valid_from, u.is_operator
+            FROM sessions s JOIN users u ON u.id = s.user_id
+            WHERE s.id = \(session) AND s.revoked_at IS NULL AND s.expires_at > \(now)
+            """
+        ) { SessionStanding(user: try $0[0], workspace: try $0[1], validFrom: try $0[2], isOperator: try $0[3]) }
+        .first
     }
 
     /// What was refused since a moment, in the order of time and id, after `last`.

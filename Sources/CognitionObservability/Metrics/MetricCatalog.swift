@@ -162,6 +162,9 @@ package struct MetricCatalog: Sendable {
             "websocket.slow", .counter, .items("occasions"), labels: ["outcome"],
             "Clients that did not keep up: held back (paused), caught up from the log (recovered) or closed"),
         MetricDescription(
+            "websocket.throttled", .counter, .items("occasions"),
+            "Times a client was not read from for a while, as it had sent more than it may"),
+        MetricDescription(
             "websocket.delivery.lag", .histogram, .seconds,
             "From the time of an event until it was handed to the sockets"),
 

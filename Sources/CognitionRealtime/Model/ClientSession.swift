@@ -21,6 +21,16 @@ package final class ClientSession<Port: SessionPort> {
         case reading(pending: [FeedMessage], overflowed: Bool)
     }
 
+    /// Whether it has to be found out who the caller is now.
+    private enum Renewal {
+        case none
+        case underWay
+        /// Under way, and more has changed since it was begun.
+        case outdated
+        /// To be done with the next tick.
+        case due
+    }
+
     package let id: UUIDv7
     package private(set) var caller: RealtimeCaller?
     package private(set) var lastTaken: Int64 = 0
@@ -38,6 +48,7 @@ package final class ClientSession<Port: SessionPort> {
     private var hasAnnouncedExpiry = false
     /// Whether the device is put into the rooms of its user and its workspace.
     let joinsHomes: Bool
+    private var renewal = Renewal.none
     /// Something was asked of the port that has not been answered.
     private var isBusy = false
     /// Requests that wait for that; no more than one read from the socket brings, as none is read meanwhile.
@@ -404,13 +415,75 @@ package final class ClientSession<Port: SessionPort> {
     // MARK: Time and end
 
     /// Called about once a second.
-    package func tick(now: Timestamp, isValid: (RealtimeCaller) -> Bool) {
+    package func tick(now: Timestamp) {
         guard !isClosed, let caller else { return }
         if now >= caller.expiresAt + rules.expiryGrace { return port.disconnect(.tokenExpired) }
-        guard isValid(caller) else { return port.disconnect(.sessionRevoked) }
+        if renewal == .due { renew(caller) }
         if !hasAnnouncedExpiry, now >= caller.expiresAt - rules.expiryNotice {
             hasAnnouncedExpiry = true
             port.send(ServerMessage.tokenExpiring(caller))
+        }
+    }
+
+    /// Something about some session has changed, perhaps this one.
+    package func recheck(_ standing: (RealtimeCaller) -> RealtimeStanding) {
+        guard !isClosed, let caller else { return }
+        switch standing(caller) {
+        case .good: break
+        case .changed:
+            switch renewal {
+            case .none, .due: renew(caller)
+            case .underWay, .outdated: renewal = .outdated
+            }
+        case .ended: port.disconnect(.sessionRevoked)
+        }
+    }
+
+    private func renew(_ caller: RealtimeCaller) {
+        renewal = .underWay
+        port.renew(caller)
+    }
+
+    /// The answer to ``SessionPort/renew(_:)``.
+    package func renewed(_ result: Result<RealtimeCaller, any Error>) {
+        renewal = renewal == .outdated ? .due : .none
+        guard !isClosed, let old = caller else { return }
+        switch result {
+        case .success(let new):
+            // A refresh that came meanwhile has moved the end of the token.
+            caller = RealtimeCaller(
+                user: old.user, principal: new.principal, expiresAt: old.expiresAt, session: new.session)
+            leaveForbidden()
+        case .failure(let error):
+            guard (error as? any CodedError)?.category == .unauthenticated else { return renewal = .due }
+            port.disconnect(.sessionRevoked)
+        }
+    }
+
+    /// Leaves what the caller may no longer see, and asks of rooms, which know it themselves.
+    private func leaveForbidden() {
+        guard let caller else { return }
+        for subscription in Array(subscriptions.values) {
+            let needed = subscription.topic.isRoom ? Permission.readRooms : .readWorkflows
+            guard caller.principal.may(needed) else {
+                leaveForRole(subscription)
+                continue
+            }
+            if subscription.topic.isRoom { port.readmit(subscription, as: caller.inRooms) }
+        }
+    }
+
+    private func leaveForRole(_ subscription: Subscription) {
+        close(subscription)
+        port.send(ServerMessage.unsubscribed(subscription.topic, reason: "role_changed", answering: nil))
+    }
+
+    /// The answer to ``SessionPort/readmit(_:as:)``; what could not be found out is left to whoever follows the rooms.
+    package func readmitted(_ subscription: Subscription, _ result: Result<Void, any Error>) {
+        guard !isClosed, !subscription.isClosed, case .failure(let error) = result else { return }
+        switch (error as? any CodedError)?.category {
+        case .notFound, .forbidden: leaveForRole(subscription)
+        default: break
         }
     }
 

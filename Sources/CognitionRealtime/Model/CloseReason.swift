@@ -26,6 +26,7 @@ package struct CloseReason: Sendable, Hashable {
     package static let sessionRevoked = CloseReason(4401, "the session has ended")
 
     // Do not connect again.
+    package static let replaced = CloseReason(4001, "a newer connection of the user has taken the place")
     package static let forbidden = CloseReason(4403, "the token is of another user or workspace")
 
     // Connect again when there is something to do.

@@ -34,6 +34,11 @@ package protocol SessionPort: FeedMember {
     /// Is answered by ``ClientSession/published(_:to:answering:now:)``; several may be under way, and are answered in their order.
     func publish(_ publication: Publication, answering id: JSONValue?)
 
+    /// Asks who the caller is now; is answered by ``ClientSession/renewed(_:)``.
+    func renew(_ caller: RealtimeCaller)
+    /// Asks whether the caller may be in a room as whoever it is now; is answered by ``ClientSession/readmitted(_:_:)``.
+    func readmit(_ subscription: TopicSubscription<Self>, as caller: RoomCaller)
+
     func join(_ subscription: TopicSubscription<Self>)
     func leave(_ subscription: TopicSubscription<Self>)
     /// Ends the connection; the session is told by ``ClientSession/end()``.

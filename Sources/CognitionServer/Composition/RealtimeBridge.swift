@@ -20,15 +20,33 @@ struct RealtimeIdentity: RealtimeAuthenticator {
         return "\(caller.generation)" + (caller.session.map { ":session:\($0)" } ?? "")
     }
 
-    func isValid(_ caller: RealtimeCaller) -> Bool {
+    func isValid(_ caller: RealtimeCaller) -> Bool { standing(of: caller) == .good }
+
+    func standing(of caller: RealtimeCaller) -> RealtimeStanding {
         let parts = caller.session.split(separator: ":")
-        guard let generation = parts.first.flatMap({ Int64($0) }) else { return false }
+        guard let generation = parts.first.flatMap({ Int64($0) }) else { return .ended }
         guard parts.count == 3, let id = UUIDv7(String(parts[2])) else {
-            return identity.isCurrent(unbound: generation)
+            return identity.isCurrent(unbound: generation) ? .good : .ended
         }
-        return parts[1] == "key"
-            ? identity.isCurrent(APIKeyID(id), version: generation)
-            : identity.isCurrent(SessionID(id), generation: generation)
+        guard parts[1] == "session" else {
+            return identity.isCurrent(APIKeyID(id), version: generation) ? .good : .ended
+        }
+        return switch identity.verdict(on: SessionID(id), generation: generation) {
+        case .good: .good
+        case .stale: .changed
+        case .ended: .ended
+        }
+    }
+
+    var revision: Int { identity.refusalRevision }
+
+    func renewed(_ caller: RealtimeCaller) async throws -> RealtimeCaller {
+        guard let id = caller.session.split(separator: ":").last.flatMap({ UUIDv7(String($0)) }) else {
+            throw RealtimeError(.realtimeUnauthenticated, "the session has ended")
+        }
+        let now = try await identity.current(SessionID(id), until: caller.expiresAt)
+        return RealtimeCaller(
+            user: caller.user, principal: now.principal, expiresAt: caller.expiresAt, session: Self.credential(of: now))
     }
 }
 

@@ -71,6 +71,9 @@ struct Server {
         bus = try BusServices(node)
         var settings = RealtimeHub.Settings()
         settings.connectionsPerUserMax = node.configuration.number(.connectionsPerUser)
+        settings.evictsOldest = node.configuration[.connectionsPerUserPolicy] == "evict"
+        settings.connectionsPerAddressMax = node.configuration.number(.connectionsPerAddress)
+        settings.connectionsMax = node.configuration.number(.webSocketConnections)
         settings.heartbeat = node.configuration.duration(.heartbeatInterval)
         hub = try await RealtimeHub.open(
             node.database, source: RealtimeExecutions(workflows: node.workflows),

@@ -53,6 +53,8 @@ extension ServerConfiguration {
             settings.heartbeat = duration(.heartbeatInterval)
             settings.timeout = duration(.webSocketTimeout)
             settings.idleTimeout = duration(.webSocketIdleTimeout)
+            settings.authenticationTimeout = duration(.webSocketAuthenticationTimeout)
+            settings.messagesPerSecond = number(.webSocketMessageRate)
             settings.proxies = try trustedProxies
             return settings
         }

@@ -190,8 +190,25 @@ extension Setting {
         "How long a WebSocket without a subscription or an action is kept.")
     static let connectionsPerUser = Setting(
         "WS_MAX_CONNECTIONS_PER_USER", .number(1...100_000), standard: "5", "WebSockets of one user at once.")
+    static let connectionsPerUserPolicy = Setting(
+        "WS_USER_LIMIT_POLICY", .choice(["reject", "evict"]), standard: "reject",
+        "Of one WebSocket too many of a user, whether that one is closed or the oldest.")
+    static let connectionsPerAddress = Setting(
+        "WS_MAX_CONNECTIONS_PER_ADDRESS", .number(0...1_000_000), standard: "0",
+        "WebSockets of one network address at once; 0 for no limit.")
+    static let webSocketConnections = Setting(
+        "WS_MAX_CONNECTIONS", .number(1...1_000_000), standard: "10000", "WebSockets of the server at once.")
+    static let webSocketAuthenticationTimeout = Setting(
+        "WS_AUTHENTICATION_TIMEOUT", .duration(.seconds(1)...(.seconds(600)), bare: .milliseconds), standard: "10s",
+        "How long a WebSocket may take to say whose it is.")
+    static let webSocketMessageRate = Setting(
+        "WS_MESSAGES_PER_SECOND", .number(0...1_000_000), standard: "2000",
+        "Messages a second that are taken from one WebSocket, twice as many at once; 0 for no limit.")
 
-    private static let webSocket = [heartbeatInterval, webSocketTimeout, webSocketIdleTimeout, connectionsPerUser]
+    private static let webSocket = [
+        heartbeatInterval, webSocketTimeout, webSocketIdleTimeout, webSocketAuthenticationTimeout, connectionsPerUser,
+        connectionsPerUserPolicy, connectionsPerAddress, webSocketConnections, webSocketMessageRate,
+    ]
 
     // MARK: Observability
 

@@ -50,7 +50,6 @@ import Testing
             #expect(problem["status"] == 401)
             #expect(problem["code"] == "realtime.unauthenticated")
             #expect(problem["title"] == "Unauthorized")
-            try await socket.end()
             #expect(server.hub.stats.connectedClients == 0)
         }
     }
@@ -165,6 +164,40 @@ import Testing
             let fifth = try await TestSocket.connect(server.port)
             fifth.handshake(token: "zoe")
             #expect(try await fifth.next().isHTTP(503))
+        }
+    }
+
+    @Test("Where the oldest gives way, it is told so and closed, and the newest goes on; an address has so many")
+    func eviction() async throws {
+        var settings = LiveSettings.quick
+        settings.hub.connectionsPerUserMax = 1
+        settings.hub.evictsOldest = true
+        settings.hub.connectionsPerAddressMax = 3
+        try await withLiveServer(settings) { server in
+            let first = try await TestSocket.open(server.port, token: "ada")
+            let second = try await TestSocket.open(server.port)
+            second.send(["action": "authenticate", "token": "ada"])
+            #expect(try await first.closeCode() == 4001)
+            #expect(try await second.message("connected")["data"]?["authenticated"] == false)
+            #expect(try await second.silenceAfterGreeting())
+            let third = try await TestSocket.open(server.port, token: "ada")
+            #expect(try await second.closeCode() == 4001)
+            #expect(try await third.silenceAfterGreeting())
+            #expect(server.hub.stats.authenticatedConnections == 3)
+            // Those that are being closed count until they are.
+            let fourth = try await TestSocket.connect(server.port)
+            fourth.handshake(token: "bob")
+            guard case .http(429, let headers, let body) = try await fourth.next() else { return #expect(Bool(false)) }
+            #expect(headers["retry-after"] != nil)
+            #expect(try JSONValue(parsing: body)["code"] == "realtime.address_connections_exceeded")
+            for socket in [first, second] {
+                socket.sendClose(4001)
+                try await socket.end()
+            }
+            try await eventually { server.hub.stats.connectedClients == 1 }
+            fourth.handshake(token: "bob")
+            #expect(try await fourth.next().isHTTP(101))
+            #expect(try await third.silence())
         }
     }
 

@@ -42,6 +42,33 @@ import Testing
         #expect(machine.received(Self.frame(.connectionClose), now: Self.start) == .nothing)
     }
 
+    @Test(
+        "The rate: a burst is free, what one read brings on top is done, and the wait for it is bounded and no silence")
+    func rate() {
+        var machine = WebSocketConnectionMachine(
+            limits: WebSocketConnectionMachine.Limits(
+                timeout: .seconds(60), rate: WebSocketConnectionMachine.Rate(messages: 10, burst: 20)),
+            isAuthenticated: true, now: Self.start)
+        func at(_ milliseconds: Int64) -> NIODeadline { Self.start + .milliseconds(milliseconds) }
+        for _ in 0..<20 { #expect(machine.received(Self.frame(.text, "x"), now: at(0)) == .deliver("x")) }
+        #expect(machine.heldUntil(at(0)) == nil)
+        #expect(machine.received(Self.frame(.ping), now: at(0)) == .pong(ByteBuffer()))
+        #expect(machine.heldUntil(at(0)) == at(100))
+        #expect(machine.heldUntil(at(99)) == at(100))
+        #expect(machine.heldUntil(at(100)) == nil)
+        // Pongs and fragments but the last cost nothing.
+        #expect(machine.received(Self.frame(.pong), now: at(100)) == .nothing)
+        #expect(machine.received(Self.frame(.text, "x", fin: false), now: at(100)) == .nothing)
+        #expect(machine.heldUntil(at(100)) == nil)
+        for _ in 0..<10_000 { _ = machine.received(Self.frame(.ping), now: at(100)) }
+        #expect(machine.heldUntil(at(100)) == at(60_100))
+        #expect(machine.tick(now: at(30_200), isSubscribed: true) == .ping)
+        #expect(machine.tick(now: at(60_200), isSubscribed: true) == .ping)
+        // It was read from again a moment after it was last looked at.
+        #expect(machine.tick(now: at(90_199), isSubscribed: true) == .nothing)
+        #expect(machine.tick(now: at(90_200), isSubscribed: true) == .sayGoodbye(.silent))
+    }
+
     @Test("Time: pings every thirty seconds, the end after sixty without a frame, after five minutes without an action")
     func time() {
         var machine = Self.machine()

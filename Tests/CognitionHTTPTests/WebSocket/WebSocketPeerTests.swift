@@ -20,6 +20,7 @@ import Testing
         #expect(report["stranger"] == 4403)
         #expect(report["refused"] == 401)
         #expect(report["sync"] == 1)
+        #expect(report["reused"] == 3)
         #expect(report["many"] == 100)
     }
 

@@ -77,6 +77,34 @@ import Testing
         }
     }
 
+    @Test(
+        "A client that sends more than it may is held back, loses nothing, does not count as silent, and holds up nobody"
+    )
+    func rate() async throws {
+        var settings = LiveSettings.quick
+        settings.endpoint.messagesPerSecond = 200
+        settings.endpoint.heartbeat = .milliseconds(50)
+        settings.endpoint.timeout = .milliseconds(600)
+        try await withLiveServer(settings) { server in
+            let socket = try await TestSocket.open(server.port, token: "ada")
+            _ = try await socket.message("connected")
+            let start = ContinuousClock.now
+            // Larger than one read, so that most of it stays with the network.
+            let padding = JSONValue.string(String(repeating: "x", count: 400))
+            for number in 0..<800 as Range<Int64> {
+                socket.send(["action": "ping", "id": .integer(number), "x": padding])
+            }
+            let other = try await TestSocket.open(server.port, token: "bob")
+            #expect(try await other.silenceAfterGreeting())
+            for number in 0..<800 as Range<Int64> {
+                #expect(try await socket.message("pong")["id"] == .integer(number))
+            }
+            // 400 at once, and the others at 200 a second but for what one read brings.
+            #expect(ContinuousClock.now - start > .milliseconds(1_800))
+            #expect(try await socket.silence())
+        }
+    }
+
     @Test("Heads, bodies and connections that never come to an end are closed")
     func slowRequests() async throws {
         var settings = LiveSettings.quick

@@ -222,6 +222,8 @@ extension RoomPeer: SessionPort {
             answer { $0.session?.published(result, to: room, answering: id, now: SystemWallClock().now) }
         }
     }
+    func renew(_ caller: RealtimeCaller) {}
+    func readmit(_ subscription: TopicSubscription<RoomPeer>, as caller: RoomCaller) {}
     func join(_ subscription: TopicSubscription<RoomPeer>) {
         fanout.add(subscription)
         hub.subscribed(to: subscription.topic, isAutomatic: subscription.isAutomatic)

@@ -5,6 +5,7 @@ written, checks what it gets, and prints one JSON object. Exit code 0: everythin
 """
 
 import asyncio
+import http.client
 import json
 import sys
 
@@ -94,6 +95,21 @@ async def main(port, execution, events):
             return json.loads(socket.recv(20))["id"]
 
     report["sync"] = await asyncio.to_thread(synchronous)
+
+    # On a connection that has served HTTP before, as one of a pool.
+    def reused(requests):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        for _ in range(requests):
+            connection.request("POST", "/other", body="abc")
+            answer = connection.getresponse()
+            assert (answer.status, answer.read()) == (200, b"POST /other 3")
+        with connect_sync(address + "?token=ada", sock=connection.sock) as socket:
+            assert json.loads(socket.recv(20))["type"] == "connected"
+            socket.send(json.dumps({"action": "ping", "id": requests}))
+            return json.loads(socket.recv(20))["id"]
+
+    for requests in (1, 2, 3):
+        report["reused"] = await asyncio.to_thread(reused, requests)
 
     try:
         async with connect(address + "?token=bad"):

@@ -127,6 +127,8 @@ final class TestAccounts: RealtimeAuthenticator {
 
     func revoke(_ user: String) { revoked.withLock { _ = $0.insert(user) } }
 
+    var revision: Int { revoked.withLock { $0.count } }
+
     func caller(token: String, from address: String?) async throws -> RealtimeCaller {
         if token == "bad" { throw RealtimeError(.realtimeUnauthenticated, "the token is not valid") }
         let parts = token.split(separator: "!")

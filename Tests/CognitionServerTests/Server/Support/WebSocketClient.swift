@@ -29,14 +29,33 @@ struct WebSocketClient {
     /// The next message; frames of the protocol itself are passed over.
     mutating func next() async throws -> JSONValue {
         while true {
-            let head = try await socket.bytes(2)
-            var length = Int(head[1] & 0x7F)
-            if length >= 126 {
-                length = try await socket.bytes(length == 126 ? 2 : 8).reduce(0) { $0 << 8 | Int($1) }
-            }
-            let payload = try await socket.bytes(length)
-            if head[0] & 0x0F == 8 { throw TestFailure("the server has closed the connection: \(payload)") }
-            if head[0] & 0x0F == 1 { return try JSONValue(parsing: payload) }
+            let (opcode, payload) = try await frame()
+            if opcode == 8 { throw TestFailure("the server has closed the connection: \(payload)") }
+            if opcode == 1 { return try JSONValue(parsing: payload) }
         }
+    }
+
+    struct Close: Equatable {
+        let code: Int
+        let reason: String
+    }
+
+    /// How the server closes the connection; what comes before is passed over.
+    mutating func closed() async throws -> Close {
+        while true {
+            let (opcode, payload) = try await frame()
+            guard opcode == 8, payload.count >= 2 else { continue }
+            return Close(
+                code: Int(payload[0]) << 8 | Int(payload[1]), reason: String(decoding: payload[2...], as: UTF8.self))
+        }
+    }
+
+    private mutating func frame() async throws -> (opcode: UInt8, payload: [UInt8]) {
+        let head = try await socket.bytes(2)
+        var length = Int(head[1] & 0x7F)
+        if length >= 126 {
+            length = try await socket.bytes(length == 126 ? 2 : 8).reduce(0) { $0 << 8 | Int($1) }
+        }
+        return (head[0] & 0x0F, try await socket.bytes(length))
     }
 }
