@@ -14,6 +14,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private let lane: WebSocketLane
+    private let local: WebSocketLane.Local
     /// Of the client.
     private let address: String?
     /// Set while the handler is in its pipeline.
@@ -23,6 +24,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
     /// Whose connection this counts as.
     private var user: String?
     private var isMarked = false
+    /// As the channel has said last; it says so as soon as it changes.
+    private var isWritable = true
     private var isReadHeld = false
     private var isTextDue = false
     private var textSentAt = NIODeadline.uptimeNanoseconds(0)
@@ -32,6 +35,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     init(lane: WebSocketLane, peer: WebSocketPeer) {
         self.lane = lane
+        local = lane.local
         address = peer.address
         machine = WebSocketConnectionMachine(
             limits: lane.endpoint.settings.limits, isAuthenticated: peer.caller != nil, now: .now())
@@ -45,6 +49,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        isWritable = context.channel.isWritable
         lane.add(self)
         if let caller = session?.caller {
             guard hub.admit(caller.user) else { return disconnect(.tooManyConnections) }
@@ -84,12 +89,12 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     func read(context: ChannelHandlerContext) {
         // While the connection ends, what the client answers has to be read, however much waits to be sent.
-        isReadHeld = machine.isOpen && (session?.hasBacklog == true || !context.channel.isWritable)
+        isReadHeld = machine.isOpen && (session?.hasBacklog == true || !isWritable)
         if !isReadHeld { context.read() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        let isWritable = context.channel.isWritable
+        isWritable = context.channel.isWritable
         machine.writabilityChanged(isWritable, now: .now())
         if isWritable {
             session?.hasRoom()
@@ -120,7 +125,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         perform(machine.tick(now: now, isSubscribed: session?.isSubscribed == true))
         guard machine.isOpen else { return }
         session?.tick(now: time, isValid: hub.authenticator.isValid)
-        if context?.channel.isWritable == true {
+        if isWritable {
             session?.hasRoom()
             if session?.hasText == true { scheduleText() }
         }
@@ -130,7 +135,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         switch action {
         case .nothing: break
         case .deliver(let text):
-            lane.countReceived(bytes: text.utf8.count)
+            local.countReceived(bytes: text.utf8.count)
             session?.receive(text, now: hub.wallClock.now)
         case .ping: put(WebSocketFrames.ping)
         case .pong(let payload): put(WebSocketFrames.control(.pong, payload))
@@ -159,10 +164,11 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     private func put(_ frame: ByteBuffer) {
         guard let context else { return }
+        if local.flushesAtOnce { return context.writeAndFlush(Self.wrapOutboundOut(frame), promise: nil) }
         context.write(Self.wrapOutboundOut(frame), promise: nil)
         guard !isMarked else { return }
         isMarked = true
-        lane.mark(self)
+        local.mark(self)
     }
 
     func flush() {
@@ -203,24 +209,37 @@ extension WebSocketHandler: SessionPort {
         session?.take(message, for: subscription)
     }
 
+    func take(_ run: RoomRun, for subscription: TopicSubscription<WebSocketHandler>) {
+        session?.take(run, for: subscription)
+    }
+
     func send(_ json: [UInt8]) {
-        lane.countSent(bytes: json.count)
+        local.countSent(messages: 1, bytes: json.count)
         put(WebSocketFrames.text(json))
     }
 
     func write(_ message: FeedMessage) -> Bool {
-        guard let channel = context?.channel, machine.isOpen else { return false }
-        if !channel.isWritable {
-            // It may have been too much only because it was not flushed yet.
-            flush()
-            guard channel.isWritable else { return false }
-        }
-        lane.countSent(bytes: message.json.count)
-        put(lane.frame(of: message))
+        guard makesRoom() else { return false }
+        local.countSent(messages: 1, bytes: message.json.count)
+        put(local.frame(of: message))
         return true
     }
 
-    var hasRoom: Bool { machine.isOpen && context?.channel.isWritable == true }
+    func write(_ run: RoomRun) -> Int {
+        guard makesRoom() else { return 0 }
+        local.countSent(messages: run.messages.count, bytes: run.bytes)
+        put(local.frames(of: run))
+        return run.messages.count
+    }
+
+    private func makesRoom() -> Bool {
+        guard machine.isOpen, context != nil else { return false }
+        // It may be too much only because it was not flushed yet.
+        if !isWritable { flush() }
+        return isWritable
+    }
+
+    var hasRoom: Bool { machine.isOpen && context != nil && isWritable }
 
     func watchText(of subscription: TopicSubscription<WebSocketHandler>) -> (any LiveText)? {
         guard let texts = hub.texts, case .execution(let workspace, let id) = subscription.topic else { return nil }
