@@ -73,6 +73,7 @@ package struct RoomTail: Sendable {
     mutating func isNext(_ offsets: ClosedRange<Int64>, key: Int64) -> Bool {
         guard flow == .live, key == self.key, offsets.lowerBound == after + 1 else { return false }
         newest = max(newest, offsets.upperBound)
+        isRecovering = false
         return true
     }
 
