@@ -121,10 +121,11 @@ let package = Package(
                 .tracing, .unixSignals,
             ], plugins: ["EmbedDocumentation"]),
         .target(name: "CognitionPostgresServer", dependencies: ["CPostgres"]),
+        .systemLibrary(name: "CEpoll"),
         .executableTarget(
             name: "CognitionBenchmarks",
             dependencies: [
-                "CPostgres", "CognitionCore", "CognitionEvents", "CognitionExpressions", "CognitionPostgres",
+                "CEpoll", "CPostgres", "CognitionCore", "CognitionEvents", "CognitionExpressions", "CognitionPostgres",
                 "CognitionPostgresServer", "CognitionRealtime", "CognitionSQLite", "CognitionScheduler",
                 "CognitionSearch", "CognitionStorage", "CognitionWorkflows", .argumentParser, .grdbSQLite, .logging,
                 .orderedCollections,

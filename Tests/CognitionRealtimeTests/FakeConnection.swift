@@ -87,6 +87,9 @@ final class FakeConnection: SessionPort {
     func take(_ message: FeedMessage, for subscription: TopicSubscription<FakeConnection>) {
         session.take(message, for: subscription)
     }
+    func take(_ run: RoomRun, for subscription: TopicSubscription<FakeConnection>) {
+        session.take(run, for: subscription)
+    }
     func enter(
         _ subscription: TopicSubscription<FakeConnection>, as caller: RoomCaller, since: FeedPlace?,
         answering id: JSONValue?
@@ -106,6 +109,7 @@ final class FakeConnection: SessionPort {
         received.append(message)
         return true
     }
+    func write(_ run: RoomRun) -> Int { run.messages.prefix { write($0) }.count }
     var hasRoom: Bool { room > 0 }
     func watchText(of subscription: TopicSubscription<FakeConnection>) -> (any LiveText)? { text }
     func verify(_ token: Secret, answering id: JSONValue?) { questions.append(Request(.verify(token.reveal(), id))) }

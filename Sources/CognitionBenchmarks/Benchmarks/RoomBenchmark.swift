@@ -6,19 +6,16 @@ import CognitionStorage
 import Foundation
 import Synchronization
 
-/// How fast messages are written into many small rooms, and how soon a thousand clients of one room have them.
+/// How fast messages are written into many small rooms. How soon many clients have them is ``WebSocketCrowdBenchmark``'s.
 struct RoomBenchmark: Benchmark {
     static let name = "rooms"
 
     private static let publishing =
         "messages published into 10,000 rooms, 4,096 in flight, each durable before its answer"
-    private static let telling = "one message to 1,000 clients of a room, 50 a second: until the last has it"
 
     func run(_ bench: Bench) async throws -> [Measurement] {
-        [try await publish(bench), try tell(bench)]
+        [try await publish(bench)]
     }
-
-    // MARK: Publishing
 
     private func publish(_ bench: Bench) async throws -> Measurement {
         let folder = bench.folder + "/rooms"
@@ -135,48 +132,4 @@ struct RoomBenchmark: Benchmark {
             }?.resume()
         }
     }
-
-    // MARK: Telling
-
-    private func tell(_ bench: Bench) throws -> Measurement {
-        let measurement = try ServerProcess.with(bench.folder + "/rooms-server") { server in
-            let user = try ServerUser(on: server)
-            let connection = try HTTPConnection(port: server.port)
-            guard
-                try connection.post("/api/v3/rooms", token: user.token, body: Array(#"{"id":"hall"}"#.utf8)).status
-                    == 201
-            else { throw BenchmarkFailure("a room was refused") }
-            let sockets = try (0..<1_000).map { _ in try WebSocketClient(port: server.port, token: user.token) }
-            for socket in sockets { try socket.subscribe("room", "hall") }
-            let descriptors = sockets.map(\.socket.descriptor)
-            let count = bench.size(500)
-            var last: [Double] = []
-            let body = Array(#"{"content":{"text":"Shall we go on with what we have?"}}"#.utf8)
-            var due = ContinuousClock.now
-            for _ in 0..<count {
-                while ContinuousClock.now < due { usleep(100) }
-                due += .milliseconds(20)
-                let start = ContinuousClock.now
-                try connection.send("POST", "/api/v3/rooms/hall/messages", token: user.token, body: body)
-                var left = sockets.count
-                while left > 0 {
-                    for place in try readable(descriptors) {
-                        try sockets[place].receive()
-                        while let text = sockets[place].next() {
-                            if text.starts(with: Self.beginning) { left -= 1 }
-                        }
-                    }
-                }
-                last.append((ContinuousClock.now - start).seconds * 1e3)
-                guard try connection.answer().status == 201 else { throw BenchmarkFailure("a message was refused") }
-            }
-            return Measurement(
-                subject: Self.telling,
-                figure: "p50 \(last.median.digits(1)) ms, p99 \(last.percentile(0.99).digits(1)) ms",
-                beside: "from the request that sends it, its commit among it; the client reads on the same cores")
-        }
-        return measurement ?? .missing(Self.telling, Measurement.missingServer)
-    }
-
-    private static let beginning = Array(#"{"type":"message""#.utf8)
 }

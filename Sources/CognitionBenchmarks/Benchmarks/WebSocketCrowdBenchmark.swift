@@ -1,7 +1,7 @@
 import CognitionCore
 import Foundation
 
-/// Many WebSockets at once, beside servers of others that do nothing but pass on: all load comes from one thread of this
+/// Many WebSockets at once, in turns with servers of others that do nothing but pass on: all load comes from one thread of this
 /// process, on the same cores.
 struct WebSocketCrowdBenchmark: Benchmark {
     static let name = "websocket-crowd"
@@ -10,297 +10,315 @@ struct WebSocketCrowdBenchmark: Benchmark {
     private static let stopped = 50
     private static let perSecond = 50
     private static let inFlight = 8
+    private static let missed = 10
+    private static let patience = Duration.seconds(20)
 
-    /// What one server has shown; times in milliseconds.
-    private struct Showing {
+    /// A server, and what it has shown; times in milliseconds.
+    private final class Contestant {
         let name: String
+        let door: SocketSwarm.Door
+        let publish: () throws -> Void
+        /// The door for those who come back, and what they have missed by then.
+        let resume: () throws -> SocketSwarm.Door
+        let residentBytes: () throws -> Int
+        let processorSeconds: () throws -> Double
+        var swarm: SocketSwarm?
         var handshakes: [Double] = []
+        var openings: [Double] = []
         var steady: [Double] = []
         var besideStopped: [Double] = []
-        var deliveries: Double?
-        var idleKibibytes: Double?
+        var deliveries: [(rate: Double, cores: Double)] = []
+        var idle: (kibibytes: Double, core: Double?)?
         var stormSeconds: Double?
+
+        init(
+            _ name: String, _ door: SocketSwarm.Door, publish: @escaping () throws -> Void,
+            resume: @escaping () throws -> SocketSwarm.Door, residentBytes: @escaping () throws -> Int,
+            processorSeconds: @escaping () throws -> Double
+        ) {
+            (self.name, self.door, self.publish, self.resume) = (name, door, publish, resume)
+            (self.residentBytes, self.processorSeconds) = (residentBytes, processorSeconds)
+        }
     }
 
     func run(_ bench: Bench) async throws -> [Measurement] {
-        let own = try ServerProcess.with(bench.folder + "/websocket-crowd") { server in
-            let user = try ServerUser(on: server)
-            var showings = [try executions(user, bench)]
-            // With nobody left of the first.
-            usleep(500_000)
-            if let room = try room(user, bench) { showings.append(room) }
-            return showings
+        let measurements = try ServerProcess.with(bench.folder + "/websocket-crowd") { server in
+            let own = try room(ServerUser(on: server))
+            let bytes = try length(own)
+            let processes = try SocketPeer.names.compactMap { try SocketPeer.start($0, folder: bench.folder) }
+            defer { for process in processes { process.stop() } }
+            let peers = try measure(own, processes.map { try passing($0, bytes) }, bench)
+            return report(own, peers, bytes: bytes, bench)
         }
-        guard let own else { return [.missing(Self.name, Measurement.missingServer)] }
-        var peers: [Showing] = []
-        for name in SocketPeer.names {
-            do {
-                guard let peer = try SocketPeer.start(name, folder: bench.folder) else { continue }
-                defer { peer.stop() }
-                peers.append(try passing(peer, bench))
-            } catch let failure as BenchmarkFailure {
-                // One that breaks under the load is no reason not to measure the others.
-                Terminal.progress("\(name): \(failure)")
+        return measurements ?? [.missing(Self.name, Measurement.missingServer)]
+    }
+
+    /// - Returns: The peers that have come through all of it.
+    private func measure(_ own: Contestant, _ peers: [Contestant], _ bench: Bench) throws -> [Contestant] {
+        var all = [own] + peers
+        func each(_ body: (Contestant) throws -> Void) throws {
+            for one in all {
+                do {
+                    try bench.disk.sample(20)
+                    try body(one)
+                } catch let failure as BenchmarkFailure where one !== own {
+                    // One that breaks under the load is no reason not to measure the others.
+                    Terminal.progress("\(one.name): \(failure)")
+                    all.removeAll { $0 === one }
+                }
             }
         }
-        return report(own, peers, bench)
+        let (rounds, seconds) = bench.isQuick ? (1, 2) : (3, 3)
+        // First, as memory that was let go of is taken again without a trace.
+        try each { try idle($0, bench, isOwn: $0 === own) }
+        for _ in 0..<rounds { try each { try connect($0) } }
+        for _ in 0..<rounds { try each { $0.steady += try latencies($0, seconds) } }
+        for _ in 0..<rounds { try each { $0.deliveries.append(try rate($0, seconds)) } }
+        try each { one in
+            one.swarm?.stopReading(Self.stopped)
+            // What the network and the server keep for those who read nothing is full then.
+            _ = try rate(one, seconds)
+            for _ in 0..<rounds { one.besideStopped += try latencies(one, seconds) }
+            one.swarm = nil
+        }
+        try each { try storm($0, bench) }
+        return all.filter { $0 !== own }
     }
 
     // MARK: Servers
 
-    /// Ours, where what is told are the events of executions: each of them is durable before anybody hears of it.
-    private func executions(_ user: ServerUser, _ bench: Bench) throws -> Showing {
-        var showing = Showing(name: "executions")
-        let seconds = bench.size(5)
-        try user.store(Self.brief)
-        try user.store(Self.ticking((2 * seconds + 20) * Self.perSecond / 2))
-        let ended = try user.start("brief", waitSeconds: 10)
-        try idle(&showing, door(user, ["execution_id": .string(ended)]), bench) { try user.server.residentBytes() }
-
-        let ticking = try user.start("ticking")
-        try withSwarm(door(user, ["execution_id": .string(ticking)])) { swarm in
-            showing.handshakes = try swarm.open(Self.crowd)
-            showing.steady = try latencies(swarm, seconds, publish: nil, Self.timeOfEvent)
-            swarm.stopReading(Self.stopped)
-            showing.besideStopped = try latencies(swarm, seconds, publish: nil, Self.timeOfEvent)
+    /// Ours, where each message is durable before anybody hears of it.
+    private func room(_ user: ServerUser) throws -> Contestant {
+        let room: JSONValue = "bench:hall"
+        func door(since place: JSONValue?) -> SocketSwarm.Door {
+            var greeting: JSONObject = ["action": "subscribe", "room": room, "presence": false]
+            greeting["since"] = place
+            return SocketSwarm.Door(
+                port: user.server.port, path: "/ws/connect", headers: ["Authorization: Bearer \(user.token)"],
+                greeting: JSONValue.object(greeting).jsonBytes, welcome: Array(#""subscribed""#.utf8),
+                missed: place == nil ? 0 : Self.missed, beginning: Array(#"{"type":"message""#.utf8))
         }
-        try withSwarm(door(user, ["workflow_id": "default.brief"])) { swarm in
-            _ = try swarm.open(Self.crowd)
-            let connections = try (0..<Self.inFlight).map { _ in try HTTPConnection(port: user.server.port) }
-            var started = 0
-            func publish() throws {
-                let connection = connections[started % connections.count]
-                // Its execution before this one has ended, so its answer is there.
-                if started >= connections.count { _ = try connection.answer() }
-                started += 1
-                try connection.send(
-                    "POST", ServerUser.executePath, token: user.token, type: "application/json",
-                    body: ServerUser.executeBody("brief"))
-            }
-            // How many messages one execution is to each.
-            try publish()
-            let start = ContinuousClock.now
-            while ContinuousClock.now - start < .seconds(1) { try swarm.turn(milliseconds: 50) { _, _ in } }
-            let each = swarm.received / Self.crowd
-            showing.deliveries = try rate(swarm, seconds, messages: max(1, each), publish: publish)
-        }
-        try storm(&showing, resuming(user, ended), bench)
-        return showing
-    }
-
-    /// Ours, where somebody publishes to a room; `nil` where the server has none.
-    private func room(_ user: ServerUser, _ bench: Bench) throws -> Showing? {
         let publisher = try WebSocketClient(port: user.server.port, token: user.token)
-        let target: JSONObject = ["room": "bench:hall", "presence": false]
-        var asking = target
-        asking["action"] = "subscribe"
-        try publisher.send(.object(asking))
-        guard try publisher.answer(of: ["subscribed", "error"])["type"] == "subscribed" else { return nil }
-        try publisher.send(["action": "unsubscribe", "room": "bench:hall"])
-        var showing = Showing(name: "room")
-        try withSwarm(door(user, target)) { swarm in
-            try measure(&showing, swarm, bench) { content in
-                try publisher.send(["action": "publish", "room": "bench:hall", "content": content])
+        func enter() throws -> JSONValue {
+            try publisher.send(["action": "subscribe", "room": room, "presence": false])
+            let answer = try publisher.message(of: "subscribed")
+            try publisher.send(["action": "unsubscribe", "room": room])
+            _ = try publisher.message(of: "unsubscribed")
+            return ["epoch": answer["epoch"] ?? .null, "offset": answer["offset"] ?? .null]
+        }
+        // Which makes the room.
+        _ = try enter()
+        let content: JSONValue = ["pad": .string(String(repeating: "x", count: 190))]
+        let frame = WebSocketClient.frame(
+            JSONValue.object(["action": "publish", "room": room, "content": content]).jsonBytes)
+        func publish() throws {
+            try publisher.socket.write(frame)
+            let said = try publisher.socket.discard()
+            guard said.firstRange(of: Array(#""type":"error""#.utf8)) == nil else {
+                throw BenchmarkFailure("a message was refused: \(String(decoding: said, as: UTF8.self))")
             }
         }
-        return showing
+        return Contestant(
+            "a room", door(since: nil), publish: publish,
+            resume: {
+                let place = try enter()
+                for _ in 0..<Self.missed { try publish() }
+                return door(since: place)
+            }, residentBytes: user.server.residentBytes, processorSeconds: user.server.processorSeconds)
     }
 
-    /// One of others.
-    private func passing(_ peer: SocketPeer, _ bench: Bench) throws -> Showing {
-        var showing = Showing(name: peer.name)
-        let door = SocketSwarm.Door(port: peer.port, path: "/sub")
-        try idle(&showing, door, bench) { try peer.residentBytes() }
+    /// How many bytes a message of ours has, so that those of the others have as many.
+    private func length(_ own: Contestant) throws -> Int {
+        let swarm = try SocketSwarm(own.door, max: 1)
+        _ = try swarm.open(1)
+        swarm.begin()
+        try own.publish()
+        try drain(swarm, published: 1) { _ in }
+        return swarm.lastBytes
+    }
+
+    private func passing(_ peer: SocketPeer, _ bytes: Int) throws -> Contestant {
         let publisher = try WebSocketClient(port: peer.port, path: "/pub")
-        try withSwarm(door) { swarm in
-            try measure(&showing, swarm, bench) { content in
-                // As many bytes as a message of a room has around its content.
-                try publisher.send(["content": content, "pad": .string(String(repeating: "x", count: 190))])
-            }
-        }
-        try storm(&showing, door, bench)
-        return showing
+        let message = [UInt8](repeating: UInt8(ascii: "x"), count: bytes)
+        let frame = WebSocketClient.frame(message)
+        let door = SocketSwarm.Door(port: peer.port, path: "/sub")
+        return Contestant(
+            peer.name, door,
+            publish: {
+                try publisher.socket.write(frame)
+                // nchan answers.
+                _ = try publisher.socket.discard()
+            }, resume: { door }, residentBytes: peer.residentBytes, processorSeconds: peer.processorSeconds)
     }
 
     // MARK: What is measured
 
-    private func measure(
-        _ showing: inout Showing, _ swarm: SocketSwarm, _ bench: Bench, publish: @escaping (JSONValue) throws -> Void
-    ) throws {
-        let seconds = bench.size(5)
-        let pad = JSONValue.string(String(repeating: "x", count: 150))
-        func stamped() throws {
-            try publish(["sent": .integer(SystemWallClock().now.microseconds), "pad": pad])
+    private func idle(_ one: Contestant, _ bench: Bench, isOwn: Bool) throws {
+        // One of ours is the publisher's.
+        let count = bench.size(10_000) - 1
+        let before = try one.residentBytes()
+        let swarm = try SocketSwarm(one.door, max: count)
+        while swarm.count < count { _ = try swarm.open(min(1_000, count - swarm.count)) }
+        try wait(.seconds(1), swarm)
+        let kibibytes = Double(try one.residentBytes() - before) / Double(count) / 1_024
+        one.idle = (kibibytes, nil)
+        if isOwn {
+            // In half a minute each is pinged once.
+            let (start, taken) = (ContinuousClock.now, try one.processorSeconds())
+            try wait(.seconds(bench.isQuick ? 3 : 31), swarm)
+            one.idle?.core = (try one.processorSeconds() - taken) / (ContinuousClock.now - start).seconds
         }
-        showing.handshakes = try swarm.open(Self.crowd)
-        showing.steady = try latencies(swarm, seconds, publish: stamped, Self.timeSent)
-        swarm.stopReading(Self.stopped)
-        showing.besideStopped = try latencies(swarm, seconds, publish: stamped, Self.timeSent)
-        swarm.stopReading(0)
-        let start = ContinuousClock.now
-        while ContinuousClock.now - start < .seconds(2) { try swarm.turn(milliseconds: 50) { _, _ in } }
-        showing.deliveries = try rate(swarm, seconds, messages: 1, publish: stamped)
-    }
-
-    /// Before anything else, as memory that was let go of is taken again without a trace.
-    private func idle(
-        _ showing: inout Showing, _ door: SocketSwarm.Door, _ bench: Bench, _ resident: () throws -> Int
-    ) throws {
-        let count = bench.size(10_000)
-        let before = try resident()
-        try withSwarm(door) { swarm in
-            while swarm.count < count { _ = try swarm.open(min(1_000, count - swarm.count)) }
-            usleep(500_000)
-            showing.idleKibibytes = Double(try resident() - before) / Double(count) / 1_024
-        }
+        swarm.closeAll()
         usleep(1_000_000)
     }
 
-    private func storm(_ showing: inout Showing, _ door: SocketSwarm.Door, _ bench: Bench) throws {
-        usleep(500_000)
-        try withSwarm(door) { swarm in
-            _ = try swarm.open(bench.size(5_000))
-            swarm.closeAll()
-            let start = ContinuousClock.now
-            _ = try swarm.open(bench.size(5_000))
-            showing.stormSeconds = (ContinuousClock.now - start).seconds
-        }
+    private func connect(_ one: Contestant) throws {
+        one.swarm = nil
+        usleep(300_000)
+        let swarm = try SocketSwarm(one.door, max: Self.crowd)
+        let opening = try swarm.open(Self.crowd, small: Self.stopped, holdsGreetings: true)
+        one.handshakes += opening.handshakes
+        one.openings += opening.openings
+        one.swarm = swarm
+    }
+
+    private func storm(_ one: Contestant, _ bench: Bench) throws {
+        let count = bench.size(5_000)
+        let before = try SocketSwarm(one.door, max: count)
+        _ = try before.open(count)
+        let door = try one.resume()
+        before.closeAll()
+        let swarm = try SocketSwarm(door, max: count)
+        let start = ContinuousClock.now
+        _ = try swarm.open(count)
+        one.stormSeconds = (ContinuousClock.now - start).seconds
+        swarm.closeAll()
         usleep(500_000)
     }
 
-    /// Milliseconds from each message until each of the crowd has it, `perSecond` a second.
-    private func latencies(
-        _ swarm: SocketSwarm, _ seconds: Int, publish: (() throws -> Void)?,
-        _ time: (UnsafeRawBufferPointer) -> Timestamp?
-    ) throws -> [Double] {
-        var times: [Double] = []
-        let start = ContinuousClock.now
-        var next = start
-        let (warm, end) = (start + .seconds(1), start + .seconds(seconds + 1))
-        while true {
+    /// Milliseconds from each message until the last of the crowd has it, `perSecond` a second.
+    private func latencies(_ one: Contestant, _ seconds: Int) throws -> [Double] {
+        guard let swarm = one.swarm else { throw BenchmarkFailure("nobody is connected") }
+        var (sent, times): ([ContinuousClock.Instant], [Double]) = ([], [])
+        func take(_ number: Int) { times.append((ContinuousClock.now - sent[number]).seconds * 1e3) }
+        swarm.begin()
+        let warm = Self.perSecond / 5
+        var next = ContinuousClock.now
+        while sent.count < seconds * Self.perSecond + warm {
             let now = ContinuousClock.now
-            guard now < end else { return times }
-            if let publish, now >= next {
-                try publish()
+            if now >= next {
+                sent.append(now)
+                try one.publish()
                 next += .microseconds(1_000_000 / Self.perSecond)
             }
-            let wait = publish == nil ? 20 : max(0, min(20, (next - ContinuousClock.now).seconds * 1e3))
-            try swarm.turn(milliseconds: Int32(wait.rounded(.up))) { payload, now in
-                guard let sent = time(payload), ContinuousClock.now > warm else { return }
-                times.append((now - sent).seconds * 1e3)
-            }
+            // Milliseconds are too long for the last one.
+            try swarm.turn(milliseconds: Int32(max(0, (next - now).seconds * 1e3 - 1)), take)
         }
+        try drain(swarm, published: sent.count, take)
+        return Array(times.dropFirst(warm))
     }
 
-    /// Deliveries a second with so many messages on the way at any time.
-    private func rate(
-        _ swarm: SocketSwarm, _ seconds: Int, messages: Int, publish: () throws -> Void
-    ) throws -> Double {
-        let first = swarm.received
+    /// Deliveries a second with so many messages on the way at any time, and how much of the processor the server takes.
+    private func rate(_ one: Contestant, _ seconds: Int) throws -> (rate: Double, cores: Double) {
+        guard let swarm = one.swarm else { throw BenchmarkFailure("nobody is connected") }
+        swarm.begin()
         var published = 0
-        let start = ContinuousClock.now
-        var end = start
-        while end - start < .seconds(seconds) {
-            let through = (swarm.received - first) / (Self.crowd * messages)
-            while published - through < Self.inFlight {
-                try publish()
-                published += 1
+        func run(_ duration: Duration) throws {
+            let end = ContinuousClock.now + duration
+            var (last, changed) = (swarm.received, ContinuousClock.now)
+            while true {
+                let now = ContinuousClock.now
+                guard now < end else { return }
+                while published - swarm.through < Self.inFlight {
+                    try one.publish()
+                    published += 1
+                }
+                try swarm.turn(milliseconds: 100) { _ in }
+                if swarm.received > last { (last, changed) = (swarm.received, now) }
+                guard now - changed < Self.patience else { throw BenchmarkFailure("nothing has come for a while") }
             }
-            try swarm.turn(milliseconds: 100) { _, _ in }
-            end = .now
         }
-        return Double(swarm.received - first) / (end - start).seconds
+        try run(.milliseconds(500))
+        let (start, first, taken) = (ContinuousClock.now, swarm.received, try one.processorSeconds())
+        try run(.seconds(seconds))
+        let took = (ContinuousClock.now - start).seconds
+        let figure = (Double(swarm.received - first) / took, (try one.processorSeconds() - taken) / took)
+        try drain(swarm, published: published) { _ in }
+        return figure
     }
 
-    private func withSwarm(_ door: SocketSwarm.Door, _ body: (SocketSwarm) throws -> Void) throws {
-        let swarm = SocketSwarm(door)
-        defer { swarm.closeAll() }
-        try body(swarm)
+    /// Until all have everything.
+    private func drain(_ swarm: SocketSwarm, published: Int, _ each: (Int) -> Void) throws {
+        let end = ContinuousClock.now + Self.patience
+        while swarm.through < published {
+            try swarm.turn(milliseconds: 100, each)
+            guard ContinuousClock.now < end else {
+                throw BenchmarkFailure("of \(published) messages only \(swarm.through) have come to all")
+            }
+        }
     }
 
-    // MARK: Ours
-
-    private func door(_ user: ServerUser, _ target: JSONObject) -> SocketSwarm.Door {
-        var greeting = target
-        greeting["action"] = "subscribe"
-        return SocketSwarm.Door(
-            port: user.server.port, path: "/ws/connect", headers: ["Authorization: Bearer \(user.token)"],
-            greeting: JSONValue.object(greeting).jsonBytes, welcome: Array(#""subscribed""#.utf8))
-    }
-
-    /// As a client that comes back: everything after the beginning of an execution.
-    private func resuming(_ user: ServerUser, _ execution: String) throws -> SocketSwarm.Door {
-        let client = try WebSocketClient(port: user.server.port, token: user.token)
-        try client.send(["action": "subscribe", "execution_id": .string(execution)])
-        let place = try client.message(of: "subscribed")
-        let since: JSONValue = ["epoch": place["epoch"] ?? .null, "offset": 0]
-        return door(user, ["execution_id": .string(execution), "since": since])
-    }
-
-    private static func timeOfEvent(_ payload: UnsafeRawBufferPointer) -> Timestamp? {
-        // One of a moment in which a task ends and the next one starts.
-        guard payload.position(of: Array("task.completed".utf8)) != nil,
-            let place = payload.position(of: Array(#""time":""#.utf8)), payload.count > place + 40
-        else { return nil }
-        return Timestamp(String(decoding: payload[(place + 8)...].prefix { $0 != UInt8(ascii: "\"") }, as: UTF8.self))
-    }
-
-    private static func timeSent(_ payload: UnsafeRawBufferPointer) -> Timestamp? {
-        guard let place = payload.position(of: Array(#""sent":"#.utf8)) else { return nil }
-        let digits = payload[(place + 7)...].prefix { (0x30...0x39).contains($0) }
-        return Timestamp(microseconds: digits.reduce(0) { $0 * 10 + Int64($1 - 0x30) })
-    }
-
-    /// Ends with the commit that starts it.
-    private static let brief = """
-        document: {dsl: '1.0.0', namespace: default, name: brief, version: '1.0.0'}
-        do:
-          - done: {set: {done: true}}
-        """
-
-    /// Two events at each tick.
-    private static func ticking(_ count: Int) -> String {
-        """
-        document: {dsl: '1.0.0', namespace: default, name: ticking, version: '1.0.0'}
-        do:
-          - all:
-              for: {each: number, in: '${ [range(\(count))] }'}
-              do:
-                - tick: {call: rehearse, with: {pause: PT0.04S}}
-        """
+    private func wait(_ duration: Duration, _ swarm: SocketSwarm) throws {
+        let end = ContinuousClock.now + duration
+        while ContinuousClock.now < end { try swarm.turn(milliseconds: 100) { _ in } }
     }
 
     // MARK: Report
 
-    private func report(_ own: [Showing], _ peers: [Showing], _ bench: Bench) -> [Measurement] {
-        func line(_ subject: String, _ figure: (Showing) -> String?) -> Measurement {
-            func list(_ showings: [Showing]) -> String {
-                showings.compactMap { one in figure(one).map { "\(one.name) \($0)" } }.joined(separator: "; ")
-            }
-            return Measurement(subject: subject, figure: list(own), beside: list(peers))
+    private func report(_ own: Contestant, _ peers: [Contestant], bytes: Int, _ bench: Bench) -> [Measurement] {
+        func line(
+            _ subject: String, _ floors: [Floor] = [], _ figure: (Contestant) -> String?
+        ) -> Measurement {
+            let beside = peers.compactMap { one in figure(one).map { "\(one.name) \($0)" } }.joined(separator: "; ")
+            return Measurement(subject: subject, figure: figure(own) ?? "", beside: beside, floors: floors)
         }
-        func times(_ times: [Double]) -> String? {
-            times.isEmpty
-                ? nil : "p50 \(times.median.digits(1)), p99 \(times.percentile(0.99).digits(1)) ms"
+        func times(_ times: [Double]) -> String {
+            "p50 \(times.median.digits(1)), p99 \(times.percentile(0.99).digits(1)) ms"
         }
-        let storm = bench.size(5_000), idle = bench.size(10_000)
+        func rate(_ one: Contestant) -> Double { one.deliveries.map(\.rate).median }
+        let nchan = peers.first { $0.name == SocketPeer.names[0] }
+        var latency: [Floor] = []
+        for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
+            guard let nchan else { continue }
+            latency.append(
+                .atMost(nchan.steady.percentile(share), own.steady.percentile(share), "\(name) <= nchan's"))
+        }
+        let (apart, beside) = (own.steady.percentile(0.99), own.besideStopped.percentile(0.99))
+        let ahead = peers.filter { $0.name != "socketify" }.map(rate).max() ?? 0
         return [
-            line("\(Self.crowd.grouped) WebSockets in one subscription, \(Self.perSecond) messages a second") {
-                times($0.steady)
+            line(
+                "\(Self.crowd.grouped) WebSockets in a room, \(Self.perSecond) messages of \(bytes) B a second: until the last has it",
+                latency
+            ) { times($0.steady) },
+            line(
+                "the same, while \(Self.stopped) of them read nothing: the others",
+                [.atMost(1.25 * apart, beside, "p99 <= 1.25 x that without")]
+            ) { times($0.besideStopped) },
+            line(
+                "deliveries to \(Self.crowd.grouped), \(Self.inFlight) messages on the way",
+                [
+                    .atLeast(300_000, rate(own), ">= 300,000/s"),
+                    .atLeast(ahead, rate(own), "ahead of all but socketify"),
+                ]
+            ) { "\(rate($0).grouped)/s (\($0.deliveries.map(\.cores).median.digits(2)) cores)" },
+            line(
+                "handshakes while \(Self.crowd.grouped) connect at once",
+                [.atMost(50, own.handshakes.percentile(0.99), "p99 <= 50 ms")]
+            ) { times($0.handshakes) },
+            line("the same, until they are told what happens, which they ask for once all are connected") {
+                times($0.openings)
             },
-            line("the same, while \(Self.stopped) of them read nothing: the others") { times($0.besideStopped) },
-            line("deliveries to \(Self.crowd.grouped), \(Self.inFlight) on the way") {
-                $0.deliveries.map { "\($0.grouped)/s" }
-            },
-            line("handshakes while \(Self.crowd.grouped) connect at once") {
-                $0.handshakes.isEmpty ? nil : "p99 \($0.handshakes.percentile(0.99).digits(0)) ms"
-            },
-            line("resident memory of each of \(idle.grouped) idle WebSockets") {
-                $0.idleKibibytes.map { "\($0.digits(1)) KiB" }
-            },
-            line("\(storm.grouped) that come back at once, until the last is told everything") {
-                $0.stormSeconds.map { "\($0.digits(2)) s" }
-            },
+            line(
+                "resident memory of each of \(bench.size(10_000).grouped) idle WebSockets",
+                [.atMost(12, own.idle?.kibibytes ?? .infinity, "<= 12 KiB")]
+            ) { $0.idle.map { "\($0.kibibytes.digits(1)) KiB" } },
+            line(
+                "processor time of all of these", [.atMost(0.05, own.idle?.core ?? .infinity, "<= 5 % of a core")]
+            ) { $0.idle?.core.map { "\(($0 * 100).digits(1)) %" } },
+            line(
+                "\(bench.size(5_000).grouped) that come back at once, until the last has the \(Self.missed) messages it missed",
+                [.atMost(5, own.stormSeconds ?? .infinity, "<= 5 s")]
+            ) { $0.stormSeconds.map { "\($0.digits(2)) s" } },
         ]
     }
 }

@@ -107,12 +107,15 @@ struct Report: Sendable {
             - **WebSockets**: clients in this process, the server in another. The time of an event is taken where its
               append is asked for, so *from an append* has its commit in it. *From the commit* is what a client sees
               that started the execution itself: how much later than the answer the event is there.
-            - **WebSockets at once**: one thread of this process has all of them and sends the load. *Executions* tells the
-              events of executions, each of them durable before it is told; *room* what is published to a room. The
-              others pass on what comes, and keep nothing: nginx with nchan (two workers, 100 messages in memory),
-              and Python's `websockets`, `picows` and `socketify`, which is uWebSockets (`Scripts/bench_socket_peer.py`).
-              Messages have about 400 bytes. A WebSocket of ours counts as connected once it is subscribed, and one that
-              comes back is told everything since its `since`; of others the handshake is all there is.
+            - **WebSockets at once**: one thread of this process has all of them and sends the load, in turns to each
+              server. Each message of a room of ours is durable before anybody hears of it. The others pass on what
+              comes, and keep nothing: nginx with nchan (two workers, 100 messages in memory), and Python's
+              `websockets`, `picows` and `socketify`, which is uWebSockets (`Scripts/bench_socket_peer.py`). Messages of
+              all have the same size. They are counted at each socket, frame by frame, those of ours also by their
+              offsets, and one is through once the last socket has it. Those who read nothing keep 4 KiB, and are full
+              before it is measured what the others get. A WebSocket of ours that comes back is told all that it
+              missed; of others the handshake is all there is.
+            - **Messages of many rooms**: in this process, through the façade that the server uses, without sockets.
             - **Refresh**: one thread has 64 sessions; in each round it asks for all of them, then reads the answers. Each
               is a commit.
             - **Logins**: a flood of logins with the right password at bcrypt's cost 12, and GETs of an execution beside

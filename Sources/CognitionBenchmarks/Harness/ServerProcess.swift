@@ -84,6 +84,9 @@ final class ServerProcess {
         return kibibytes << 10
     }
 
+    /// What it has taken of the processor.
+    func processorSeconds() throws -> Double { try child.processorSecondsOfFamily() }
+
     /// The value of a metric; 0 for one that was never set.
     /// - Parameter series: Name and labels as `/metrics` writes them.
     func metric(_ series: String) throws -> Int {

@@ -28,9 +28,14 @@ final class Socket {
     deinit { close(descriptor) }
 
     /// A connection that is being made, and waits for nothing; whoever has it closes it.
-    static func connecting(port: Int) throws -> Int32 {
+    /// - Parameter bufferBytes: So much of what is not read the system keeps, unless it decides by itself.
+    static func connecting(port: Int, bufferBytes: Int32? = nil) throws -> Int32 {
         let descriptor = try make()
         var one: Int32 = 1
+        if var bufferBytes {
+            let size = socklen_t(MemoryLayout.size(ofValue: bufferBytes))
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &bufferBytes, size)
+        }
         setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout.size(ofValue: one)))
         _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
         let result = withLoopback(port: port) { connect(descriptor, $0, $1) }
@@ -62,6 +67,22 @@ final class Socket {
                 guard count >= 0 else { throw Self.failure("a connection cannot be read") }
                 guard count > 0 else { throw BenchmarkFailure("a connection was closed by the other side") }
                 return bytes.append(contentsOf: buffer[..<count])
+            }
+        }
+    }
+
+    /// Throws away what has come, without waiting for more.
+    /// - Returns: The end of it.
+    /// - Throws: `BenchmarkFailure` at the end of the connection.
+    func discard() throws -> [UInt8] {
+        try withUnsafeTemporaryAllocation(byteCount: 1 << 14, alignment: 8) { buffer in
+            var last: [UInt8] = []
+            while true {
+                let count = recv(descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+                if count < 0, errno == EINTR { continue }
+                guard count != 0 else { throw BenchmarkFailure("a connection was closed by the other side") }
+                guard count > 0 else { return last }
+                last = Array(buffer[max(0, count - 300)..<count])
             }
         }
     }

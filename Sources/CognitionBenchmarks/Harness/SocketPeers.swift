@@ -33,6 +33,8 @@ final class SocketPeer {
     /// Of all its processes, in bytes.
     func residentBytes() throws -> Int { try child.residentBytesOfFamily() }
 
+    func processorSeconds() throws -> Double { try child.processorSecondsOfFamily() }
+
     private static func python(_ name: String) throws -> SocketPeer? {
         guard let python = FastAPIPeer.python else { return nil }
         let port = try Socket.freePort()
@@ -68,18 +70,5 @@ final class SocketPeer {
         try configuration.write(toFile: place + "/nginx.conf", atomically: true, encoding: .utf8)
         let child = try Child(nginx, ["-p", place, "-c", place + "/nginx.conf", "-e", "/dev/null"], environment: [:])
         return SocketPeer("nginx nchan", port, child)
-    }
-}
-
-extension Child {
-    /// Resident memory of the program and its children; what they share counts once (`Pss`).
-    func residentBytesOfFamily() throws -> Int {
-        let children = try String(contentsOfFile: "/proc/\(id)/task/\(id)/children", encoding: .utf8)
-        let family = [Int(id)] + children.split(separator: " ").compactMap { Int($0) }
-        return try family.reduce(0) { sum, id in
-            let text = try String(contentsOfFile: "/proc/\(id)/smaps_rollup", encoding: .utf8)
-            let line = text.split(separator: "\n").first { $0.hasPrefix("Pss:") }
-            return sum + (line.flatMap { Int($0.filter(\.isNumber)) } ?? 0) << 10
-        }
     }
 }

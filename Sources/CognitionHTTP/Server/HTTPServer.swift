@@ -58,7 +58,7 @@ package struct HTTPServer: Service {
             server: .http1WithWebSocket(
                 configuration: settings.connection, upgrade: webSocket, tls: settings.tls),
             configuration: ApplicationConfiguration(
-                address: .hostname(settings.host, port: settings.port), backlog: 1_024,
+                address: .hostname(settings.host, port: settings.port), backlog: 4_096,
                 availableConnectionsDelegate: MaximumAvailableConnections(settings.connectionsMax)),
             onServerRunning: { channel in await onRunning(channel.localAddress?.port ?? settings.port) },
             logger: logger)

@@ -7,7 +7,15 @@ enum WebSocketFrames {
     static let ping = control(.ping)
 
     static func text(_ json: [UInt8]) -> ByteBuffer {
-        var frame = ByteBufferAllocator().buffer(capacity: json.count + 10)
+        var frame = ByteBufferAllocator().buffer(capacity: json.count + headerBytesMax)
+        write(json, to: &frame)
+        return frame
+    }
+
+    static let headerBytesMax = 10
+
+    /// Appends a frame of text.
+    static func write(_ json: [UInt8], to frame: inout ByteBuffer) {
         frame.writeInteger(0x80 | UInt8(webSocketOpcode: .text))
         switch json.count {
         case ...125: frame.writeInteger(UInt8(json.count))
@@ -19,7 +27,6 @@ enum WebSocketFrames {
             frame.writeInteger(UInt64(json.count))
         }
         frame.writeBytes(json)
-        return frame
     }
 
     /// - Parameter payload: At most 125 bytes.

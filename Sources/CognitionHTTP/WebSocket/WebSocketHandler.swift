@@ -14,6 +14,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private let lane: WebSocketLane
+    private let local: WebSocketLane.Local
     /// Of the client.
     private let address: String?
     /// Set while the handler is in its pipeline.
@@ -25,6 +26,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
     /// Reads are asked for here, as those of the channel do not come by.
     private let drivesReads: Bool
     private var isMarked = false
+    /// As the channel has said last; it says so as soon as it changes.
+    private var isWritable = true
     private var isReadHeld = false
     /// The client has sent more than it may; reading goes on by itself.
     private var isThrottled = false
@@ -37,6 +40,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
     init(lane: WebSocketLane, peer: WebSocketPeer, drivesReads: Bool) {
         self.lane = lane
         self.drivesReads = drivesReads
+        local = lane.local
         address = peer.address
         machine = WebSocketConnectionMachine(
             limits: lane.endpoint.settings.limits, isAuthenticated: peer.caller != nil, now: .now())
@@ -51,6 +55,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        isWritable = context.channel.isWritable
         lane.add(self)
         if let caller = session?.caller {
             guard admit(caller) else { return disconnect(.tooManyConnections) }
@@ -112,7 +117,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
     func read(context: ChannelHandlerContext) {
         // While the connection ends, what the client answers has to be read, however much waits to be sent.
         isReadHeld =
-            machine.isOpen && (session?.hasBacklog == true || !context.channel.isWritable || isOverRate(context))
+            machine.isOpen && (session?.hasBacklog == true || !isWritable || isOverRate(context))
         if !isReadHeld { context.read() }
     }
 
@@ -131,7 +136,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        let isWritable = context.channel.isWritable
+        isWritable = context.channel.isWritable
         machine.writabilityChanged(isWritable, now: .now())
         if isWritable {
             session?.hasRoom()
@@ -162,7 +167,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         perform(machine.tick(now: now, isSubscribed: session?.isSubscribed == true))
         guard machine.isOpen else { return }
         session?.tick(now: time)
-        if context?.channel.isWritable == true {
+        if isWritable {
             session?.hasRoom()
             if session?.hasText == true { scheduleText() }
         }
@@ -177,7 +182,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         switch action {
         case .nothing: break
         case .deliver(let text):
-            lane.countReceived(bytes: text.utf8.count)
+            local.countReceived(bytes: text.utf8.count)
             session?.receive(text, now: hub.wallClock.now)
         case .ping: put(WebSocketFrames.ping)
         case .pong(let payload): put(WebSocketFrames.control(.pong, payload))
@@ -206,10 +211,11 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     private func put(_ frame: ByteBuffer) {
         guard let context else { return }
+        if local.flushesAtOnce { return context.writeAndFlush(Self.wrapOutboundOut(frame), promise: nil) }
         context.write(Self.wrapOutboundOut(frame), promise: nil)
         guard !isMarked else { return }
         isMarked = true
-        lane.mark(self)
+        local.mark(self)
     }
 
     func flush() {
@@ -250,24 +256,37 @@ extension WebSocketHandler: SessionPort {
         session?.take(message, for: subscription)
     }
 
+    func take(_ run: RoomRun, for subscription: TopicSubscription<WebSocketHandler>) {
+        session?.take(run, for: subscription)
+    }
+
     func send(_ json: [UInt8]) {
-        lane.countSent(bytes: json.count)
+        local.countSent(messages: 1, bytes: json.count)
         put(WebSocketFrames.text(json))
     }
 
     func write(_ message: FeedMessage) -> Bool {
-        guard let channel = context?.channel, machine.isOpen else { return false }
-        if !channel.isWritable {
-            // It may have been too much only because it was not flushed yet.
-            flush()
-            guard channel.isWritable else { return false }
-        }
-        lane.countSent(bytes: message.json.count)
-        put(lane.frame(of: message))
+        guard makesRoom() else { return false }
+        local.countSent(messages: 1, bytes: message.json.count)
+        put(local.frame(of: message))
         return true
     }
 
-    var hasRoom: Bool { machine.isOpen && context?.channel.isWritable == true }
+    func write(_ run: RoomRun) -> Int {
+        guard makesRoom() else { return 0 }
+        local.countSent(messages: run.messages.count, bytes: run.bytes)
+        put(local.frames(of: run))
+        return run.messages.count
+    }
+
+    private func makesRoom() -> Bool {
+        guard machine.isOpen, context != nil else { return false }
+        // It may be too much only because it was not flushed yet.
+        if !isWritable { flush() }
+        return isWritable
+    }
+
+    var hasRoom: Bool { machine.isOpen && context != nil && isWritable }
 
     func watchText(of subscription: TopicSubscription<WebSocketHandler>) -> (any LiveText)? {
         guard let texts = hub.texts, case .execution(let workspace, let id) = subscription.topic else { return nil }

@@ -4,21 +4,76 @@ import Metrics
 import NIOCore
 import Synchronization
 
-/// The sockets of one event loop: what is published is framed once, written to each, and flushed once at the end of the
-/// loop's turn; one timer serves all.
+/// The sockets of one event loop: what is published is framed once and written to each, what follows in one room in one piece, and
+/// goes to the network once in a turn of the loop; one timer serves all.
 final class WebSocketLane: FeedLane {
     /// What only the loop touches.
     final class Local {
         let fanout = Fanout<WebSocketHandler>()
         fileprivate var members: [ObjectIdentifier: WebSocketHandler] = [:]
         fileprivate var unflushed: [WebSocketHandler] = []
-        /// The message that is being delivered, as a frame.
         fileprivate var current: (position: Int64, topic: Topic?, frame: ByteBuffer)?
+        /// The messages that are being delivered together, as frames one after the other.
+        fileprivate var run: RoomRun?
+        fileprivate var frames = ByteBuffer()
+        fileprivate var ends: [Int] = []
+        /// What is written now is the last of the turn, and goes to the network while everything about its socket is at hand.
+        fileprivate(set) var flushesAtOnce = false
         fileprivate var ticker: RepeatedTask?
         fileprivate var messagesSent = 0
         fileprivate var bytesSent = 0
         fileprivate var messagesReceived = 0
         fileprivate var bytesReceived = 0
+
+        func countSent(messages: Int, bytes: Int) {
+            messagesSent += messages
+            bytesSent += bytes
+        }
+
+        func countReceived(bytes: Int) {
+            messagesReceived += 1
+            bytesReceived += bytes
+        }
+
+        /// What `handler` has written is flushed at the end of this turn.
+        func mark(_ handler: WebSocketHandler) { unflushed.append(handler) }
+
+        fileprivate func begin(_ run: RoomRun) {
+            frames = ByteBufferAllocator().buffer(
+                capacity: run.bytes + run.messages.count * WebSocketFrames.headerBytesMax)
+            ends.removeAll(keepingCapacity: true)
+            for message in run.messages {
+                WebSocketFrames.write(message.json, to: &frames)
+                ends.append(frames.writerIndex)
+            }
+            self.run = run
+        }
+
+        fileprivate func end() {
+            current = nil
+            run = nil
+            frames = ByteBuffer()
+        }
+
+        /// Shared with all others that get the same.
+        func frame(of message: FeedMessage) -> ByteBuffer {
+            if let current, current.position == message.position, current.topic == message.topics.first {
+                return current.frame
+            }
+            if let run, case .room(run.key) = message.kind, (run.first...run.last).contains(message.position) {
+                let index = Int(message.position - run.first)
+                let start = index > 0 ? ends[index - 1] : 0
+                if let frame = frames.getSlice(at: start, length: ends[index] - start) { return frame }
+            }
+            return WebSocketFrames.text(message.json)
+        }
+
+        func frames(of run: RoomRun) -> ByteBuffer {
+            if run === self.run { return frames }
+            var frames = ByteBuffer()
+            for message in run.messages { WebSocketFrames.write(message.json, to: &frames) }
+            return frames
+        }
     }
 
     private struct Inbox {
@@ -62,11 +117,18 @@ final class WebSocketLane: FeedLane {
             return inbox.messages
         }
         let local = local
-        for message in messages {
-            local.current = (message.position, message.topics.first, WebSocketFrames.text(message.json))
-            local.fanout.deliver(message)
+        let pieces = FeedPiece.pieces(of: messages)
+        for (index, piece) in pieces.enumerated() {
+            local.flushesAtOnce = index == pieces.count - 1
+            switch piece {
+            case .message(let message):
+                local.current = (message.position, message.topics.first, WebSocketFrames.text(message.json))
+            case .run(let run): local.begin(run)
+            }
+            local.fanout.deliver(piece)
+            local.end()
         }
-        local.current = nil
+        local.flushesAtOnce = false
         flushAll()
         let now = endpoint.hub.wallClock.now
         for message in messages {
@@ -74,35 +136,18 @@ final class WebSocketLane: FeedLane {
         }
     }
 
-    func frame(of message: FeedMessage) -> ByteBuffer {
-        if let current = local.current, current.position == message.position, current.topic == message.topics.first {
-            return current.frame
-        }
-        return WebSocketFrames.text(message.json)
-    }
-
-    /// What `handler` has written is flushed at the end of this turn.
-    func mark(_ handler: WebSocketHandler) { local.unflushed.append(handler) }
-
     func flushAll() {
         let local = local
-        let handlers = local.unflushed
+        var handlers = local.unflushed
         local.unflushed = []
         for handler in handlers { handler.flush() }
+        // The list keeps its memory for the next turn.
+        handlers.removeAll(keepingCapacity: true)
+        if local.unflushed.isEmpty { local.unflushed = handlers }
         countTraffic()
     }
 
     // MARK: Counting
-
-    func countSent(bytes: Int) {
-        local.messagesSent += 1
-        local.bytesSent += bytes
-    }
-
-    func countReceived(bytes: Int) {
-        local.messagesReceived += 1
-        local.bytesReceived += bytes
-    }
 
     /// Added up for a turn, so that the hot path touches nothing that is shared.
     private func countTraffic() {

@@ -35,6 +35,20 @@ extension ClientSession {
         }
     }
 
+    /// What was published in a room that is subscribed to.
+    package func take(_ run: RoomRun, for subscription: Subscription) {
+        guard !isClosed, !subscription.isClosed else { return }
+        guard subscription.tail?.isNext(run.first...run.last, key: run.key) == true else {
+            for message in run.messages { take(message, for: subscription) }
+            return
+        }
+        let count = port.write(run)
+        subscription.tail?.told(upTo: run.first + Int64(count) - 1)
+        guard count < run.messages.count else { return }
+        subscription.tail?.flow = .behind
+        port.countSlow(.paused)
+    }
+
     /// The next message, while the subscription is live.
     private func tell(_ message: FeedMessage, to subscription: Subscription) {
         guard port.write(message) else {

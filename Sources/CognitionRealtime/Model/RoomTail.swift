@@ -119,6 +119,14 @@ package struct RoomTail: Sendable {
         return .read
     }
 
+    /// Whether messages with these numbers are to be written as they are; if not, each has to be asked for.
+    mutating func isNext(_ offsets: ClosedRange<Int64>, key: Int64) -> Bool {
+        guard flow == .live, key == self.key, offsets.lowerBound == after + 1 else { return false }
+        newest = max(newest, offsets.upperBound)
+        isRecovering = false
+        return true
+    }
+
     mutating func told(upTo offset: Int64) { after = max(after, offset) }
 
     /// Nothing is missing any more, as far as `last` and what was published say.

@@ -9,6 +9,9 @@ package protocol SessionPort: FeedMember {
     func send(_ json: [UInt8])
     /// Sends a published message, unless the connection has no room for it.
     func write(_ message: FeedMessage) -> Bool
+    /// Sends messages of a room as far as the connection has room for them.
+    /// - Returns: How many of the first ones.
+    func write(_ run: RoomRun) -> Int
 
     /// More can be sent without much waiting.
     var hasRoom: Bool { get }

@@ -65,6 +65,9 @@ package protocol FeedMember: AnyObject {
 
     /// What concerns a room that is subscribed to.
     func take(_ message: FeedMessage, for subscription: TopicSubscription<Self>)
+
+    /// What was published in a room that is subscribed to.
+    func take(_ run: RoomRun, for subscription: TopicSubscription<Self>)
 }
 
 /// Which connections of one event loop want which topic. Confined to that loop.
@@ -112,6 +115,15 @@ package final class Fanout<Member: FeedMember> {
         }
         // Afterwards, so that a message that a connection has got by another of its subscriptions is not kept as well.
         if someAreOpening { collect(message) }
+    }
+
+    package func deliver(_ piece: FeedPiece) {
+        switch piece {
+        case .message(let message): deliver(message)
+        case .run(let run):
+            guard let topic = run.topic, let list = topics[topic] else { return }
+            for subscription in list where !subscription.isClosed { subscription.member.take(run, for: subscription) }
+        }
     }
 
     private func deliverToRoom(_ message: FeedMessage) {

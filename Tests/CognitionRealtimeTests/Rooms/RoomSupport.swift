@@ -89,7 +89,7 @@ final class RoomPeer: @unchecked Sendable {
     private struct Lane: FeedLane {
         let peer: RoomPeer
         func post(_ messages: [FeedMessage]) {
-            peer.queue.async { for message in messages { peer.fanout.deliver(message) } }
+            peer.queue.async { for piece in FeedPiece.pieces(of: messages) { peer.fanout.deliver(piece) } }
         }
         var isCongested: Bool { false }
     }
@@ -165,6 +165,9 @@ extension RoomPeer: SessionPort {
     func take(_ message: FeedMessage, for subscription: TopicSubscription<RoomPeer>) {
         session?.take(message, for: subscription)
     }
+    func take(_ run: RoomRun, for subscription: TopicSubscription<RoomPeer>) {
+        session?.take(run, for: subscription)
+    }
     func send(_ json: [UInt8]) {
         let message = (try? JSONValue(parsing: json)) ?? .null  // null fails any test
         inbox.withLock { $0.append(message) }
@@ -175,6 +178,7 @@ extension RoomPeer: SessionPort {
         send(message.json)
         return true
     }
+    func write(_ run: RoomRun) -> Int { run.messages.prefix { write($0) }.count }
     var hasRoom: Bool { room > 0 }
     func watchText(of subscription: TopicSubscription<RoomPeer>) -> (any LiveText)? { nil }
     func verify(_ token: Secret, answering id: JSONValue?) {}
