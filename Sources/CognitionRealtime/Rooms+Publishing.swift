@@ -65,6 +65,7 @@ extension Rooms {
             let order = groups.sorted { $0.key < $1.key }
             let rooms = try store.find(
                 order.map { (publications[$0.value[0]].room.text, publications[$0.value[0]].caller.workspace) }, tx)
+            let lookup = try store.lookUp(publications, in: zip(rooms, order.map(\.value)), tx)
             var values: [SQLValue] = []
             var offsets: [SQLValue] = []
             for (room, (_, indices)) in zip(rooms, order) {
@@ -78,15 +79,15 @@ extension Rooms {
                 for index in indices {
                     let publication = publications[index]
                     do {
-                        try store.check(publication, to: room, tx)
+                        try store.check(publication, to: room, lookup)
                     } catch let error as RealtimeError {
                         batch.outcomes[index] = .failure(error)
                         continue
                     }
                     let sender = publication.caller.user
-                    if let key = publication.idempotencyKey {
+                    if publication.idempotencyKey != nil {
                         let twin = batch.twin(of: publication, at: index, among: indices, in: publications)
-                        let earlier = try twin ?? RoomMessageStore.find(key, from: sender, in: room.key, tx)
+                        let earlier = twin ?? lookup.earlier[index]
                         if let earlier {
                             batch.outcomes[index] = .success(
                                 Published(id: earlier.id, offset: earlier.offset, epoch: room.epoch, isRepeat: true))
@@ -146,7 +147,7 @@ extension Rooms.Batch {
 extension RoomStore {
     /// Whether somebody may send this to the room.
     /// - Throws: `realtime.room_not_found`, `realtime.forbidden`.
-    func check(_ publication: Publication, to room: Room, _ tx: borrowing Transaction) throws {
+    func check(_ publication: Publication, to room: Room, _ lookup: PublicationLookup) throws {
         let caller = publication.caller
         switch room.id.kind {
         // Everybody may write to somebody; what is in the room, only that user sees.
@@ -157,7 +158,48 @@ extension RoomStore {
                     .realtimeForbidden, "the permission \(Permission.manageWorkspace.rawValue) is needed")
             }
         case .plain, .scope:
-            guard try isVisible(room, to: caller, tx) else { throw RealtimeError.roomNotFound(room.id.text) }
+            guard !needsMember(room, caller) || lookup.members.contains(lookup.seat(caller, room)) else {
+                throw RealtimeError.roomNotFound(room.id.text)
+            }
         }
+    }
+
+    /// Looks up what decides about messages, however many they are, with one way to the database and back.
+    func lookUp(
+        _ publications: [Publication], in rooms: some Sequence<(Room?, [Int])>, _ tx: borrowing Transaction
+    ) throws -> PublicationLookup {
+        let lookup = PublicationLookup()
+        for (room, indices) in rooms {
+            guard let room else { continue }
+            for index in indices {
+                let (caller, key) = (publications[index].caller, publications[index].idempotencyKey)
+                if let key {
+                    try tx.send(RoomMessageStore.find(key, from: caller.user, in: room.key)) { row in
+                        lookup.earlier[index] = (try row[0], try row[1])
+                    }
+                }
+                let seat = lookup.seat(caller, room)
+                if needsMember(room, caller), lookup.asked.insert(seat).inserted {
+                    try tx.send(
+                        "SELECT 1 FROM room_members WHERE room_key = \(room.key) AND user_id = \(caller.user)",
+                        row: { _ in lookup.members.insert(seat) })
+                }
+            }
+        }
+        try tx.settle()
+        return lookup
+    }
+}
+
+/// What the database knows about messages that are to be written.
+final class PublicationLookup {
+    /// What was sent before with the same key, by the message's place.
+    fileprivate(set) var earlier: [Int: (id: UUIDv7, offset: Int64)] = [:]
+    /// Those members of private rooms who were asked for.
+    fileprivate(set) var members: Set<PresenceStore.Seat> = []
+    fileprivate var asked: Set<PresenceStore.Seat> = []
+
+    fileprivate func seat(_ caller: RoomCaller, _ room: Room) -> PresenceStore.Seat {
+        PresenceStore.Seat(room: room.key, user: caller.user)
     }
 }

@@ -37,15 +37,11 @@ enum RoomMessageStore {
     }
 
     /// The message that a sender has sent with a key.
-    static func find(
-        _ idempotencyKey: String, from sender: String, in key: Int64, _ tx: borrowing Transaction
-    ) throws -> (id: UUIDv7, offset: Int64)? {
-        try tx.first(
-            """
-            SELECT id, number FROM room_messages
-            WHERE room_key = \(key) AND sender = \(sender) AND idempotency_key = \(idempotencyKey)
-            """
-        ) { (try $0[0], try $0[1]) }
+    static func find(_ idempotencyKey: String, from sender: String, in key: Int64) -> SQL {
+        """
+        SELECT id, number FROM room_messages
+        WHERE room_key = \(key) AND sender = \(sender) AND idempotency_key = \(idempotencyKey)
+        """
     }
 
     static let table = BulkTable(

@@ -128,8 +128,12 @@ struct RoomStore: Sendable {
     }
 
     func isVisible(_ room: Room, to caller: RoomCaller, _ tx: borrowing Transaction) throws -> Bool {
-        if !room.settings.isPrivate || room.owner == caller.user || caller.seesAll { return true }
-        return try isMember(caller.user, of: room.key, tx)
+        try !needsMember(room, caller) || isMember(caller.user, of: room.key, tx)
+    }
+
+    /// Whether the caller sees the room only as a member.
+    func needsMember(_ room: Room, _ caller: RoomCaller) -> Bool {
+        room.settings.isPrivate && room.owner != caller.user && !caller.seesAll
     }
 
     /// Those that are there, by their keys.
