@@ -22,6 +22,9 @@ package final class RealtimeHub: Sendable {
     let feed: RoomFeed
     let publisher: RoomPublisher
     let presence: Presence
+    /// Of whom nobody wants to hear, nothing is noted.
+    private let journal: ConnectionJournal?
+    package let hooks: (any ConnectionHooks)?
     let reader: FeedReader
     private let connectionsPerUserMax: Int
     private let connectionsPerAddressMax: Int
@@ -65,6 +68,9 @@ package final class RealtimeHub: Sendable {
         package var positionsBehindMax: Int64 = 10_000
         package var expiryNotice: Duration = .seconds(30)
         package var expiryGrace: Duration = .seconds(5)
+        /// Whether the log tells of connections.
+        package var connectionEvents = false
+        package var hooks: (any ConnectionHooks)?
         /// How long a user stays in a room after the last connection.
         package var presenceGrace: Duration = .seconds(5)
 
@@ -89,16 +95,15 @@ package final class RealtimeHub: Sendable {
         return RealtimeHub(
             rooms, lease: lease ?? NodeLease(database, node: ids.next()), start: try await EventLog(database).head(),
             source: source, jobs: jobs, authenticator: authenticator, texts: texts, settings: settings,
-            wallClock: wallClock,
-            metrics: metrics)
+            wallClock: wallClock, ids: ids, metrics: metrics)
     }
 
     /// - Parameter start: The log is followed from here on.
     package init(
         _ rooms: Rooms, lease: NodeLease, start: Int64, source: any ExecutionSource,
         jobs: (any JobSource)? = nil, authenticator: any RealtimeAuthenticator, texts: (any LiveTextSource)? = nil,
-        settings: Settings = Settings(),
-        wallClock: any WallClock, metrics: any MetricsFactory = MetricsSystem.factory
+        settings: Settings = Settings(), wallClock: any WallClock, ids: UUIDGenerator = UUIDGenerator(),
+        metrics: any MetricsFactory = MetricsSystem.factory
     ) {
         epoch = rooms.epoch
         self.rooms = rooms
@@ -110,6 +115,12 @@ package final class RealtimeHub: Sendable {
         feed = RoomFeed(rooms)
         publisher = RoomPublisher(rooms, feed: feed, metrics: self.metrics)
         presence = Presence(rooms, feed: feed, lease: lease, grace: settings.presenceGrace)
+        hooks = settings.hooks
+        journal =
+            settings.connectionEvents || settings.hooks != nil
+            ? ConnectionJournal(
+                rooms.database, writesEvents: settings.connectionEvents, hooks: settings.hooks, ids: ids,
+                metrics: self.metrics) : nil
         connectionsPerUserMax = settings.connectionsPerUserMax
         connectionsPerAddressMax = settings.connectionsPerAddressMax
         evictsOldest = settings.evictsOldest
@@ -144,6 +155,7 @@ package final class RealtimeHub: Sendable {
             group.addTask { await self.publisher.run() }
             group.addTask { await self.presence.run() }
             group.addTask { await self.countRooms() }
+            if let journal { group.addTask { await journal.run() } }
             group.addTask { await self.followRevocations() }
             try await group.next()
             group.cancelAll()
@@ -261,6 +273,28 @@ package final class RealtimeHub: Sendable {
             return state.connections
         }
         metrics.connections.record(count)
+    }
+
+    /// Who is behind the first token of a connection, if that may be opened.
+    /// - Throws: As ``RealtimeAuthenticator/caller(token:from:)`` and ``ConnectionHooks/connected(_:)``.
+    package func opening(
+        _ connection: UUIDv7, with token: Secret, from address: String?
+    ) async throws -> RealtimeCaller {
+        let caller = try await authenticator.caller(token: token.reveal(), from: address)
+        try await hooks?.connected(caller.details(of: connection, from: address))
+        return caller
+    }
+
+    /// Whether ``opened(_:)`` and ``closed(_:code:)`` matter to anybody.
+    package var isWatched: Bool { journal != nil }
+
+    package func opened(_ connection: ConnectionDetails) {
+        journal?.note(.opened, of: connection, at: wallClock.now)
+    }
+
+    package func closed(_ connection: ConnectionDetails, code: UInt16) {
+        let now = wallClock.now
+        journal?.note(.closed(ConnectionEnd(code: code, time: now)), of: connection, at: now)
     }
 
     /// Counts a connection of a user, unless that has as many as it may have and the oldest does not give way.

@@ -1,6 +1,7 @@
 package import Metrics
 
 /// `websocket.connections` (gauge), `websocket.connections.opened`, `websocket.connections.refused` by `reason`,
+/// `websocket.connections.unrecorded`,
 /// `websocket.messages` and `websocket.bytes` by `direction`, `websocket.subscriptions` (gauge), `websocket.slow` by
 /// `outcome`, `websocket.throttled`, `websocket.rooms` (gauge), `websocket.rooms.published`, and `websocket.delivery.lag`: seconds from an event's time until it was handed to the sockets of a loop.
 package struct RealtimeMetrics: Sendable {
@@ -27,6 +28,8 @@ package struct RealtimeMetrics: Sendable {
     package let lag: Metrics.Timer
     /// Times that a client was not read from, as it had sent more than it may.
     private let throttled: Counter
+    /// Changes of connections that were not told.
+    private let unrecorded: Counter
     private let refused: [Refusal: Counter]
     private let slow: [SlowOutcome: Counter]
     private let messagesIn: Counter
@@ -41,6 +44,7 @@ package struct RealtimeMetrics: Sendable {
         rooms = Gauge(label: "websocket.rooms", factory: factory)
         published = Counter(label: "websocket.rooms.published", factory: factory)
         throttled = Counter(label: "websocket.throttled", factory: factory)
+        unrecorded = Counter(label: "websocket.connections.unrecorded", factory: factory)
         lag = Metrics.Timer(label: "websocket.delivery.lag", factory: factory)
         refused = Dictionary(
             uniqueKeysWithValues: Refusal.allCases.map {
@@ -65,6 +69,8 @@ package struct RealtimeMetrics: Sendable {
     package func countSlow(_ outcome: SlowOutcome) { slow[outcome]?.increment() }
 
     package func countThrottled() { throttled.increment() }
+
+    func countUnrecorded(_ count: Int) { unrecorded.increment(by: count) }
 
     func countReceived(messages: Int, bytes: Int) {
         messagesIn.increment(by: messages)

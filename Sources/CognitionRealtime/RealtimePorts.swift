@@ -54,6 +54,10 @@ package struct RealtimeCaller: Sendable, Hashable {
 
     package var workspace: WorkspaceID { principal.workspace }
 
+    package func details(of connection: UUIDv7, from address: String?) -> ConnectionDetails {
+        ConnectionDetails(id: connection, user: user, principal: principal, address: address)
+    }
+
     package var inRooms: RoomCaller { RoomCaller(user: user, principal: principal) }
 
     /// The rooms that a device of theirs is in without asking.

@@ -1,5 +1,7 @@
 import CognitionCore
 import CognitionRealtime
+import CognitionTestSupport
+import Foundation
 import Testing
 
 @Suite struct ClientActionTests {
@@ -62,6 +64,52 @@ import Testing
         let token = #"{"action":"refresh","token":"\#(String(repeating: "x", count: 20_000))"}"#
         for text in [deep, long, token] {
             #expect(throws: ClientAction.Refusal.self) { try ClientAction(parsing: text) }
+        }
+    }
+
+    @Test("Whatever is sent is an action, or is refused with a code: any text, spoiled actions, any depth")
+    func fuzz() {
+        let seed =
+            ProcessInfo.processInfo.environment["COGNITIONOS_FUZZ_SEED"].flatMap { UInt64($0) }
+            ?? .random(in: 0..<1 << 32)
+        var random = SplitMix64(seed: seed)
+        let samples = [
+            #"{"action":"subscribe","workflow_id":"w","since":{"epoch":"x","offset":7},"tokens":false,"id":3}"#,
+            #"{"action":"publish","room":"r","content":{"a":[1,2.5e3,null,"\u00e9\ud83d\ude00"]},"type":"t","id":"x"}"#,
+            #"{"action":"refresh","token":"t"}"#, #"{"action":"ping","id":-9223372036854775808}"#,
+        ]
+        for number in 0..<20_000 {
+            var bytes: [UInt8]
+            switch number % 4 {
+            case 0:
+                bytes = (0..<Int.random(in: 0...80, using: &random)).map { _ in .random(in: 0...255, using: &random) }
+            case 1:
+                // Deeper than any stack would bear, were it not bounded.
+                let depth = Int.random(in: 1...(number % 400 == 1 ? 30_000 : 100), using: &random)
+                let open = Bool.random(using: &random) ? "[" : #"{"x":"#
+                let text = #"{"action":"publish","room":"r","content":"# + String(repeating: open, count: depth)
+                bytes = Array(text.utf8)
+                if open == "[", Bool.random(using: &random) {
+                    bytes += Array((String(repeating: "]", count: depth) + "}").utf8)
+                }
+            default:
+                bytes = Array(samples[Int.random(in: 0..<samples.count, using: &random)].utf8)
+                for _ in 0..<Int.random(in: 1...5, using: &random) where !bytes.isEmpty {
+                    let place = Int.random(in: 0..<bytes.count, using: &random)
+                    switch Int.random(in: 0..<3, using: &random) {
+                    case 0: bytes[place] = .random(in: 0...255, using: &random)
+                    case 1:
+                        bytes.removeSubrange(place..<min(bytes.count, place + Int.random(in: 1...9, using: &random)))
+                    default: bytes.insert(contentsOf: bytes[place...].prefix(12), at: place)
+                    }
+                }
+            }
+            let text = String(decoding: bytes, as: UTF8.self)
+            do { _ = try action(text) } catch let refusal as ClientAction.Refusal {
+                #expect(refusal.error.code == .actionInvalid, "seed \(seed) number \(number): \(text.prefix(300))")
+            } catch {
+                Issue.record("seed \(seed) number \(number): \(error)")
+            }
         }
     }
 

@@ -2,7 +2,8 @@
 package enum PlatformStreams {
     /// Types of such streams, of all contexts.
     package static let types: Set<String> = [
-        ofCloudEvents, "event_schema", "execution", "job_queue", "room", "search_index", "secret", "user", "workflow",
+        ofCloudEvents, "connection", "event_schema", "execution", "job_queue", "room", "search_index", "secret", "user",
+        "workflow",
         "workspace",
     ]
     /// Those that tell of accounts, for whom may see the audit trail.

@@ -28,18 +28,19 @@ extension WebSocketEndpoint {
             return refuse(refusal, reason, channel.eventLoop)
         }
         let handshake = WebSocketHandshake(head)
-        let address = client.address?.description
+        let (id, address) = (ids.next(), client.address?.description)
         guard let token = handshake.token else {
             return accept(
-                handshake, WebSocketPeer(caller: nil, address: address, joinsHomes: handshake.joinsHomes), head, channel
-            )
+                handshake, WebSocketPeer(id: id, caller: nil, address: address, joinsHomes: handshake.joinsHomes), head,
+                channel)
         }
         let promise = channel.eventLoop.makePromise(of: RealtimeCaller.self)
-        let authenticator = hub.authenticator
-        promise.completeWithTask { try await authenticator.caller(token: token.reveal(), from: address) }
+        let hub = hub
+        promise.completeWithTask { try await hub.opening(id, with: token, from: address) }
         return promise.futureResult.flatMap { caller in
             self.accept(
-                handshake, WebSocketPeer(caller: caller, address: address, joinsHomes: handshake.joinsHomes), head,
+                handshake, WebSocketPeer(id: id, caller: caller, address: address, joinsHomes: handshake.joinsHomes),
+                head,
                 channel)
         }.flatMapError { error in
             self.refuse(HandshakeRefusal(error), .unauthenticated, channel.eventLoop)
@@ -88,6 +89,8 @@ extension WebSocketEndpoint {
 
 /// Who is at the other end of a socket.
 struct WebSocketPeer: Sendable {
+    /// Of the connection.
+    let id: UUIDv7
     /// Whose token came with the handshake.
     let caller: RealtimeCaller?
     /// As far as it is known; without a port.

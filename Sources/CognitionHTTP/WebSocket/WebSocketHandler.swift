@@ -25,6 +25,10 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private var user: String?
     /// Reads are asked for here, as those of the channel do not come by.
     private let drivesReads: Bool
+    /// That of the close frame that was sent or answered.
+    private var closeCode: UInt16?
+    /// Messages that wait for the hooks; the first one is being looked at. No more than one read brings.
+    private var unchecked: [String] = []
     private var isMarked = false
     /// As the channel has said last; it says so as soon as it changes.
     private var isWritable = true
@@ -45,7 +49,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         machine = WebSocketConnectionMachine(
             limits: lane.endpoint.settings.limits, isAuthenticated: peer.caller != nil, now: .now())
         session = ClientSession(
-            lane.endpoint.ids.next(), port: self, rules: lane.endpoint.hub.rules, caller: peer.caller,
+            peer.id, port: self, rules: lane.endpoint.hub.rules, caller: peer.caller,
             joinsHomes: peer.joinsHomes)
     }
 
@@ -82,8 +86,10 @@ final class WebSocketHandler: ChannelDuplexHandler {
         let (loop, handler) = (lane.eventLoop, NIOLoopBound(self, eventLoop: lane.eventLoop))
         // Held no longer than the connection, which is released when it ends.
         let isAdmitted = hub.admit(caller.user, session.id) { loop.execute { handler.value.evict() } }
-        if isAdmitted { user = caller.user }
-        return isAdmitted
+        guard isAdmitted else { return false }
+        user = caller.user
+        if hub.isWatched { hub.opened(caller.details(of: session.id, from: address)) }
+        return true
     }
 
     private func evict() {
@@ -92,7 +98,13 @@ final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     private func release() {
-        if let user, let session { hub.release(user, session.id) }
+        if let user, let session {
+            hub.release(user, session.id)
+            if hub.isWatched, let caller = session.caller {
+                hub.closed(caller.details(of: session.id, from: address), code: closeCode ?? 1006)
+            }
+        }
+        unchecked = []
         session?.end()
         session = nil
         user = nil
@@ -117,7 +129,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
     func read(context: ChannelHandlerContext) {
         // While the connection ends, what the client answers has to be read, however much waits to be sent.
         isReadHeld =
-            machine.isOpen && (session?.hasBacklog == true || !isWritable || isOverRate(context))
+            machine.isOpen
+            && (session?.hasBacklog == true || !unchecked.isEmpty || !isWritable || isOverRate(context))
         if !isReadHeld { context.read() }
     }
 
@@ -183,22 +196,52 @@ final class WebSocketHandler: ChannelDuplexHandler {
         case .nothing: break
         case .deliver(let text):
             local.countReceived(bytes: text.utf8.count)
-            session?.receive(text, now: hub.wallClock.now)
+            if let hooks = hub.hooks, session?.caller != nil {
+                check(text, hooks)
+            } else {
+                session?.receive(text, now: hub.wallClock.now)
+            }
         case .ping: put(WebSocketFrames.ping)
         case .pong(let payload): put(WebSocketFrames.control(.pong, payload))
         case .sayGoodbye(let reason):
+            closeCode = reason.code
             end(with: WebSocketFrames.close(reason))
             if reason == .tooSlow { countSlow(.closed) }
             releaseRead()
         case .hangUp(let reason):
+            closeCode = reason.code
             end(with: WebSocketFrames.close(reason))
             context?.close(mode: .output, promise: nil)
         case .answerClose(let code):
+            closeCode = code ?? 1005
             end(with: WebSocketFrames.close(code))
             context?.close(promise: nil)
         case .end:
             session?.end()
             context?.close(promise: nil)
+        }
+    }
+
+    /// Asks the hooks about each message, one after the other.
+    private func check(_ text: String, _ hooks: any ConnectionHooks) {
+        unchecked.append(text)
+        if unchecked.count == 1 { checkNext(hooks) }
+    }
+
+    private func checkNext(_ hooks: any ConnectionHooks) {
+        guard let text = unchecked.first, let session, let caller = session.caller else {
+            unchecked = []
+            return releaseRead()
+        }
+        let connection = caller.details(of: session.id, from: address)
+        ask({ try await hooks.received(text, on: connection) }) { handler, result in
+            guard !handler.unchecked.isEmpty else { return }
+            handler.unchecked.removeFirst()
+            switch result {
+            case .success: handler.session?.receive(text, now: handler.hub.wallClock.now)
+            case .failure(let error): handler.session?.refuse(text, error)
+            }
+            handler.checkNext(hooks)
         }
     }
 
@@ -303,7 +346,12 @@ extension WebSocketHandler: SessionPort {
 
     func verify(_ token: Secret, answering id: JSONValue?) {
         let (hub, address) = (hub, address)
-        ask({ try await hub.authenticator.caller(token: token.reveal(), from: address) }) { handler, result in
+        // A token that takes the place of another opens nothing.
+        let opening = user == nil ? session?.id : nil
+        ask({
+            guard let opening else { return try await hub.authenticator.caller(token: token.reveal(), from: address) }
+            return try await hub.opening(opening, with: token, from: address)
+        }) { handler, result in
             handler.verified(result, answering: id)
         }
     }

@@ -162,6 +162,9 @@ package struct MetricCatalog: Sendable {
             "websocket.slow", .counter, .items("occasions"), labels: ["outcome"],
             "Clients that did not keep up: held back (paused), caught up from the log (recovered) or closed"),
         MetricDescription(
+            "websocket.connections.unrecorded", .counter, .items("connections"),
+            "Openings and ends of connections that were not told, as there were too many or they could not be written"),
+        MetricDescription(
             "websocket.throttled", .counter, .items("occasions"),
             "Times a client was not read from for a while, as it had sent more than it may"),
         MetricDescription(

@@ -93,6 +93,14 @@ package final class ClientSession<Port: SessionPort> {
         }
     }
 
+    /// Answers a message that is not to be received.
+    package func refuse(_ text: String, _ error: any Error) {
+        guard !isClosed else { return }
+        let id: JSONValue?
+        do { id = try ClientAction(parsing: text).id } catch { id = error.id }
+        fail(error, answering: id)
+    }
+
     private func perform(_ action: ClientAction, now: Timestamp) throws(ClientAction.Refusal) {
         switch action.kind {
         case .ping: return port.send(ServerMessage.pong(at: now, answering: action.id))

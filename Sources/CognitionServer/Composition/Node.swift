@@ -49,6 +49,9 @@ struct Node: Sendable {
     /// Read models that are made of the log, for as long as a server runs.
     static let projections: [any Projection] = [EventTypesProjection()]
 
+    /// What is asked and told of WebSockets, in a program that has something to say about them.
+    static let connectionHooks: (any ConnectionHooks)? = nil
+
     enum Access {
         /// The folder's owner, or nothing.
         case owner

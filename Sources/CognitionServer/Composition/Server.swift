@@ -74,6 +74,8 @@ struct Server {
         settings.evictsOldest = node.configuration[.connectionsPerUserPolicy] == "evict"
         settings.connectionsPerAddressMax = node.configuration.number(.connectionsPerAddress)
         settings.connectionsMax = node.configuration.number(.webSocketConnections)
+        settings.connectionEvents = node.configuration.isOn(.connectionEvents)
+        settings.hooks = Node.connectionHooks
         settings.heartbeat = node.configuration.duration(.heartbeatInterval)
         hub = try await RealtimeHub.open(
             node.database, source: RealtimeExecutions(workflows: node.workflows),

@@ -205,9 +205,14 @@ extension Setting {
         "WS_MESSAGES_PER_SECOND", .number(0...1_000_000), standard: "2000",
         "Messages a second that are taken from one WebSocket, twice as many at once; 0 for no limit.")
 
+    static let connectionEvents = Setting(
+        "WS_CONNECTION_EVENTS", .choice(["true", "false"]), standard: "false",
+        "Whether the log tells of WebSockets that were opened and closed.")
+
     private static let webSocket = [
         heartbeatInterval, webSocketTimeout, webSocketIdleTimeout, webSocketAuthenticationTimeout, connectionsPerUser,
         connectionsPerUserPolicy, connectionsPerAddress, webSocketConnections, webSocketMessageRate,
+        connectionEvents,
     ]
 
     // MARK: Observability
