@@ -255,10 +255,6 @@ private struct SnippetWriter {
     }
 }
 
-extension UInt8 {
-    fileprivate var isWhiteSpace: Bool { self == 0x20 || (0x9...0xD).contains(self) }
-}
-
 extension UnsafeRawBufferPointer {
     /// Where the scalar begins that the byte at `place` is one of.
     fileprivate func scalarStart(atOrBefore place: Int) -> Int {

@@ -11,8 +11,14 @@ package struct IndexSnapshot: Sendable {
     package var documentCount: Int { contents.entries.reduce(0) { $0 + $1.alive.aliveCount } }
     package var byteCount: Int { contents.entries.reduce(0) { $0 + $1.segment.byteCount } }
 
+    /// Looks whether the files are whole, before something of them is read.
+    ///
+    /// - Throws: `search.index_damaged`.
+    func check() throws(SearchError) { try contents.check() }
+
     /// The change that put a document which is there; `nil` if there is none of that id.
     package func sequence(ofDocument id: String) throws -> Int64? {
+        try check()
         for entry in contents.entries.reversed() {
             if let document = try entry.segment.document(id: id), entry.alive[document] {
                 return entry.segment.sequences[document]
@@ -23,6 +29,7 @@ package struct IndexSnapshot: Sendable {
 
     /// Ids of all documents, in the order of documents, until `body` says no.
     package func forEachDocument(_ body: (_ id: String, _ sequence: Int64) -> Bool) throws {
+        try check()
         for entry in contents.entries {
             for document in 0..<entry.segment.documentCount where entry.alive[document] {
                 if !body(try entry.segment.id(of: document), entry.segment.sequences[document]) { return }
@@ -57,6 +64,7 @@ extension IndexSnapshot {
         in field: String, from start: [UInt8], _ body: (UnsafeRawBufferPointer, [TermEntry?]) -> Bool
     ) throws {
         guard let place = schema.place(of: field) else { return }
+        try check()
         let iterators = contents.entries.map { $0.segment.fields[place].dictionary.map(TermIterator.init) }
         for iterator in iterators { iterator?.seek(start) }
         var (entries, equal) = ([TermEntry?](repeating: nil, count: iterators.count), [Int]())

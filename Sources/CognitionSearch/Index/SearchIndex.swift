@@ -115,6 +115,7 @@ extension SearchIndex {
     package func apply(_ changes: [DocumentChange]) throws {
         try writer.withLock { writer in
             var contents = published.withLock { $0 }
+            try contents.check()
             try makeRoom(&contents, &writer)
             var rest = changes[...].drop { $0.sequence <= contents.sequence }
             // The order of documents is that of changes; a cursor and an opening rely on it.
@@ -277,6 +278,7 @@ extension SearchIndex {
     package func maintain(everything: Bool = false) throws -> Bool {
         try merging.withLock { _ in
             let before = published.withLock { $0 }
+            try before.check()
             guard let places = nextMerge(before, everything) else { return false }
             let sources = Array(before.entries[places])
             let merger = SegmentMerger(sources.map { ($0.segment, $0.alive) }, schema: schema)
@@ -350,6 +352,7 @@ extension SearchIndex {
     /// - Throws: `search.index_damaged`.
     package func verify() throws -> Verification {
         let contents = published.withLock { $0 }
+        try contents.check()
         var report = Verification(documentCount: 0, fingerprintSum: 0, sequence: contents.sequence)
         for entry in contents.entries {
             _ = try Segment(entry.segment.memory, schema: schema)

@@ -31,6 +31,9 @@ struct SegmentEntry: Sendable {
 }
 
 extension SearchIndex.Contents {
+    /// - Throws: `search.index_damaged` where a file was cut short.
+    func check() throws(SearchError) { for entry in entries { try entry.segment.memory.check() } }
+
     var memoryBytes: Int { entries.reduce(0) { $0 + ($1.file == nil ? $1.segment.byteCount : 0) } }
     var memoryDocuments: Int { entries.reduce(0) { $0 + ($1.file == nil ? $1.segment.documentCount : 0) } }
 

@@ -1,11 +1,14 @@
 import CognitionCore
 import Foundation
+import Synchronization
 
 /// The bytes of a segment: memory of the process, or a file that is mapped. Both are read alike and never written.
 final class SegmentMemory: @unchecked Sendable {
     // Unchecked as it holds a pointer to memory that is written before the object is there, and freed after it.
     let bytes: UnsafeRawBufferPointer
     private let isMapped: Bool
+    /// When the file was last looked at, in milliseconds.
+    private let lookedAt = Atomic<Int64>(.min)
 
     init(_ image: SegmentImage) {
         let target = UnsafeMutableRawBufferPointer.allocate(byteCount: image.byteCount, alignment: 16)
@@ -25,7 +28,10 @@ final class SegmentMemory: @unchecked Sendable {
         isMapped = false
     }
 
-    /// Maps a file of at least one byte; a file that shrinks while it is mapped ends the process, as nobody shrinks it.
+    /// Maps a file of at least one byte.
+    ///
+    /// Nobody shortens it. Where somebody does, ``check()`` says so before what is gone is read; what is read within the
+    /// milliseconds between the two ends the process (SIGBUS).
     init(mapping path: String) throws {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { throw SearchError.file("open", path) }
@@ -36,6 +42,34 @@ final class SegmentMemory: @unchecked Sendable {
         bytes = UnsafeRawBufferPointer(start: start, count: Int(length))
         isMapped = true
     }
+
+    /// Milliseconds for which a file that was looked at is believed to be whole.
+    private static let believed: Int64 = 10
+
+    /// Looks whether a mapped file still has its end. Whoever begins to read a segment asks; it costs next to nothing.
+    ///
+    /// - Throws: `search.index_damaged`.
+    func check() throws(SearchError) {
+        #if os(Linux)
+            guard isMapped, let start = bytes.baseAddress else { return }
+            var time = timespec()
+            clock_gettime(CLOCK_MONOTONIC_COARSE, &time)
+            let now = Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000
+            guard now &- Self.believed >= lookedAt.load(ordering: .relaxed) else { return }
+            // The last page can be read only while the file reaches into it; asked for so, it is an error and no signal.
+            // Kernels before 5.14 do not know the question.
+            let page = (bytes.count - 1) / Self.pageSize * Self.pageSize
+            if madvise(UnsafeMutableRawPointer(mutating: start + page), 1, MADV_POPULATE_READ) != 0, errno == EFAULT {
+                throw .damaged("it was cut short")
+            }
+            // Of a page that the file reaches into the rest is zero.
+            let end = bytes.count < 8 ? 0 : start.loadUnaligned(fromByteOffset: bytes.count - 8, as: UInt64.self)
+            guard end == SegmentFormat.magic.littleEndian else { throw .damaged("it was cut short") }
+            lookedAt.store(now, ordering: .relaxed)
+        #endif
+    }
+
+    private static let pageSize = sysconf(Int32(_SC_PAGESIZE))
 
     deinit {
         if isMapped {

@@ -31,6 +31,7 @@ struct Searcher {
         (self.request, self.snapshots) = (request, snapshots)
         statistics = CollectionStatistics(snapshots)
         try SearchBounds(snapshots).check(request)
+        for snapshot in snapshots { try snapshot.check() }
     }
 
     /// What was planned for all indexes.

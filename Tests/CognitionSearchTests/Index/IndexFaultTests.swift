@@ -97,6 +97,41 @@ import Testing
         }
     }
 
+    #if os(Linux)
+        @Test("A file that is cut short while it is mapped is damage, and ends nothing")
+        func cutShort() throws {
+            try withFolder { folder in
+                var index = try open(folder)
+                try index.apply(changes(0..<400, seed: 4))
+                try index.commit()
+                while try index.maintain(everything: true) {}
+                try index.commit()
+                let name = try #require(try files(folder).first { $0.hasSuffix(".segment") })
+                let path = folder + "/" + name
+                let whole = try #require(FileManager.default.contents(atPath: path))
+                #expect(whole.count > 3 * 4_096)
+                for length in [whole.count - 1, whole.count - 4_096, whole.count / 2, 1, 0] {
+                    // As another file, so that what is mapped keeps its own.
+                    try FileManager.default.removeItem(atPath: path)
+                    try whole.write(to: URL(fileURLWithPath: path))
+                    index = try open(folder)
+                    #expect(index.beginning == .found)
+                    let snapshot = index.snapshot()
+                    #expect(truncate(path, length) == 0)
+                    func isDamage(_ work: () throws -> Void) -> Bool {
+                        do { try work() } catch { return (error as? SearchError)?.code == .searchIndexDamaged }
+                        return false
+                    }
+                    #expect(isDamage { _ = try answers(index) }, "\(length) of \(whole.count) bytes")
+                    #expect(isDamage { _ = try index.verify() })
+                    #expect(isDamage { try index.apply(changes(400..<401, seed: 5)) })
+                    #expect(isDamage { try index.maintain(everything: true) })
+                    #expect(isDamage { try snapshot.forEachDocument { _, _ in true } })
+                }
+            }
+        }
+    #endif
+
     @Test("Other settings and other analyzers begin anew, other boosts go on")
     func foreignSettings() throws {
         try withFolder { folder in
