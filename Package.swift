@@ -84,10 +84,12 @@ let package = Package(
             name: "CognitionScheduler",
             dependencies: ["CognitionCore", "CognitionEvents", "CognitionStorage", .logging, .metrics, .tracing]),
 
+        .systemLibrary(name: "CStemmer", providers: [.apt(["libstemmer-dev"])]),
         .target(
             name: "CognitionSearch",
             dependencies: [
-                "CognitionCore", "CognitionEvents", "CognitionStorage", .logging, .metrics, .orderedCollections,
+                "CStemmer", "CognitionCore", "CognitionEvents", "CognitionStorage", .logging, .metrics,
+                .orderedCollections,
                 .tracing,
             ]),
 

@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 import CognitionStorage
 
 /// Rooms, as connections and requests use them.

@@ -1,5 +1,5 @@
 package import CognitionCore
-package import CognitionStorage
+import CognitionStorage
 
 /// Changing jobs.
 extension Scheduler {

@@ -1,5 +1,5 @@
 package import CognitionCore
-package import CognitionStorage
+import CognitionStorage
 
 /// Why a job does not run now.
 extension Scheduler {

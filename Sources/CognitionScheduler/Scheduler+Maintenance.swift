@@ -1,5 +1,5 @@
 package import CognitionCore
-package import CognitionStorage
+import CognitionStorage
 
 /// Upkeep of the scheduler's own tables.
 extension Scheduler {

@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 import CognitionStorage
 import OrderedCollections
 

@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 import Foundation
 
 /// Where a page of a list ended, as clients carry it: opaque, and refused when it belongs to another list.

@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 
 extension API {
     /// The routes of these groups, the pages for people, and the document that describes them all, itself included.

@@ -1,5 +1,5 @@
-package import CognitionCore
-package import CognitionLanguageModels
+import CognitionCore
+import CognitionLanguageModels
 import HTTPTypes
 package import CognitionStorage
 

@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 package import CognitionEvents
 import HTTPTypes
 

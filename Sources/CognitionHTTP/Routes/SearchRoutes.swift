@@ -1,5 +1,5 @@
 import CognitionCore
-package import CognitionIdentity
+import CognitionIdentity
 package import CognitionSearch
 import HTTPTypes
 

@@ -4,7 +4,7 @@ import Hummingbird
 import HummingbirdCore
 package import Logging
 import NIOCore
-package import ServiceLifecycle
+import ServiceLifecycle
 package import Tracing
 
 /// The server: the declared routes and the WebSocket on one port.

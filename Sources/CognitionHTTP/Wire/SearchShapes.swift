@@ -1,5 +1,5 @@
 package import CognitionCore
-package import CognitionSearch
+import CognitionSearch
 
 /// What is looked for; what a schema cannot say is read by the module.
 package struct SearchRequestBody: RequestBody {

@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 import Crypto
 
 /// The keys that encrypt the secrets of workflows at rest: AES-256-GCM with a random nonce of 96 bits for each value.

@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 
 #if canImport(Glibc)
     import Glibc

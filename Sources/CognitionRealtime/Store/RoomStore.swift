@@ -1,5 +1,5 @@
 import CognitionCore
-package import CognitionStorage
+import CognitionStorage
 
 /// Rooms and who was let into them, as rows.
 struct RoomStore: Sendable {

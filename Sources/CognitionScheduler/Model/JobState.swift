@@ -1,4 +1,4 @@
-package import CognitionStorage
+import CognitionStorage
 
 /// Where a job stands. The numbers are stored, and stand as literals in partial indexes.
 package enum JobState: Int64, Sendable, Hashable, CaseIterable, SQLEncodable, SQLDecodable {

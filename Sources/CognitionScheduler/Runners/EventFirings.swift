@@ -1,5 +1,5 @@
 import CognitionCore
-package import CognitionEvents
+import CognitionEvents
 import CognitionStorage
 import Logging
 package import Metrics

@@ -197,8 +197,8 @@ package final class JobRunner: Sendable {
         }
         guard !members.withLock(\.isFailing) else { return await alarm.wait(atMost: settings.polling) }
         guard !isBusy else { return }
-        // Alone on its database, a node hears of everything.
-        var longest = database.isShared ? settings.polling : .seconds(60)
+        // Alone on its database, a node hears of everything, but not of a clock that is set forward. It asks for nothing then.
+        var longest = database.isShared ? settings.polling : .seconds(5)
         if let next { longest = min(longest, max(.zero, next - clock.now)) }
         if longest > .zero { await alarm.wait(atMost: longest) }
         lookAgain()

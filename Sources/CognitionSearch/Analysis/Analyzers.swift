@@ -1,6 +1,10 @@
 /// The analyzers that settings can name.
 package enum Analyzers {
-    private static let known: [AnalyzerName: TextAnalyzer] = [.english: .english, .simple: .simple]
+    private static let known: [AnalyzerName: TextAnalyzer] = SnowballStemmer.Language.known.reduce(
+        into: [.english: .english, .simple: .simple]
+    ) {
+        $0[AnalyzerName($1.rawValue)] = TextAnalyzer(stemmer: .snowball($1), leavesOutStopWords: false)
+    }
 
     package static let names = known.keys.map(\.text).sorted()
 

@@ -11,6 +11,7 @@ package struct TextAnalyzer: Analyzer {
     package enum Stemmer: Sendable {
         case none
         case english
+        case snowball(SnowballStemmer.Language)
     }
 
     let stemmer: Stemmer
@@ -29,7 +30,11 @@ package struct TextAnalyzer: Analyzer {
         let (margin, bytes) = (EnglishStemmer.margin, WordReader.termBytesMax)
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: margin + bytes + margin) { scratch in
             scratch.initialize(repeating: 0)
-            var reader = WordReader(text, analyzer: self, word: scratch.baseAddress.unsafelyUnwrapped + margin)
+            let snowball =
+                if case .snowball(let language) = stemmer { SnowballStemmer(language) } else { nil as SnowballStemmer? }
+            defer { snowball?.free() }
+            var reader = WordReader(
+                text, analyzer: self, snowball: snowball, word: scratch.baseAddress.unsafelyUnwrapped + margin)
             reader.read(emit)
         }
     }

@@ -5,6 +5,7 @@ struct WordReader {
     private let text: UnsafeRawBufferPointer
     private let folding = Folding.shared
     private let stemmer: TextAnalyzer.Stemmer
+    private let snowball: SnowballStemmer?
     private let stopWords: StopWords?
     private var position = 0
 
@@ -17,8 +18,12 @@ struct WordReader {
     /// Those after the first letter.
     private var capitals = 0
 
-    init(_ text: UnsafeRawBufferPointer, analyzer: TextAnalyzer, word: UnsafeMutablePointer<UInt8>) {
-        self.text = text
+    /// - Parameter snowball: Of an analyzer that has one.
+    init(
+        _ text: UnsafeRawBufferPointer, analyzer: TextAnalyzer, snowball: SnowballStemmer?,
+        word: UnsafeMutablePointer<UInt8>
+    ) {
+        (self.text, self.snowball) = (text, snowball)
         self.word = word
         stemmer = analyzer.stemmer
         stopWords = analyzer.stopWords
@@ -167,6 +172,9 @@ struct WordReader {
                 }
                 count = EnglishStemmer.stem(word, count, start: &start)
             }
+        }
+        if let snowball, !hasDigit, count > 0 {
+            count = snowball.stem(UnsafeRawBufferPointer(rebasing: text[range]), word, count)
         }
         guard count > 0 else { return }
         let term = UnsafeRawBufferPointer(start: word + start, count: count)

@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 
 /// Shows where a text has what was looked for: the best parts of it, escaped, with what matched in tags.
 ///

@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 import OrderedCollections
 
 /// Reads a query as people type it. Whatever is not written as it has to be is read as words; only what is too much is

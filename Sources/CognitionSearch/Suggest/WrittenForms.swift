@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 
 /// How a term of an index is written in texts: a stem alone is no word to show to people.
 package struct WrittenForms {

@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 
 /// What tells whether two tables hold the same rows: how many they are, and the sum of the SHA-256 of each.
 ///

@@ -1,5 +1,5 @@
 import CognitionCore
-package import CognitionStorage
+import CognitionStorage
 import Synchronization
 
 /// The key of an execution's row; known once that has been written.

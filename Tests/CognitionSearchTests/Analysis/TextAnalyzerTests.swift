@@ -1,6 +1,7 @@
 import CognitionCore
 import CognitionSearch
 import Foundation
+import OrderedCollections
 import Testing
 
 @Suite struct TextAnalyzerTests {
@@ -87,7 +88,54 @@ import Testing
         }
     }
 
-    @Test(arguments: [TextAnalyzer.english, .simple])
+    @Test(arguments: [
+        ("german", "HÄUSER ha\u{308}user Haus kategorischen", "haus@0 haus@1 haus@2 kategor@3"),
+        ("german", "Kaufmännischen Abenddämmerung Abgründen", "kaufmann@0 abenddammer@1 abgrund@2"),
+        ("german", "libfoo-dev 3.12.1", "libfoo-dev@0! libfoo@0 dev@1 3.12.1@2! 3@2! 12@3! 1@4!"),
+        ("french", "L’élève cherché, jusqu'à l'avion", "elev@0 cherch@1 a@2 avion@3"),
+        ("french", "aujourd'hui continuation majestueusement", "aujourd'hui@0 continu@1 majestu@2"),
+        ("spanish", "Ciudadanía ciudadanos tornillos", "ciudadan@0 ciudadan@1 tornill@2"),
+        ("italian", "dell'abbandonata città", "abbandon@0 citt@1"),
+        ("portuguese", "boiando quilométricas", "boi@0 quilometr@1"),
+        ("dutch", "lichamelijkheden opgingen", "licham@0 opging@1"),
+        ("danish", "undersøgelserne", "undersog@0"), ("norwegian", "havnemyndighetene", "havnemynd@0"),
+        ("swedish", "jaktkarlarne klokare", "jaktkarl@0 klok@1"),
+        ("finnish", "edeltäjien taloissa", "edeltaj@0 talo@1"),
+        ("hungarian", "házakban", "haz@0"), ("russian", "ВАЖНАЯ Вернулся книгами", "важн@0 вернул@1 книг@2"),
+    ])
+    func `Words of other languages are stemmed with their accents, and then lose them`(
+        _ name: String, _ text: String, _ expected: String
+    ) throws {
+        let analyzer = try #require(try Analyzers.named(AnalyzerName(name)) as? TextAnalyzer)
+        #expect(terms(text, analyzer) == expected)
+    }
+
+    @Test func `A field of another language finds words in other forms`() throws {
+        var settings = SearchSettings()
+        settings.fields["text"] = .text(analyzer: AnalyzerName("german"))
+        let index = try SearchIndex(folder: nil, settings: settings, analyzers: Analyzers.named)
+        let texts = ["Die alten Häuser am Fluss", "Ein Abgrund", "Häuptlinge"]
+        try index.apply(
+            texts.enumerated().map { number, text in
+                let document = SearchDocument(id: "\(number)", fields: ["text": .string(text)])
+                return DocumentChange(sequence: Int64(number) + 1, content: .put(document))
+            })
+        func found(_ query: QueryNode) throws -> [String] {
+            var request = SearchRequest(query)
+            request.fuzziness = .auto
+            return try index.snapshot().search(request).hits.map(\.id)
+        }
+        #expect(try found(.words(WordsQuery("HAUS"))) == ["0"])
+        #expect(try found(.words(WordsQuery("abgründe"))) == ["1"])
+        #expect(try found(.phrase(text: "altes Haus", fields: nil, slop: 0)) == ["0"])
+        #expect(try found(.prefix(text: "häup", fields: nil)) == ["2"])
+        #expect(try found(.words(WordsQuery("Abgurnd"))) == ["1"], "a misspelling")
+    }
+
+    @Test(arguments: [
+        TextAnalyzer.english, .simple, TextAnalyzer(stemmer: .snowball(.french), leavesOutStopWords: false),
+        TextAnalyzer(stemmer: .snowball(.russian), leavesOutStopWords: false),
+    ])
     func `No bytes make anything but terms in order`(_ analyzer: TextAnalyzer) {
         let seed = UInt64.random(in: 0...UInt64.max)
         var random = SplitMix64(seed: seed)

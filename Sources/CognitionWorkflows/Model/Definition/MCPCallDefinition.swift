@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 
 /// A call of a server of the Model Context Protocol.
 package struct MCPCallDefinition: Sendable {

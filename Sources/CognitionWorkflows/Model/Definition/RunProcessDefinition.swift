@@ -1,4 +1,4 @@
-package import CognitionCore
+import CognitionCore
 
 /// A script or a shell command, as `run` describes it.
 package struct RunProcessDefinition: Sendable {

@@ -1,5 +1,5 @@
 package import CognitionCore
-package import CognitionStorage
+import CognitionStorage
 
 /// Names the type of an execution's identifier.
 package enum ExecutionEntity {}
