@@ -3,6 +3,9 @@
  * every message of a subscription once. No dependencies; see README.md.
  */
 
+/** What is wrong in the server may be better in a moment; what is not there or not allowed will not be. */
+const isTemporary = (error) => /^(storage|database)\.|\.internal$/.test(error.code)
+
 /** What goes wrong, with a stable `code`: one of the server's (Docs/Errors.md), or one of ours, which begin with `client.`. */
 export class RealtimeError extends Error {
   constructor(code, message, closeCode) {
@@ -323,7 +326,12 @@ export class CognitionRealtime {
     if (!old || this.#subscriptions.has(`room:${room}`) || (old.epoch === epoch && old.offset === offset))
       return this.#homes.set(room, { epoch, offset })
     const since = { epoch: old.epoch, offset: old.offset }
-    const failed = () => this.#homes.set(room, { epoch, offset })
+    const failed = (error) => {
+      // Without an answer nothing is known, and the next connection asks again from the same place.
+      if (error.code === "client.connection_lost") return
+      if (!isTemporary(error)) return this.#homes.set(room, { epoch, offset })
+      this.#later(`again room:${room}`, () => this.#enterHome({ room, epoch, offset }))
+    }
     const request = this.#request({ action: "subscribe", room, since, quiet: true }, undefined, failed)
     this.#homes.set(room, { ...since, asked: request.id })
     this.#post(request)
@@ -459,13 +467,17 @@ export class CognitionRealtime {
     this.#post(this.#request({ action: "ping" }, () => subscription._release(this.#isNarrower)))
   }
 
+  /** Does something in a moment, on the same connection. */
+  #later(name, action) {
+    const turn = this.#turn
+    this.#timer(name, this.#delay("now") + 500, () => { if (turn === this.#turn) action() })
+  }
+
   #refused(subscription, error) {
     if (error.code === "client.connection_lost" || !this.subscriptions.includes(subscription)) return
-    // What is wrong in the server may be better in a moment; what is not there or not allowed will not be.
-    if (/^(storage|database)\.|\.internal$/.test(error.code)) {
-      const turn = this.#turn
-      const again = () => { if (turn === this.#turn && this.subscriptions.includes(subscription)) this.#ask(subscription) }
-      return this.#timer(`again ${subscription.member}:${subscription.id}`, this.#delay("now") + 500, again)
+    if (isTemporary(error)) {
+      const again = () => { if (this.subscriptions.includes(subscription)) this.#ask(subscription) }
+      return this.#later(`again ${subscription.member}:${subscription.id}`, again)
     }
     this.#subscriptions.delete(`${subscription.member}:${subscription.id}`)
     subscription._fail(error)

@@ -30,7 +30,7 @@ package final class PostgresDatabase: Database {
         self.listener = listener
         signals = Signals { listener.announce($0) }
         let metrics = StorageMetrics(factory: metrics)
-        writer = WriteQueue(signals: signals, metrics: metrics)
+        writer = WriteQueue(signals: signals, metrics: metrics, requestsMax: options.requestsPerTransaction)
         readers = ReadPool(metrics: metrics)
     }
 

@@ -8,6 +8,8 @@ package struct PostgresOptions: Sendable {
 
     /// Connections that write, each with a thread of its own; 1...16.
     package var writers = 2
+    /// Requests that may share a transaction, at least 1; `nil` for as many as a round takes.
+    package var requestsPerTransaction: Int?
     /// Connections that read; 1...256.
     package var readers = 6
 

@@ -18,7 +18,7 @@ extension RealtimeHub {
         let opening = try await rooms.opening(id, for: caller)
         let room = opening.room
         let seat = isQuiet ? RoomSeat(epoch: room.epoch) {} : try await presence.enter(room, caller.user)
-        feed.start(topic, opening)
+        feed.start(topic, opening, isAttended: isQuiet)
         let users = isQuiet ? opening.users : opening.users.union([caller.user])
         guard var since else {
             return RoomStart(room: room, from: room.lastOffset, recovered: nil, gap: nil, users: users, seat: seat)
@@ -38,7 +38,7 @@ extension RealtimeHub {
     /// - Throws: `realtime.room_not_found`, `realtime.forbidden`, `StorageError`.
     package func checkMayEnter(_ topic: Topic, as caller: RoomCaller) async throws {
         guard case .room(_, let id) = topic else { return }
-        _ = try await rooms.opening(id, for: caller)
+        try await rooms.checkMayBe(in: id, as: caller)
     }
 
     /// What a connection has missed of a room.

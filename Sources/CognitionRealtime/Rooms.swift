@@ -205,6 +205,18 @@ package struct Rooms: Sendable {
         }
     }
 
+    /// Whether somebody may be in a room, also in one that nobody has used.
+    /// - Throws: `realtime.room_not_found`, `StorageError`.
+    func checkMayBe(in id: String, as caller: RoomCaller) async throws {
+        let name = try RoomName.parse(id)
+        try checkMayEnter(name, caller)
+        let store = store
+        try await database.read { tx in
+            if name.isMadeByUse, try store.find(name, in: caller.workspace, tx) == nil { return }
+            _ = try store.visible(name, to: caller, tx)
+        }
+    }
+
     /// A room of a user does not exist for others, also as long as nobody has used it.
     func checkMayEnter(_ name: RoomName, _ caller: RoomCaller) throws {
         if case .user(let user) = name.kind, user != caller.user, !caller.seesAll {

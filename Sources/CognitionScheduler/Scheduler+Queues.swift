@@ -103,7 +103,15 @@ extension Scheduler {
             guard isChanged else { return }
             if isPaused { try LimitStore.release(readyIn: queue.key, now: log.now, tx) }
             // Those that wait for a key were passed over while their queue stood still.
-            if !isPaused { try tx.execute("UPDATE jobs SET state = 1 WHERE queue_key = \(queue.key) AND state = 7") }
+            if !isPaused {
+                try tx.execute(
+                    """
+                    UPDATE jobs SET state = 1 WHERE +state = 7 AND key IN (
+                        SELECT key FROM jobs WHERE queue_key = \(queue.key) AND state = 7
+                        ORDER BY key \(fragment: .forUpdate)
+                    )
+                    """)
+            }
             try log.append(
                 [JobEvent.queue(name, isPaused: isPaused)], of: name, in: principal.workspace, by: principal.actor, tx)
             tx.signal(.jobs)

@@ -25,9 +25,14 @@ final class RoundRunner {
     private let connection: any StorageConnection
     private let signals: Signals
     private let metrics: StorageMetrics
+    private let requestsMax: Int
     private var cautiousRoundsLeft = 0
 
-    init(connection: any StorageConnection, signals: Signals, metrics: StorageMetrics) {
+    init(
+        connection: any StorageConnection, signals: Signals, metrics: StorageMetrics,
+        requestsMax: Int? = nil
+    ) {
+        self.requestsMax = requestsMax ?? Self.requestsMax
         self.connection = connection
         self.signals = signals
         self.metrics = metrics
@@ -119,7 +124,7 @@ final class RoundRunner {
         var index = 0
         while true {
             if index == requests.count {
-                guard index < Self.requestsMax, ContinuousClock.now < deadline, let more = growing() else { break }
+                guard index < requestsMax, ContinuousClock.now < deadline, let more = growing() else { break }
                 requests.append(more)
             }
             do {

@@ -24,10 +24,13 @@ package final class WriteQueue: Sendable {
     private let work = DispatchSemaphore(value: 0)
     private let signals: Signals
     private let metrics: StorageMetrics
+    private let requestsMax: Int?
     private let ended = Latch()
 
-    package init(signals: Signals, metrics: StorageMetrics) {
+    /// - Parameter requestsMax: How many requests may share a transaction; `nil` for as many as a round takes.
+    package init(signals: Signals, metrics: StorageMetrics, requestsMax: Int? = nil) {
         self.signals = signals
+        self.requestsMax = requestsMax
         self.metrics = metrics
     }
 
@@ -41,7 +44,9 @@ package final class WriteQueue: Sendable {
         for number in 1...count {
             let name = count == 1 ? name : "\(name)-\(number)"
             try await StorageThread.start(name, until: ended, open: open) { connection in
-                let rounds = RoundRunner(connection: connection, signals: self.signals, metrics: self.metrics)
+                let rounds = RoundRunner(
+                    connection: connection, signals: self.signals, metrics: self.metrics,
+                    requestsMax: self.requestsMax)
                 while let entry = self.next() {
                     switch entry {
                     case .write(let request): rounds.run(from: request) { self.nextWrite() }

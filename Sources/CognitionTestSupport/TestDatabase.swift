@@ -61,10 +61,12 @@ package func withTestNodes<Value>(
 
 /// A small pool, as many tests have one each.
 package func openPostgres(
-    _ url: String, writers: Int = 2, _ change: (inout PostgresOptions) -> Void = { _ in }
+    _ url: String, writers: Int = 2, requestsPerTransaction: Int? = nil,
+    _ change: (inout PostgresOptions) -> Void = { _ in }
 ) async throws -> PostgresDatabase {
     var options = PostgresOptions(url: url)
     options.writers = writers
+    options.requestsPerTransaction = requestsPerTransaction
     options.readers = 3
     change(&options)
     var logger = Logger(label: "test.postgres")

@@ -31,6 +31,12 @@ extension Workflows {
         }
     }
 
+    /// Frees what is held by nodes that have no row: one that claimed after it was cleared away, and then ended.
+    func freeRowless(now: Timestamp) async throws -> Int {
+        guard try await database.read({ tx in try !ExecutionStore.ownersGone(tx).isEmpty }) else { return 0 }
+        return try await database.write { tx in try ExecutionStore.releaseAbandoned(now: now, tx) }
+    }
+
     func owned(by node: UUIDv7) async throws -> [(key: Int64, epoch: Int64)] {
         try await database.read { tx in try ExecutionStore.owned(by: node, tx) }
     }

@@ -28,7 +28,7 @@ import Testing
     }()
 
     private static let words: Set<String> = [
-        "by", "and", "or", "unless", "on", "ignoring", "bool", "without", "sum", "max", "min", "avg", "count",
+        "by", "and", "or", "unless", "on", "ignoring", "bool", "without", "offset", "sum", "max", "min", "avg", "count",
     ]
 
     /// What an expression asks for that there is not.

@@ -297,6 +297,11 @@ import Testing
             subscription, .failure(RealtimeError(.roomNotFound, "there is no room a")))
         #expect(!connection.session.isSubscribed)
         #expect(connection.answers.last?["data"]?["reason"] == "role_changed")
+        // What was asked is answered all the same, and the other one has its turn.
+        let id = connection.entering.removeFirst().id
+        connection.session.entered(subscription, .failure(CancellationError()), answering: id, now: FakeConnection.now)
+        #expect(connection.answers.last?["type"] == "error")
+        #expect(connection.entering.map(\.subscription.topic) == [.room(FakeConnection.workspace, "b")])
     }
 
     /// Text of running tasks that a test gives.

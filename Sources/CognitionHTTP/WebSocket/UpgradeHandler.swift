@@ -51,6 +51,8 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var hasEnd = false
     private var decision: WebSocketEndpoint.Decision?
     private var isReadHeld = false
+    /// The server is ending, which a WebSocket has to hear that is there later.
+    private var isQuiescing = false
 
     init(
         _ endpoint: WebSocketEndpoint, parts: Parts, outcome: EventLoopPromise<HTTP1WebSocketChannel.Outcome>,
@@ -113,7 +115,7 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch state {
         case .plain, .done: return context.fireUserInboundEventTriggered(event)
-        case .deciding, .leaving: break
+        case .deciding, .leaving: if event is ChannelShouldQuiesceEvent { isQuiescing = true }
         }
         // Who sends nothing more before the answer is gone.
         guard case ChannelEvent.inputClosed = event else { return context.fireUserInboundEventTriggered(event) }
@@ -202,6 +204,7 @@ final class UpgradeHandler: ChannelDuplexHandler, RemovableChannelHandler {
         removeDecoder(context)
         if isReadHeld || http != nil { socket.readMore() }
         http = nil
+        if isQuiescing { pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
     }
 
     private func refuse(_ refusal: HandshakeRefusal, goesOn: Bool, _ context: ChannelHandlerContext) {

@@ -29,6 +29,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private var closeCode: UInt16?
     /// Messages that wait for the hooks; the first one is being looked at. No more than one read brings.
     private var unchecked: [String] = []
+    /// The first token is being looked at, and then the hooks have a say in what waits.
+    private var isVerifying = false
     private var isMarked = false
     /// As the channel has said last; it says so as soon as it changes.
     private var isWritable = true
@@ -196,11 +198,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         case .nothing: break
         case .deliver(let text):
             local.countReceived(bytes: text.utf8.count)
-            if let hooks = hub.hooks, session?.caller != nil {
-                check(text, hooks)
-            } else {
-                session?.receive(text, now: hub.wallClock.now)
-            }
+            deliver(text)
         case .ping: put(WebSocketFrames.ping)
         case .pong(let payload): put(WebSocketFrames.control(.pong, payload))
         case .sayGoodbye(let reason):
@@ -222,10 +220,25 @@ final class WebSocketHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Asks the hooks about each message, one after the other.
-    private func check(_ text: String, _ hooks: any ConnectionHooks) {
+    /// Asks the hooks, where there are some, about each message of a known user, one after the other.
+    private func deliver(_ text: String) {
+        guard let hooks = hub.hooks, isVerifying || session?.caller != nil else {
+            session?.receive(text, now: hub.wallClock.now)
+            return
+        }
         unchecked.append(text)
-        if unchecked.count == 1 { checkNext(hooks) }
+        if unchecked.count == 1, !isVerifying { checkNext(hooks) }
+    }
+
+    /// The first token is known to be good, or not.
+    private func endVerifying() {
+        guard isVerifying, let hooks = hub.hooks else { return }
+        isVerifying = false
+        guard session?.caller == nil else { return checkNext(hooks) }
+        let texts = unchecked
+        unchecked = []
+        for text in texts { deliver(text) }
+        releaseRead()
     }
 
     private func checkNext(_ hooks: any ConnectionHooks) {
@@ -348,6 +361,7 @@ extension WebSocketHandler: SessionPort {
         let (hub, address) = (hub, address)
         // A token that takes the place of another opens nothing.
         let opening = user == nil ? session?.id : nil
+        isVerifying = hub.hooks != nil && session?.caller == nil
         ask({
             guard let opening else { return try await hub.authenticator.caller(token: token.reveal(), from: address) }
             return try await hub.opening(opening, with: token, from: address)
@@ -365,6 +379,7 @@ extension WebSocketHandler: SessionPort {
         }
         if case .failure = result { hub.metrics.countRefusal(.unauthenticated) }
         session.verified(result, admitted: isAdmitted, answering: id, now: hub.wallClock.now)
+        endVerifying()
         recheckCaller()
     }
 

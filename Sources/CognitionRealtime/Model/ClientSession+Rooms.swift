@@ -79,6 +79,7 @@ extension ClientSession {
     ) {
         guard !isClosed, !subscription.isClosed else {
             if case .success(let start) = result { start.seat.leave() }
+            if !isClosed { leftMeanwhile(subscription, answering: id, now: now) }
             return
         }
         switch result {

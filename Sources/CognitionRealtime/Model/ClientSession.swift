@@ -27,6 +27,8 @@ package final class ClientSession<Port: SessionPort> {
         case underWay
         /// Under way, and more has changed since it was begun.
         case outdated
+        /// Under way for a session that a refresh has replaced: the answer counts for nothing.
+        case superseded
         /// To be done with the next tick.
         case due
     }
@@ -164,12 +166,15 @@ package final class ClientSession<Port: SessionPort> {
             throw refusal(
                 .actionInvalid, "\"quiet\" is for the rooms user:ID and workspace:NAME", action)
         }
-        // Asked for again, it starts again from where the client says.
-        if let old = subscriptions[topic] { close(old) }
-        guard subscriptions.values.count(where: { !$0.isAutomatic }) < rules.subscriptionsMax else {
+        let old = subscriptions[topic]
+        // Those that are there without asking do not count, also when they are asked for from a place.
+        let counted = subscriptions.values.count { $0 !== old && $0.tail?.isQuiet != true }
+        guard action.isQuiet || counted < rules.subscriptionsMax else {
             throw refusal(
                 .subscriptionsExceeded, "a connection has at most \(rules.subscriptionsMax) subscriptions", action)
         }
+        // Asked for again, it starts again from where the client says.
+        if let old { close(old) }
         let subscription = Subscription(topic, of: port)
         subscription.wantsText = action.wantsText
         subscription.tail?.wantsPresence = action.wantsPresence && !action.isQuiet
@@ -219,6 +224,8 @@ package final class ClientSession<Port: SessionPort> {
             let isFirst = caller == nil
             caller = new
             hasAnnouncedExpiry = false
+            if renewal == .underWay || renewal == .outdated { renewal = .superseded }
+            if !isFirst { leaveForbidden() }
             // Goes on once it is in its rooms.
             if isFirst, attendHomes(of: new, answering: id) { return }
             sendConnected(answering: id)
@@ -248,6 +255,7 @@ package final class ClientSession<Port: SessionPort> {
         _ subscription: Subscription, _ result: Result<TopicStart, any Error>, answering id: JSONValue?, now: Timestamp
     ) {
         guard !isClosed else { return }
+        guard !subscription.isClosed else { return leftMeanwhile(subscription, answering: id, now: now) }
         switch result {
         case .success(let start):
             port.send(
@@ -262,6 +270,12 @@ package final class ClientSession<Port: SessionPort> {
             close(subscription)
             fail(error, answering: id)
         }
+        resume(now: now)
+    }
+
+    /// It was left before it was open, as the client's role has changed, which the client has heard.
+    func leftMeanwhile(_ subscription: Subscription, answering id: JSONValue?, now: Timestamp) {
+        fail(RealtimeError(.realtimeForbidden, "\(subscription.topic.room) was left meanwhile"), answering: id)
         resume(now: now)
     }
 
@@ -442,6 +456,7 @@ package final class ClientSession<Port: SessionPort> {
             switch renewal {
             case .none, .due: renew(caller)
             case .underWay, .outdated: renewal = .outdated
+            case .superseded: break
             }
         case .ended: port.disconnect(.sessionRevoked)
         }
@@ -454,8 +469,9 @@ package final class ClientSession<Port: SessionPort> {
 
     /// The answer to ``SessionPort/renew(_:)``.
     package func renewed(_ result: Result<RealtimeCaller, any Error>) {
-        renewal = renewal == .outdated ? .due : .none
-        guard !isClosed, let old = caller else { return }
+        let before = renewal
+        renewal = before == .underWay ? .none : .due
+        guard !isClosed, before != .superseded, let old = caller else { return }
         switch result {
         case .success(let new):
             // A refresh that came meanwhile has moved the end of the token.
@@ -463,6 +479,7 @@ package final class ClientSession<Port: SessionPort> {
                 user: old.user, principal: new.principal, expiresAt: old.expiresAt, session: new.session)
             leaveForbidden()
         case .failure(let error):
+            // Asked again with the next tick.
             guard (error as? any CodedError)?.category == .unauthenticated else { return renewal = .due }
             port.disconnect(.sessionRevoked)
         }
@@ -472,8 +489,7 @@ package final class ClientSession<Port: SessionPort> {
     private func leaveForbidden() {
         guard let caller else { return }
         for subscription in Array(subscriptions.values) {
-            let needed = subscription.topic.isRoom ? Permission.readRooms : .readWorkflows
-            guard caller.principal.may(needed) else {
+            guard caller.principal.may(subscription.topic.permission) else {
                 leaveForRole(subscription)
                 continue
             }

@@ -5,14 +5,16 @@ package import CognitionCore
 /// Nothing of it is asked on an event loop. While one message of a connection is looked at, its later ones wait in their
 /// order, and the connection is read no further; other connections do not notice.
 package protocol ConnectionHooks: Sendable {
-    /// Somebody with a good token wants to connect, or has sent one as the first message.
+    /// Somebody with a good token wants to connect, or has sent one as the first message. It may still be one too many, and then
+    /// nothing is told of its end.
     /// - Throws: A `CodedError` to refuse it: the handshake is answered with it, a first message with an `error`.
     func connected(_ connection: ConnectionDetails) async throws
 
     /// A connection that was authenticated has ended; told soon afterwards, for all connections one after the other.
     func disconnected(_ connection: ConnectionDetails, _ end: ConnectionEnd) async
 
-    /// A message of an authenticated client, before anything is done about it.
+    /// A message of an authenticated client, before anything is done about it. Those that wait when the connection ends are not
+    /// asked about, and nothing is done about them.
     /// - Throws: A `CodedError` to refuse it: the client is answered with an `error`, and the connection goes on.
     func received(_ text: String, on connection: ConnectionDetails) async throws
 }

@@ -89,8 +89,10 @@ final class RoomFeed: Sendable {
     }
 
     /// From here on what is new about the room is told; it was read after the first ``watch(_:)``.
-    func start(_ topic: Topic, _ opening: Rooms.Opening) {
+    /// - Parameter isAttended: Also about the next room of that name.
+    func start(_ topic: Topic, _ opening: Rooms.Opening, isAttended: Bool = false) {
         state.withLock { state in
+            if isAttended { state.topics[topic]?.isAttended = true }
             guard var watched = state.topics[topic], watched.key != opening.room.key else { return }
             watched.users = opening.users
             state.follow(opening.room, opening.marks, as: topic, watched)
@@ -194,21 +196,32 @@ final class RoomFeed: Sendable {
                 do {
                     if try await rooms.lastKey() != last || isSure { lookUntil = .now + Self.lookAgain }
                     guard ContinuousClock.now < lookUntil else { continue }
-                    let (found, lastKey) = try await rooms.homes(after: last - Self.keysAgain)
-                    let isNew = state.withLock { state in
-                        state.lastKey = found.count < 1_000 ? lastKey : found.values.map(\.room.key).max() ?? lastKey
-                        for (topic, opening) in found where state.topics[topic]?.isMissing == true {
-                            state.settle(topic, opening)
-                        }
-                        return state.hasDirty
-                    }
-                    if isNew { ring.yield() }
+                    try await findMade(after: last - Self.keysAgain)
                 } catch {
                     Logger.current.debug("New rooms not looked for", metadata: ["error": "\(error)"])
                 }
             }
             group.cancelAll()
         }
+    }
+
+    private func findMade(after key: Int64) async throws {
+        var page = try await rooms.homes(after: key)
+        while true {
+            let isNew = state.withLock { state in
+                for (topic, opening) in page.found where state.topics[topic]?.isMissing == true {
+                    state.settle(topic, opening)
+                }
+                return state.hasDirty
+            }
+            if isNew { ring.yield() }
+            // A full page is not all of them.
+            guard page.found.count >= RoomStore.homesMax, let last = page.found.values.map(\.room.key).max() else {
+                break
+            }
+            page = try await rooms.homes(after: last)
+        }
+        state.withLock { $0.lastKey = page.lastKey }
     }
 
     /// The room is looked at.

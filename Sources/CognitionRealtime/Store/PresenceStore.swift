@@ -100,7 +100,13 @@ enum PresenceStore {
             try tx.query("SELECT DISTINCT room_key FROM room_presence WHERE node IN \(list: dead)") {
                 try $0[0] as Int64
             })
-        // In the order of their keys, as everybody locks them.
+        // In the order of their names, as who publishes locks them.
+        _ = try tx.query(
+            """
+            SELECT key FROM rooms WHERE key IN (SELECT room_key FROM room_presence WHERE node IN \(list: dead))
+            ORDER BY workspace_id, id \(fragment: .forUpdate)
+            """
+        ) { try $0[0] as Int64 }
         for key in rooms.sorted() { try tx.execute("UPDATE rooms SET presence = presence + 1 WHERE key = \(key)") }
         try tx.execute("DELETE FROM room_presence WHERE node IN \(list: dead)")
         return rooms

@@ -143,13 +143,16 @@ struct RoomStore: Sendable {
         return Dictionary(uniqueKeysWithValues: rooms.map { ($0.key, $0) })
     }
 
-    /// Rooms with a greater key that devices are in without asking, at most 1,000.
+    /// Rooms in one page of ``homes(after:_:)``.
+    static let homesMax = 1_000
+
+    /// Rooms with a greater key that devices are in without asking, by their keys, at most ``homesMax``.
     func homes(after key: Int64, _ tx: borrowing Transaction) throws -> [Room] {
         try tx.query(
             """
             SELECT \(columns: Self.columns) FROM rooms r WHERE r.key > \(key)
                 AND (r.id >= 'user:' AND r.id < 'user;' OR r.id >= 'workspace:' AND r.id < 'workspace;')
-            ORDER BY r.key LIMIT 1000
+            ORDER BY r.key LIMIT \(Self.homesMax)
             """, as: room)
     }
 

@@ -176,6 +176,7 @@ extension JobRunner {
             return try EndStore.reap(except: node, isShared: isShared, log, tx)
         }
         note(freed: freed)
+        if !freed.isEmpty { await reapNow() }
         try await dropLost()
         await heed()
         try await writeProgress()
@@ -192,10 +193,14 @@ extension JobRunner {
     func reapNow() async {
         let (node, isShared, log) = (node, database.isShared, log)
         do {
-            let freed = try await database.write { tx in
-                try EndStore.reap(except: node, isShared: isShared, log, tx)
+            // Some at a time, until there is nothing left, or others have it in hand.
+            while !Task.isCancelled {
+                let freed = try await database.write { tx in
+                    try EndStore.reap(except: node, isShared: isShared, log, tx)
+                }
+                guard !freed.isEmpty else { return }
+                note(freed: freed)
             }
-            note(freed: freed)
         } catch {
             // The next heartbeat looks again.
             logger.debug("Jobs of dead nodes not looked for", metadata: ["error": "\(error)"])

@@ -98,3 +98,21 @@ extension String.UnicodeScalarView {
         self = Self(map { $0.value >= 0x2018 && ScalarKind.of($0.value) == .apostrophe ? "'" : $0 })
     }
 }
+
+extension TextAnalyzer {
+    /// Words of all languages, for whose stems two releases of the library differ where their algorithms do.
+    private static let probe = """
+        undersøgelserne lichamelijkheden opgingen edeltäjien taloissa continuation majestueusement élève Abenddämmerung \
+        kategorischen házakban abbandonata città havnemyndighetene boiando quilométricas важная вернулся книгами ciudadanía \
+        tornillos jaktkarlarne klokare running generously organization
+        """
+
+    /// Adds what the system's library makes of some words, so that an index of another release of it is made anew.
+    func addStems(to hash: inout Fingerprint) {
+        guard case .snowball = stemmer else { return }
+        var text = Self.probe
+        text.withUTF8 { text in
+            analyze(UnsafeRawBufferPointer(text)) { hash.add(String(decoding: $0.term, as: UTF8.self)) }
+        }
+    }
+}

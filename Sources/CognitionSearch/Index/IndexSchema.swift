@@ -43,6 +43,7 @@ package final class IndexSchema: Sendable {
             if field.kind == .text {
                 analyzer = try analyzers(field.analyzer)
                 hash.add(field.analyzer.text)
+                (analyzer as? TextAnalyzer)?.addStems(to: &hash)
             }
             fields.append(Field(name: name, kind: field.kind, analyzer: analyzer))
         }

@@ -13,8 +13,8 @@ final class LiveExecution: Sendable {
         /// An effect was cut off, and has cost something or left something to write.
         case spent(EffectResult.Spending)
         case timePassed
-        /// What waits goes by the reading of the clock that the next step is made with.
-        case clockWentBack
+        /// - Parameter setBack: By how much in all; see ``ClockReading``.
+        case clockWentBack(setBack: Duration)
         case cancel(by: String?)
         case mail([ExecutionMessage])
         /// Nothing outside has happened: the first transition, or the rest of a long one.
@@ -58,10 +58,12 @@ final class LiveExecution: Sendable {
         /// How far the clock was set back when what is waited for was worked out.
         var setBack: Duration
 
-        /// What the clock says now, after moving what is waited for by a step that lies between. A reading from before a
-        /// step that is known here already is moved as well.
+        /// What the clock says now, and by how much what is waited for has to be moved: by the steps that the reading or the inbox
+        /// knows of and this does not. A reading from before a step is moved as well.
         mutating func takeClock(_ reading: ClockReading) -> (clock: Timestamp, step: Duration) {
-            let step = max(.zero, reading.setBack - setBack)
+            var known = reading.setBack
+            for case .clockWentBack(let told) in inbox { known = max(known, told) }
+            let step = max(.zero, known - setBack)
             setBack += step
             return (reading.now - (setBack - reading.setBack), step)
         }
@@ -96,6 +98,9 @@ final class LiveExecution: Sendable {
         trace = ExecutionTrace(origin.traceparent, of: machine.id, machine.definition.id)
         self.state = Mutex(State(machine: machine, lastTime: machine.lastTime, setBack: clock.setBack))
     }
+
+    /// Whether what is waited for goes by a clock that was set back so far.
+    func goesBy(setBack: Duration) -> Bool { state.withLock { $0.setBack >= setBack } }
 
     /// Leaves an input; when it answers true the caller drives.
     func deliver(_ input: Input) -> Bool {

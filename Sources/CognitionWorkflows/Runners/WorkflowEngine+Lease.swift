@@ -60,6 +60,8 @@ extension WorkflowEngine {
                 guard ContinuousClock.now - lastSweep >= Self.sweepPause else { continue }
                 lastSweep = .now
                 try await sweep()
+                let abandoned = try await workflows.freeRowless(now: clock.now)
+                if abandoned > 0 { logger.notice("Executions of nobody freed", metadata: ["count": "\(abandoned)"]) }
             } catch {
                 // The tick tells of a database that does not answer, and this comes again.
                 logger.debug("Dead nodes not looked for", metadata: ["error": "\(error)"])

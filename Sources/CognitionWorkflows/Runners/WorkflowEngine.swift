@@ -141,7 +141,7 @@ package final class WorkflowEngine: Sendable {
         }
         guard let step else { return reading }
         logger.warning("The clock was set back", metadata: ["seconds": "\(step.components.seconds)"])
-        for execution in live { deliver(.clockWentBack, to: execution) }
+        for execution in live { deliver(.clockWentBack(setBack: reading.setBack), to: execution) }
         return reading
     }
 
@@ -175,13 +175,15 @@ package final class WorkflowEngine: Sendable {
     ///
     /// - Parameter leaves: What ``leavesMemory(_:now:)`` said of the transition when it was committed.
     func adopt(_ live: LiveExecution, after transition: Transition, leaves: Bool) {
-        let isTaken = members.withLock { members in
-            guard !members.isClosing else { return false }
+        let setBack: Duration? = members.withLock { members in
+            guard !members.isClosing else { return nil }
             members.live[live.key] = live
-            return true
+            return members.clockWatch.setBack
         }
-        guard isTaken else { return }
+        guard let setBack else { return }
         act(on: transition, of: live, leaves: leaves)
+        // During the commit nobody could tell it.
+        if !live.goesBy(setBack: setBack) { deliver(.clockWentBack(setBack: setBack), to: live) }
         if transition.hasMore { deliver(.advance, to: live) }
     }
 

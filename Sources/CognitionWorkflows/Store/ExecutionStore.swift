@@ -120,10 +120,15 @@ enum ExecutionStore {
 
     /// Frees what is held by whoever is not among the nodes; it is due at once.
     static func releaseAbandoned(now: Timestamp, _ tx: borrowing Transaction) throws -> Int {
+        try releaseAll(of: ownersGone(tx), now: now, tx)
+    }
+
+    /// Who holds executions and is not among the nodes.
+    static func ownersGone(_ tx: borrowing Transaction) throws -> [UUIDv7] {
         let owners = try tx.query("SELECT DISTINCT owner FROM executions WHERE owner IS NOT NULL") {
             try $0[0] as UUIDv7
         }
-        return try releaseAll(of: NodeLease.gone(among: owners, in: tx), now: now, tx)
+        return try NodeLease.gone(among: owners, in: tx)
     }
 
     /// What a node holds by its rows: keys and epochs.
