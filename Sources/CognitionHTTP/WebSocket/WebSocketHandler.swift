@@ -13,16 +13,16 @@ final class WebSocketHandler: ChannelDuplexHandler {
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
 
-    private let lane: WebSocketLane
-    private let local: WebSocketLane.Local
+    let lane: WebSocketLane
+    let local: WebSocketLane.Local
     /// Of the client.
-    private let address: String?
+    let address: String?
     /// Set while the handler is in its pipeline.
-    private var context: ChannelHandlerContext?
-    private var machine: WebSocketConnectionMachine
-    private var session: ClientSession<WebSocketHandler>?
+    var context: ChannelHandlerContext?
+    var machine: WebSocketConnectionMachine
+    var session: ClientSession<WebSocketHandler>?
     /// Whose connection this counts as.
-    private var user: String?
+    var user: String?
     /// Reads are asked for here, as those of the channel do not come by.
     private let drivesReads: Bool
     /// That of the close frame that was sent or answered.
@@ -30,10 +30,10 @@ final class WebSocketHandler: ChannelDuplexHandler {
     /// Messages that wait for the hooks; the first one is being looked at. No more than one read brings.
     private var unchecked: [String] = []
     /// The first token is being looked at, and then the hooks have a say in what waits.
-    private var isVerifying = false
+    var isVerifying = false
     private var isMarked = false
     /// As the channel has said last; it says so as soon as it changes.
-    private var isWritable = true
+    var isWritable = true
     private var isReadHeld = false
     /// The client has sent more than it may; reading goes on by itself.
     private var isThrottled = false
@@ -55,7 +55,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
             joinsHomes: peer.joinsHomes)
     }
 
-    private var hub: RealtimeHub { lane.endpoint.hub }
+    var hub: RealtimeHub { lane.endpoint.hub }
 
     // MARK: Pipeline
 
@@ -83,7 +83,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     /// Counts the connection as one of its user, unless there are too many of those.
-    private func admit(_ caller: RealtimeCaller) -> Bool {
+    func admit(_ caller: RealtimeCaller) -> Bool {
         guard let session else { return false }
         let (loop, handler) = (lane.eventLoop, NIOLoopBound(self, eventLoop: lane.eventLoop))
         // Held no longer than the connection, which is released when it ends.
@@ -193,7 +193,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         session?.recheck { authenticator.standing(of: $0) }
     }
 
-    private func perform(_ action: WebSocketConnectionMachine.Action) {
+    func perform(_ action: WebSocketConnectionMachine.Action) {
         switch action {
         case .nothing: break
         case .deliver(let text):
@@ -231,7 +231,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
     }
 
     /// The first token is known to be good, or not.
-    private func endVerifying() {
+    func endVerifying() {
         guard isVerifying, let hooks = hub.hooks else { return }
         isVerifying = false
         guard session?.caller == nil else { return checkNext(hooks) }
@@ -265,7 +265,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     // MARK: Writing
 
-    private func put(_ frame: ByteBuffer) {
+    func put(_ frame: ByteBuffer) {
         guard let context else { return }
         if local.flushesAtOnce { return context.writeAndFlush(Self.wrapOutboundOut(frame), promise: nil) }
         context.write(Self.wrapOutboundOut(frame), promise: nil)
@@ -279,7 +279,7 @@ final class WebSocketHandler: ChannelDuplexHandler {
         context?.flush()
     }
 
-    private func scheduleText() {
+    func scheduleText() {
         guard !isTextDue else { return }
         isTextDue = true
         let handler = NIOLoopBound(self, eventLoop: lane.eventLoop)
@@ -293,205 +293,10 @@ final class WebSocketHandler: ChannelDuplexHandler {
         lane.flushAll()
     }
 
-    private func releaseRead() {
+    func releaseRead() {
         guard isReadHeld else { return }
         isReadHeld = false
         // Looks again.
         readMore()
     }
-}
-
-// MARK: - What the session asks for
-
-extension WebSocketHandler: SessionPort {
-    var lastTaken: Int64 { session?.lastTaken ?? 0 }
-
-    func take(_ message: FeedMessage) { session?.take(message) }
-
-    func take(_ message: FeedMessage, for subscription: TopicSubscription<WebSocketHandler>) {
-        session?.take(message, for: subscription)
-    }
-
-    func take(_ run: RoomRun, for subscription: TopicSubscription<WebSocketHandler>) {
-        session?.take(run, for: subscription)
-    }
-
-    func send(_ json: [UInt8]) {
-        local.countSent(messages: 1, bytes: json.count)
-        put(WebSocketFrames.text(json))
-    }
-
-    func write(_ message: FeedMessage) -> Bool {
-        guard makesRoom() else { return false }
-        local.countSent(messages: 1, bytes: message.json.count)
-        put(local.frame(of: message))
-        return true
-    }
-
-    func write(_ run: RoomRun) -> Int {
-        guard makesRoom() else { return 0 }
-        local.countSent(messages: run.messages.count, bytes: run.bytes)
-        put(local.frames(of: run))
-        return run.messages.count
-    }
-
-    private func makesRoom() -> Bool {
-        guard machine.isOpen, context != nil else { return false }
-        // It may be too much only because it was not flushed yet.
-        if !isWritable { flush() }
-        return isWritable
-    }
-
-    var hasRoom: Bool { machine.isOpen && context != nil && isWritable }
-
-    func watchText(of subscription: TopicSubscription<WebSocketHandler>) -> (any LiveText)? {
-        guard let texts = hub.texts, case .execution(let workspace, let id) = subscription.topic else { return nil }
-        let loop = lane.eventLoop
-        let bound = NIOLoopBound((handler: self, subscription: subscription), eventLoop: loop)
-        return texts.watch(execution: id, in: workspace) {
-            loop.execute {
-                let (handler, subscription) = bound.value
-                handler.session?.textCame(subscription)
-                handler.scheduleText()
-            }
-        }
-    }
-
-    func verify(_ token: Secret, answering id: JSONValue?) {
-        let (hub, address) = (hub, address)
-        // A token that takes the place of another opens nothing.
-        let opening = user == nil ? session?.id : nil
-        isVerifying = hub.hooks != nil && session?.caller == nil
-        ask({
-            guard let opening else { return try await hub.authenticator.caller(token: token.reveal(), from: address) }
-            return try await hub.opening(opening, with: token, from: address)
-        }) { handler, result in
-            handler.verified(result, answering: id)
-        }
-    }
-
-    private func verified(_ result: Result<RealtimeCaller, any Error>, answering id: JSONValue?) {
-        guard machine.isOpen, let session else { return }
-        var isAdmitted = true
-        if case .success(let caller) = result, user == nil {
-            isAdmitted = admit(caller)
-            if isAdmitted { machine.authenticated() }
-        }
-        if case .failure = result { hub.metrics.countRefusal(.unauthenticated) }
-        session.verified(result, admitted: isAdmitted, answering: id, now: hub.wallClock.now)
-        endVerifying()
-        recheckCaller()
-    }
-
-    func load(_ subscription: TopicSubscription<WebSocketHandler>, since: FeedPlace?, answering id: JSONValue?) {
-        let (hub, topic) = (hub, subscription.topic)
-        ask({ try await hub.load(topic, since: since) }) { handler, result in
-            handler.session?.loaded(subscription, result, answering: id, now: handler.hub.wallClock.now)
-        }
-    }
-
-    func attend(_ topics: [Topic], answering id: JSONValue?) {
-        let hub = hub
-        ask({ try await hub.attend(topics) }) { handler, result in
-            handler.session?.attended(result, answering: id, now: handler.hub.wallClock.now)
-        }
-    }
-
-    func enter(
-        _ subscription: TopicSubscription<WebSocketHandler>, as caller: RoomCaller, since: FeedPlace?,
-        answering id: JSONValue?
-    ) {
-        let (hub, topic, isQuiet) = (hub, subscription.topic, subscription.isQuiet)
-        ask({ try await hub.enter(topic, as: caller, since: since, isQuiet: isQuiet) }) { handler, result in
-            guard let session = handler.session else {
-                // The connection has ended meanwhile.
-                if case .success(let start) = result { start.seat.leave() }
-                return
-            }
-            session.entered(subscription, result, answering: id, now: handler.hub.wallClock.now)
-        }
-    }
-
-    func renew(_ caller: RealtimeCaller) {
-        let authenticator = hub.authenticator
-        ask({ try await authenticator.renewed(caller) }) { handler, result in
-            handler.session?.renewed(result)
-        }
-    }
-
-    func readmit(_ subscription: TopicSubscription<WebSocketHandler>, as caller: RoomCaller) {
-        let (hub, topic) = (hub, subscription.topic)
-        ask({ try await hub.checkMayEnter(topic, as: caller) }) { handler, result in
-            handler.session?.readmitted(subscription, result)
-        }
-    }
-
-    func catchUp(
-        _ subscription: TopicSubscription<WebSocketHandler>, after offset: Int64, _ reading: RoomReading
-    ) {
-        let (hub, key) = (hub, subscription.roomKey)
-        ask({ try await hub.catchUp(key, after: offset, reading) }) { handler, result in
-            handler.session?.caughtUp(subscription, result)
-        }
-    }
-
-    func publish(_ publication: Publication, answering id: JSONValue?) {
-        let loop = lane.eventLoop
-        let bound = NIOLoopBound(self, eventLoop: loop)
-        let room = publication.room
-        hub.publish(publication) { result in
-            loop.execute {
-                let handler = bound.value
-                handler.session?.published(result, to: room, answering: id, now: handler.hub.wallClock.now)
-                handler.lane.flushAll()
-            }
-        }
-    }
-
-    func read(after position: Int64, for subscriptions: [TopicSubscription<WebSocketHandler>]) {
-        let (hub, topics) = (hub, subscriptions.map(\.topic))
-        ask({ try await hub.page(after: position, topics: topics) }) { handler, result in
-            handler.session?.arrived(result, for: subscriptions)
-        }
-    }
-
-    /// Asks something that has to be waited for, and comes back to the loop with the answer.
-    private func ask<Value: Sendable>(
-        _ question: @escaping @Sendable () async throws -> Value,
-        then answer: @escaping (WebSocketHandler, Result<Value, any Error>) -> Void
-    ) {
-        let loop = lane.eventLoop
-        let rest = NIOLoopBound((handler: self, answer: answer), eventLoop: loop)
-        // Nothing waits for it but this connection, which has at most one request and one page under way; it ends by
-        // itself, also when the connection has.
-        Task {
-            let result: Result<Value, any Error>
-            do { result = .success(try await question()) } catch { result = .failure(error) }
-            loop.execute {
-                let (handler, answer) = rest.value
-                answer(handler, result)
-                handler.lane.flushAll()
-            }
-        }
-    }
-
-    func join(_ subscription: TopicSubscription<WebSocketHandler>) {
-        lane.local.fanout.add(subscription)
-        hub.subscribed(to: subscription.topic, isAutomatic: subscription.isAutomatic)
-    }
-
-    func leave(_ subscription: TopicSubscription<WebSocketHandler>) {
-        lane.local.fanout.remove(subscription)
-        hub.unsubscribed(from: subscription.topic, isAutomatic: subscription.isAutomatic)
-    }
-
-    func disconnect(_ reason: CloseReason) { perform(machine.sayGoodbye(reason, now: .now())) }
-
-    func backlogEnded() { releaseRead() }
-
-    var stats: RealtimeStats { hub.stats }
-
-    func countError() { hub.countError() }
-
-    func countSlow(_ outcome: RealtimeMetrics.SlowOutcome) { hub.metrics.countSlow(outcome) }
 }
