@@ -119,12 +119,18 @@ struct EngineHarness: Sendable {
         try await workflows.execute(ExecuteCommand(workflow: stored.id, version: stored.version), as: principal).id
     }
 
-    /// Lets others take this node for dead, where there can be others.
+    /// By the database's clock this node's lease has run out.
     func expireLease() async throws {
         let node = engine.node
         try await database.write { tx in
             _ = try tx.execute("UPDATE nodes SET lease_until = 0 WHERE id = \(node)")
         }
+    }
+
+    /// Others have taken this node for dead, where there can be others.
+    func clearAway() async throws {
+        let node = engine.node
+        try await database.write { tx in try NodeLease.clear([node], in: tx) }
     }
 
     func events(of stream: StreamName, in workspace: WorkspaceID = .default) async throws -> [Event] {

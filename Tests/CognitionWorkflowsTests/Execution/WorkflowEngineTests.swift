@@ -137,7 +137,7 @@ import Testing
                 let id = try await stale.execute(Self.three)
                 await gate.arrival(of: 1)
                 // The second process believes the first to be gone.
-                try await stale.expireLease()
+                try await stale.clearAway()
                 let execution = try await fresh.running { try await fresh.end(of: id) }
                 gate.open()
                 return execution
