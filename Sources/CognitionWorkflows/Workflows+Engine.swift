@@ -32,7 +32,7 @@ extension Workflows {
     }
 
     /// Frees what is held by nodes that have no row: one that claimed after it was cleared away, and then ended.
-    func freeRowless(now: Timestamp) async throws -> Int {
+    package func freeRowless(now: Timestamp) async throws -> Int {
         guard try await database.read({ tx in try !ExecutionStore.ownersGone(tx).isEmpty }) else { return 0 }
         return try await database.write { tx in try ExecutionStore.releaseAbandoned(now: now, tx) }
     }

@@ -86,6 +86,24 @@ import Testing
         }
     }
 
+    @Test("What a node holds that has no row any more is freed by those that live, and nothing else")
+    func withoutRow() async throws {
+        try await withTestNodes(2, migrations: EngineHarness.migrations) { nodes in
+            let gate = Gate()
+            let living = EngineHarness(nodes[0], script: ScriptedFunction { _ in await gate.pass() })
+            let other = EngineHarness(nodes[1]).workflows
+            try await living.running {
+                let id = try await living.execute(workflow("held", "1.0.0", Self.body))
+                await gate.arrival(of: 1)
+                #expect(try await other.freeRowless(now: ManualClock().now) == 0)
+                try await living.clearAway()
+                #expect(try await other.freeRowless(now: ManualClock().now) == 1)
+                gate.open()
+                #expect(try await living.end(of: id).status == .completed)
+            }
+        }
+    }
+
     @Test("Positions are dense and in the order of commits for whoever reads beside many writers on many nodes")
     func positions() async throws {
         try await withTestNodes(3, migrations: EventLog.migrations) { nodes in
